@@ -1,0 +1,137 @@
+"""The TorchScript model and its decision: calibrated probability, label, review flags."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from handlers.drift import Baseline
+
+LABELS: Final = ("no cancer", "cancer")
+CANCER: Final = 1
+
+
+class ArchiveError(RuntimeError):
+    """A file of the archive is missing or cannot be used; the message names it."""
+
+
+@dataclass(frozen=True)
+class Forward:
+    """One forward pass over n photographs."""
+
+    activations: torch.Tensor
+    """Before pooling, float32 of shape (n, 512, 7, 7)."""
+    logits: torch.Tensor
+    """float32 of shape (n, 2), before calibration."""
+
+    @property
+    def features(self) -> np.ndarray:
+        """The pooled activations, shape (n, 512)."""
+        return np.asarray(self.activations.mean(dim=(2, 3)).numpy())
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the service says about one photograph."""
+
+    probability: float
+    label: int
+    review: bool
+    reasons: tuple[str, ...]
+    distance: float
+    """To the training features, from :class:`handlers.reference.Reference`."""
+
+
+class Classifier:
+    """A ResNet-18 split before pooling, with the card and the baseline it came with."""
+
+    def __init__(self, model: Any, card: dict[str, Any], baseline: Baseline) -> None:
+        """Take a loaded TorchScript module with submodules ``features`` and ``head``."""
+        self.model = model.eval()
+        self.card = card
+        self.baseline = baseline
+        self.version: str = card["model_version"]
+        self.threshold: float = card["threshold"]
+        self.temperature: float = card["temperature"]
+        self._band: tuple[float, float] = tuple(card["review"]["near_threshold"])
+
+    @classmethod
+    def load(cls, folder: Path) -> Classifier:
+        """Load ``model.pt``, ``card.json`` and ``baseline.json`` from a folder.
+
+        Raises:
+            ArchiveError: one of them is missing or cannot be read.
+        """
+        try:
+            card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+            baseline = Baseline.from_json(
+                json.loads((folder / "baseline.json").read_text(encoding="utf-8"))
+            )
+            with warnings.catch_warnings():
+                # The archive's format: TorchServe runs TorchScript, deprecated or not.
+                warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
+                model = torch.jit.load(folder / "model.pt", map_location="cpu")
+            return cls(model, card, baseline)
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise ArchiveError(
+                f"the archive in {folder} cannot be used ({type(error).__name__}: {error}); "
+                "build it again with `make archive`"
+            ) from error
+
+    def forward(self, inputs: torch.Tensor) -> Forward:
+        """Run the model on inputs of shape (n, 3, 224, 224) from :mod:`handlers.imaging`."""
+        with torch.inference_mode():
+            activations = self.model.features(inputs)
+            logits = self.model.head(activations)
+        return Forward(activations, logits)
+
+    def probabilities(self, logits: torch.Tensor) -> np.ndarray:
+        """Calibrated P(cancer), shape (n,): softmax at the card's temperature (Guo et al. 2017).
+
+        In float64 and rounded to six digits, so that the last bits of a sum, which depend on
+        the size of a batch, never show in an answer.
+        """
+        scaled = logits.double() / self.temperature
+        return np.asarray(torch.softmax(scaled, dim=1)[:, CANCER].numpy().round(6))
+
+    def decide(self, forward: Forward, statistics: Sequence[dict[str, float]]) -> list[Decision]:
+        """Turn a forward pass into answers.
+
+        Args:
+            forward: over n photographs.
+            statistics: of the same photographs, from :func:`handlers.drift.image_statistics`.
+        """
+        probabilities = self.probabilities(forward.logits)
+        distances = self.baseline.reference.distance(forward.features)
+        decisions = []
+        for row, measured in enumerate(statistics):
+            probability, distance = float(probabilities[row]), float(distances[row])
+            reasons = tuple(self._reasons(probability, distance, measured))
+            decisions.append(
+                Decision(
+                    probability=probability,
+                    label=int(probability >= self.threshold),
+                    review=bool(reasons),
+                    reasons=reasons,
+                    distance=distance,
+                )
+            )
+        return decisions
+
+    def _reasons(
+        self, probability: float, distance: float, measured: dict[str, float]
+    ) -> list[str]:
+        low, high = self._band
+        checks = {
+            "near_threshold": low <= probability <= high,
+            "unlike_training_data": self.baseline.beyond("distance", distance),
+            "low_quality": any(self.baseline.beyond(name, measured[name]) for name in measured),
+        }
+        return [name for name, holds in checks.items() if holds]

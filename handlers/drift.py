@@ -1,0 +1,108 @@
+"""Image statistics of a photograph against the baseline of the training data.
+
+Each photograph adds one to a bin of each drift feature, the bins being the training data's
+deciles. Prometheus turns bins and baseline into the population stability index; no image
+leaves the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image
+
+from handlers.reference import Reference
+
+FEATURES: Final = ("brightness", "contrast", "sharpness", "probability", "distance")
+"""The drift features. The first three are image statistics, without unit."""
+
+LUMA: Final = np.asarray((0.299, 0.587, 0.114), dtype=np.float32)
+"""ITU-R BT.601."""
+
+
+def image_statistics(view: Image.Image) -> dict[str, float]:
+    """Statistics of what the model sees.
+
+    Args:
+        view: RGB, from :func:`handlers.imaging.centre_view`.
+
+    Returns:
+        ``brightness``: mean luma, 0 to 1; ``contrast``: standard deviation of luma, 0 to 0.5;
+        ``sharpness``: log10 of the variance of the Laplacian of luma (Pech-Pacheco et al.
+        2000), about -5 for a blurred and -2 for a crisp photograph.
+    """
+    luma = np.asarray(view, dtype=np.float32) @ LUMA / 255.0
+    middle = luma[1:-1, 1:-1]
+    laplacian = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * middle
+    return {
+        "brightness": float(luma.mean()),
+        "contrast": float(luma.std()),
+        "sharpness": float(np.log10(laplacian.var() + 1e-8)),
+    }
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What the training data looked like: ``baseline.json`` of the archive."""
+
+    edges: Mapping[str, tuple[float, ...]]
+    """Inner bin edges of each drift feature, rising."""
+    shares: Mapping[str, tuple[float, ...]]
+    """Share of the training data in each bin; one more than there are edges."""
+    limits: Mapping[str, tuple[float | None, float | None]]
+    """Lower and upper value of a feature beyond which a photograph is out of the ordinary."""
+    reference: Reference
+
+    @classmethod
+    def fit(
+        cls,
+        values: Mapping[str, np.ndarray],
+        limits: Mapping[str, tuple[float | None, float | None]],
+        reference: Reference,
+        bins: int = 10,
+    ) -> Baseline:
+        """Bins from the quantiles of each feature's values, shape (n,) each.
+
+        Equal quantiles are merged, so every bin holds something and the index stays finite.
+        """
+        edges: dict[str, tuple[float, ...]] = {}
+        shares: dict[str, tuple[float, ...]] = {}
+        for feature in FEATURES:
+            sample = np.asarray(values[feature], dtype=np.float64)
+            inner = np.unique(np.quantile(sample, np.arange(1, bins) / bins))
+            inner = inner[inner > sample.min()]
+            counts = np.bincount(np.searchsorted(inner, sample, "right"), minlength=len(inner) + 1)
+            edges[feature] = tuple(float(edge) for edge in inner)
+            shares[feature] = tuple(float(share) for share in counts / len(sample))
+        return cls(edges, shares, limits, reference)
+
+    def bin_of(self, feature: str, value: float) -> str:
+        """The label of the bin that a value falls into, ``"0"`` being the lowest."""
+        return str(int(np.searchsorted(self.edges[feature], value, "right")))
+
+    def beyond(self, feature: str, value: float) -> bool:
+        """Whether a value lies outside the limits of a feature."""
+        low, high = self.limits.get(feature, (None, None))
+        return (low is not None and value < low) or (high is not None and value > high)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of ``baseline.json``."""
+        drift = {
+            feature: {"edges": self.edges[feature], "shares": self.shares[feature]}
+            for feature in FEATURES
+        }
+        return {"drift": drift, "limits": self.limits, "features": self.reference.to_json()}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Baseline:
+        """The inverse of :meth:`to_json`."""
+        drift = document["drift"]
+        return cls(
+            edges={feature: tuple(drift[feature]["edges"]) for feature in FEATURES},
+            shares={feature: tuple(drift[feature]["shares"]) for feature in FEATURES},
+            limits={feature: (low, high) for feature, (low, high) in document["limits"].items()},
+            reference=Reference.from_json(document["features"]),
+        )

@@ -1,0 +1,74 @@
+"""The thin TorchServe adapter: the only file here that knows TorchServe.
+
+TorchServe wants exactly one class in this module.
+"""
+
+from __future__ import annotations
+
+import os
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import torch
+from ts.metrics.metric_type_enum import MetricTypes
+
+from handlers import service, telemetry
+from handlers.classifier import Classifier
+from handlers.settings import HandlerSettings
+
+
+class MelanomaHandler:
+    """Loads the archive once and answers batches for TorchServe."""
+
+    def __init__(self) -> None:
+        """Nothing yet: TorchServe calls :meth:`initialize` with the context."""
+        self.service: service.MelanomaService | None = None
+
+    def initialize(self, context: Any) -> None:
+        """Load the archive that TorchServe has unpacked; raises ArchiveError or ValueError."""
+        # The body as it came: TorchServe would parse JSON itself and log what it cannot parse.
+        os.environ["TS_DECODE_INPUT_REQUEST"] = "false"
+        if threads := os.environ.get("LESIONLENS_THREADS"):
+            torch.set_num_threads(int(threads))
+        folder = Path(context.system_properties["model_dir"])
+        classifier = Classifier.load(folder)
+        self.service = service.MelanomaService(classifier, HandlerSettings.from_environment())
+        baseline = telemetry.baseline_observations(classifier.baseline, classifier.version)
+        self._emit(context, baseline)
+
+    def handle(self, data: list[dict[str, Any]], context: Any) -> list[str]:
+        """Answer one batch; statuses and content types go through the context."""
+        if self.service is None:
+            raise RuntimeError("handle() was called before initialize()")
+        recorder = telemetry.Recorder()
+        rows = [self._row(parameters, context, index) for index, parameters in enumerate(data)]
+        answers = self.service.answer(rows, recorder)
+        for index, answer in enumerate(answers):
+            if answer.status != 200:
+                context.set_response_status(answer.status, HTTPStatus(answer.status).phrase, index)
+            context.set_response_content_type(index, "application/json")
+        self._emit(context, recorder.observations())
+        return [answer.body for answer in answers]
+
+    def _row(self, parameters: dict[str, Any], context: Any, index: int) -> service.Row:
+        body = next((parameters[name] for name in ("body", "data") if name in parameters), b"")
+        if isinstance(body, str):
+            body = body.encode()
+        headers = {
+            name.lower(): value
+            for name, value in context.get_all_request_header(index).items()
+            if isinstance(value, str)
+        }
+        return service.Row(
+            body=bytes(body),
+            verb="explain" if headers.get("explain") == "True" else "predict",
+            content_type=headers.get("content-type", ""),
+            method=headers.get("x-method"),
+            target=headers.get("x-target"),
+        )
+
+    def _emit(self, context: Any, observations: list[telemetry.Observation]) -> None:
+        for seen in observations:
+            metric = context.metrics.get_metric(seen.metric.name, MetricTypes(seen.metric.kind))
+            metric.add_or_update(seen.value, list(seen.labels))

@@ -1,0 +1,169 @@
+"""KServe V1 and raw bodies in, JSON out: what a request says, independent of any server.
+
+V1 (https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol) sends
+``{"instances": [...]}``; the raw routes send one image file as the body.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+Verb = Literal["predict", "explain"]
+
+EXPECTED: Final = '{"instances": [{"data": "<base64 of a JPEG, PNG or WebP file>"}]}'
+ANSWERS: Final[dict[Verb, str]] = {"predict": "predictions", "explain": "explanations"}
+
+
+class RequestError(Exception):
+    """A request that cannot be answered: an HTTP status and a message for the client."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One photograph of a request and how to explain it (None: the service's default)."""
+
+    image: bytes
+    method: str | None = None
+    target: str | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client asks for. ``enveloped`` tells V1 (a list in, a list out) from raw."""
+
+    verb: Verb
+    instances: tuple[Instance, ...]
+    enveloped: bool
+
+    def where(self, index: int, message: str) -> str:
+        """A message that names the instance it is about, counted from 0."""
+        return f"instance {index}: {message}" if self.enveloped else message
+
+
+def parse(
+    body: bytes,
+    *,
+    verb: Verb,
+    content_type: str = "",
+    method: str | None = None,
+    target: str | None = None,
+    max_instances: int = 16,
+    max_body_bytes: int = 20_000_000,
+) -> Request:
+    """Read one request body.
+
+    Args:
+        body: as it came over the wire.
+        verb: ``predict`` or ``explain``.
+        content_type: of the body; a JSON body is recognised without it.
+        method, target: the headers ``x-method`` and ``x-target``, for all instances that do
+            not name their own.
+        max_instances, max_body_bytes: limits.
+
+    Raises:
+        RequestError: with 400, or 413 for a body that is too large.
+    """
+    if len(body) > max_body_bytes:
+        raise RequestError(
+            f"the body is {len(body) / 1e6:.1f} MB; at most {max_body_bytes / 1e6:g} MB are "
+            "accepted: send fewer or smaller photographs",
+            status=413,
+        )
+    if not body.strip():
+        raise RequestError(f"the body is empty: send an image file, or {EXPECTED}")
+    if "json" not in content_type.lower() and body.lstrip()[:1] not in (b"{", b"["):
+        return Request(verb, (Instance(body, method, target),), enveloped=False)
+    rows = _instances(body)
+    if len(rows) > max_instances:
+        raise RequestError(
+            f"{len(rows)} instances; at most {max_instances} are accepted in one request: "
+            "split them over several"
+        )
+    instances = tuple(_instance(row, index, method, target) for index, row in enumerate(rows))
+    return Request(verb, instances, enveloped=True)
+
+
+def answer(request: Request, results: Sequence[dict[str, Any]]) -> str:
+    """The JSON body of a good answer: one object for raw, a list for V1.
+
+    Raises ValueError where a number is not finite: JSON has no word for it.
+    """
+    document = {ANSWERS[request.verb]: list(results)} if request.enveloped else results[0]
+    return json.dumps(document, allow_nan=False)
+
+
+def error(message: str) -> str:
+    """The JSON body of a refusal."""
+    return json.dumps({"error": message})
+
+
+def _instances(body: bytes) -> list[Any]:
+    try:
+        document = json.loads(body)
+    except UnicodeDecodeError:
+        raise RequestError(f"the body is not JSON (not UTF-8 text): expected {EXPECTED}") from None
+    except json.JSONDecodeError as problem:
+        place = f"line {problem.lineno} column {problem.colno}"
+        raise RequestError(
+            f"the body is not valid JSON: {problem.msg} at {place}; expected {EXPECTED}"
+        ) from None
+    except (RecursionError, ValueError):  # absurd nesting, or a number of thousands of digits
+        raise RequestError(f"the JSON cannot be read: expected {EXPECTED}") from None
+    if not isinstance(document, dict) or "instances" not in document:
+        raise RequestError(f'no "instances" in the body: expected {EXPECTED}')
+    rows = document["instances"]
+    if not isinstance(rows, list):
+        raise RequestError(f'"instances" is {_kind(rows)}, not a list: expected {EXPECTED}')
+    if not rows:
+        raise RequestError(f'"instances" is an empty list: expected {EXPECTED}')
+    return rows
+
+
+def _instance(row: Any, index: int, method: str | None, target: str | None) -> Instance:
+    options: dict[str, str | None] = {"method": method, "target": target}
+    text = row
+    if isinstance(row, dict):
+        for name in options:
+            if row.get(name) is None:
+                continue
+            if not isinstance(row[name], str):
+                raise RequestError(f'instance {index}: "{name}" is {_kind(row[name])}, not a text')
+            options[name] = row[name]
+        text = row.get("data", row.get("b64"))
+        if text is None and isinstance(row.get("image"), dict):
+            text = row["image"].get("b64")
+    if not isinstance(text, str):
+        raise RequestError(
+            f'instance {index}: no image in it; expected {{"data": "<base64>"}}, '
+            f'{{"b64": "<base64>"}}, {{"image": {{"b64": "<base64>"}}}} or the bare base64 text'
+        )
+    return Instance(_base64(text, index), options["method"], options["target"])
+
+
+def _base64(text: str, index: int) -> bytes:
+    if text.startswith("data:"):  # a browser's data URL
+        text = text.partition(",")[2]
+    try:
+        data = base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise RequestError(
+            f"instance {index}: not valid base64: encode the bytes of the image file, unchanged"
+        ) from None
+    if not data:
+        raise RequestError(f"instance {index}: the image is empty (0 bytes)")
+    return data
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
+    return "null" if value is None else names.get(type(value), "a number")

@@ -1,0 +1,55 @@
+"""A rough outline of the lesion, without a model: for saying where an explanation points.
+
+The skin's colour is the median of the picture's rim; what differs from it, near the centre,
+is taken for lesion by Otsu's threshold (Otsu 1979). No substitute for a segmentation: it is
+only used for ``lesion_mass``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+BLUR = 4.0
+"""Pixels; takes out hairs and pores before the threshold."""
+
+INSIDE = 0.7
+"""Share of Otsu's threshold: the fading border belongs to the lesion. Chosen on drawn lesions,
+where it is flat from 0.7 to 0.8."""
+
+
+def rough_mask(view: Image.Image) -> np.ndarray | None:
+    """Outline the lesion.
+
+    Args:
+        view: RGB of h x w pixels.
+
+    Returns:
+        bool of shape (h, w), True is lesion; None where nothing stands out from the skin
+        (less than 0.5 % of the picture, or more than 90 %).
+    """
+    pixels = np.asarray(view.filter(ImageFilter.GaussianBlur(BLUR)), dtype=np.float32)
+    height, width = pixels.shape[:2]
+    ys = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    xs = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
+    radius = np.sqrt(xs**2 + ys**2)
+    # The rim inside the circle: the corners of a dermatoscope's picture are black.
+    rim = (radius > 0.85) & (radius <= 1.0)
+    skin = np.median(pixels[rim], axis=0)
+    difference = np.sqrt(((pixels - skin) ** 2).sum(axis=2)) * (radius <= 1.0)
+    difference *= np.exp(-((radius / 1.2) ** 4))
+    mask = difference > INSIDE * _otsu(difference[radius <= 1.0])
+    share = float(mask.mean())
+    return mask if 0.005 <= share <= 0.9 else None
+
+
+def _otsu(values: np.ndarray) -> float:
+    """The threshold that parts values into two classes of least variance."""
+    counts, edges = np.histogram(values, bins=128)
+    centres = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    sums = np.cumsum(counts * centres)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
+    return float(centres[int(np.nanargmax(between[:-1]))])

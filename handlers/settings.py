@@ -1,0 +1,54 @@
+"""Limits and budgets of the service, settable by ``LESIONLENS_*`` variables.
+
+A plain dataclass and not pydantic-settings: the archive must run where only torch, captum,
+pillow and torchserve are installed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True)
+class HandlerSettings:
+    """What one request may ask for. Each field is read from ``LESIONLENS_<FIELD>``."""
+
+    max_instances: int = 16
+    """Photographs in one V1 request."""
+
+    max_body_bytes: int = 20_000_000
+    """Bytes of one request body, base64 and JSON included."""
+
+    max_pixels: int = 25_000_000
+    """Pixels of one photograph, read from its header before anything is decoded."""
+
+    min_side: int = 32
+    """Pixels on the short side of a photograph."""
+
+    forward_batch: int = 8
+    """Photographs in one forward pass; bounds the memory of a worker."""
+
+    explain_seconds: float = 60.0
+    """Seconds that the explanations of one batch may take; later ones are answered with 503."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> HandlerSettings:
+        """Read the settings; raises ValueError that names the variable and what it expects."""
+        environment = os.environ if environment is None else environment
+        values: dict[str, float] = {}
+        for field in fields(cls):
+            name = f"LESIONLENS_{field.name.upper()}"
+            text = environment.get(name, "").strip()
+            if not text:
+                continue
+            kind: type[int] | type[float] = int if field.type == "int" else float
+            try:
+                value = kind(text)
+            except ValueError:
+                raise ValueError(f"{name}={text!r} is not a number ({kind.__name__})") from None
+            if not 0 < value < float("inf"):
+                raise ValueError(f"{name}={text!r} must be above zero and finite")
+            values[field.name] = value
+        return cls(**values)  # type: ignore[arg-type]

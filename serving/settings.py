@@ -1,0 +1,43 @@
+"""Where the local server listens and what it serves, from ``LESIONLENS_*`` variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServingSettings(BaseSettings):
+    """Of one TorchServe on this machine."""
+
+    model_config = SettingsConfigDict(env_prefix="LESIONLENS_", extra="ignore", frozen=True)
+
+    host: str = "127.0.0.1"
+    """Address of predictions and metrics; management stays on loopback whatever this says."""
+
+    inference_port: int = 8080
+    """Predictions and explanations."""
+
+    management_port: int = 8081
+    """TorchServe's own; readiness is read from it."""
+
+    metrics_port: int = 8082
+    """Prometheus metrics."""
+
+    grpc_inference_port: int = 7070
+    """TorchServe opens it whether used or not."""
+
+    grpc_management_port: int = 7071
+    """TorchServe opens it whether used or not."""
+
+    archive: Path = Path("model_store/model-store")
+    """TorchServe's model store."""
+
+    config: Path = Path("model_store/config")
+    """Folder of ``config.properties`` and ``metrics.yaml``."""
+
+    logs: Path = Path("build/logs")
+    """TorchServe's logs."""
+
+    start_seconds: float = 120.0
+    """Until a worker must be ready."""

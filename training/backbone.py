@@ -1,0 +1,90 @@
+"""torchvision's ResNet-18, frozen, and where its weights come from."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torchvision.models import ResNet, ResNet18_Weights, resnet18
+
+
+class WeightsError(RuntimeError):
+    """The weights cannot be used; the message names the file and what was expected."""
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A ResNet-18 in eval mode, all parameters frozen."""
+
+    network: ResNet
+    source: str
+    """``weights`` (a file of one's own), ``imagenet`` or ``untrained``."""
+
+    @property
+    def digest(self) -> str:
+        """sha256 over every tensor but the final layer's, which the head replaces."""
+        total = hashlib.sha256()
+        for name, tensor in sorted(self.network.state_dict().items()):
+            if not name.startswith("fc."):
+                total.update(name.encode())
+                total.update(tensor.contiguous().numpy().tobytes())
+        return total.hexdigest()
+
+    def convolutions(self) -> nn.Sequential:
+        """Everything before pooling: (n, 3, 224, 224) to (n, 512, 7, 7)."""
+        return nn.Sequential(*list(self.network.children())[:-2])
+
+
+def load(weights: Path | None, seed: int, say: Callable[[str], None]) -> Backbone:
+    """Load the weights named, else torchvision's, else leave the backbone untrained.
+
+    Raises:
+        WeightsError: the file named is missing or is not a ResNet-18 state dict.
+    """
+    torch.manual_seed(seed)  # of the untrained backbone
+    network = resnet18(weights=None)
+    if weights is not None:
+        network.load_state_dict(_read(weights, network))
+        source = "weights"
+    else:
+        try:
+            network.load_state_dict(ResNet18_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True))
+            source = "imagenet"
+        except (OSError, RuntimeError) as error:
+            source = "untrained"
+            say(
+                f"ImageNet weights cannot be downloaded ({type(error).__name__}): the backbone "
+                "stays UNTRAINED. Set LESIONLENS_WEIGHTS to a ResNet-18 state dict."
+            )
+    network.eval().requires_grad_(False)
+    return Backbone(network, source)
+
+
+def _read(path: Path, network: ResNet) -> dict[str, torch.Tensor]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise WeightsError(
+            f"LESIONLENS_WEIGHTS={path} cannot be read as a state dict ({type(error).__name__})"
+        ) from error
+    expected = network.state_dict()
+    # The final layer is replaced, so a state dict with another number of classes will do.
+    wrong = [
+        name
+        for name, tensor in expected.items()
+        if not name.startswith("fc.")
+        and (not isinstance(state, dict) or getattr(state.get(name), "shape", None) != tensor.shape)
+    ]
+    if wrong:
+        raise WeightsError(
+            f"LESIONLENS_WEIGHTS={path} is not a ResNet-18 state dict with torchvision's names: "
+            f"{len(wrong)} tensors are missing or of another shape, the first is {wrong[0]}"
+        )
+    return {name: state[name] for name in expected if not name.startswith("fc.")} | {
+        name: tensor for name, tensor in expected.items() if name.startswith("fc.")
+    }

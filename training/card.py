@@ -1,0 +1,63 @@
+"""``card.json``: what the model is, what it came from and how it did."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from importlib.metadata import version
+from typing import Any
+
+from handlers.classifier import LABELS
+from handlers.imaging import PREPROCESSING
+from training.backbone import Backbone
+from training.calibration import Calibration
+from training.dataset import Dataset
+from training.head import Head
+
+
+def model_card(
+    dataset: Dataset,
+    backbone: Backbone,
+    head: Head,
+    calibration: Calibration,
+    metrics: dict[str, Any],
+) -> dict[str, Any]:
+    """The document of ``card.json``.
+
+    ``model_version`` names the data and the weights it came from and eight digits over
+    everything that decides an answer, so two models never share a version.
+    """
+    decisive = {
+        "data": dataset.digest,
+        "backbone": backbone.digest,
+        "head": hashlib.sha256(head.weights.tobytes()).hexdigest(),
+        "bias": head.bias,
+        "temperature": calibration.temperature,
+        "threshold": calibration.threshold,
+        "preprocessing": PREPROCESSING,
+    }
+    digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+    return {
+        "model_version": f"{dataset.source}-{backbone.source}-{digest[:8]}",
+        "labels": list(LABELS),
+        "threshold": calibration.threshold,
+        "temperature": calibration.temperature,
+        "review": {"near_threshold": list(calibration.band)},
+        "preprocessing": PREPROCESSING,
+        "architecture": "ResNet-18, frozen, with a fitted final layer",
+        "regularisation": {"C": head.strength},
+        "data": {
+            "source": dataset.source,
+            "digest": dataset.digest,
+            "counts": dataset.counts(),
+            "left_out": len(dataset.left_out),
+        },
+        "backbone": {"source": backbone.source, "digest": backbone.digest},
+        "metrics": metrics,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "torchvision", "pillow", "scikit-learn")},
+        },
+        "warning": "Not a medical device. A tool for research and teaching.",
+    }

@@ -1,0 +1,217 @@
+"""Find the photographs, check every one of them, and split them by content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from handlers.imaging import ImageError, decode
+from training import synthetic
+from training.settings import TrainingSettings
+
+KAGGLE: Final = "hasnainjaved/melanoma-skin-cancer-dataset-of-10000-images"
+CLASSES: Final = ("benign", "malignant")
+"""Folder of class 0 and of class 1."""
+SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+LAYOUT: Final = """\
+    FOLDER/
+      train/
+        benign/      *.jpg, *.jpeg, *.png or *.webp
+        malignant/
+      test/
+        benign/
+        malignant/"""
+
+Progress = Callable[[str, int, int], None]
+
+
+class DatasetError(RuntimeError):
+    """The photographs cannot be used; the message says what was expected where."""
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """One checked file."""
+
+    path: Path
+    label: int
+    digest: str
+    """sha256 of the file, hexadecimal."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Checked photographs, parted into train, validation and test."""
+
+    source: str
+    """``folder``, ``kaggle`` or ``synthetic``."""
+    train: tuple[Photograph, ...]
+    validation: tuple[Photograph, ...]
+    test: tuple[Photograph, ...]
+    left_out: tuple[tuple[Path, str], ...]
+    """Files that are not used, each with the reason."""
+
+    @property
+    def digest(self) -> str:
+        """sha256 over content and label of every photograph of every split."""
+        parts = [
+            f"{name}:{photo.label}:{photo.digest}"
+            for name in ("train", "validation", "test")
+            for photo in getattr(self, name)
+        ]
+        return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Photographs by split and class."""
+        return {
+            name: {
+                folder: sum(photo.label == label for photo in getattr(self, name))
+                for label, folder in enumerate(CLASSES)
+            }
+            for name in ("train", "validation", "test")
+        }
+
+
+def labels(photographs: Sequence[Photograph]) -> np.ndarray:
+    """Class of each photograph, int64 of shape (n,)."""
+    return np.asarray([photo.label for photo in photographs], dtype=np.int64)
+
+
+def locate(
+    settings: TrainingSettings, progress: Progress, say: Callable[[str], None]
+) -> tuple[str, Path]:
+    """Name the source of the photographs and the folder they lie in.
+
+    ``LESIONLENS_DATA``, else the Kaggle set through kagglehub, else the embedded synthetic set.
+
+    Raises:
+        DatasetError: ``LESIONLENS_DATA`` names a folder without the layout.
+    """
+    if settings.data is not None:
+        return "folder", find_layout(settings.data)
+    try:
+        import kagglehub
+
+        say("LESIONLENS_DATA is not set: asking Kaggle for the set (downloaded once)")
+        return "kaggle", find_layout(Path(kagglehub.dataset_download(KAGGLE)))
+    except DatasetError:
+        raise
+    except Exception as error:  # kagglehub raises whatever its HTTP client raises
+        say(
+            f"Kaggle cannot be reached ({type(error).__name__}): the EMBEDDED SYNTHETIC SET takes "
+            "over. Its lesions are drawn; nothing it learns holds for people. Set LESIONLENS_DATA "
+            "to a folder of photographs."
+        )
+    per_class = {"train": settings.synthetic_train, "test": settings.synthetic_test}
+    name = f"synthetic-{settings.synthetic_train}-{settings.synthetic_test}-{settings.seed}"
+    folder = settings.cache / name
+    synthetic.draw_set(folder, per_class=per_class, seed=settings.seed, progress=progress)
+    return "synthetic", folder
+
+
+def find_layout(folder: Path) -> Path:
+    """The folder itself, or one up to two levels below it, that has the layout.
+
+    Raises:
+        DatasetError: shows the layout expected and what is there instead.
+    """
+    if not folder.is_dir():
+        raise DatasetError(f"{folder} is not a folder; expected photographs in it:\n{LAYOUT}")
+    for candidate in (folder, *sorted(folder.glob("*/")), *sorted(folder.glob("*/*/"))):
+        if all((candidate / split / name).is_dir() for split, name in _folders()):
+            return candidate
+    found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
+    raise DatasetError(f"{folder} has not the layout expected:\n{LAYOUT}\n  found there: {found}")
+
+
+def load(source: str, folder: Path, validation_share: float, progress: Progress) -> Dataset:
+    """Open and check every file of a folder that has the layout, and split it.
+
+    The validation part is chosen by the content of each photograph, so it stays the same when
+    files are renamed or added, and copies of a photograph land on one side. A photograph of
+    ``test`` that also lies in ``train`` is left out of ``train``.
+
+    Args:
+        source: for the record.
+        folder: from :func:`find_layout`.
+        validation_share: of the training photographs, 0 to 1.
+        progress: called with (what, done, total).
+
+    Raises:
+        DatasetError: a class has too few usable photographs in a split.
+    """
+    left_out: list[tuple[Path, str]] = []
+    parts: dict[str, dict[str, Photograph]] = {"test": {}, "train": {}}
+    files = [(split, label, path) for split, label, path in _files(folder)]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        checks = pool.map(lambda entry: _check(entry[2], entry[1]), files)
+        for done, ((split, _, path), checked) in enumerate(zip(files, checks, strict=True), 1):
+            reason = checked if isinstance(checked, str) else _copy_of(checked, split, parts)
+            if reason:
+                left_out.append((path, reason))
+            elif isinstance(checked, Photograph):
+                parts[split][checked.digest] = checked
+            progress("check", done, len(files))
+    learned = sorted(parts["train"].values(), key=lambda photo: photo.digest)
+    held_out = [photo for photo in learned if int(photo.digest[:8], 16) < validation_share * 2**32]
+    kept = set(held_out)
+    dataset = Dataset(
+        source=source,
+        train=tuple(photo for photo in learned if photo not in kept),
+        validation=tuple(held_out),
+        test=tuple(sorted(parts["test"].values(), key=lambda photo: photo.digest)),
+        left_out=tuple(left_out),
+    )
+    _demand_enough(dataset, folder)
+    return dataset
+
+
+def _folders() -> list[tuple[str, str]]:
+    # Test first: a copy of one of its photographs is then known when train is read.
+    return [(split, name) for split in ("test", "train") for name in CLASSES]
+
+
+def _files(folder: Path) -> Iterator[tuple[str, int, Path]]:
+    for split, name in _folders():
+        for path in sorted((folder / split / name).rglob("*")):
+            if path.is_file() and not path.name.startswith("."):
+                yield split, CLASSES.index(name), path
+
+
+def _check(path: Path, label: int) -> Photograph | str:
+    """The photograph, or the reason why it cannot be used."""
+    if path.suffix.lower() not in SUFFIXES:
+        return f"not a photograph: {path.suffix or 'no'} suffix"
+    try:
+        data = path.read_bytes()
+        decode(data)
+    except ImageError as error:
+        return str(error)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return Photograph(path, label, hashlib.sha256(data).hexdigest())
+
+
+def _copy_of(photo: Photograph, split: str, parts: dict[str, dict[str, Photograph]]) -> str:
+    """Why a photograph is not needed again, or nothing."""
+    for name in ("test", split):
+        if other := parts[name].get(photo.digest):
+            other_label = "" if other.label == photo.label else f", labelled {CLASSES[other.label]}"
+            return f"the same file as {name}/{CLASSES[other.label]}/{other.path.name}{other_label}"
+    return ""
+
+
+def _demand_enough(dataset: Dataset, folder: Path) -> None:
+    for split, per_class in dataset.counts().items():
+        for name, count in per_class.items():
+            if count < 2:
+                raise DatasetError(
+                    f"{folder}: {count} usable photographs of class {name} for {split}, at least 2 "
+                    f"are needed ({len(dataset.left_out)} files were left out); expected:\n{LAYOUT}"
+                )

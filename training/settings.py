@@ -1,0 +1,54 @@
+"""Settings of the training, from ``LESIONLENS_*`` variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class TrainingSettings(BaseSettings):
+    """Where things come from, where they go, and how much of the embedded set is drawn."""
+
+    model_config = SettingsConfigDict(env_prefix="LESIONLENS_", extra="ignore", frozen=True)
+
+    data: Path | None = None
+    """Folder in the Kaggle layout; unset: the Kaggle set, else the embedded synthetic set."""
+
+    weights: Path | None = None
+    """ResNet-18 state dict; unset: torchvision's ImageNet weights, else an untrained backbone."""
+
+    build: Path = Path("build")
+    """What can be made again: the trained model and its summary."""
+
+    cache: Path = Path("build/cache")
+    """Features by content, and the drawn set."""
+
+    archive: Path = Path("model_store/model-store")
+    """Folder that ``melanoma.mar`` is written to."""
+
+    validation_share: float = 0.2
+    """Share of the training photographs held out for choosing and calibrating."""
+
+    sensitivity: float = 0.95
+    """Sensitivity on validation data that the threshold is chosen for."""
+
+    synthetic_train: int = 240
+    """Drawn lesions a class for training, where no photographs can be had."""
+
+    synthetic_test: int = 80
+    """Drawn lesions a class for the test."""
+
+    seed: int = 0
+    """Of everything random: drawing, the untrained backbone, folds, resampling."""
+
+    @field_validator("data", "weights", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @property
+    def model_folder(self) -> Path:
+        """Where the trained model waits to be archived."""
+        return self.build / "model"
