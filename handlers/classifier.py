@@ -13,9 +13,12 @@ import numpy as np
 import torch
 
 from handlers.drift import Baseline
+from handlers.imaging import SIDE
 
 LABELS: Final = ("no cancer", "cancer")
 CANCER: Final = 1
+REASONS: Final = ("near_threshold", "unlike_training_data", "low_quality")
+"""Why a person must look."""
 
 
 class ArchiveError(RuntimeError):
@@ -92,6 +95,11 @@ class Classifier:
             logits = self.model.head(activations)
         return Forward(activations, logits)
 
+    def warm_up(self) -> None:
+        """Run twice on nothing: TorchScript optimises itself in its first runs."""
+        for _ in range(2):
+            self.forward(torch.zeros(1, 3, SIDE, SIDE))
+
     def probabilities(self, logits: torch.Tensor) -> np.ndarray:
         """Calibrated P(cancer), shape (n,): softmax at the card's temperature (Guo et al. 2017).
 
@@ -129,9 +137,9 @@ class Classifier:
         self, probability: float, distance: float, measured: dict[str, float]
     ) -> list[str]:
         low, high = self._band
-        checks = {
-            "near_threshold": low <= probability <= high,
-            "unlike_training_data": self.baseline.beyond("distance", distance),
-            "low_quality": any(self.baseline.beyond(name, measured[name]) for name in measured),
-        }
-        return [name for name, holds in checks.items() if holds]
+        checks = (
+            low <= probability <= high,
+            self.baseline.beyond("distance", distance),
+            any(self.baseline.beyond(name, measured[name]) for name in measured),
+        )
+        return [name for name, holds in zip(REASONS, checks, strict=True) if holds]

@@ -33,21 +33,23 @@ class MelanomaHandler:
             torch.set_num_threads(int(threads))
         folder = Path(context.system_properties["model_dir"])
         classifier = Classifier.load(folder)
+        classifier.warm_up()
         self.service = service.MelanomaService(classifier, HandlerSettings.from_environment())
-        baseline = telemetry.baseline_observations(classifier.baseline, classifier.version)
-        self._emit(context, baseline)
+        first = telemetry.first_observations(classifier.baseline, classifier.version)
+        self._emit(context, first)
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[str]:
         """Answer one batch; statuses and content types go through the context."""
         if self.service is None:
             raise RuntimeError("handle() was called before initialize()")
-        recorder = telemetry.Recorder()
+        recorder = telemetry.Recorder(self.service.classifier.version)
         rows = [self._row(parameters, context, index) for index, parameters in enumerate(data)]
         answers = self.service.answer(rows, recorder)
         for index, answer in enumerate(answers):
             if answer.status != 200:
                 context.set_response_status(answer.status, HTTPStatus(answer.status).phrase, index)
             context.set_response_content_type(index, "application/json")
+        recorder.observe(telemetry.WORKER_MEMORY, _resident_bytes())
         self._emit(context, recorder.observations())
         return [answer.body for answer in answers]
 
@@ -72,3 +74,8 @@ class MelanomaHandler:
         for seen in observations:
             metric = context.metrics.get_metric(seen.metric.name, MetricTypes(seen.metric.kind))
             metric.add_or_update(seen.value, list(seen.labels))
+
+
+def _resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")

@@ -20,7 +20,15 @@ from handlers import drift, explainers, imaging, protocol, rendering, segmentati
 from handlers.classifier import CANCER, LABELS, Classifier, Decision, Forward
 from handlers.protocol import Instance, Request, RequestError
 from handlers.settings import HandlerSettings
-from handlers.telemetry import BATCH_SIZE, PREDICTIONS, REQUEST_SECONDS, REQUESTS, Recorder
+from handlers.telemetry import (
+    BATCH_SIZE,
+    PREDICTIONS,
+    PROBABILITY,
+    REQUEST_SECONDS,
+    REQUESTS,
+    REVIEW_REASONS,
+    Recorder,
+)
 
 TARGETS: Final = ("cancer", "predicted")
 
@@ -215,6 +223,9 @@ class MelanomaService:
             decision = photograph.decision
             review = str(decision.review).lower()
             recorder.count(PREDICTIONS, LABELS[decision.label], review)
+            recorder.observe(PROBABILITY, decision.probability)
+            for reason in decision.reasons:
+                recorder.count(REVIEW_REASONS, reason)
             measured = {"probability": decision.probability, "distance": decision.distance}
             recorder.image(self.classifier.baseline, photograph.statistics | measured)
         return Answer(200, job.answer)

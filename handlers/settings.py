@@ -30,7 +30,7 @@ class HandlerSettings:
     forward_batch: int = 8
     """Photographs in one forward pass; bounds the memory of a worker."""
 
-    explain_seconds: float = 60.0
+    explain_seconds: float = 30.0
     """Seconds that the explanations of one batch may take; later ones are answered with 503."""
 
     @classmethod

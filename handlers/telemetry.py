@@ -10,10 +10,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import product
 from time import perf_counter
 from typing import Final, Literal
 
+from handlers.classifier import LABELS, REASONS
 from handlers.drift import Baseline
+from handlers.protocol import ANSWERS
+
+VERSION: Final = "model_version"
+"""The label that the recorder fills in by itself; always a metric's last."""
+
+OUTCOMES: Final = ("ok", "refused", "failed")
+"""Of a request: answered, the client's fault (4xx), ours (5xx)."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +40,14 @@ REQUESTS: Final = Metric(
     "lesionlens_requests_total",
     "counter",
     "count",
-    ("verb", "outcome"),
+    ("verb", "outcome", VERSION),
     "Requests answered; outcome is ok, refused (4xx) or failed (5xx).",
 )
 REQUEST_SECONDS: Final = Metric(
     "lesionlens_request_seconds",
     "histogram",
     "s",
-    ("verb", "method"),
+    ("verb", "method", VERSION),
     "Time a request spends in the handler, from its batch's arrival to its answer.",
 )
 STAGE_SECONDS: Final = Metric(
@@ -59,22 +68,50 @@ PREDICTIONS: Final = Metric(
     "lesionlens_predictions_total",
     "counter",
     "count",
-    ("label", "review"),
+    ("label", "review", VERSION),
     "Photographs classified.",
+)
+REVIEW_REASONS: Final = Metric(
+    "lesionlens_review_reasons_total",
+    "counter",
+    "count",
+    ("reason", VERSION),
+    "Photographs that a person must look at, by reason; one may have several.",
+)
+PROBABILITY: Final = Metric(
+    "lesionlens_probability_ratio",
+    "histogram",
+    "ratio",
+    (VERSION,),
+    "Calibrated probability of cancer of the photographs classified.",
 )
 DRIFT_OBSERVATIONS: Final = Metric(
     "lesionlens_drift_observations_total",
     "counter",
     "count",
-    ("feature", "bin"),
+    ("feature", "bin", VERSION),
     "Photographs whose drift feature fell into a bin of the baseline.",
 )
 DRIFT_BASELINE: Final = Metric(
     "lesionlens_drift_baseline_ratio",
     "gauge",
     "ratio",
-    ("feature", "bin", "model_version"),
+    ("feature", "bin", VERSION),
     "Share of the training data in a bin of a drift feature.",
+)
+WORKER_STARTS: Final = Metric(
+    "lesionlens_worker_starts_total",
+    "counter",
+    "count",
+    (VERSION,),
+    "Times a worker has loaded the model; above one a worker it was restarted.",
+)
+WORKER_MEMORY: Final = Metric(
+    "lesionlens_worker_memory_bytes",
+    "gauge",
+    "bytes",
+    (VERSION,),
+    "Resident memory of the worker that answered last.",
 )
 METRICS: Final = (
     REQUESTS,
@@ -82,8 +119,12 @@ METRICS: Final = (
     STAGE_SECONDS,
     BATCH_SIZE,
     PREDICTIONS,
+    REVIEW_REASONS,
+    PROBABILITY,
     DRIFT_OBSERVATIONS,
     DRIFT_BASELINE,
+    WORKER_STARTS,
+    WORKER_MEMORY,
 )
 
 
@@ -100,16 +141,18 @@ class Observation:
 class Recorder:
     """Collects what one batch has to say; increments of a counter are added up first."""
 
+    version: str
+    """Of the model; every metric that has the label gets it."""
     _counts: Counter[tuple[Metric, tuple[str, ...]]] = field(default_factory=Counter)
     _rest: list[Observation] = field(default_factory=list)
 
     def count(self, metric: Metric, *labels: str) -> None:
         """Add one to a counter."""
-        self._counts[metric, labels] += 1
+        self._counts[metric, self._versioned(metric, labels)] += 1
 
     def observe(self, metric: Metric, value: float, *labels: str) -> None:
-        """Add a value to a histogram."""
-        self._rest.append(Observation(metric, labels, value))
+        """Add a value to a histogram, or set a gauge."""
+        self._rest.append(Observation(metric, self._versioned(metric, labels), value))
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -130,11 +173,30 @@ class Recorder:
         counters = [Observation(m, labels, count) for (m, labels), count in self._counts.items()]
         return counters + self._rest
 
+    def _versioned(self, metric: Metric, labels: tuple[str, ...]) -> tuple[str, ...]:
+        return (*labels, self.version) if metric.labels[-1] == VERSION else labels
 
-def baseline_observations(baseline: Baseline, version: str) -> list[Observation]:
-    """The gauge that carries the baseline to Prometheus."""
-    return [
+
+def first_observations(baseline: Baseline, version: str) -> list[Observation]:
+    """What a worker says when it has loaded the model.
+
+    The baseline, and a zero for every counter series there can be: PromQL's ``increase`` does
+    not see the first value of a series that begins above zero.
+    """
+    recorder = Recorder(version)
+    recorder.count(WORKER_STARTS)
+    shares = [
         Observation(DRIFT_BASELINE, (feature, str(place), version), share)
-        for feature, shares in baseline.shares.items()
-        for place, share in enumerate(shares)
+        for feature, bins in baseline.shares.items()
+        for place, share in enumerate(bins)
     ]
+    zeros = [
+        *(Observation(REQUESTS, (*pair, version), 0) for pair in product(ANSWERS, OUTCOMES)),
+        *(
+            Observation(PREDICTIONS, (*pair, version), 0)
+            for pair in product(LABELS, ("true", "false"))
+        ),
+        *(Observation(REVIEW_REASONS, (reason, version), 0) for reason in REASONS),
+        *(Observation(DRIFT_OBSERVATIONS, share.labels, 0) for share in shares),
+    ]
+    return [*zeros, *shares, *recorder.observations()]

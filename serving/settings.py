@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -41,3 +43,28 @@ class ServingSettings(BaseSettings):
 
     start_seconds: float = 120.0
     """Until a worker must be ready."""
+
+
+class DemoSettings(ServingSettings):
+    """Of the demo: the server's, and where the training left its summary."""
+
+    build: Path = Path("build")
+    """The training's summary is there."""
+
+    reports: Path = Path("reports")
+    """Folder of pictures and reports."""
+
+
+def free_ports() -> dict[str, int]:
+    """A free port for each that a server opens, by the name of its setting.
+
+    All are held open until the last is found, so no two are the same.
+    """
+    names = ("inference", "management", "metrics", "grpc_inference", "grpc_management")
+    with ExitStack() as held:
+        ports = {}
+        for name in names:
+            probe = held.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            ports[f"{name}_port"] = int(probe.getsockname()[1])
+    return ports

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -24,6 +25,8 @@ MODEL: Final = "melanoma"
 STOP_SECONDS: Final = 7.0
 """Given to TorchServe to end by itself; what is left then is killed."""
 POLL_SECONDS: Final = 0.1
+DEATHS: Final = 3
+"""Of a worker while it loads, after which waiting is pointless."""
 
 
 class ServerError(RuntimeError):
@@ -77,6 +80,9 @@ class TorchServe:
         archive = settings.archive / f"{MODEL}.mar"
         if not archive.is_file():
             raise ServerError(f"{archive} is missing: build it with `make archive`")
+        # TorchServe would take any file for an archive and fail on it again and again.
+        if not zipfile.is_zipfile(archive):
+            raise ServerError(f"{archive} is not a model archive: remove it and `make archive`")
         self._demand_free_ports()
         settings.logs.mkdir(parents=True, exist_ok=True)
         # TorchServe unpacks archives and puts sockets and its pid file here.
@@ -107,21 +113,27 @@ class TorchServe:
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 raise ServerError(f"TorchServe ended while starting: {self._last_words()}")
-            if self.is_ready():
+            if self._is_ready():
                 return
+            if self._deaths() >= DEATHS:
+                raise ServerError(f"the worker dies while loading: {self._last_words()}")
             time.sleep(POLL_SECONDS)
         raise ServerError(
             f"no worker was ready after {self.settings.start_seconds:g} s: {self._last_words()}"
         )
 
-    def is_ready(self) -> bool:
-        """Whether a worker answers for the model."""
+    def _is_ready(self) -> bool:
+        """Whether a worker has loaded the model."""
         try:
             reply = httpx.get(f"{self.management}/models/{MODEL}", timeout=5)
-            workers = reply.json()[0]["workers"] if reply.status_code == 200 else []
-        except (httpx.HTTPError, ValueError, LookupError):
+        except httpx.HTTPError:
             return False
+        workers = reply.json()[0]["workers"] if reply.status_code == 200 else []
         return any(worker["status"] == "READY" for worker in workers)
+
+    def _deaths(self) -> int:
+        """How often a worker has died; TorchServe would start it again without end."""
+        return self.log.read_text(errors="replace").count("Backend worker process died")
 
     def wait(self) -> int:
         """Wait until the server ends by itself; its exit status."""
@@ -152,6 +164,8 @@ class TorchServe:
             **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
             **{"TMPDIR": str(scratch), "TEMP": str(scratch)},
             **{"LOG_LOCATION": logs, "METRICS_LOCATION": logs},
+            # Threads that wait sleep; spinning, they starve whatever shares their cores.
+            "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
             "TS_INFERENCE_ADDRESS": self.inference,
             "TS_MANAGEMENT_ADDRESS": self.management,
             "TS_METRICS_ADDRESS": self.metrics,
@@ -184,10 +198,14 @@ class TorchServe:
                     ) from None
 
     def _last_words(self) -> str:
+        """The most telling line of the log: what our handler raised, else the last error."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.is_file() else []
-        telling = [line for line in lines if "ERROR" in line or "Error" in line or "Caused" in line]
-        words = (telling or lines or ["it said nothing"])[-1].strip()
-        return f"{words[:300]} (log: {self.log})"
+        for telling in ("ArchiveError: ", "LESIONLENS_", "Error: ", "ERROR", ""):
+            found = [line for line in lines if telling in line]
+            if found:
+                words = found[-1].rpartition("MODEL_LOG - ")[2].strip()
+                return f"{words[:400]} (log: {self.log})"
+        return f"it said nothing (log: {self.log})"
 
 
 def _group(leader: int) -> list[psutil.Process]:

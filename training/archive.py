@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +22,19 @@ minWorkers: 1
 maxWorkers: 1
 batchSize: 8
 maxBatchDelay: 1
-responseTimeout: 180
+responseTimeout: 60
 """
+
+
+@contextmanager
+def _temporary_files_in(folder: str) -> Iterator[None]:
+    """The archiver works in TMPDIR/<model name>, whoever else does so at the same time."""
+    before = tempfile.tempdir
+    tempfile.tempdir = folder
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 class NothingToArchiveError(RuntimeError):
@@ -59,15 +72,15 @@ def archive(model_folder: Path, store: Path) -> Path:
             shutil.copy2(model_folder / name, extra / name)
         config = Path(scratch) / "model-config.yaml"
         config.write_text(MODEL_CONFIG, encoding="utf-8")
-        ModelArchiver.generate_model_archive(
-            ModelArchiverConfig(
-                model_name=NAME,
-                version=card["model_version"],
-                handler=str(source / "melanoma_handler.py"),
-                serialized_file=str(model_folder / "model.pt"),
-                extra_files=str(extra),
-                config_file=str(config),
-                export_path=scratch,
-            )
+        settings = ModelArchiverConfig(
+            model_name=NAME,
+            version=card["model_version"],
+            handler=str(source / "melanoma_handler.py"),
+            serialized_file=str(model_folder / "model.pt"),
+            extra_files=str(extra),
+            config_file=str(config),
+            export_path=scratch,
         )
+        with _temporary_files_in(scratch):
+            ModelArchiver.generate_model_archive(settings)
         return (Path(scratch) / f"{NAME}.mar").replace(store / f"{NAME}.mar")

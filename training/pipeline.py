@@ -111,6 +111,7 @@ def _train(settings: TrainingSettings, report: Reporter) -> dict[str, Any]:
         "threshold": calibrated.threshold,
         "temperature": calibrated.temperature,
         "largest_difference_to_eager": difference,
+        "example": str(next(photo.path for photo in found.test if photo.label).resolve()),
         "seconds": report.seconds,
     }
     write_json(settings.build / "summary.json", summary)

@@ -1,0 +1,72 @@
+# Every target does what it needs first. Settings are the variables LESIONLENS_*; see README.md.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+PYTHON ?= python3
+RUN := .venv/bin/python
+INSTALLED := .venv/installed
+BUILD := $(or $(LESIONLENS_BUILD),build)
+STORE := $(or $(LESIONLENS_ARCHIVE),model_store/model-store)
+TRAINED := $(BUILD)/model/card.json
+ARCHIVE := $(STORE)/melanoma.mar
+# Threads that wait sleep: spinning, they make a forward pass 3 to 7 times slower as soon as
+# anything else runs on the same cores.
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: help setup data train archive serve demo test lint format lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## Create .venv with every package at its fixed version
+
+data: $(INSTALLED) ## Find and check the photographs (LESIONLENS_DATA, Kaggle or drawn ones)
+	$(RUN) -m training data
+
+train: $(INSTALLED) ## Fit, calibrate, evaluate and export the model
+	$(RUN) -m training train
+
+archive: $(ARCHIVE) ## Pack the trained model as melanoma.mar (trains if nothing is trained)
+
+serve: $(ARCHIVE) ## Serve the archive with TorchServe until Ctrl-C
+	@exec $(RUN) -m serving
+
+demo: $(INSTALLED) ## All of it once: data, training, archive, server, predict, explain
+	$(RUN) -m serving.demo
+
+test: $(INSTALLED) ## Run every test
+	$(RUN) -m pytest
+
+lint: $(INSTALLED) ## Check style and types
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+format: $(INSTALLED) ## Put the code into shape
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+lock: ## Choose versions anew within requirements.in
+	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
+	build/lock/bin/uv pip compile --quiet --universal --upgrade --python-version 3.11 \
+		--no-header requirements.in --output-file requirements.txt
+
+clean: ## Remove what can be made again, the feature cache included; .venv stays
+	rm -rf "$(BUILD)" "$(STORE)" reports .pytest_cache .mypy_cache .ruff_cache
+
+# Written last, so an interrupted install is begun again.
+$(INSTALLED): requirements.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; \
+		sys.exit(0 if (3, 11) <= v < (3, 14) else \
+		"error: Python 3.11 to 3.13 is needed, this is %d.%d; name another with make PYTHON=python3.12" % v)'
+	$(PYTHON) -m venv .venv
+	$(RUN) -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+# What was trained stays until `make train`; new handlers only need packing again.
+$(TRAINED): | $(INSTALLED)
+	$(RUN) -m training train
+
+$(ARCHIVE): $(TRAINED) $(wildcard handlers/*.py) training/archive.py | $(INSTALLED)
+	$(RUN) -m training archive

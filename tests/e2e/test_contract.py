@@ -1,0 +1,139 @@
+"""The REST contract of DESIGN.md, spoken by KServe's own client and by plain HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from kserve import InferenceRESTClient, RESTConfig
+from PIL import Image
+
+from serving.torchserve import TorchServe
+from tests.e2e.requests_of import (
+    EXPLAIN,
+    PREDICT,
+    RAW_EXPLAIN,
+    RAW_PREDICT,
+    base64_of,
+    instances,
+)
+
+PREDICTION = {"label", "probability", "threshold", "review", "reasons", "model_version"}
+EXPLANATION = PREDICTION | {
+    *("method", "target", "heatmap", "overlay", "attribution", "scale"),
+    *("convergence_delta", "lesion_mass"),
+}
+
+
+def with_kserve(call: Callable[[InferenceRESTClient], Awaitable[Any]]) -> Any:
+    async def run() -> Any:
+        client = InferenceRESTClient(RESTConfig(protocol="v1", timeout=120))
+        try:
+            return await call(client)
+        finally:
+            await client.close()
+
+    return asyncio.run(run())
+
+
+def test_kserve_client_predicts(server: TorchServe, photographs: list[bytes], trained: Any) -> None:
+    body = instances(*photographs[:3])
+    answer = with_kserve(lambda c: c.infer(server.inference, body, model_name="melanoma"))
+    assert list(answer) == ["predictions"]
+    assert len(answer["predictions"]) == 3
+    for prediction in answer["predictions"]:
+        assert set(prediction) == PREDICTION
+        assert 0 <= prediction["probability"] <= 1
+        expected = prediction["probability"] >= prediction["threshold"]
+        assert prediction["label"] == ("cancer" if expected else "no cancer")
+        assert prediction["review"] == bool(prediction["reasons"])
+        assert prediction["model_version"] == trained.summary["model_version"]
+
+
+@pytest.mark.parametrize(
+    ("method", "shape"), [("grad_cam", [7, 7]), ("integrated_gradients", [28, 28])]
+)
+def test_kserve_client_explains(
+    server: TorchServe, photographs: list[bytes], method: str, shape: list[int]
+) -> None:
+    body = instances(*photographs[:2], method=method)
+    answer = with_kserve(lambda c: c.explain(server.inference, "melanoma", body))
+    assert list(answer) == ["explanations"]
+    for explanation in answer["explanations"]:
+        assert set(explanation) == EXPLANATION
+        assert explanation["method"] == method
+        assert explanation["target"] == "cancer"
+        assert explanation["attribution"]["shape"] == shape
+        values = np.asarray(explanation["attribution"]["values"])
+        assert list(values.shape) == shape
+        assert explanation["scale"] == pytest.approx(np.abs(values).max(), rel=1e-5)
+        assert (explanation["convergence_delta"] is None) == (method == "grad_cam")
+        assert explanation["lesion_mass"] is None or 0 <= explanation["lesion_mass"] <= 1
+        for name in ("heatmap", "overlay"):
+            data = base64.b64decode(explanation[name], validate=True)
+            picture = Image.open(io.BytesIO(data))
+            assert (picture.format, picture.size, picture.mode) == ("PNG", (224, 224), "RGB")
+            assert len(data) < 150_000
+
+
+def test_an_instance_may_be_written_in_four_ways(
+    client: httpx.Client, photographs: list[bytes]
+) -> None:
+    text = base64_of(photographs[0])
+    spellings = [{"data": text}, {"b64": text}, {"image": {"b64": text}}, text]
+    reply = client.post(PREDICT, json={"instances": spellings})
+    assert reply.status_code == 200, reply.text
+    answers = reply.json()["predictions"]
+    assert answers == [answers[0]] * 4
+
+
+def test_explaining_the_predicted_label_flips_the_map_of_a_benign_answer(
+    client: httpx.Client, photographs: list[bytes]
+) -> None:
+    answers = client.post(PREDICT, json=instances(*photographs[:16])).json()["predictions"]
+    benign = photographs[[answer["label"] for answer in answers].index("no cancer")]
+
+    def values(target: str) -> np.ndarray:
+        reply = client.post(EXPLAIN, json=instances(benign, target=target))
+        return np.asarray(reply.json()["explanations"][0]["attribution"]["values"])
+
+    # The two logits are each other's negative, and so are their maps.
+    np.testing.assert_allclose(values("predicted"), -values("cancer"), atol=1e-5)
+
+
+def test_raw_routes_answer_one_object_with_options_in_headers(
+    client: httpx.Client, photographs: list[bytes]
+) -> None:
+    headers = {"Content-Type": "image/jpeg"}
+    predicted = client.post(RAW_PREDICT, content=photographs[0], headers=headers)
+    assert predicted.status_code == 200
+    assert predicted.headers["content-type"] == "application/json"
+    assert set(predicted.json()) == PREDICTION
+    options = {"X-Method": "integrated_gradients", "x-target": "predicted"}
+    explained = client.post(RAW_EXPLAIN, content=photographs[0], headers=headers | options)
+    assert set(explained.json()) == EXPLANATION
+    assert explained.json()["method"] == "integrated_gradients"
+    assert explained.json()["target"] == "predicted"
+
+
+def test_a_photograph_sent_as_a_form_is_read(
+    client: httpx.Client, photographs: list[bytes]
+) -> None:
+    plain = client.post(RAW_PREDICT, content=photographs[0]).json()
+    form = client.post(RAW_PREDICT, files={"data": ("x.jpg", photographs[0], "image/jpeg")})
+    assert form.json() == plain
+
+
+def test_json_without_its_content_type_is_read(
+    client: httpx.Client, photographs: list[bytes]
+) -> None:
+    body = httpx.Request("POST", "http://x", json=instances(photographs[0])).content
+    reply = client.post(PREDICT, content=body)
+    assert reply.status_code == 200
+    assert set(reply.json()["predictions"][0]) == PREDICTION

@@ -1,0 +1,62 @@
+"""One bad request in a batch of eight: the seven others get the answer they get alone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from serving.torchserve import TorchServe
+from tests.e2e.requests_of import EXPLAIN, PREDICT, instances
+
+BAD = {
+    "a text": {"instances": ["aGVsbG8="]},
+    "no instances": {"x": 1},
+    "an unknown method": {"instances": [{"data": "aGVsbG8=", "method": "x"}]},
+}
+
+
+def largest_batch(server: TorchServe) -> float:
+    """The upper edge of the highest bucket of batch sizes that holds something."""
+    text = httpx.get(f"{server.metrics}/metrics").text
+    edges = []
+    for family in text_string_to_metric_families(text):
+        if family.name != "lesionlens_batch_size":
+            continue
+        below: dict[str, float] = {}
+        for sample in family.samples:
+            if not sample.name.endswith("_bucket"):
+                continue
+            verb = sample.labels["verb"]
+            if sample.value > below.get(verb, 0):
+                edges.append(float(sample.labels["le"]))
+            below[verb] = sample.value
+    return max(edges)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_seven_good_answers_stay_equal_to_the_digit(
+    start: Callable[..., TorchServe], photographs: list[bytes], name: str
+) -> None:
+    good = [instances(photograph) for photograph in photographs[:7]]
+    slow = instances(*photographs[:4], method="integrated_gradients")
+    with start() as server, httpx.Client(base_url=server.inference, timeout=120) as client:
+        alone = [client.post(PREDICT, json=body).text for body in good]
+        for _ in range(3):
+            # A slow request holds the worker, so that the eight gather to one batch behind it.
+            holding = threading.Thread(target=client.post, args=(EXPLAIN,), kwargs={"json": slow})
+            holding.start()
+            with ThreadPoolExecutor(8) as pool:
+                bodies = [*good[:3], BAD[name], *good[3:]]
+                replies = list(pool.map(lambda body: client.post(PREDICT, json=body), bodies))
+            holding.join()
+            statuses = [reply.status_code for reply in replies]
+            assert statuses == [200, 200, 200, 400, 200, 200, 200, 200]
+            assert [reply.text for reply in replies if reply.status_code == 200] == alone
+            if largest_batch(server) > 5:
+                return
+    pytest.fail("the requests never met in one batch")

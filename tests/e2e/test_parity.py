@@ -1,0 +1,92 @@
+"""Served answers equal those of torchvision, run eagerly and offline, with its own transforms."""
+
+from __future__ import annotations
+
+import io
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.models import resnet18
+from torchvision.transforms import v2
+
+from tests.e2e.conftest import Trained
+from tests.e2e.requests_of import PREDICT, RAW_PREDICT, instances
+
+TRANSFORM = v2.Compose(
+    [
+        v2.PILToTensor(),
+        v2.Resize(224, antialias=True),
+        v2.CenterCrop(224),
+        v2.ToDtype(torch.float32, scale=True),
+        v2.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    ]
+)
+PIL_FIRST = v2.Compose([v2.Resize(224, antialias=True), v2.CenterCrop(224), *TRANSFORM.transforms])
+
+
+@pytest.fixture(scope="session")
+def offline(trained: Trained, photographs: list[bytes]) -> np.ndarray:
+    """P(cancer) of each photograph from an eager torchvision ResNet-18."""
+    folder = trained.build / "model"
+    card = json.loads((folder / "card.json").read_text())
+    exported = torch.jit.load(folder / "model.pt").state_dict()
+    network = resnet18(weights=None, num_classes=2).eval()
+    # The export's order of layers is torchvision's: conv1 ... layer4, then the final layer.
+    own = [name for name in network.state_dict()]
+    assert len(own) == len(exported)
+    network.load_state_dict(dict(zip(own, exported.values(), strict=True)))
+    inputs = torch.stack(
+        [PIL_FIRST(Image.open(io.BytesIO(data)).convert("RGB")) for data in photographs]
+    )
+    with torch.inference_mode():
+        logits = torch.cat([network(part) for part in inputs.split(10)])
+    scaled = logits.double() / card["temperature"]
+    return np.asarray(torch.softmax(scaled, dim=1)[:, 1].numpy())
+
+
+def probabilities(reply: httpx.Response) -> list[float]:
+    assert reply.status_code == 200, reply.text
+    return [row["probability"] for row in reply.json()["predictions"]]
+
+
+def test_alone_and_raw(client: httpx.Client, photographs: list[bytes], offline: np.ndarray) -> None:
+    served = [client.post(RAW_PREDICT, content=data).json()["probability"] for data in photographs]
+    np.testing.assert_allclose(served, offline, atol=1e-5)
+    assert np.ptp(served) > 0.2  # not one answer for all
+
+
+def test_alone_and_base64(
+    client: httpx.Client, photographs: list[bytes], offline: np.ndarray
+) -> None:
+    served = [probabilities(client.post(PREDICT, json=instances(d)))[0] for d in photographs]
+    np.testing.assert_allclose(served, offline, atol=1e-5)
+
+
+def test_eight_instances_in_a_request(
+    client: httpx.Client, photographs: list[bytes], offline: np.ndarray
+) -> None:
+    served: list[float] = []
+    for start in range(0, len(photographs), 8):
+        body = instances(*photographs[start : start + 8])
+        served += probabilities(client.post(PREDICT, json=body))
+    np.testing.assert_allclose(served, offline, atol=1e-5)
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_eight_requests_at_a_time(
+    client: httpx.Client, photographs: list[bytes], offline: np.ndarray, raw: bool
+) -> None:
+    def ask(data: bytes) -> Any:
+        if raw:
+            return client.post(RAW_PREDICT, content=data).json()["probability"]
+        return probabilities(client.post(PREDICT, json=instances(data)))[0]
+
+    with ThreadPoolExecutor(8) as pool:
+        served = list(pool.map(ask, photographs))
+    np.testing.assert_allclose(served, offline, atol=1e-5)

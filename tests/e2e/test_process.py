@@ -1,0 +1,155 @@
+"""The local server as a process: it starts, says where it listens, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from serving.settings import free_ports
+from serving.torchserve import ServerError, TorchServe
+from tests.e2e.conftest import ROOT, Trained
+from tests.e2e.requests_of import RAW_PREDICT
+
+
+def serve(trained: Trained, logs: Path, ports: dict[str, int]) -> subprocess.Popen[str]:
+    variables = {f"LESIONLENS_{name.upper()}": str(port) for name, port in ports.items()}
+    variables |= {"LESIONLENS_ARCHIVE": str(trained.store), "LESIONLENS_LOGS": str(logs)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "serving"],
+        cwd=ROOT,
+        env=os.environ | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def until_ready(process: subprocess.Popen[str]) -> list[str]:
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line.rstrip())
+        if line.startswith("Ctrl-C"):
+            return lines
+    pytest.fail(f"it ended before it was ready: {lines}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_every_process_within_ten_seconds(
+    trained: Trained, tmp_path: Path, photographs: list[bytes], number: signal.Signals
+) -> None:
+    ports = free_ports()
+    process = serve(trained, tmp_path, ports)
+    try:
+        lines = until_ready(process)
+        url = f"http://127.0.0.1:{ports['inference_port']}"
+        assert f"{url}/v1/models/melanoma:predict" in "\n".join(lines)
+        assert httpx.post(url + RAW_PREDICT, content=photographs[0]).status_code == 200
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert any("ModelServer" in " ".join(child.cmdline()) for child in family)
+        assert any("model_service_worker" in " ".join(child.cmdline()) for child in family)
+        began = time.monotonic()
+        process.send_signal(number)
+        assert process.wait(timeout=10) == 0
+        _, alive = psutil.wait_procs(family, timeout=max(0.0, began + 10 - time.monotonic()))
+        assert alive == []
+    finally:
+        process.kill()
+        process.communicate()
+    for port in ports.values():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+
+
+def test_a_taken_port_is_named_with_the_variable_that_moves_it(
+    trained: Trained, tmp_path: Path
+) -> None:
+    ports = free_ports()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", ports["metrics_port"]))
+        taken.listen()
+        process = serve(trained, tmp_path, ports)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert f"port {ports['metrics_port']}" in output
+    assert "LESIONLENS_METRICS_PORT" in output
+    assert "Traceback" not in output
+
+
+def test_a_missing_archive_is_named_with_what_builds_it(
+    start: Callable[..., TorchServe], tmp_path: Path
+) -> None:
+    with pytest.raises(ServerError, match=r"melanoma.mar is missing: build it with `make archive`"):
+        start(archive=tmp_path).start()
+
+
+def test_a_file_that_is_no_archive_is_refused(
+    start: Callable[..., TorchServe], tmp_path: Path
+) -> None:
+    (tmp_path / "melanoma.mar").write_bytes(b"not a zip")
+    with pytest.raises(ServerError, match="is not a model archive: remove it"):
+        start(archive=tmp_path).start()
+
+
+def test_an_archive_without_its_baseline_ends_the_start_with_what_is_missing(
+    trained: Trained, start: Callable[..., TorchServe], tmp_path: Path
+) -> None:
+    with (
+        zipfile.ZipFile(trained.store / "melanoma.mar") as whole,
+        zipfile.ZipFile(tmp_path / "melanoma.mar", "w") as lacking,
+    ):
+        for name in whole.namelist():
+            if name != "baseline.json":
+                lacking.writestr(name, whole.read(name))
+    with pytest.raises(ServerError, match=r"baseline\.json"):
+        start(archive=tmp_path).__enter__()
+
+
+def test_management_listens_on_loopback_only_and_registers_nothing(server: TorchServe) -> None:
+    listening = [
+        connection.laddr
+        for connection in psutil.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+        and connection.laddr.port == server.settings.management_port
+    ]
+    assert listening
+    assert {address.ip.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
+    for address in (server.management, server.inference):
+        for method, path in (
+            ("POST", "/models?url=https://example.org/other.mar"),
+            ("POST", "/models?url=melanoma.mar&model_name=other"),
+            ("DELETE", "/models/melanoma"),
+            ("POST", "/workflows?url=other.war"),
+        ):
+            assert httpx.request(method, address + path).status_code in (403, 404, 405)
+    models = httpx.get(f"{server.management}/models").json()["models"]
+    assert [model["modelName"] for model in models] == ["melanoma"]
+
+
+def test_a_killed_worker_comes_back(
+    start: Callable[..., TorchServe], photographs: list[bytes]
+) -> None:
+    with start() as server:
+        listed = httpx.get(f"{server.management}/models/melanoma").json()[0]["workers"]
+        psutil.Process(listed[0]["pid"]).kill()
+        deadline = time.monotonic() + 120
+        status = 0
+        while status != 200 and time.monotonic() < deadline:
+            # TorchServe now and then never answers the request in flight: ask again.
+            with suppress(httpx.TimeoutException):
+                url = server.inference + RAW_PREDICT
+                status = httpx.post(url, content=photographs[0], timeout=10).status_code
+        assert status == 200
