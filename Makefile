@@ -14,10 +14,10 @@ ARCHIVE := $(STORE)/melanoma.mar
 # anything else runs on the same cores.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup data train archive serve demo test lint format lock clean
+.PHONY: help setup data train archive serve demo test lint format measure-training lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## Create .venv with every package at its fixed version
 
@@ -46,6 +46,9 @@ lint: $(INSTALLED) ## Check style and types
 format: $(INSTALLED) ## Put the code into shape
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
+
+measure-training: $(INSTALLED) ## Time photographs to archive, without and with the cache
+	$(RUN) -m loadtests.training_time
 
 lock: ## Choose versions anew within requirements.in
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv

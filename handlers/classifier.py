@@ -92,7 +92,9 @@ class Classifier:
         """Run the model on inputs of shape (n, 3, 224, 224) from :mod:`handlers.imaging`."""
         with torch.inference_mode():
             activations = self.model.features(inputs)
-            logits = self.model.head(activations)
+            # Row by row: a matrix product rounds otherwise with the number of its rows, and an
+            # answer must not depend on who else is in the batch.
+            logits = torch.cat([self.model.head(row) for row in activations.split(1)])
         return Forward(activations, logits)
 
     def warm_up(self) -> None:
@@ -103,8 +105,7 @@ class Classifier:
     def probabilities(self, logits: torch.Tensor) -> np.ndarray:
         """Calibrated P(cancer), shape (n,): softmax at the card's temperature (Guo et al. 2017).
 
-        In float64 and rounded to six digits, so that the last bits of a sum, which depend on
-        the size of a batch, never show in an answer.
+        Rounded to six digits, more than the model can mean.
         """
         scaled = logits.double() / self.temperature
         return np.asarray(torch.softmax(scaled, dim=1)[:, CANCER].numpy().round(6))

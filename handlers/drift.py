@@ -72,7 +72,7 @@ class Baseline:
         shares: dict[str, tuple[float, ...]] = {}
         for feature in FEATURES:
             sample = np.asarray(values[feature], dtype=np.float64)
-            inner = np.unique(np.quantile(sample, np.arange(1, bins) / bins))
+            inner = np.unique(np.quantile(sample, np.arange(1, bins) / bins, method="higher"))
             inner = inner[inner > sample.min()]
             counts = np.bincount(np.searchsorted(inner, sample, "right"), minlength=len(inner) + 1)
             edges[feature] = tuple(float(edge) for edge in inner)

@@ -30,6 +30,7 @@ PREPROCESSING: Final[dict[str, object]] = {
 """What happens to a photograph, for the model card; part of the key of the feature cache."""
 
 NOT_AN_IMAGE: Final = "not a JPEG, PNG or WebP image"
+BROKEN: Final = "the image is broken or cut off and cannot be decoded: send the whole file again"
 
 # Pillow's own guard would only warn up to twice its limit: ours reads the header and is exact.
 Image.MAX_IMAGE_PIXELS = None
@@ -73,7 +74,7 @@ def decode(data: bytes, *, max_pixels: int = 25_000_000, min_side: int = 32) -> 
     except UnidentifiedImageError:
         raise ImageError(_not_an_image(data)) from None
     except (OSError, ValueError, SyntaxError, struct.error) as error:
-        raise ImageError(f"{NOT_AN_IMAGE}: its header is broken") from error
+        raise ImageError(BROKEN) from error
     width, height = picture.size
     if width * height > max_pixels:
         raise ImageError(
@@ -87,11 +88,9 @@ def decode(data: bytes, *, max_pixels: int = 25_000_000, min_side: int = 32) -> 
         )
     try:
         picture.load()
-        return _rgb(ImageOps.exif_transpose(picture))
+        return _rgb(_upright(picture))
     except Exception as error:  # Pillow's decoders raise many kinds on damaged files
-        raise ImageError(
-            "the image is broken or cut off and cannot be decoded: send the whole file again"
-        ) from error
+        raise ImageError(BROKEN) from error
 
 
 def centre_view(picture: Image.Image) -> Image.Image:
@@ -115,6 +114,13 @@ def to_tensor(view: Image.Image) -> torch.Tensor:
     pixels = np.asarray(view, dtype=np.float32) / 255.0
     normalised = (pixels - np.asarray(MEAN, np.float32)) / np.asarray(STD, np.float32)
     return torch.from_numpy(np.ascontiguousarray(normalised.transpose(2, 0, 1)))
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # damaged EXIF says nothing about the orientation; the pixels are whole
+        return picture
 
 
 def _rgb(picture: Image.Image) -> Image.Image:

@@ -10,7 +10,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import torch
 from ts.metrics.metric_type_enum import MetricTypes
 
 from handlers import service, telemetry
@@ -29,8 +28,6 @@ class MelanomaHandler:
         """Load the archive that TorchServe has unpacked; raises ArchiveError or ValueError."""
         # The body as it came: TorchServe would parse JSON itself and log what it cannot parse.
         os.environ["TS_DECODE_INPUT_REQUEST"] = "false"
-        if threads := os.environ.get("LESIONLENS_THREADS"):
-            torch.set_num_threads(int(threads))
         folder = Path(context.system_properties["model_dir"])
         classifier = Classifier.load(folder)
         classifier.warm_up()

@@ -38,6 +38,8 @@ def rough_mask(view: Image.Image) -> np.ndarray | None:
     skin = np.median(pixels[rim], axis=0)
     difference = np.sqrt(((pixels - skin) ** 2).sum(axis=2)) * (radius <= 1.0)
     difference *= np.exp(-((radius / 1.2) ** 4))
+    if difference.max() <= 0:
+        return None
     mask = difference > INSIDE * _otsu(difference[radius <= 1.0])
     share = float(mask.mean())
     return mask if 0.005 <= share <= 0.9 else None

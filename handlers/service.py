@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import logging
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -110,9 +111,7 @@ class MelanomaService:
             except RequestError as error:
                 job.error = error
             except Exception as error:
-                # The traceback names code, never content; the client learns no internals.
-                logger.exception("a request failed: %s", type(error).__name__)
-                job.error = RequestError("the service failed on this request; try again", 500)
+                job.error = _failure(error)
 
     def _read(self, job: _Job) -> None:
         row, limits = job.row, self.settings
@@ -138,6 +137,13 @@ class MelanomaService:
 
     def _classify(self, jobs: Sequence[_Job]) -> None:
         """One forward pass over the photographs of all requests, in chunks of bounded size."""
+        try:
+            self._forward(jobs)
+        except Exception as error:
+            for job in jobs:
+                job.error = _failure(error)
+
+    def _forward(self, jobs: Sequence[_Job]) -> None:
         everything = [(job, view) for job in jobs for view in job.views]
         for start in range(0, len(everything), self.settings.forward_batch):
             chunk = everything[start : start + self.settings.forward_batch]
@@ -229,6 +235,16 @@ class MelanomaService:
             measured = {"probability": decision.probability, "distance": decision.distance}
             recorder.image(self.classifier.baseline, photograph.statistics | measured)
         return Answer(200, job.answer)
+
+
+def _failure(error: Exception) -> RequestError:
+    """A fault of ours: code goes to the log, and to the client that it may try again.
+
+    The message of an exception may quote what it was given, so it is not logged.
+    """
+    places = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("a request failed with %s at\n%s", type(error).__name__, places)
+    return RequestError("the service failed on this request; try again", status=500)
 
 
 def _check_options(instance: Instance) -> None:

@@ -36,6 +36,7 @@ STEPS: Final = {
     "baseline": "baseline for drift",
     "evaluation": "scores on test photographs",
     "export": "TorchScript written and compared with eager",
+    "archive": f"{MODEL}.mar packed",
 }
 """Steps of ``build/summary.json`` and what they did."""
 
@@ -99,7 +100,7 @@ def _train(settings: DemoSettings, diary: Diary) -> dict[str, Any]:
     for name, result in STEPS.items():
         diary.rows.append((name, summary["seconds"][name], result))
     rest = seconds - sum(summary["seconds"].values())
-    diary.rows.append(("archive", rest, f"{MODEL}.mar packed (with the start of Python)"))
+    diary.rows.append(("imports", rest, "Python and its packages loaded"))
     return summary
 
 
@@ -148,6 +149,8 @@ def _say(
     ]
     if answer["review"]:
         lines.append(f"A person must look: {', '.join(answer['reasons'])}.")
+    if (answer["label"] == "cancer") != (labelled == "malignant"):
+        lines.append("Here the model is WRONG. The example is not picked for being right.")
     lines += [
         f"Explanation: {explanation['method']}, photograph beside overlay in {picture}",
         f"Model {summary['model_version']}: AUROC {auroc['value']:.3f} on test, 95 % interval "

@@ -45,6 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     except EXPECTED as error:
         report.say(f"error: {error}")
         return 2
+    except OSError as error:  # a disk that is full, a folder that may not be written
+        report.say(f"error: {error}")
+        return 2
     except ValidationError as error:
         for problem in error.errors():
             name = "LESIONLENS_" + "_".join(str(part) for part in problem["loc"]).upper()

@@ -13,6 +13,7 @@ from typing import Final
 from model_archiver import ModelArchiver, ModelArchiverConfig
 
 import handlers
+from training.files import whole
 
 NAME: Final = "melanoma"
 TRAINED: Final = ("model.pt", "card.json", "baseline.json")
@@ -63,8 +64,9 @@ def archive(model_folder: Path, store: Path) -> Path:
             f"{', '.join(missing)} missing in {model_folder}: train first (`make train`)"
         )
     card = json.loads((model_folder / "card.json").read_text(encoding="utf-8"))
-    store.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".archive-", dir=store) as scratch:
+    target = store / f"{NAME}.mar"
+    # Not in the store: the archiver takes commas and brackets in a path for lists and patterns.
+    with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch, whole(target) as temporary:
         extra = Path(scratch) / "extra"
         source = Path(handlers.__file__).parent
         shutil.copytree(source, extra / "handlers", ignore=shutil.ignore_patterns("__pycache__"))
@@ -76,11 +78,12 @@ def archive(model_folder: Path, store: Path) -> Path:
             model_name=NAME,
             version=card["model_version"],
             handler=str(source / "melanoma_handler.py"),
-            serialized_file=str(model_folder / "model.pt"),
+            serialized_file=str(shutil.copy2(model_folder / "model.pt", scratch)),
             extra_files=str(extra),
             config_file=str(config),
             export_path=scratch,
         )
         with _temporary_files_in(scratch):
             ModelArchiver.generate_model_archive(settings)
-        return (Path(scratch) / f"{NAME}.mar").replace(store / f"{NAME}.mar")
+        shutil.copyfile(Path(scratch) / f"{NAME}.mar", temporary)
+    return target

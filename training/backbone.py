@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +67,7 @@ def load(weights: Path | None, seed: int, say: Callable[[str], None]) -> Backbon
 def _read(path: Path, network: ResNet) -> dict[str, torch.Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # torch.load raises a dozen kinds on what is no state dict
         raise WeightsError(
             f"LESIONLENS_WEIGHTS={path} cannot be read as a state dict ({type(error).__name__})"
         ) from error
@@ -84,6 +83,16 @@ def _read(path: Path, network: ResNet) -> dict[str, torch.Tensor]:
         raise WeightsError(
             f"LESIONLENS_WEIGHTS={path} is not a ResNet-18 state dict with torchvision's names: "
             f"{len(wrong)} tensors are missing or of another shape, the first is {wrong[0]}"
+        )
+    broken = [
+        name
+        for name in expected
+        if not name.startswith("fc.")
+        and (state[name].is_complex() or not state[name].isfinite().all())
+    ]
+    if broken:
+        raise WeightsError(
+            f"LESIONLENS_WEIGHTS={path} holds numbers that are not finite or not real: {broken[0]}"
         )
     return {name: state[name] for name in expected if not name.startswith("fc.")} | {
         name: tensor for name, tensor in expected.items() if name.startswith("fc.")

@@ -47,12 +47,13 @@ def fit(
     """
     probability = np.empty(len(labels))
     distance = np.empty(len(labels))
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    count = min(FOLDS, int(np.bincount(labels).min()))
+    folds = StratifiedKFold(count, shuffle=True, random_state=seed)
     for done, (learn, hold) in enumerate(folds.split(features.plain, labels), 1):
         fitted = head.fit(features.views[learn], labels[learn], strength)
         probability[hold] = calibration.probabilities(fitted.log_odds(features.plain[hold]))
         distance[hold] = Reference.fit(features.plain[learn]).distance(features.plain[hold])
-        progress("baseline", done, FOLDS)
+        progress("baseline", done, count)
     values: Mapping[str, np.ndarray] = {
         "probability": probability,
         "distance": distance,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from scipy.special import expit
 from sklearn.metrics import log_loss
 
 BAND = (0.98, 0.90)
@@ -25,7 +26,7 @@ class Calibration:
 
     def probabilities(self, log_odds: np.ndarray) -> np.ndarray:
         """Calibrated P(cancer), shape (n,)."""
-        return _sigmoid(log_odds / self.temperature)
+        return np.asarray(expit(log_odds / self.temperature))
 
 
 def calibrate(log_odds: np.ndarray, labels: np.ndarray, sensitivity: float) -> Calibration:
@@ -37,12 +38,12 @@ def calibrate(log_odds: np.ndarray, labels: np.ndarray, sensitivity: float) -> C
         sensitivity: share of the cancers that the threshold must catch.
     """
     found = minimize_scalar(
-        lambda power: log_loss(labels, _sigmoid(log_odds / np.exp(power))),
+        lambda power: log_loss(labels, expit(log_odds / np.exp(power))),
         bounds=(np.log(0.05), np.log(20)),
         method="bounded",
     )
     temperature = float(np.exp(found.x))
-    cancers = _sigmoid(log_odds[labels == 1] / temperature)
+    cancers = expit(log_odds[labels == 1] / temperature)
     low, high = (threshold_for(cancers, aim) for aim in BAND)
     return Calibration(temperature, threshold_for(cancers, sensitivity), (low, high))
 
@@ -60,7 +61,3 @@ def threshold_for(cancers: np.ndarray, sensitivity: float) -> float:
     needed = int(np.ceil(sensitivity * len(cancers) - 1e-9))
     lowest_caught = np.sort(cancers)[::-1][max(needed, 1) - 1]
     return float(np.floor(lowest_caught * 1e6) / 1e6)
-
-
-def _sigmoid(values: np.ndarray) -> np.ndarray:
-    return np.asarray(1 / (1 + np.exp(-values)))

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from handlers.classifier import LABELS
+from handlers.drift import Baseline
 from handlers.imaging import PREPROCESSING
 from training.backbone import Backbone
 from training.calibration import Calibration
@@ -21,6 +22,7 @@ def model_card(
     backbone: Backbone,
     head: Head,
     calibration: Calibration,
+    baseline: Baseline,
     metrics: dict[str, Any],
 ) -> dict[str, Any]:
     """The document of ``card.json``.
@@ -35,6 +37,8 @@ def model_card(
         "bias": head.bias,
         "temperature": calibration.temperature,
         "threshold": calibration.threshold,
+        "band": calibration.band,
+        "baseline": baseline.to_json(),
         "preprocessing": PREPROCESSING,
     }
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

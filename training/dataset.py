@@ -179,8 +179,10 @@ def _folders() -> list[tuple[str, str]]:
 
 def _files(folder: Path) -> Iterator[tuple[str, int, Path]]:
     for split, name in _folders():
-        for path in sorted((folder / split / name).rglob("*")):
-            if path.is_file() and not path.name.startswith("."):
+        root = folder / split / name
+        for path in sorted(root.rglob("*")):
+            hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+            if not hidden and not path.is_dir():  # a link to nowhere is named when it is read
                 yield split, CLASSES.index(name), path
 
 

@@ -103,8 +103,9 @@ def _known(known: dict[str, np.ndarray | None], photo: Photograph) -> np.ndarray
 def _read(path: Path) -> np.ndarray | None:
     """A record of the cache; None where there is none or it is damaged."""
     try:
-        record = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        with path.open("rb") as stream:
+            record = np.load(stream, allow_pickle=False)
+    except Exception:  # NumPy raises anything on a damaged header
         return None
     right = record.shape == (len(VIEWS) * WIDTH + len(STATISTICS),) and np.isfinite(record).all()
     return np.asarray(record, dtype=np.float32) if right else None

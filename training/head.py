@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 import torch
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -89,7 +90,7 @@ def choose(
     tried: list[tuple[float, Head]] = []
     for done, strength in enumerate(STRENGTHS, 1):
         head = fit(views, labels, strength)
-        probabilities = 1 / (1 + np.exp(-head.log_odds(validation)))
+        probabilities = expit(head.log_odds(validation))
         tried.append((float(log_loss(validation_labels, probabilities)), head))
         progress("head", done, len(STRENGTHS))
     return min(tried, key=lambda entry: entry[0])[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -42,13 +43,19 @@ def find_data(settings: TrainingSettings, report: Reporter) -> Dataset:
     counts = found.counts()
     for split, per_class in counts.items():
         report.say(f"  {split}: " + ", ".join(f"{n} {name}" for name, n in per_class.items()))
-    lines = [f"{path}: {reason}" for path, reason in found.left_out]
+    # A file name may hold bytes that are no text.
+    lines = [
+        f"{path}: {reason}".encode("utf-8", "backslashreplace").decode()
+        for path, reason in found.left_out
+    ]
     for line in lines[:SHOWN]:
         report.say(f"  left out {line}")
     if len(lines) > SHOWN:
         report.say(f"  ... and {len(lines) - SHOWN} more")
     settings.build.mkdir(parents=True, exist_ok=True)
-    (settings.build / "left_out.txt").write_text("".join(f"{line}\n" for line in lines))
+    (settings.build / "left_out.txt").write_text(
+        "".join(f"{line}\n" for line in lines), encoding="utf-8"
+    )
     return found
 
 
@@ -100,7 +107,7 @@ def _train(settings: TrainingSettings, report: Reporter) -> dict[str, Any]:
         difference = export.export(
             network, fitted, folder / "model.pt", [*found.validation, *found.test][:CHECKED]
         )
-        document = card.model_card(found, network, fitted, calibrated, metrics)
+        document = card.model_card(found, network, fitted, calibrated, reference, metrics)
         write_json(folder / "baseline.json", reference.to_json())
         write_json(folder / "card.json", document)
     summary = {
@@ -124,6 +131,11 @@ def pack(settings: TrainingSettings, report: Reporter) -> Path:
     with report.step("archive"):
         path = archive.archive(settings.model_folder, settings.archive)
     report.say(f"archive: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    summary = settings.build / "summary.json"
+    if summary.is_file():
+        document = json.loads(summary.read_text(encoding="utf-8"))
+        document["seconds"] |= report.seconds
+        write_json(summary, document)
     return path
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -28,19 +28,19 @@ class TrainingSettings(BaseSettings):
     archive: Path = Path("model_store/model-store")
     """Folder that ``melanoma.mar`` is written to."""
 
-    validation_share: float = 0.2
+    validation_share: float = Field(default=0.2, gt=0, lt=1, allow_inf_nan=False)
     """Share of the training photographs held out for choosing and calibrating."""
 
-    sensitivity: float = 0.95
+    sensitivity: float = Field(default=0.95, gt=0, le=1, allow_inf_nan=False)
     """Sensitivity on validation data that the threshold is chosen for."""
 
-    synthetic_train: int = 240
+    synthetic_train: int = Field(default=240, ge=2)
     """Drawn lesions a class for training, where no photographs can be had."""
 
-    synthetic_test: int = 80
+    synthetic_test: int = Field(default=80, ge=2)
     """Drawn lesions a class for the test."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     """Of everything random: drawing, the untrained backbone, folds, resampling."""
 
     @field_validator("data", "weights", mode="before")

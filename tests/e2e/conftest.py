@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     done = subprocess.run(
         [sys.executable, "-m", "training"],
         cwd=ROOT,
-        env=_environment() | variables,
+        env=without_settings(os.environ) | variables,
         capture_output=True,
         text=True,
         check=False,
@@ -96,6 +96,6 @@ def photographs(trained: Trained) -> list[bytes]:
     return [path.read_bytes() for path in paths[:100]]
 
 
-def _environment() -> dict[str, str]:
-    """This one without a user's settings."""
-    return {name: text for name, text in os.environ.items() if not name.startswith("LESIONLENS_")}
+def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without a user's settings."""
+    return {name: text for name, text in environment.items() if not name.startswith("LESIONLENS_")}

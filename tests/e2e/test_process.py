@@ -19,7 +19,7 @@ import pytest
 
 from serving.settings import free_ports
 from serving.torchserve import ServerError, TorchServe
-from tests.e2e.conftest import ROOT, Trained
+from tests.e2e.conftest import ROOT, Trained, without_settings
 from tests.e2e.requests_of import RAW_PREDICT
 
 
@@ -29,7 +29,7 @@ def serve(trained: Trained, logs: Path, ports: dict[str, int]) -> subprocess.Pop
     return subprocess.Popen(
         [sys.executable, "-m", "serving"],
         cwd=ROOT,
-        env=os.environ | variables,
+        env=without_settings(os.environ) | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -1,0 +1,21 @@
+"""What kind of machine a figure was measured on; never which machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+
+def kind() -> dict[str, object]:
+    """Cores that may be used, architecture and what of its vector units matters here."""
+    cpuinfo = Path("/proc/cpuinfo")
+    text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.is_file() else ""
+    flags = set(text.partition("flags")[2].partition("\n")[0].split())
+    units = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8")
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "architecture": platform.machine(),
+        "vector_units": [unit for unit in units if unit in flags],
+        "python": platform.python_version(),
+    }

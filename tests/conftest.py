@@ -1,0 +1,49 @@
+"""What all tests share: the real photographs beside the checkout, and a clean environment."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_user(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user's settings cannot change a unit test; the end-to-end tests are meant to see them."""
+    if ROOT / "tests" / "e2e" in request.path.parents:
+        return
+    for name in [name for name in os.environ if name.upper().startswith("LESIONLENS_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real photographs and weights beside the checkout; it need not be there."""
+    return ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def real_lesions(shared: Path) -> Path:
+    """Real dermoscopic photographs in the Kaggle layout."""
+    return _there(shared / "lesions")
+
+
+@pytest.fixture(scope="session")
+def real_weights(shared: Path) -> Path:
+    """A ResNet-18 trained on ImageNet, as a state dict."""
+    return _there(shared / "weights" / "resnet18-imagenet.pth")
+
+
+def _there(path: Path) -> Path:
+    if not path.exists():
+        pytest.skip(f"{path} is missing: the real photographs lie beside some checkouts only")
+    return path

@@ -1,0 +1,206 @@
+"""A small real model folder and drawn photographs, made once a session.
+
+The final layer is fitted on a few drawn lesions, so that probabilities, distances and limits
+are ordinary ones; the convolutions stay untrained.
+"""
+
+import base64
+import dataclasses
+import io
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.models import resnet18
+
+import handlers
+from handlers.classifier import Classifier
+from handlers.drift import FEATURES, Baseline, image_statistics
+from handlers.imaging import centre_view, to_tensor
+from handlers.reference import Reference
+from handlers.service import MelanomaService
+from handlers.settings import HandlerSettings
+from training import head
+from training.backbone import Backbone
+from training.export import SplitResNet
+from training.synthetic import draw
+
+with warnings.catch_warnings():
+    # TorchServe leaves it to the garbage collector to close the file of its version.
+    warnings.simplefilter("ignore", ResourceWarning)
+    from ts.context import Context
+    from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
+
+LESIONS = 40
+METRICS_YAML = Path(handlers.__file__).parents[1] / "model_store" / "config" / "metrics.yaml"
+
+
+def lesion(seed: int, label: int) -> Image.Image:
+    return Image.fromarray(draw(seed, label, size=240, artefacts=()).image)
+
+
+def encode(picture: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Callable[[int, int], Image.Image]:
+    """A drawn lesion as a picture, by seed and label."""
+    return lesion
+
+
+@pytest.fixture(scope="session")
+def encoded() -> Callable[..., bytes]:
+    """A picture as a file of a format."""
+    return encode
+
+
+@pytest.fixture(scope="session")
+def photograph() -> Callable[[int, int], bytes]:
+    """A drawn lesion as a JPEG file, by seed and label."""
+    return lambda seed, label: encode(lesion(seed, label), quality=90)
+
+
+@pytest.fixture(scope="session")
+def v1() -> Callable[..., bytes]:
+    """A KServe V1 body of image files; ``options`` go into every instance."""
+
+    def body(*images: bytes, **options: str) -> bytes:
+        instances = [{"data": base64.b64encode(i).decode("ascii")} | options for i in images]
+        return json.dumps({"instances": instances}).encode()
+
+    return body
+
+
+@pytest.fixture(scope="session")
+def training_views() -> list[Image.Image]:
+    """What the model of the session was fitted on, benign first."""
+    return [centre_view(lesion(seed, int(seed >= LESIONS // 2))) for seed in range(LESIONS)]
+
+
+@pytest.fixture(scope="session")
+def backbone() -> Backbone:
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        network = resnet18(weights=None)
+    return Backbone(network.eval().requires_grad_(False), "untrained")
+
+
+@pytest.fixture(scope="session")
+def training_features(backbone: Backbone, training_views: list[Image.Image]) -> np.ndarray:
+    inputs = torch.stack([to_tensor(view) for view in training_views])
+    with torch.inference_mode():
+        parts = [backbone.convolutions()(part).mean(dim=(2, 3)) for part in inputs.split(8)]
+    return torch.cat(parts).numpy()
+
+
+@pytest.fixture(scope="session")
+def final_layer(training_features: np.ndarray) -> head.Head:
+    labels = np.arange(LESIONS) >= LESIONS // 2
+    return head.fit(training_features[:, None, :], labels.astype(int), strength=1e-2)
+
+
+@pytest.fixture(scope="session")
+def eager(backbone: Backbone, final_layer: head.Head) -> SplitResNet:
+    """The same network as in ``model.pt``, which Captum can hook everywhere."""
+    return SplitResNet(backbone.convolutions(), final_layer.layer()).eval()
+
+
+@pytest.fixture(scope="session")
+def baseline(
+    training_views: list[Image.Image], training_features: np.ndarray, final_layer: head.Head
+) -> Baseline:
+    measured = [image_statistics(view) for view in training_views]
+    values = {name: np.asarray([row[name] for row in measured]) for name in measured[0]}
+    values["probability"] = 1 / (1 + np.exp(-final_layer.log_odds(training_features)))
+    reference = Reference.fit(training_features)
+    values["distance"] = reference.distance(training_features)
+    assert set(values) == set(FEATURES)
+    # Wide enough for every drawn lesion, far too narrow for a black or a scrambled picture.
+    limits = {
+        "distance": (None, 8.0),
+        "brightness": (0.15, 0.95),
+        "contrast": (0.02, None),
+        "sharpness": (-6.0, None),
+    }
+    return Baseline.fit(values, limits, reference)
+
+
+@pytest.fixture(scope="session")
+def model_folder(
+    tmp_path_factory: pytest.TempPathFactory, eager: SplitResNet, baseline: Baseline
+) -> Path:
+    """``model.pt``, ``card.json`` and ``baseline.json`` as an archive holds them."""
+    folder = tmp_path_factory.mktemp("model")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
+        torch.jit.script(eager).save(str(folder / "model.pt"))
+    card = {
+        "model_version": "synthetic-untrained-0123abcd",
+        "labels": ["no cancer", "cancer"],
+        "threshold": 0.48,
+        "temperature": 1.25,
+        "review": {"near_threshold": [0.478, 0.482]},
+    }
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    (folder / "baseline.json").write_text(json.dumps(baseline.to_json()), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def classifier(model_folder: Path) -> Classifier:
+    return Classifier.load(model_folder)
+
+
+@pytest.fixture(scope="session")
+def service(classifier: Classifier) -> MelanomaService:
+    return MelanomaService(classifier, HandlerSettings())
+
+
+@pytest.fixture(scope="session")
+def service_with(classifier: Classifier) -> Callable[..., MelanomaService]:
+    """A service with some settings of its own, and with entries of the card replaced."""
+
+    def make(
+        card: dict[str, Any] | None = None, limits: dict[str, Any] | None = None, **settings: Any
+    ) -> MelanomaService:
+        known = classifier.baseline
+        own = Classifier(
+            classifier.model,
+            classifier.card | (card or {}),
+            dataclasses.replace(known, limits={**known.limits, **(limits or {})}),
+        )
+        return MelanomaService(own, dataclasses.replace(HandlerSettings(), **settings))
+
+    return make
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _decoding() -> Iterator[None]:
+    """The adapter sets this variable for its process, which here is the tests'."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TS_DECODE_INPUT_REQUEST", "true")
+        yield
+
+
+@pytest.fixture(scope="session")
+def context_for() -> Callable[[Path], Context]:
+    """TorchServe's context of a model folder, with the metrics of our configuration."""
+
+    def make(folder: Path) -> Context:
+        with warnings.catch_warnings():
+            # As above: this file, too, is closed by the garbage collector.
+            warnings.simplefilter("ignore", ResourceWarning)
+            cache = MetricsCacheYamlImpl(str(METRICS_YAML))
+        cache.initialize_cache()
+        return Context("melanoma", str(folder), None, 8, None, "0.12.0", metrics=cache)
+
+    return make

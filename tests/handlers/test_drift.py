@@ -1,0 +1,173 @@
+"""Image statistics and the baseline of the training data."""
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from handlers.drift import FEATURES, Baseline, image_statistics
+from handlers.imaging import centre_view
+from handlers.reference import Reference
+
+RANDOM = np.random.default_rng(3)
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    return Reference.fit(np.random.default_rng(0).normal(size=(60, 12)), axes=4)
+
+
+@pytest.fixture(scope="module")
+def sample() -> dict[str, np.ndarray]:
+    draws = np.random.default_rng(1)
+    return {name: draws.normal(place, 1 + place, 997) for place, name in enumerate(FEATURES)}
+
+
+def repeated(sample: np.ndarray) -> dict[str, np.ndarray]:
+    """The same values for every feature."""
+    return dict.fromkeys(FEATURES, sample)
+
+
+def test_a_black_and_a_white_picture() -> None:
+    black = image_statistics(Image.new("RGB", (224, 224)))
+    white = image_statistics(Image.new("RGB", (224, 224), "white"))
+
+    assert black == pytest.approx({"brightness": 0, "contrast": 0, "sharpness": -8}, abs=1e-3)
+    assert white == pytest.approx({"brightness": 1, "contrast": 0, "sharpness": -8}, abs=1e-3)
+
+
+def test_a_checkerboard() -> None:
+    board = (np.indices((224, 224)).sum(axis=0) % 2 * 255).astype(np.uint8)
+
+    measured = image_statistics(Image.fromarray(board).convert("RGB"))
+
+    # Each pixel differs by 1 from its four neighbours: the Laplacian is 4 or -4, variance 16.
+    assert measured["brightness"] == pytest.approx(0.5, abs=1e-5)
+    assert measured["contrast"] == pytest.approx(0.5, abs=1e-5)
+    assert measured["sharpness"] == pytest.approx(np.log10(16), abs=1e-5)
+
+
+@pytest.mark.parametrize(("colour", "luma"), [("red", 0.299), ("lime", 0.587), ("blue", 0.114)])
+def test_brightness_is_luma(colour: str, luma: float) -> None:
+    measured = image_statistics(Image.new("RGB", (224, 224), colour))
+
+    assert measured["brightness"] == pytest.approx(luma, abs=1e-5)
+
+
+def test_contrast_and_sharpness_are_the_formulas(drawn: Callable[..., Image.Image]) -> None:
+    view = centre_view(drawn(4, 1))
+    luma = np.asarray(view, np.float64) @ [0.299, 0.587, 0.114] / 255
+    padded = sum(np.roll(luma, shift, axis)[1:-1, 1:-1] for axis in (0, 1) for shift in (-1, 1))
+
+    measured = image_statistics(view)
+
+    assert measured["contrast"] == pytest.approx(luma.std(), rel=1e-4)
+    laplacian = padded - 4 * luma[1:-1, 1:-1]
+    assert measured["sharpness"] == pytest.approx(np.log10(laplacian.var()), abs=2e-3)
+
+
+def test_blur_lowers_sharpness(drawn: Callable[..., Image.Image]) -> None:
+    view = centre_view(drawn(4, 1))
+    sharpness = [
+        image_statistics(view.filter(ImageFilter.GaussianBlur(radius)))["sharpness"]
+        for radius in (0, 1, 2, 4)
+    ]
+
+    assert sharpness == sorted(sharpness, reverse=True)
+    assert sharpness[0] - sharpness[-1] > 1
+
+
+def test_bins_are_the_deciles(sample: dict[str, np.ndarray], reference: Reference) -> None:
+    baseline = Baseline.fit(sample, {}, reference)
+
+    for feature in FEATURES:
+        assert len(baseline.edges[feature]) == 9
+        # An edge is a value that occurs, so that no bin is empty.
+        deciles = np.percentile(sample[feature], range(10, 91, 10), method="higher")
+        assert np.allclose(baseline.edges[feature], deciles)
+        assert baseline.shares[feature] == pytest.approx([0.1] * 10, abs=2 / 997)
+        assert sum(baseline.shares[feature]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(RANDOM.normal(size=333), id="all different"),
+        pytest.param(np.repeat([0.0, 1.0, 2.0], [90, 5, 5]), id="mostly the lowest"),
+        pytest.param(np.repeat([0.0, 1.0, 2.0], [5, 5, 90]), id="mostly the highest"),
+        pytest.param(RANDOM.integers(0, 4, 200).astype(float), id="four values"),
+        pytest.param(np.full(50, 0.25), id="one value"),
+        pytest.param(np.arange(5.0), id="fewer than bins"),
+    ],
+)
+def test_shares_are_those_of_the_bins_and_no_bin_is_empty(
+    values: np.ndarray, reference: Reference
+) -> None:
+    baseline = Baseline.fit(repeated(values), {}, reference)
+    edges, shares = baseline.edges["distance"], baseline.shares["distance"]
+
+    labels = [baseline.bin_of("distance", float(value)) for value in values]
+    counted = [labels.count(str(place)) / len(values) for place in range(len(shares))]
+
+    assert len(shares) == len(edges) + 1
+    assert list(edges) == sorted(set(edges))
+    # An empty bin would make the population stability index infinite.
+    assert min(shares) > 0
+    assert counted == pytest.approx(shares)
+    assert sum(shares) == pytest.approx(1)
+
+
+def test_a_value_on_an_edge_belongs_to_the_bin_above(reference: Reference) -> None:
+    baseline = Baseline.fit(repeated(np.arange(101.0)), {}, reference)
+
+    assert baseline.edges["contrast"] == tuple(float(edge) for edge in range(10, 91, 10))
+    assert baseline.bin_of("contrast", 10.0) == "1"
+    assert baseline.bin_of("contrast", np.nextafter(10.0, 0)) == "0"
+    assert baseline.bin_of("contrast", 90.0) == "9"
+    assert baseline.bin_of("contrast", -1e9) == "0"
+    assert baseline.bin_of("contrast", 1e9) == "9"
+
+
+def test_bins_may_be_fewer(sample: dict[str, np.ndarray], reference: Reference) -> None:
+    baseline = Baseline.fit(sample, {}, reference, bins=4)
+
+    assert all(len(shares) == 4 for shares in baseline.shares.values())
+
+
+def test_json_there_and_back_is_the_same(
+    sample: dict[str, np.ndarray], reference: Reference
+) -> None:
+    limits = {"distance": (None, 1.5), "brightness": (0.1, 0.9), "sharpness": (-4.5, None)}
+    before = Baseline.fit(sample, limits, reference)
+    text = json.dumps(before.to_json(), allow_nan=False)
+
+    after = Baseline.from_json(json.loads(text))
+
+    assert after.edges == before.edges
+    assert after.shares == before.shares
+    assert after.limits == limits
+    assert json.dumps(after.to_json()) == text
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "out"),
+    [
+        ("brightness", 0.1, False),
+        ("brightness", 0.9, False),
+        ("brightness", 0.09, True),
+        ("brightness", 0.91, True),
+        ("distance", 1.6, True),
+        ("distance", -9.0, False),
+        ("sharpness", -5.0, True),
+        ("sharpness", 9.0, False),
+        ("probability", 9.0, False),
+    ],
+)
+def test_beyond_the_limits(
+    feature: str, value: float, out: bool, sample: dict[str, np.ndarray], reference: Reference
+) -> None:
+    limits = {"distance": (None, 1.5), "brightness": (0.1, 0.9), "sharpness": (-4.5, None)}
+
+    assert Baseline.fit(sample, limits, reference).beyond(feature, value) is out

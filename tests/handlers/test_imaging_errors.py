@@ -1,0 +1,183 @@
+"""Files that cannot be used: each is refused with a message that says why."""
+
+import struct
+import tracemalloc
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from handlers.imaging import NOT_AN_IMAGE, ImageError, decode
+
+Encode = Callable[..., bytes]
+
+CUT_OFF = "the image is broken or cut off and cannot be decoded: send the whole file again"
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    checksum = zlib.crc32(name + content)
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
+
+
+def png_claiming(width: int, height: int, pixels: bytes = b"") -> bytes:
+    """A greyscale PNG whose header says width x height, whatever it holds."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(pixels, 9)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+def refusal(data: bytes, **limits: int) -> str:
+    with pytest.raises(ImageError) as caught:
+        decode(data, **limits)
+    return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def noise() -> Image.Image:
+    """Compresses badly, so that half a file is half a picture."""
+    levels = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    return Image.fromarray(levels)
+
+
+def test_no_bytes_are_refused() -> None:
+    assert refusal(b"") == "the image is empty (0 bytes)"
+
+
+@pytest.mark.parametrize(
+    ("data", "guess"),
+    [
+        (b"my birthmark", None),
+        (b"\x00" * 4096, None),
+        (b"\xff\xd8", None),
+        (b"<!DOCTYPE html><title>Sign in</title>", "an HTML page"),
+        (b"\n<HTML><body>404</body></HTML>", "an HTML page"),
+        (b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing"),
+        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", "a HEIC photo"),
+        (b"\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1heic", "a HEIC photo"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "a PDF"),
+    ],
+)
+def test_what_is_no_image_is_refused_with_a_guess(data: bytes, guess: str | None) -> None:
+    said = refusal(data)
+
+    assert said == (f"{NOT_AN_IMAGE}: it looks like {guess}" if guess else NOT_AN_IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "guess"), [("GIF", "a GIF"), ("TIFF", "a TIFF"), ("BMP", "a BMP")]
+)
+def test_an_image_of_another_format_is_refused(
+    kind: str, guess: str, noise: Image.Image, encoded: Encode
+) -> None:
+    # Pillow could read them: the formats that are accepted are a promise, not an accident.
+    assert refusal(encoded(noise, kind)) == f"{NOT_AN_IMAGE}: it looks like {guess}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("JPEG", {}), ("JPEG", {"progressive": True}), ("PNG", {})],
+)
+def test_half_a_file_is_refused(
+    kind: str, options: dict[str, object], noise: Image.Image, encoded: Encode
+) -> None:
+    data = encoded(noise, kind, **options)
+
+    assert refusal(data[: len(data) // 2]) == CUT_OFF
+    assert refusal(data[: len(data) * 9 // 10]) == CUT_OFF
+
+
+def test_half_a_webp_is_refused(noise: Image.Image, encoded: Encode) -> None:
+    # Pillow opens no WebP before it has all of it.
+    data = encoded(noise, "WEBP")
+
+    assert refusal(data[: len(data) // 2]).startswith((NOT_AN_IMAGE, CUT_OFF))
+
+
+def test_damage_inside_a_png_is_refused(noise: Image.Image, encoded: Encode) -> None:
+    data = bytearray(encoded(noise, "PNG"))
+    data[len(data) // 2] ^= 0xFF
+
+    assert refusal(bytes(data)) == CUT_OFF
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(png_claiming(64, 64)[:20], id="PNG cut in its header"),
+        pytest.param(png_claiming(0, 64), id="PNG of no width"),
+        pytest.param(b"\xff\xd8\xff\xe0" + b"\x00" * 40, id="JPEG of zeros"),
+        pytest.param(b"\xff\xd8\xff\xc0\x00\x03\x08", id="JPEG with a cut frame"),
+        pytest.param(b"RIFF\x10\x00\x00\x00WEBPVP8 ", id="WebP without content"),
+    ],
+)
+def test_a_broken_header_is_refused(data: bytes) -> None:
+    # Which of the messages depends on where Pillow gives up.
+    assert refusal(data).startswith((NOT_AN_IMAGE, "the image is broken", "0 x 64 pixels"))
+
+
+def test_a_header_that_pillow_chokes_on_is_named(encoded: Encode, noise: Image.Image) -> None:
+    data = bytearray(encoded(noise, "PNG"))
+    data[29] ^= 0xFF  # the header's checksum
+
+    assert refusal(bytes(data)).startswith(NOT_AN_IMAGE)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (31, 400), (400, 31)])
+def test_too_small_a_picture_is_refused(width: int, height: int, encoded: Encode) -> None:
+    said = refusal(encoded(Image.new("RGB", (width, height)), "PNG"))
+
+    assert said == (
+        f"{width} x {height} pixels; the short side needs at least 32: send a larger photograph"
+    )
+
+
+def test_the_smallest_picture_is_accepted(encoded: Encode) -> None:
+    assert decode(encoded(Image.new("RGB", (32, 32)), "PNG")).size == (32, 32)
+
+
+def test_a_bomb_is_refused_by_its_header_alone() -> None:
+    bomb = png_claiming(50_000, 50_000, pixels=b"\x00" * 20_000_000)
+    assert len(bomb) < 25_000
+
+    tracemalloc.start()
+    said = refusal(bomb)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert said == (
+        "50000 x 50000 pixels are 2500.0 megapixels; at most 25 are accepted: "
+        "scale the photograph down"
+    )
+    assert peak < 1_000_000
+
+
+def test_pixels_are_limited_to_the_pixel(encoded: Encode) -> None:
+    data = encoded(Image.new("L", (100, 50)), "PNG")
+
+    assert decode(data, max_pixels=5000).size == (100, 50)
+    assert "at most 0.004999 are accepted" in refusal(data, max_pixels=4999)
+    # One row above 25 megapixels, and none of them there.
+    assert "25.0 megapixels; at most 25 are" in refusal(png_claiming(5000, 5001))
+
+
+def test_the_short_side_is_a_setting(encoded: Encode) -> None:
+    data = encoded(Image.new("L", (100, 50)), "PNG")
+
+    assert "at least 51" in refusal(data, min_side=51)
+
+
+def test_a_compressed_text_bomb_in_a_png_is_refused() -> None:
+    text = chunk(b"zTXt", b"Comment\x00\x00" + zlib.compress(b"\x00" * 200_000_000, 9))
+    whole = png_claiming(64, 64, pixels=b"\x00" * 65 * 64)
+    # After the header chunk: 8 bytes of signature and 25 of IHDR.
+    bomb = whole[:33] + text + whole[33:]
+
+    tracemalloc.start()
+    said = refusal(bomb)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert said.startswith((NOT_AN_IMAGE, "the image is broken"))
+    assert peak < 20_000_000

@@ -1,0 +1,186 @@
+"""The TorchServe adapter, through TorchServe's own context and metrics."""
+
+import json
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ts.context import Context
+from ts.service import Service
+
+from handlers import telemetry
+from handlers.melanoma_handler import MelanomaHandler
+
+# What the frontend reads of a worker's log: ``Metric.java`` of TorchServe 0.12.
+METRIC_LINE = re.compile(
+    r"\s*([\w\s]+)\.([\w\s]+):([0-9\-,.e]+)\|#([^|]*)(\|#type:([^|,]+))?"
+    r"\|#hostname:([^,]+),([^,]+)(,(.*))?"
+)
+
+Photograph = Callable[[int, int], bytes]
+Body = Callable[..., bytes]
+
+
+def wire(body: bytes, *, name: str = "body", **headers: str) -> dict[str, Any]:
+    """One request as the frontend hands it to a worker."""
+    pairs = [(key.replace("_", "-").encode(), value.encode()) for key, value in headers.items()]
+    return {
+        "requestId": b"1",
+        "parameters": [{"name": name, "value": body, "contentType": b"image/jpeg"}],
+        "headers": [{"name": key, "value": value} for key, value in pairs],
+    }
+
+
+@pytest.fixture(scope="module")
+def context(model_folder: Path, context_for: Callable[[Path], Context]) -> Context:
+    return context_for(model_folder)
+
+
+@pytest.fixture(scope="module")
+def handler(context: Context) -> MelanomaHandler:
+    loaded = MelanomaHandler()
+    loaded.initialize(context)
+    return loaded
+
+
+@pytest.fixture
+def ask(handler: MelanomaHandler, context: Context) -> Callable[..., list[tuple[int, Any]]]:
+    """Status and document of each request of a batch, read back from the real context."""
+
+    def batch(*requests: dict[str, Any]) -> list[tuple[int, Any]]:
+        processors, data, _ = Service.retrieve_data_for_inference(requests)
+        context.request_processor = processors
+        bodies = handler.handle(data, context)
+        assert [type(body) for body in bodies] == [str] * len(requests)
+        for index in range(len(requests)):
+            assert context.get_response_content_type(index) == "application/json"
+        statuses = [context.get_response_status(index)[0] for index in range(len(requests))]
+        return list(zip(statuses, map(json.loads, bodies), strict=True))
+
+    return batch
+
+
+@pytest.mark.parametrize("name", ["body", "data"])
+def test_a_body_is_found_under_either_name(
+    name: str, ask: Callable[..., Any], photograph: Photograph, v1: Body
+) -> None:
+    image = photograph(1, 0)
+
+    (one, raw), (two, enveloped) = ask(wire(image, name=name), wire(v1(image), name=name))
+
+    assert (one, two) == (200, 200)
+    assert set(enveloped) == {"predictions"}
+    assert raw["label"] == enveloped["predictions"][0]["label"]
+
+
+def test_a_form_without_an_image_is_refused(ask: Callable[..., Any]) -> None:
+    ((status, document),) = ask(wire(b"Jane", name="first_name"))
+
+    assert status == 400
+    assert document["error"].startswith("the body is empty")
+
+
+def test_each_request_has_its_own_status_and_phrase(
+    ask: Callable[..., Any], context: Context, photograph: Photograph
+) -> None:
+    image = photograph(1, 0)
+
+    answers = ask(wire(image), wire(b"text"), wire(b"{" + b" " * 20_000_000), wire(image))
+
+    assert [status for status, _ in answers] == [200, 400, 413, 200]
+    assert context.get_response_status(1) == (400, "Bad Request")
+    assert context.get_response_status(2)[1] in ("Request Entity Too Large", "Content Too Large")
+    assert [set(document) == {"error"} for _, document in answers] == [False, True, True, False]
+
+
+def test_each_request_has_its_own_verb(
+    ask: Callable[..., Any], photograph: Photograph, v1: Body
+) -> None:
+    image = photograph(1, 0)
+
+    answers = ask(
+        wire(image),
+        wire(image, explain="True"),
+        wire(v1(image), explain="True"),
+        wire(image, explain="False"),
+    )
+
+    assert ["heatmap" in document for _, document in answers] == [False, True, False, False]
+    assert set(answers[2][1]) == {"explanations"}
+
+
+def test_headers_are_read_whatever_their_case(
+    ask: Callable[..., Any], photograph: Photograph
+) -> None:
+    image = photograph(1, 0)
+
+    answers = ask(
+        wire(image, Explain="True", **{"X-Target": "predicted"}),
+        wire(image, explain="True", x_method="saliency"),
+        wire(b'"text"', **{"Content-Type": "application/json"}),
+    )
+
+    assert [status for status, _ in answers] == [200, 400, 400]
+    assert answers[0][1]["target"] == "predicted"
+    assert answers[1][1]["error"].startswith("unknown method 'saliency'")
+    assert answers[2][1]["error"].startswith('no "instances" in the body')
+
+
+def test_a_body_that_is_already_text_is_read(
+    handler: MelanomaHandler, context: Context, photograph: Photograph, v1: Body
+) -> None:
+    processors, _, _ = Service.retrieve_data_for_inference([wire(b"")])
+    context.request_processor = processors
+
+    (body,) = handler.handle([{"body": v1(photograph(1, 0)).decode()}], context)
+
+    assert set(json.loads(body)) == {"predictions"}
+
+
+def parsed(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, str, dict[str, str]]]:
+    """Name, unit, kind and labels of each line, read as TorchServe's frontend does."""
+    lines = []
+    for record in caplog.records:
+        if record.name != "ts.metrics.caching_metric":
+            continue
+        head, _, line = record.getMessage().partition("[METRICS]")
+        assert head == ""
+        found = METRIC_LINE.fullmatch(line)
+        assert found, line
+        pairs = [pair.split(":") for pair in found[4].split(",")]
+        lines.append((found[1], found[2], found[6], {name: value for name, value in pairs}))
+    return lines
+
+
+def test_metrics_come_as_torchserve_reads_them(
+    ask: Callable[..., Any], photograph: Photograph, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ts.metrics")
+
+    ask(wire(photograph(1, 0), explain="True"), wire(b"text"))
+
+    seen = {(name, unit, kind, tuple(labels)) for name, unit, kind, labels in parsed(caplog)}
+    units = {"s": "Seconds", "count": "Count"}
+    declared = {
+        (m.name, units.get(m.unit, m.unit), m.kind.upper(), m.labels) for m in telemetry.METRICS
+    }
+    assert seen <= declared
+    # What is told at the start, and what only some photographs have.
+    others = {telemetry.DRIFT_BASELINE, telemetry.WORKER_STARTS, telemetry.REVIEW_REASONS}
+    assert {m.name for m in set(telemetry.METRICS) - others} <= {name for name, *_ in seen}
+
+
+def test_the_baseline_is_told_once_at_the_start(
+    model_folder: Path, context_for: Callable[[Path], Context], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ts.metrics")
+
+    MelanomaHandler().initialize(context_for(model_folder))
+
+    lines = parsed(caplog)
+    assert ("lesionlens_drift_baseline_ratio", "ratio", "GAUGE") in {line[:3] for line in lines}
+    assert {line[3]["model_version"] for line in lines} == {"synthetic-untrained-0123abcd"}
+    assert len({(line[0], *line[3].items()) for line in lines}) == len(lines)

@@ -1,0 +1,120 @@
+"""From attribution to PNG."""
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from handlers.explainers import upsampled
+from handlers.imaging import centre_view
+from handlers.rendering import AGAINST, FOR, NEUTRAL, OPACITY, heatmap, overlay, png, scale_of
+
+SIDE = 224
+
+
+@pytest.fixture(scope="module")
+def view(drawn: Callable[..., Image.Image]) -> Image.Image:
+    return centre_view(drawn(12, 1))
+
+
+@pytest.fixture(scope="module")
+def grainy(view: Image.Image) -> Image.Image:
+    """With the grain of a camera, which compresses far worse than a drawing."""
+    grain = np.random.default_rng(0).normal(0, 2.5, (SIDE, SIDE, 3))
+    return Image.fromarray((np.asarray(view) + grain).clip(0, 255).astype(np.uint8))
+
+
+def halves() -> np.ndarray:
+    """Left against, right for the target."""
+    return np.tile(np.repeat([-2.0, 2.0], SIDE // 2), (SIDE, 1)).astype(np.float32)
+
+
+def test_no_attribution_leaves_the_photograph_as_it_is(view: Image.Image) -> None:
+    nothing = np.zeros((SIDE, SIDE), np.float32)
+
+    assert scale_of(nothing) == 0
+    assert overlay(view, nothing, scale_of(nothing)).tobytes() == view.tobytes()
+    assert overlay(view, nothing, 1.0).tobytes() == view.tobytes()
+    assert heatmap(nothing, 0.0).getcolors() == [(SIDE * SIDE, NEUTRAL)]
+
+
+def test_heat_is_red_for_and_blue_against() -> None:
+    heat = heatmap(halves(), 2.0)
+
+    assert (heat.mode, heat.size) == ("RGB", (SIDE, SIDE))
+    assert heat.getpixel((0, 100)) == AGAINST
+    assert heat.getpixel((SIDE - 1, 100)) == FOR
+    assert AGAINST[2] > AGAINST[0]
+    assert FOR[0] > FOR[2]
+
+
+def test_heat_is_paler_the_weaker_and_never_beyond_the_ends() -> None:
+    values = np.asarray([[-9.0, -1.0, -0.5, 0.0, 0.5, 1.0, 9.0]])
+
+    colours = np.asarray(heatmap(values, 1.0))[0].astype(int)
+
+    assert colours[0].tolist() == colours[1].tolist() == list(AGAINST)
+    assert colours[-1].tolist() == colours[-2].tolist() == list(FOR)
+    assert colours[3].tolist() == list(NEUTRAL)
+    for half, end in ((2, AGAINST), (4, FOR)):
+        assert np.abs(colours[half] - (np.asarray(end) + NEUTRAL) / 2).max() <= 0.5
+
+
+def test_the_overlay_tints_in_proportion(view: Image.Image) -> None:
+    values = halves()
+    values[:, SIDE // 2 :] = 1.0
+    before = np.asarray(view, np.float64)
+
+    after = np.asarray(overlay(view, values, 2.0), np.float64)
+
+    left, right = slice(None, SIDE // 2), slice(SIDE // 2, None)
+    strong = before * (1 - OPACITY) + np.asarray(AGAINST) * OPACITY
+    weak = before * (1 - OPACITY / 2) + np.asarray(FOR) * OPACITY / 2
+    assert np.abs(after[:, left] - strong[:, left]).max() < 0.51
+    assert np.abs(after[:, right] - weak[:, right]).max() < 0.51
+
+
+def test_the_overlay_leaves_the_view_it_was_given_alone(view: Image.Image) -> None:
+    before = view.tobytes()
+
+    overlay(view, halves(), 2.0)
+
+    assert view.tobytes() == before
+
+
+@pytest.mark.parametrize(("values", "scale"), [([[1.0, -3.0]], 3.0), ([[2.5, 0.0]], 2.5)])
+def test_the_scale_is_the_largest_attribution(values: list[list[float]], scale: float) -> None:
+    assert scale_of(np.asarray(values, np.float32)) == scale
+
+
+def test_a_png_is_lossless(grainy: Image.Image) -> None:
+    with Image.open(io.BytesIO(png(grainy))) as decoded:
+        assert decoded.format == "PNG"
+        assert decoded.tobytes() == grainy.tobytes()
+
+
+def test_a_png_carries_no_metadata(view: Image.Image) -> None:
+    marked = view.copy()
+    tag = Image.Exif()
+    tag[0x010E] = "Jane Doe, left forearm"
+    marked.info |= {"exif": tag.tobytes(), "comment": b"Jane Doe", "dpi": (72, 72)}
+
+    data = png(overlay(marked, halves(), 2.0))
+
+    assert [
+        name for name in (b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"pHYs", b"tIME") if name in data
+    ] == []
+    with Image.open(io.BytesIO(data)) as decoded:
+        decoded.load()
+        assert decoded.info == {}
+        assert len(decoded.getexif()) == 0
+
+
+def test_pictures_of_an_answer_are_small(grainy: Image.Image) -> None:
+    values = upsampled(np.random.default_rng(1).normal(size=(28, 28)), SIDE)
+    scale = scale_of(values)
+
+    assert len(png(overlay(grainy, values, scale))) < 150_000
+    assert len(png(heatmap(values, scale))) < 150_000

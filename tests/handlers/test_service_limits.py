@@ -1,0 +1,124 @@
+"""When a person must look, when time is up, and what the settings limit."""
+
+import json
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from handlers.service import MelanomaService, Row
+from handlers.telemetry import Recorder
+
+Photograph = Callable[[int, int], bytes]
+Body = Callable[..., bytes]
+
+
+def ask(service: MelanomaService, *rows: Row) -> list[tuple[int, Any]]:
+    """Status and document of each answer."""
+    answers = service.answer(rows, Recorder("v1"))
+    return [(answer.status, json.loads(answer.body)) for answer in answers]
+
+
+@pytest.mark.parametrize(
+    ("change", "picture", "reasons"),
+    [
+        ({"card": {"review": {"near_threshold": [0, 1]}}}, None, ["near_threshold"]),
+        ({"limits": {"distance": (None, 0.01)}}, None, ["unlike_training_data"]),
+        ({"limits": {"sharpness": (0.0, None)}}, None, ["low_quality"]),
+        ({}, Image.new("RGB", (64, 64)), ["unlike_training_data", "low_quality"]),
+        ({}, None, []),
+    ],
+)
+def test_a_review_is_asked_for_with_its_reasons(
+    change: dict[str, Any],
+    picture: Image.Image | None,
+    reasons: list[str],
+    service_with: Callable[..., MelanomaService],
+    photograph: Photograph,
+    encoded: Callable[..., bytes],
+) -> None:
+    image = encoded(picture) if picture else photograph(1, 1)
+
+    ((status, answer),) = ask(service_with(**change), Row(image, "predict"))
+
+    assert status == 200
+    assert answer["reasons"] == reasons
+    assert answer["review"] is bool(reasons)
+
+
+@pytest.mark.parametrize("colour", ["black", "white", "tan"])
+def test_a_picture_of_one_colour_is_explained_without_an_outline(
+    colour: str, service: MelanomaService, encoded: Callable[..., bytes]
+) -> None:
+    image = encoded(Image.new("RGB", (64, 64), colour))
+
+    ((status, answer),) = ask(service, Row(image, "explain"))
+
+    assert status == 200
+    assert answer["lesion_mass"] is None
+    assert "low_quality" in answer["reasons"]
+
+
+def test_no_request_gets_no_answer(service: MelanomaService) -> None:
+    assert service.answer([], Recorder("v1")) == []
+
+
+def test_limits_of_the_settings_are_the_services(
+    service_with: Callable[..., MelanomaService], photograph: Photograph, v1: Body
+) -> None:
+    image = photograph(1, 0)
+    small = service_with(max_instances=1, max_pixels=5000, min_side=300, max_body_bytes=10**5)
+
+    answers = ask(
+        small,
+        Row(v1(image, image), "predict"),
+        Row(b"x" * 100_001, "predict"),
+        Row(image, "predict"),
+    )
+
+    assert [status for status, _ in answers] == [400, 413, 400]
+    assert answers[0][1]["error"].startswith("2 instances; at most 1 are")
+    assert "0.1 megapixels; at most 0.005 are accepted" in answers[2][1]["error"]
+    ((_, refused),) = ask(service_with(min_side=300), Row(v1(image), "predict"))
+    assert refused["error"].startswith("instance 0: 240 x 240 pixels; the short side needs")
+
+
+def test_an_explanation_out_of_time_is_refused_with_its_number(
+    service_with: Callable[..., MelanomaService],
+    photograph: Photograph,
+    v1: Body,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = service_with(explain_seconds=60)
+    # A clock that goes 25 seconds a look: the batch's start at 0, explanations until 60.
+    ticks = iter(range(0, 10_000, 25))
+    monkeypatch.setattr("handlers.service.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    image = photograph(1, 0)
+
+    first, second = ask(service, Row(v1(image, image, image), "explain"), Row(v1(image), "predict"))
+
+    assert first == (
+        503,
+        {
+            "error": "instance 2: no time left to explain it (60 s a batch): "
+            "send fewer instances, or use grad_cam"
+        },
+    )
+    assert second[0] == 200
+
+
+def test_the_time_limit_leaves_predictions_alone(
+    service_with: Callable[..., MelanomaService], photograph: Photograph, v1: Body
+) -> None:
+    hasty = service_with(explain_seconds=1e-9)
+    image = photograph(1, 0)
+
+    answers = ask(
+        hasty, Row(v1(image), "explain"), Row(v1(image), "predict"), Row(image, "explain")
+    )
+
+    assert [status for status, _ in answers] == [503, 200, 503]
+    assert answers[0][1]["error"].startswith("instance 0: no time left to explain it")
+    assert answers[2][1]["error"].startswith("no time left to explain it")

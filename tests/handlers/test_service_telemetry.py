@@ -1,0 +1,183 @@
+"""What the service counts: every request, every photograph, and no label of a client's making."""
+
+from collections.abc import Callable
+
+import pytest
+
+from handlers.drift import FEATURES
+from handlers.service import MelanomaService, Row
+from handlers.telemetry import (
+    BATCH_SIZE,
+    DRIFT_OBSERVATIONS,
+    PREDICTIONS,
+    PROBABILITY,
+    REQUEST_SECONDS,
+    REQUESTS,
+    REVIEW_REASONS,
+    STAGE_SECONDS,
+    VERSION,
+    Metric,
+    Observation,
+    Recorder,
+)
+
+Photograph = Callable[[int, int], bytes]
+Body = Callable[..., bytes]
+
+
+@pytest.fixture(scope="module")
+def seen(service: MelanomaService, photograph: Photograph, v1: Body) -> list[Observation]:
+    """A batch with something of everything: five photographs answered, two requests refused."""
+    one, two = photograph(1, 0), photograph(2, 1)
+    recorder = Recorder("v1")
+    answers = service.answer(
+        [
+            Row(one, "predict"),
+            Row(v1(one, two), "predict"),
+            Row(b"no image", "predict"),
+            Row(one, "explain"),
+            Row(v1(two, method="my method"), "explain"),
+            Row(v1(two, method="grad_cam"), "explain"),
+        ],
+        recorder,
+    )
+    assert [answer.status for answer in answers] == [200, 200, 400, 200, 400, 200]
+    return recorder.observations()
+
+
+def of(observations: list[Observation], metric: Metric) -> dict[tuple[str, ...], list[float]]:
+    values: dict[tuple[str, ...], list[float]] = {}
+    for entry in observations:
+        assert len(entry.labels) == len(entry.metric.labels)
+        if entry.metric == metric:
+            # Every metric of the service says which model it is about.
+            *labels, version = (
+                entry.labels if metric.labels[-1] == VERSION else (*entry.labels, "v1")
+            )
+            assert version == "v1"
+            values.setdefault(tuple(labels), []).append(entry.value)
+    return values
+
+
+def test_every_request_is_counted_by_its_outcome(seen: list[Observation]) -> None:
+    assert of(seen, REQUESTS) == {
+        ("predict", "ok"): [2],
+        ("predict", "refused"): [1],
+        ("explain", "ok"): [2],
+        ("explain", "refused"): [1],
+    }
+
+
+def test_a_fault_of_ours_counts_as_failed(
+    service_with: Callable[..., MelanomaService], photograph: Photograph
+) -> None:
+    recorder = Recorder("v1")
+
+    service_with(explain_seconds=1e-9).answer([Row(photograph(1, 0), "explain")], recorder)
+
+    assert of(recorder.observations(), REQUESTS) == {("explain", "failed"): [1]}
+
+
+def test_the_size_of_the_batch_is_recorded_by_verb(seen: list[Observation]) -> None:
+    assert of(seen, BATCH_SIZE) == {("predict",): [3], ("explain",): [3]}
+
+
+def test_a_verb_that_did_not_occur_has_no_batch(
+    service: MelanomaService, photograph: Photograph
+) -> None:
+    recorder = Recorder("v1")
+
+    service.answer([Row(photograph(1, 0), "predict")], recorder)
+
+    assert of(recorder.observations(), BATCH_SIZE) == {("predict",): [1]}
+
+
+def test_every_request_is_timed_under_a_method_out_of_a_fixed_set(seen: list[Observation]) -> None:
+    timed = of(seen, REQUEST_SECONDS)
+
+    assert {labels: len(values) for labels, values in timed.items()} == {
+        ("predict", "none"): 3,
+        ("explain", "grad_cam"): 2,
+        ("explain", "unknown"): 1,
+    }
+    assert min(min(values) for values in timed.values()) > 0
+
+
+@pytest.mark.parametrize(
+    ("methods", "label"),
+    [
+        (("grad_cam", "grad_cam"), "grad_cam"),
+        (("integrated_gradients",), "integrated_gradients"),
+        (("grad_cam", "integrated_gradients"), "several"),
+        (("x", "y"), "several"),
+        (("lesionlens" * 1000,), "unknown"),
+        ((), "none"),
+    ],
+)
+def test_methods_of_a_request_are_one_label(
+    methods: tuple[str, ...], label: str, service: MelanomaService, v1: Body
+) -> None:
+    # Refused before anything is explained: what is timed is what was asked for.
+    rows = b", ".join(v1(b"x", method=name)[15:-2] for name in methods)
+    recorder = Recorder("v1")
+
+    service.answer([Row(b'{"instances": [' + rows + b"]}", "explain")], recorder)
+
+    assert list(of(recorder.observations(), REQUEST_SECONDS)) == [("explain", label)]
+
+
+def test_photographs_answered_are_counted_by_label_and_review(seen: list[Observation]) -> None:
+    counted = of(seen, PREDICTIONS)
+
+    assert sum(sum(values) for values in counted.values()) == 5
+    assert {label for label, _ in counted} <= {"cancer", "no cancer"}
+    assert {review for _, review in counted} <= {"true", "false"}
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_bins_of_a_feature_sum_to_the_photographs(
+    feature: str, seen: list[Observation], service: MelanomaService
+) -> None:
+    counted = of(seen, DRIFT_OBSERVATIONS)
+    of_it = {place: sum(values) for (name, place), values in counted.items() if name == feature}
+    bins = len(service.classifier.baseline.shares[feature])
+
+    assert {name for name, _ in counted} == set(FEATURES)
+    assert sum(of_it.values()) == 5
+    assert set(of_it) <= {str(place) for place in range(bins)}
+
+
+def test_a_photograph_falls_into_the_bins_of_its_own_values(
+    service: MelanomaService, photograph: Photograph
+) -> None:
+    recorder = Recorder("v1")
+
+    (answer,) = service.answer([Row(photograph(1, 0), "predict")], recorder)
+
+    probability = float(answer.body.partition('"probability": ')[2].partition(",")[0])
+    place = service.classifier.baseline.bin_of("probability", probability)
+    assert of(recorder.observations(), DRIFT_OBSERVATIONS)["probability", place] == [1]
+
+
+def test_probabilities_and_reasons_of_the_photographs_are_recorded(
+    service_with: Callable[..., MelanomaService], photograph: Photograph, v1: Body
+) -> None:
+    recorder = Recorder("v1")
+    service = service_with(card={"review": {"near_threshold": [0, 1]}})
+
+    service.answer([Row(v1(photograph(1, 0), photograph(2, 1)), "predict")], recorder)
+
+    seen = recorder.observations()
+    assert len(of(seen, PROBABILITY)[()]) == 2
+    assert of(seen, REVIEW_REASONS)["near_threshold",] == [2]
+
+
+def test_stages_are_timed(seen: list[Observation]) -> None:
+    timed = of(seen, STAGE_SECONDS)
+
+    assert {labels: len(values) for labels, values in timed.items()} == {
+        ("decode",): 1,
+        ("forward",): 1,
+        ("explain",): 2,
+        ("render",): 2,
+    }

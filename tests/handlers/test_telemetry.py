@@ -1,0 +1,152 @@
+"""Metrics: declared once, counted once."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from handlers import telemetry
+from handlers.drift import FEATURES, Baseline
+from handlers.telemetry import (
+    BATCH_SIZE,
+    DRIFT_BASELINE,
+    DRIFT_OBSERVATIONS,
+    METRICS,
+    REQUESTS,
+    STAGE_SECONDS,
+    VERSION,
+    WORKER_STARTS,
+    Observation,
+    Recorder,
+    first_observations,
+)
+
+CONFIG = Path(telemetry.__file__).parents[1] / "model_store" / "config" / "metrics.yaml"
+
+
+def test_torchserves_configuration_declares_the_same_metrics() -> None:
+    declared = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["model_metrics"]
+    configured = {
+        (entry["name"], kind, entry["unit"], tuple(entry["dimensions"]))
+        for kind, entries in declared.items()
+        for entry in entries
+        if entry["name"].startswith("lesionlens_")
+    }
+
+    assert configured == {(m.name, m.kind, m.unit, m.labels) for m in METRICS}
+
+
+def test_metrics_of_the_design_are_there() -> None:
+    labels = {metric.name: (metric.kind, metric.labels) for metric in METRICS}
+
+    assert len(labels) == len(METRICS)
+    for name, kind, wanted in (
+        ("lesionlens_requests_total", "counter", ("verb", "outcome")),
+        ("lesionlens_request_seconds", "histogram", ("verb", "method")),
+        ("lesionlens_stage_seconds", "histogram", ("stage",)),
+        ("lesionlens_batch_size", "histogram", ("verb",)),
+        ("lesionlens_predictions_total", "counter", ("label", "review")),
+        ("lesionlens_drift_observations_total", "counter", ("feature", "bin")),
+        ("lesionlens_drift_baseline_ratio", "gauge", ("feature", "bin")),
+    ):
+        assert labels[name][0] == kind
+        assert labels[name][1][: len(wanted)] == wanted
+        assert labels[name][1][len(wanted) :] in ((), (VERSION,))
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_names_follow_prometheus(metric: telemetry.Metric) -> None:
+    assert metric.name.endswith("_total") == (metric.kind == "counter")
+    assert metric.name.endswith("_seconds") == (metric.unit == "s")
+    assert metric.help.endswith(".")
+
+
+def test_increments_of_a_counter_are_added_up() -> None:
+    recorder = Recorder("v1")
+    for outcome in ("ok", "refused", "ok", "ok"):
+        recorder.count(REQUESTS, "predict", outcome)
+
+    assert sorted(recorder.observations(), key=str) == sorted(
+        [
+            Observation(REQUESTS, ("predict", "ok", "v1"), 3),
+            Observation(REQUESTS, ("predict", "refused", "v1"), 1),
+        ],
+        key=str,
+    )
+
+
+def test_observations_of_a_histogram_stay_apart() -> None:
+    recorder = Recorder("v1")
+    recorder.observe(BATCH_SIZE, 2, "predict")
+    recorder.observe(BATCH_SIZE, 2, "predict")
+
+    assert recorder.observations() == [Observation(BATCH_SIZE, ("predict",), 2)] * 2
+
+
+def test_recorders_share_nothing() -> None:
+    Recorder("v1").count(REQUESTS, "predict", "ok")
+
+    assert Recorder("v1").observations() == []
+
+
+def test_a_stage_is_timed_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([10.0, 12.5])
+    monkeypatch.setattr(telemetry, "perf_counter", lambda: next(clock))
+    recorder = Recorder("v1")
+
+    with recorder.stage("forward"):
+        assert recorder.observations() == []
+
+    assert recorder.observations() == [Observation(STAGE_SECONDS, ("forward",), 2.5)]
+
+
+def test_a_stage_that_fails_is_timed_and_fails() -> None:
+    recorder = Recorder("v1")
+
+    with pytest.raises(ZeroDivisionError):
+        with recorder.stage("explain"):
+            raise ZeroDivisionError
+
+    (seen,) = recorder.observations()
+    assert (seen.metric, seen.labels) == (STAGE_SECONDS, ("explain",))
+    assert seen.value >= 0
+
+
+def test_a_photograph_adds_one_to_a_bin_of_each_feature(baseline: Baseline) -> None:
+    recorder = Recorder("v1")
+    low, high = dict.fromkeys(FEATURES, -1e9), dict.fromkeys(FEATURES, 1e9)
+
+    for values in (low, high, high):
+        recorder.image(baseline, values)
+
+    seen = {entry.labels[:2]: entry.value for entry in recorder.observations()}
+    highest = {name: str(len(baseline.edges[name])) for name in FEATURES}
+    assert seen == {(name, "0"): 1 for name in FEATURES} | {
+        (name, place): 2 for name, place in highest.items()
+    }
+    assert {entry.metric for entry in recorder.observations()} == {DRIFT_OBSERVATIONS}
+
+
+def test_the_gauge_carries_the_baseline(baseline: Baseline) -> None:
+    first = first_observations(baseline, "v1")
+    seen = [entry for entry in first if entry.metric == DRIFT_BASELINE]
+
+    for feature in FEATURES:
+        of_it = {entry.labels[1]: entry.value for entry in seen if entry.labels[0] == feature}
+        # The same bin labels as the observations carry, or Prometheus could not match the two.
+        assert list(of_it) == [str(place) for place in range(len(baseline.edges[feature]) + 1)]
+        assert sum(of_it.values()) == pytest.approx(1)
+
+
+def test_every_counter_starts_at_zero_but_the_starts_themselves(baseline: Baseline) -> None:
+    first = first_observations(baseline, "v1")
+
+    assert {entry.labels[-1] for entry in first} == {"v1"}
+    assert len({(entry.metric, entry.labels) for entry in first}) == len(first)
+    for metric in METRICS:
+        values = {entry.value for entry in first if entry.metric == metric}
+        if metric.kind == "counter":
+            assert values == ({1} if metric == WORKER_STARTS else {0})
+    # Bins: PromQL sees no increase of a series that begins above zero.
+    bins = {entry.labels for entry in first if entry.metric == DRIFT_OBSERVATIONS}
+    assert bins == {entry.labels for entry in first if entry.metric == DRIFT_BASELINE}

@@ -1,0 +1,151 @@
+"""The card says what the model is, and two models never share a version."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from handlers.drift import FEATURES, Baseline
+from handlers.imaging import PREPROCESSING
+from handlers.reference import Reference
+from training import backbone
+from training import card as card_module
+from training.backbone import Backbone
+from training.calibration import Calibration
+from training.card import model_card
+from training.dataset import Dataset
+from training.head import Head
+
+METRICS = {"count": 24, "auroc": {"value": 0.9, "low": 0.8, "high": 0.95}}
+
+
+@pytest.fixture
+def head() -> Head:
+    return Head(np.linspace(-1, 1, 512), 0.25, 0.01)
+
+
+@pytest.fixture
+def calibration() -> Calibration:
+    return Calibration(1.5, 0.31, (0.2, 0.4))
+
+
+@pytest.fixture
+def reference() -> Baseline:
+    values = np.random.default_rng(0).random((40, 512))
+    columns = {name: values[:, place] for place, name in enumerate(FEATURES)}
+    return Baseline.fit(columns, {"distance": (None, 2.0)}, Reference.fit(values))
+
+
+def version(
+    found: Dataset, network: Backbone, head: Head, calibration: Calibration, reference: Baseline
+) -> str:
+    return str(model_card(found, network, head, calibration, reference, METRICS)["model_version"])
+
+
+def test_it_holds_what_serving_and_readers_need(
+    found: Dataset, network: Backbone, head: Head, calibration: Calibration, reference: Baseline
+) -> None:
+    document = model_card(found, network, head, calibration, reference, METRICS)
+
+    assert document["labels"] == ["no cancer", "cancer"]
+    assert document["threshold"] == 0.31
+    assert document["temperature"] == 1.5
+    assert document["review"] == {"near_threshold": [0.2, 0.4]}
+    assert document["preprocessing"] == PREPROCESSING
+    assert document["data"] == {
+        "source": "folder",
+        "digest": found.digest,
+        "counts": found.counts(),
+        "left_out": 0,
+    }
+    assert document["backbone"] == {"source": "weights", "digest": network.digest}
+    assert document["metrics"] == METRICS
+    assert document["regularisation"] == {"C": 0.01}
+    assert document["versions"]["torch"].startswith(torch.__version__.split("+")[0])
+    assert set(document["versions"]) == {
+        "python",
+        "torch",
+        "torchvision",
+        "pillow",
+        "scikit-learn",
+    }
+    assert "Not a medical device" in document["warning"]
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+
+
+@pytest.mark.parametrize("data", ["folder", "kaggle", "synthetic"])
+@pytest.mark.parametrize("weights", ["weights", "imagenet", "untrained"])
+def test_the_version_names_data_and_weights(
+    found: Dataset,
+    network: Backbone,
+    head: Head,
+    calibration: Calibration,
+    reference: Baseline,
+    data: str,
+    weights: str,
+) -> None:
+    named = version(
+        replace(found, source=data), replace(network, source=weights), head, calibration, reference
+    )
+
+    assert re.fullmatch(rf"{data}-{weights}-[0-9a-f]{{8}}", named)
+
+
+def test_the_same_model_has_the_same_version_wherever_its_files_lie(
+    found: Dataset, network: Backbone, head: Head, calibration: Calibration, reference: Baseline
+) -> None:
+    moved = replace(
+        found,
+        train=tuple(replace(photo, path=Path("/elsewhere")) for photo in found.train[::-1]),
+        left_out=((Path("x"), "empty"),),
+    )
+
+    assert version(moved, network, head, calibration, reference) == version(
+        found, network, head, calibration, reference
+    )
+
+
+def test_whatever_decides_an_answer_changes_the_version(
+    found: Dataset,
+    network: Backbone,
+    head: Head,
+    calibration: Calibration,
+    reference: Baseline,
+    weights_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = backbone.load(weights_file, 0, pytest.fail)
+    with torch.no_grad():
+        other.network.bn1.bias += 1e-3
+    moved = replace(found, train=found.train[1:], validation=(*found.validation, found.train[0]))
+    versions = [
+        version(found, network, head, calibration, reference),
+        version(moved, network, head, calibration, reference),
+        version(found, other, head, calibration, reference),
+        version(found, network, replace(head, weights=head.weights + 1e-9), calibration, reference),
+        version(found, network, replace(head, bias=0.2500001), calibration, reference),
+        version(found, network, head, replace(calibration, temperature=1.50001), reference),
+        version(found, network, head, replace(calibration, threshold=0.310001), reference),
+    ]
+    monkeypatch.setattr(card_module, "PREPROCESSING", {**PREPROCESSING, "crop": "none"})
+    versions.append(version(found, network, head, calibration, reference))
+
+    assert len(set(versions)) == len(versions)
+
+
+def test_what_decides_review_changes_the_version(
+    found: Dataset, network: Backbone, head: Head, calibration: Calibration, reference: Baseline
+) -> None:
+    versions = {
+        version(found, network, head, calibration, reference),
+        version(found, network, head, replace(calibration, band=(0.1, 0.6)), reference),
+        version(
+            found, network, head, calibration, replace(reference, limits={"distance": (None, 3.0)})
+        ),
+    }
+
+    assert len(versions) == 3

@@ -1,0 +1,233 @@
+"""Every file is used or named with a reason, and the split follows content alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from training import dataset
+from training.dataset import Dataset, DatasetError, Progress
+
+FOLDERS = [f"{split}/{name}" for split in ("train", "test") for name in ("benign", "malignant")]
+
+
+@pytest.fixture
+def load(silent: Progress) -> Callable[[Path], Dataset]:
+    return lambda folder: dataset.load("folder", folder, 0.2, silent)
+
+
+def sides(found: Dataset) -> dict[str, set[tuple[str, int]]]:
+    """Content and label of each photograph of each side, whatever its file is called."""
+    return {
+        name: {(photo.digest, photo.label) for photo in getattr(found, name)}
+        for name in ("train", "validation", "test")
+    }
+
+
+def reasons(found: Dataset) -> dict[str, str]:
+    return {path.name: reason for path, reason in found.left_out}
+
+
+@pytest.mark.parametrize("inside", [".", "melanoma_cancer_dataset", "archive/version 1"])
+def test_the_layout_is_found_in_the_folder_and_up_to_two_levels_below(
+    tmp_path: Path, inside: str
+) -> None:
+    for folder in FOLDERS:
+        (tmp_path / inside / folder).mkdir(parents=True)
+
+    assert dataset.find_layout(tmp_path) == tmp_path / inside
+
+
+def test_the_layout_three_levels_below_is_not_looked_for(tmp_path: Path) -> None:
+    for folder in FOLDERS:
+        (tmp_path / "a" / "b" / "c" / folder).mkdir(parents=True)
+
+    with pytest.raises(DatasetError, match=r"found there: a$"):
+        dataset.find_layout(tmp_path)
+
+
+def test_a_folder_without_the_layout_is_told_what_was_expected_and_what_is_there(
+    tmp_path: Path,
+) -> None:
+    for folder in FOLDERS[:-1]:
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "thesis.txt").touch()
+
+    with pytest.raises(DatasetError) as raised:
+        dataset.find_layout(tmp_path)
+    message = str(raised.value)
+    assert message.startswith(str(tmp_path))
+    assert dataset.LAYOUT in message
+    assert message.endswith("found there: test, thesis.txt, train")
+
+
+@pytest.mark.parametrize("kind", ["missing", "file", "empty"])
+def test_no_folder_or_an_empty_one_is_told_the_layout(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / kind
+    if kind == "file":
+        folder.touch()
+    if kind == "empty":
+        folder.mkdir()
+
+    with pytest.raises(DatasetError) as raised:
+        dataset.find_layout(folder)
+    assert str(folder) in str(raised.value)
+    assert dataset.LAYOUT in str(raised.value)
+    assert ("found there: nothing" in str(raised.value)) == (kind == "empty")
+
+
+def test_what_cannot_be_used_is_named_with_its_reason_and_the_rest_is_used(
+    dotted_set: Path, load: Callable[[Path], Dataset]
+) -> None:
+    before = load(dotted_set)
+    train = dotted_set / "train" / "benign"
+    whole = next(iter(sorted(train.iterdir()))).read_bytes()
+    bad = {
+        "cut.jpg": (whole[: len(whole) // 2], "the image is broken or cut off"),
+        "letter.jpg": (b"Dear doctor, " * 50, "not a JPEG, PNG or WebP image"),
+        "page.png": (b"<html><body>404</body></html>", "it looks like an HTML page"),
+        "empty.jpeg": (b"", "the image is empty"),
+        "photo.tif": (whole + b" ", "not a photograph: .tif suffix"),
+        "photo": (whole + b"  ", "not a photograph: no suffix"),
+        "Thumbs.db": (b"x", "not a photograph: .db suffix"),
+    }
+    for name, (data, _) in bad.items():
+        (train / name).write_bytes(data)
+    (train / "gone.jpg").symlink_to(train / "nowhere.jpg")
+    bad["gone.jpg"] = (b"", "cannot be read: No such file")
+    (train / ".ipynb_checkpoints").mkdir()
+    (train / ".ipynb_checkpoints" / "copy.jpg").write_bytes(whole + b"   ")
+    (train / ".DS_Store").write_bytes(b"hidden")
+    (train / "._cut.jpg").write_bytes(b"hidden")
+
+    found = load(dotted_set)
+
+    assert sides(found) == sides(before)
+    named = reasons(found)
+    assert set(named) == set(bad)
+    assert len(found.left_out) == len(bad)
+    for name, (_, reason) in bad.items():
+        assert reason in named[name]
+
+
+def test_suffixes_in_capitals_and_folders_within_are_read(
+    dotted_set: Path, load: Callable[[Path], Dataset]
+) -> None:
+    before = load(dotted_set)
+    train = dotted_set / "train" / "benign"
+    (train / "clinic" / "2020").mkdir(parents=True)
+    for number, path in enumerate(sorted(train.glob("*.png"))[:4]):
+        path.rename(train / "clinic" / "2020" / f"{number}.PNG")
+
+    found = load(dotted_set)
+
+    assert sides(found) == sides(before)
+    assert found.left_out == ()
+
+
+def test_copies_are_left_out_and_a_photograph_of_test_never_trains(
+    dotted_set: Path, load: Callable[[Path], Dataset]
+) -> None:
+    first = sorted((dotted_set / "train" / "benign").iterdir())[0]
+    tested = sorted((dotted_set / "test" / "malignant").iterdir())[0]
+    copies = {
+        "train/benign/zz_again.png": (first, f"the same file as train/benign/{first.name}"),
+        "train/malignant/zz_contradicts.png": (
+            first,
+            f"the same file as train/benign/{first.name}, labelled benign",
+        ),
+        "train/malignant/00_seen.png": (tested, f"the same file as test/malignant/{tested.name}"),
+        "train/benign/00_seen_otherwise.png": (
+            tested,
+            f"the same file as test/malignant/{tested.name}, labelled malignant",
+        ),
+        "test/malignant/zz_twice.png": (tested, f"the same file as test/malignant/{tested.name}"),
+    }
+    before = load(dotted_set)
+    for name, (source, _) in copies.items():
+        (dotted_set / name).write_bytes(source.read_bytes())
+
+    found = load(dotted_set)
+
+    assert sides(found) == sides(before)
+    assert reasons(found) == {Path(name).name: reason for name, (_, reason) in copies.items()}
+
+
+def test_every_file_is_counted_once(
+    dotted_set: Path, load: Callable[[Path], Dataset], silent: Progress
+) -> None:
+    (dotted_set / "train" / "benign" / "empty.jpg").touch()
+    seen: list[tuple[str, int, int]] = []
+    found = dataset.load("folder", dotted_set, 0.2, lambda *call: seen.append(call))
+
+    files = sum(path.is_file() for path in dotted_set.rglob("*"))
+    used = sum(sum(per_class.values()) for per_class in found.counts().values())
+    assert used + len(found.left_out) == files
+    assert seen == [("check", number, files) for number in range(1, files + 1)]
+
+
+def test_the_split_depends_on_content_alone(
+    dotted_set: Path,
+    load: Callable[[Path], Dataset],
+    picture: Callable[[int], bytes],
+) -> None:
+    before = load(dotted_set)
+    for path in sorted((dotted_set / "train").rglob("*.png"), reverse=True):
+        path.rename(path.with_name(f"renamed-{path.stem[::-1]}.jpg"))
+    for number in range(20):
+        (dotted_set / "train" / "benign" / f"0-added-{number}.png").write_bytes(
+            picture(90_000 + number)
+        )
+
+    after = load(dotted_set)
+
+    assert sides(before)["train"] < sides(after)["train"]
+    assert sides(before)["validation"] <= sides(after)["validation"]
+    assert sides(before)["test"] == sides(after)["test"]
+
+
+def test_the_validation_share_is_kept_and_no_photograph_is_on_two_sides(
+    tmp_path: Path, silent: Progress, write_set: Callable[[Path, int, int], Path]
+) -> None:
+    folder = write_set(tmp_path / "many", 300, 2)
+    for share in (0.1, 0.2, 0.5):
+        found = dataset.load("folder", folder, share, silent)
+        everything = [digest for part in sides(found).values() for digest, _ in part]
+        held = len(found.validation) / 600
+        # Four standard errors of a share over 600 photographs are at most 0.082.
+        assert abs(held - share) < 4 * (share * (1 - share) / 600) ** 0.5
+        assert len(everything) == len(set(everything)) == 604
+
+
+def test_the_digest_changes_with_content_label_and_split_but_not_with_names(
+    dotted_set: Path, load: Callable[[Path], Dataset], silent: Progress
+) -> None:
+    digests = [load(dotted_set).digest]
+    first = sorted((dotted_set / "train" / "benign").iterdir())[0]
+    first = first.rename(first.with_name("another name.png"))
+    assert load(dotted_set).digest == digests[0]
+
+    first.write_bytes(first.read_bytes() + b"x")
+    digests.append(load(dotted_set).digest)
+    moved = first.rename(dotted_set / "train" / "malignant" / first.name)
+    digests.append(load(dotted_set).digest)
+    moved.rename(dotted_set / "test" / "malignant" / first.name)
+    digests.append(load(dotted_set).digest)
+    digests.append(dataset.load("folder", dotted_set, 0.5, silent).digest)
+
+    assert len(set(digests)) == len(digests)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_too_few_of_a_class_are_refused_by_name(
+    dotted_set: Path, load: Callable[[Path], Dataset], folder: str
+) -> None:
+    split, name = folder.split("/")
+    for path in sorted((dotted_set / folder).iterdir())[1:]:
+        path.write_bytes(b"")
+
+    with pytest.raises(DatasetError) as raised:
+        load(dotted_set)
+    assert f"usable photographs of class {name} for {split}" in str(raised.value)
+    assert "files were left out" in str(raised.value)
+    assert dataset.LAYOUT in str(raised.value)

@@ -1,0 +1,191 @@
+"""The whole way from photographs to the archive, on a small set."""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from handlers.classifier import Classifier
+from handlers.drift import FEATURES, Baseline, image_statistics
+from handlers.imaging import centre_view, decode, to_tensor
+from training import dataset, features, head, pipeline
+from training.backbone import Backbone
+from training.calibration import calibrate
+from training.console import Reporter
+from training.dataset import Dataset, Progress
+from training.settings import TrainingSettings
+
+Settings = Callable[[Path], TrainingSettings]
+
+
+def quiet() -> Reporter:
+    return Reporter(Console(file=StringIO(), width=200))
+
+
+def said(report: Reporter) -> str:
+    assert isinstance(report.console.file, StringIO)
+    return report.console.file.getvalue()
+
+
+def read(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document
+
+
+@pytest.fixture(scope="module")
+def card(trained: TrainingSettings) -> dict[str, Any]:
+    return read(trained.model_folder / "card.json")
+
+
+@pytest.fixture(scope="module")
+def summary(trained: TrainingSettings) -> dict[str, Any]:
+    return read(trained.build / "summary.json")
+
+
+def test_the_run_leaves_model_card_baseline_summary_and_archive(
+    trained: TrainingSettings,
+) -> None:
+    built = {str(path.relative_to(trained.build)) for path in trained.build.rglob("*.*")}
+
+    assert built == {
+        "left_out.txt",
+        "summary.json",
+        "model/model.pt",
+        "model/card.json",
+        "model/baseline.json",
+    }
+    assert [path.name for path in trained.archive.iterdir()] == ["melanoma.mar"]
+
+
+def test_the_card_is_that_of_this_run(
+    card: dict[str, Any], found: Dataset, network: Backbone, summary: dict[str, Any]
+) -> None:
+    assert card["model_version"].startswith("folder-weights-")
+    assert card["labels"] == ["no cancer", "cancer"]
+    assert card["data"]["digest"] == found.digest
+    assert card["data"]["counts"] == found.counts()
+    assert card["backbone"]["digest"] == network.digest
+    assert 0 < card["threshold"] < 1
+    assert card["metrics"]["count"] == len(found.test) == 24
+    for name in ("auroc", "sensitivity", "specificity", "brier"):
+        score = card["metrics"][name]
+        assert 0 <= score["low"] <= score["value"] <= score["high"] <= 1
+    for name in ("model_version", "threshold", "temperature", "metrics"):
+        assert summary[name] == card[name]
+    assert summary["counts"] == found.counts()
+    assert summary["largest_difference_to_eager"] <= 1e-5
+    steps = ["data", "backbone", "features", "head", "baseline", "evaluation", "export", "archive"]
+    assert list(summary["seconds"]) == steps
+
+
+def test_the_baseline_is_read_by_the_handlers_and_of_train_and_validation_alone(
+    trained: TrainingSettings, learned: features.Features
+) -> None:
+    document = read(trained.model_folder / "baseline.json")
+    baseline = Baseline.from_json(document)
+
+    assert set(baseline.edges) == set(FEATURES)
+    np.testing.assert_allclose(baseline.reference.mean, learned.plain.mean(axis=0), rtol=1e-4)
+    bins = [int(baseline.bin_of("brightness", float(v))) for v in learned.statistics[:, 0]]
+    np.testing.assert_allclose(np.bincount(bins) / len(bins), baseline.shares["brightness"])
+
+
+def test_a_second_run_gives_the_same_model_and_computes_no_features(
+    small_settings: Settings,
+    tmp_path: Path,
+    trained: TrainingSettings,
+    no_forward_pass: Callable[[], AbstractContextManager[None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    extract = features.extract
+
+    def from_cache(*arguments: Any) -> features.Features:
+        with no_forward_pass():
+            return extract(*arguments)
+
+    monkeypatch.setattr(pipeline.features, "extract", from_cache)
+    monkeypatch.setattr(pipeline.export, "parity", lambda *_: 0.0)
+    settings = small_settings(tmp_path)
+    summary = pipeline.train(settings, quiet())
+
+    assert summary["model_version"] == read(trained.build / "summary.json")["model_version"]
+    for name in ("card.json", "baseline.json"):
+        again = (settings.model_folder / name).read_bytes()
+        assert again == (trained.model_folder / name).read_bytes()
+
+
+def test_the_archive_answers_as_backbone_head_and_calibration_do(
+    unpacked: Path, found: Dataset, network: Backbone, cache: Path, silent: Progress
+) -> None:
+    everything = [*found.train, *found.validation, *found.test]
+    extracted = features.extract(everything, network, cache, silent)
+    start, end = len(found.train), len(found.train) + len(found.validation)
+    fitted = head.choose(
+        extracted.views[:start],
+        dataset.labels(found.train),
+        extracted.plain[start:end],
+        dataset.labels(found.validation),
+        silent,
+    )
+    calibrated = calibrate(
+        fitted.log_odds(extracted.plain[start:end]), dataset.labels(found.validation), 0.95
+    )
+    expected = calibrated.probabilities(fitted.log_odds(extracted.plain[end:]))
+
+    classifier = Classifier.load(unpacked)
+    views = [centre_view(decode(photo.path.read_bytes())) for photo in found.test]
+    forward = classifier.forward(torch.stack([to_tensor(view) for view in views]))
+    decisions = classifier.decide(forward, [image_statistics(view) for view in views])
+
+    probabilities = np.array([decision.probability for decision in decisions])
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+    assert np.ptp(expected) > 0.3
+    assert classifier.threshold == calibrated.threshold
+    called = [decision.label for decision in decisions]
+    assert called == [int(value >= calibrated.threshold) for value in expected]
+
+
+def test_the_metrics_are_those_of_the_archive_on_the_test_photographs(
+    unpacked: Path, found: Dataset, card: dict[str, Any]
+) -> None:
+    classifier = Classifier.load(unpacked)
+    views = [centre_view(decode(photo.path.read_bytes())) for photo in found.test]
+    forward = classifier.forward(torch.stack([to_tensor(view) for view in views]))
+    called = classifier.probabilities(forward.logits) >= classifier.threshold
+    labels = dataset.labels(found.test)
+
+    assert card["metrics"]["sensitivity"]["value"] == round(float(called[labels == 1].mean()), 4)
+    assert card["metrics"]["specificity"]["value"] == round(float((~called[labels == 0]).mean()), 4)
+
+
+def test_what_is_left_out_is_named_counted_and_written_down(
+    dotted_set: Path, tmp_path: Path
+) -> None:
+    for number in range(13):
+        (dotted_set / "train" / "benign" / f"empty{number:02d}.jpg").touch()
+    settings = TrainingSettings(data=dotted_set, build=tmp_path / "build")
+    report = quiet()
+    found = pipeline.find_data(settings, report)
+
+    written = (tmp_path / "build" / "left_out.txt").read_text().splitlines()
+    assert len(written) == len(found.left_out) == 13
+    assert all("the image is empty" in line for line in written)
+    text = said(report)
+    assert text.count("left out ") == pipeline.SHOWN
+    assert "... and 3 more" in text
+    assert "test: 3 benign, 3 malignant" in text
+
+
+def test_a_file_name_that_is_not_utf8_can_be_left_out(dotted_set: Path, tmp_path: Path) -> None:
+    name = b"caf\xe9.jpg".decode("utf-8", "surrogateescape")
+    (dotted_set / "train" / "benign" / name).touch()
+    settings = TrainingSettings(data=dotted_set, build=tmp_path / "build")
+
+    assert len(pipeline.find_data(settings, quiet()).left_out) == 1

@@ -1,0 +1,87 @@
+"""Settings come from LESIONLENS_* variables and are refused by name when they are wrong."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from training.settings import TrainingSettings
+
+NAMES = tuple(TrainingSettings.model_fields)
+
+
+def test_without_variables_nothing_is_asked_of_the_user() -> None:
+    settings = TrainingSettings()
+
+    assert settings.data is None
+    assert settings.weights is None
+    assert settings.model_folder == Path("build/model")
+    assert settings.archive == Path("model_store/model-store")
+    assert settings.sensitivity == 0.95
+    assert settings.validation_share == 0.2
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("data", "/photographs", Path("/photographs")),
+        ("weights", "/w.pth", Path("/w.pth")),
+        ("build", "/b", Path("/b")),
+        ("cache", "/c", Path("/c")),
+        ("archive", "/a", Path("/a")),
+        ("validation_share", "0.3", 0.3),
+        ("sensitivity", "0.9", 0.9),
+        ("synthetic_train", "12", 12),
+        ("synthetic_test", "6", 6),
+        ("seed", "7", 7),
+    ],
+)
+def test_each_setting_has_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object
+) -> None:
+    monkeypatch.setenv(f"LESIONLENS_{name.upper()}", text)
+
+    assert getattr(TrainingSettings(), name) == value
+    assert name in NAMES
+
+
+@pytest.mark.parametrize("name", ["data", "weights"])
+def test_an_empty_path_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"LESIONLENS_{name.upper()}", "")
+
+    assert getattr(TrainingSettings(), name) is None
+
+
+def test_variables_of_the_other_packages_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LESIONLENS_MAX_INSTANCES", "4")
+    monkeypatch.setenv("LESIONLENS_PORT", "8080")
+
+    assert TrainingSettings() == TrainingSettings.model_construct()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("seed", "x"),
+        ("synthetic_train", "2.5"),
+        ("sensitivity", "high"),
+        ("sensitivity", "95"),
+        ("sensitivity", "nan"),
+        ("seed", "-1"),
+        ("synthetic_train", "-1"),
+        ("validation_share", "20"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    monkeypatch.setenv(f"LESIONLENS_{name.upper()}", text)
+
+    with pytest.raises(ValidationError) as raised:
+        TrainingSettings()
+    assert [problem["loc"] for problem in raised.value.errors()] == [(name,)]
+
+
+def test_settings_cannot_be_changed_halfway() -> None:
+    with pytest.raises(ValidationError):
+        TrainingSettings().seed = 1  # type: ignore[misc]
