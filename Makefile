@@ -49,6 +49,7 @@ format: $(INSTALLED) ## Put the code into shape
 
 measure-training: $(INSTALLED) ## Time photographs to archive, without and with the cache
 	$(RUN) -m loadtests.training_time
+	$(RUN) -m loadtests.readme_tables
 
 lock: ## Choose versions anew within requirements.in
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
