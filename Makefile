@@ -14,7 +14,7 @@ ARCHIVE := $(STORE)/melanoma.mar
 # anything else runs on the same cores.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup data train archive serve demo test lint format measure-training lock clean
+.PHONY: help setup data train archive serve demo test lint format rules dashboards measure-training lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,12 @@ lint: $(INSTALLED) ## Check style and types
 format: $(INSTALLED) ## Put the code into shape
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
+
+rules: $(INSTALLED) ## Write Prometheus' rules anew, from objectives.yaml and thresholds.json
+	$(RUN) -m monitoring.build rules
+
+dashboards: $(INSTALLED) ## Write Grafana's dashboards anew
+	$(RUN) -m monitoring.dashboards
 
 measure-training: $(INSTALLED) ## Time photographs to archive, without and with the cache
 	$(RUN) -m loadtests.training_time

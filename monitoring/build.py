@@ -1,0 +1,48 @@
+"""``python -m monitoring.build [rules|thresholds]``: write what is generated and committed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from pydantic import ValidationError
+
+from monitoring.prometheus import files
+from monitoring.settings import MonitoringSettings
+
+
+def _rules() -> None:
+    """Recording and alert rules, from objectives.yaml and thresholds.json."""
+    for path in files.write(MonitoringSettings()):
+        print(path)
+
+
+def _thresholds() -> None:
+    """Calibrate the drift thresholds by resampling (a minute), then run `rules`."""
+    from monitoring.thresholds import main as calibrate  # scipy, which the rest can do without
+
+    calibrate()
+
+
+COMMANDS: Final[dict[str, Callable[[], None]]] = {"rules": _rules, "thresholds": _thresholds}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write what is asked for; 2 for a setting or an objective that is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m monitoring.build")
+    choices = parser.add_subparsers(dest="what", required=True)
+    for name, command in COMMANDS.items():
+        choices.add_parser(name, help=(command.__doc__ or "").strip())
+    what = parser.parse_args(arguments).what
+    try:
+        COMMANDS[what]()
+    except ValidationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,7 @@
+"""``python -m monitoring.dashboards``: write the committed JSON anew."""
+
+from monitoring.dashboards import files
+
+if __name__ == "__main__":
+    for path in files.write():
+        print(path)

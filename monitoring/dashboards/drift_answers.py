@@ -1,0 +1,147 @@
+"""*Drift*: what the model answers, with the number of photographs beside each figure."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Final
+
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models.dashboard import Panel
+
+from handlers.classifier import REASONS
+from handlers.telemetry import PREDICTIONS, PROBABILITY, REVIEW_REASONS, VERSION
+from monitoring.dashboards.frame import Row
+from monitoring.dashboards.palette import GREY, RED
+from monitoring.dashboards.panels import About, Query, bars, lines, spread
+from monitoring.dashboards.promql import increase, recorded, series
+from monitoring.prometheus.objectives import Objectives
+
+EDGES: Final = ("0.05", "0.1", "0.25", "0.5", "0.75", "1.0")
+"""Of TorchServe's fixed buckets those that part a probability; above 1 there is nothing."""
+UP_TO_ONE: Final = 'le=~"0[.].+|1[.]0"'
+WINDOWS: Final = {"1h": "1 h", "1d": "1 d"}
+
+
+def answers(promised: Objectives) -> Row:
+    """Share of cancer, mean probability, histogram."""
+    return Row(
+        "Answers",
+        [
+            lines(
+                About(
+                    "Share of cancer",
+                    "Photographs called cancer, of the last hour and day. The hour leaving the "
+                    "day's level means other patients, another camera or another threshold.",
+                    "percentunit",
+                    9,
+                ),
+                *_both("lesionlens:cancer_ratio"),
+                words=tuple(WINDOWS.values()),
+            ),
+            lines(
+                About(
+                    "Mean probability of cancer",
+                    "It moves before the share of cancer does, for it needs no photograph to cross "
+                    "the threshold.",
+                    "percentunit",
+                    9,
+                ),
+                *_both("lesionlens:probability_mean"),
+                words=tuple(WINDOWS.values()),
+            ),
+            _behind(promised, "these figures"),
+            spread(
+                About(
+                    "Probability over time",
+                    "Photographs by calibrated probability of cancer. Two bands, low and high, are "
+                    "usual; weight moving to the middle is a model less sure.",
+                    "short",
+                    15,
+                ),
+                increase("le", series(PROBABILITY, UP_TO_ONE, "_bucket")),
+                "percentunit",
+            ),
+            bars(
+                About(
+                    "Probability, last day",
+                    "Photographs by probability of cancer; the numbers are the sample. The "
+                    "steps are TorchServe's, of unequal width: only 5 % wide at the low end.",
+                    "short",
+                    9,
+                ),
+                *_steps(),
+            ),
+        ],
+    )
+
+
+def review(promised: Objectives) -> Row:
+    """How many photographs a person must look at, and why."""
+    reasons = increase("reason", series(REVIEW_REASONS), "1h")
+    photographs = increase("", series(PREDICTIONS), "1h")
+    return Row(
+        "Review",
+        [
+            lines(
+                About(
+                    "To be reviewed",
+                    "Share of photographs that a person must look at. Above the red line people do "
+                    "the model's work: see the reasons beside.",
+                    "percentunit",
+                    9,
+                    limits=((promised.answers.review_ratio, RED),),
+                ),
+                *_both("lesionlens:review_ratio"),
+                words=tuple(WINDOWS.values()),
+            ),
+            lines(
+                About(
+                    "Reasons, 1 h",
+                    "Share of the hour's photographs with each reason; one may have several. Low "
+                    "quality: the camera. Unlike training: another kind of picture. Near "
+                    "threshold: the model is unsure.",
+                    "percentunit",
+                    9,
+                ),
+                Query(f"{reasons}\n/ on () group_left ()\n({photographs} > 0)", "{{reason}}"),
+                words=REASONS,
+            ),
+            _behind(promised, "the review rate"),
+        ],
+    )
+
+
+def _both(name: str) -> list[Query]:
+    return [
+        Query(recorded(f"{name}:{window}"), f"{short} {{{{{VERSION}}}}}")
+        for window, short in WINDOWS.items()
+    ]
+
+
+def _behind(promised: Objectives, what: str) -> Builder[Panel]:
+    fewest = promised.answers.fewest_photographs
+    return lines(
+        About(
+            f"Photographs behind {what}",
+            f"Photographs in each window. Where the hour has fewer than {fewest} (line), its "
+            "shares jump by chance and no alert reads them.",
+            "short",
+            6,
+            limits=((fewest, GREY),),
+        ),
+        *_both("lesionlens:predictions"),
+        words=tuple(WINDOWS.values()),
+    )
+
+
+def _steps() -> list[Query]:
+    def below(edge: str) -> str:
+        return increase("", series(PROBABILITY, f'le="{edge}"', "_bucket"), "1d")
+
+    first = Query(below(EDGES[0]), f"0 to {float(EDGES[0]):.0%}")
+    pairs = pairwise(EDGES)
+    rest = [
+        Query(f"{below(high)}\n-\n{below(low)}", f"{float(low):.0%} to {float(high):.0%}")
+        for low, high in pairs
+    ]
+    return [first, *rest]

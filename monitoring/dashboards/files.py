@@ -1,0 +1,70 @@
+"""The dashboards' JSON: its text, where it lies, and every expression in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
+from grafana_foundation_sdk.models.prometheus import Dataquery
+
+from handlers.drift import FEATURES
+from monitoring import threshold_file
+from monitoring.dashboards.drift import drift
+from monitoring.dashboards.service import service
+from monitoring.prometheus import objectives
+
+FOLDER: Final = Path(__file__).resolve().parent / "json"
+
+DEFAULTS: Final = {
+    "$__rate_interval": "5m",
+    "$namespace": "local",
+    "$service": "melanoma",
+    "$version": ".+",
+    "$feature": FEATURES[0],
+}
+"""What Grafana would put in place of the variables, for the local server."""
+
+
+def dashboards() -> dict[str, Dashboard]:
+    """Each dashboard by the name of its file."""
+    promised, calibrated = objectives.load(), threshold_file.load()
+    return {"service.json": service(promised), "drift.json": drift(promised, calibrated)}
+
+
+def texts() -> dict[str, str]:
+    """The text of each file; the same limits give the same bytes."""
+    return {
+        name: json.dumps(board, cls=JSONEncoder, indent=2, sort_keys=True) + "\n"
+        for name, board in dashboards().items()
+    }
+
+
+def write(folder: Path = FOLDER) -> list[Path]:
+    """Write every file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, text in texts().items():
+        (folder / name).write_text(text, encoding="utf-8")
+        written.append(folder / name)
+    return written
+
+
+def expressions() -> list[tuple[str, str]]:
+    """Title and PromQL of every query of every panel, as the local server would be asked."""
+    return [
+        (_filled(panel.title or ""), _filled(target.expr))
+        for board in dashboards().values()
+        for panel in board.panels or []
+        if isinstance(panel, Panel)
+        for target in panel.targets or []
+        if isinstance(target, Dataquery)
+    ]
+
+
+def _filled(text: str) -> str:
+    for variable, value in DEFAULTS.items():
+        text = text.replace(variable, value)
+    return text

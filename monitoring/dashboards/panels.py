@@ -1,0 +1,194 @@
+"""The kinds of panel, each with a title, a unit and a sentence that says how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from grafana_foundation_sdk.builders import (
+    barchart,
+    bargauge,
+    common,
+    dashboard,
+    heatmap,
+    prometheus,
+    stat,
+    table,
+    timeseries,
+)
+from grafana_foundation_sdk.cog import variants
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import common as looks
+from grafana_foundation_sdk.models.dashboard import (
+    DataSourceRef,
+    FieldColorModeId,
+    Threshold,
+    ThresholdsMode,
+)
+from grafana_foundation_sdk.models.heatmap import HeatmapColorMode, HeatmapColorScale
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from monitoring.dashboards.palette import BLUE, overrides
+
+SOURCE: Final = DataSourceRef(type_val="prometheus", uid="${datasource}")
+
+OFF: Final = looks.GraphThresholdsStyleMode.OFF
+
+Limit = tuple[float, str]
+"""A value and the colour from it upwards."""
+
+P = TypeVar(
+    "P",
+    timeseries.Panel,
+    stat.Panel,
+    heatmap.Panel,
+    bargauge.Panel,
+    barchart.Panel,
+    table.Panel,
+)
+
+
+@dataclass(frozen=True)
+class Query:
+    """A PromQL expression and the name of its series."""
+
+    expr: str
+    legend: str
+
+
+@dataclass(frozen=True)
+class About:
+    """What a panel of any kind has."""
+
+    title: str
+    text: str
+    """How an operator reads it."""
+    unit: str
+    """Of Grafana: ``s``, ``percentunit``, ``reqps``, ``bytes``, ``short``."""
+    span: int
+    """Columns of 24."""
+    height: int = 8
+    """Rows of 30 pixels."""
+    limits: Sequence[Limit] = ()
+    """Where the colour changes; blue below the first."""
+
+
+def lines(
+    about: About, *queries: Query, words: Sequence[str] = (), highest: float | None = None
+) -> timeseries.Panel:
+    """Series over time; ``words`` choose their colours, limits are dashed lines."""
+    panel = described(timeseries.Panel(), about).targets(_targets(queries))
+    # Nothing in the palette can know the names of versions and servers: by name they at least
+    # keep their colour from panel to panel.
+    by_name = dashboard.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
+    marks = looks.GraphThresholdsStyleMode.DASHED if about.limits else OFF
+    panel = (
+        panel.color_scheme(by_name)
+        .min(0)
+        .line_width(2)
+        .fill_opacity(5)
+        .show_points(looks.VisibilityMode.AUTO)
+        .thresholds_style(common.GraphThresholdsStyleConfig().mode(marks))
+        .legend(
+            common.VizLegendOptions()
+            .display_mode(looks.LegendDisplayMode.LIST)
+            .placement(looks.LegendPlacement.BOTTOM)
+            .show_legend(True)
+        )
+        .tooltip(
+            common.VizTooltipOptions()
+            .mode(looks.TooltipDisplayMode.MULTI)
+            .sort(looks.SortOrder.DESCENDING)
+        )
+    )
+    if highest is not None:
+        panel = panel.max(highest)
+    for pattern, look in overrides(words):
+        panel = panel.override_by_regexp(pattern, look)
+    return panel
+
+
+def figure(about: About, expr: str, empty: str = "no data") -> stat.Panel:
+    """One number, now; ``empty`` where there is none."""
+    return (
+        described(stat.Panel(), about)
+        .targets(_targets([Query(expr, "now")], now=True))
+        .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS))
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        .color_mode(looks.BigValueColorMode.VALUE)
+        .graph_mode(looks.BigValueGraphMode.NONE)
+        .no_value(empty)
+    )
+
+
+def spread(about: About, buckets: str, edges: str) -> heatmap.Panel:
+    """A histogram over time, stronger where there is more; ``edges`` is the unit of its buckets."""
+    return (
+        described(heatmap.Panel(), about)
+        .targets([target(Query(buckets, "{{le}}"), "A").range().format(PromQueryFormat.HEATMAP)])
+        .max_data_points(80)  # wider cells hold enough to have a colour
+        .calculate(False)
+        .color(
+            heatmap.HeatmapColorOptions()
+            .mode(HeatmapColorMode.SCHEME)
+            .scheme("Blues")
+            .scale(HeatmapColorScale.EXPONENTIAL)
+            .exponent(0.5)
+            .steps(32)
+        )
+        .filter_values(heatmap.FilterValueRange().le(1e-9))
+        .show_value(looks.VisibilityMode.NEVER)
+        .cell_gap(1)
+        .y_axis(heatmap.YAxisConfig().unit(edges))
+        .mode(looks.TooltipDisplayMode.SINGLE)
+        .show_color_scale(True)
+    )
+
+
+def bars(about: About, *queries: Query) -> bargauge.Panel:
+    """One bar a query, now."""
+    return (
+        described(bargauge.Panel(), about)
+        .targets(_targets(queries, now=True))
+        .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.FIXED).fixed_color(BLUE))
+        .min(0)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        .orientation(looks.VizOrientation.HORIZONTAL)
+        .display_mode(looks.BarGaugeDisplayMode.BASIC)
+    )
+
+
+def thresholds(limits: Sequence[Limit]) -> dashboard.ThresholdsConfig:
+    """Blue, then the colour of each limit; Grafana's own default would be green and red at 80."""
+    steps = [Threshold(color=BLUE), *(Threshold(value, colour) for value, colour in limits)]
+    return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
+
+
+def described(panel: P, about: About) -> P:
+    """The panel with what every kind has."""
+    return (
+        panel.title(about.title)
+        .description(about.text)
+        .datasource(SOURCE)
+        .unit(about.unit)
+        .span(about.span)
+        .height(about.height)
+        .thresholds(thresholds(about.limits))
+    )
+
+
+def _targets(queries: Sequence[Query], now: bool = False) -> list[Builder[variants.Dataquery]]:
+    targets = [target(query, chr(ord("A") + place)) for place, query in enumerate(queries)]
+    return [target.instant() if now else target.range() for target in targets]
+
+
+def target(query: Query, ref: str) -> prometheus.Dataquery:
+    """A query as Grafana asks it; ``ref`` is its letter in the panel."""
+    return (
+        prometheus.Dataquery()
+        .datasource(SOURCE)
+        .expr(query.expr)
+        .legend_format(query.legend)
+        .ref_id(ref)
+    )

@@ -1,0 +1,68 @@
+"""PromQL for the panels: every selector is narrowed to what the variables choose."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from handlers.telemetry import VERSION, Metric
+
+STEP: Final = "$__rate_interval"
+"""Grafana's window for ``rate``: never so short that a scrape falls between two points."""
+
+SCOPE: Final = 'namespace="$namespace", service="$service"'
+CHOSEN: Final = f'{VERSION}=~"$version"'
+FEATURE: Final = 'feature=~"$feature"'
+
+
+def series(metric: Metric, matching: str = "", suffix: str = "") -> str:
+    """Selector of one of our metrics; by version where the metric knows the version."""
+    chosen = (CHOSEN,) if VERSION in metric.labels else ()
+    return _select(metric.name + suffix, *chosen, matching)
+
+
+def recorded(name: str, matching: str = "") -> str:
+    """Selector of a series that a recording rule keeps a model version."""
+    return _select(name, CHOSEN, matching)
+
+
+def of_server(name: str, matching: str = "") -> str:
+    """Selector of TorchServe's own metric, or of a series kept for all versions together.
+
+    TorchServe has a label ``model_version`` too, but of its registry: not the model card's.
+    """
+    return _select(name, matching)
+
+
+def rate(by: str, selector: str) -> str:
+    """Events a second, replicas added up."""
+    return f"{_sum(by)}(rate({selector}[{STEP}]))"
+
+
+def increase(by: str, selector: str, window: str = STEP) -> str:
+    """Events within a window, replicas added up."""
+    return f"{_sum(by)}(increase({selector}[{window}]))"
+
+
+def ratio(part: str, whole: str) -> str:
+    """A share; where nothing happened a gap, not NaN."""
+    return f"{part}\n/\n({whole} > 0)"
+
+
+def mean(by: str, metric: Metric) -> str:
+    """Mean of a histogram."""
+    total, count = (rate(by, series(metric, suffix=end)) for end in ("_sum", "_count"))
+    return ratio(total, count)
+
+
+def quantile(q: float, by: str, metric: Metric, matching: str = "") -> str:
+    """Quantile of a histogram, interpolated within a bucket; at most the last edge."""
+    buckets = rate(f"{by}, le" if by else "le", series(metric, matching, "_bucket"))
+    return f"histogram_quantile({q:g}, {buckets})"
+
+
+def _sum(by: str) -> str:
+    return f"sum by ({by}) " if by else "sum"
+
+
+def _select(name: str, *matchers: str) -> str:
+    return f"{name}{{{', '.join((SCOPE, *filter(None, matchers)))}}}"

@@ -1,0 +1,143 @@
+"""*Service*: what the server does with its time, and its workers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from handlers.telemetry import BATCH_SIZE, STAGE_SECONDS, WORKER_MEMORY, WORKER_STARTS
+from monitoring.dashboards.frame import Row
+from monitoring.dashboards.palette import RED
+from monitoring.dashboards.panels import About, Query, lines
+from monitoring.dashboards.promql import increase, mean, of_server, quantile, rate, ratio, series
+from monitoring.prometheus.objectives import Objectives
+
+STAGES: Final = ("decode", "forward", "explain", "render")
+
+
+def inside() -> Row:
+    """Stages, queue, batches and TorchServe's own answers."""
+    alone = series(BATCH_SIZE, 'le="1.0"', "_bucket")
+    waited = rate("", of_server("ts_queue_latency_microseconds"))
+    inferred = rate("", of_server("ts_inference_requests_total"))
+    stage = "Time a batch spends in each stage, {}. The stage that grew is where the time went; {}"
+    return Row(
+        "Inside the server (all versions together)",
+        [
+            lines(
+                About(
+                    "Stages, mean",
+                    stage.format(
+                        "on average", "a mean far below p95 says that few batches are slow."
+                    ),
+                    "s",
+                    8,
+                ),
+                Query(mean("stage", STAGE_SECONDS), "{{stage}}"),
+                words=STAGES,
+            ),
+            lines(
+                About(
+                    "Stages, p95",
+                    stage.format("95 of 100 are faster", "10 s means 10 s or more."),
+                    "s",
+                    8,
+                ),
+                Query(quantile(0.95, "stage", STAGE_SECONDS), "{{stage}}"),
+                words=STAGES,
+            ),
+            lines(
+                About(
+                    "Queue time",
+                    "Wait before a worker takes a request: the mean, and the last one's. It grows "
+                    "where workers are too few; add replicas before latency follows.",
+                    "s",
+                    8,
+                ),
+                Query(f"{ratio(waited, inferred)}\n/ 1e6", "mean"),
+                Query(f"max({of_server('QueueTime')}) / 1e3", "last"),
+                words=("mean", "last"),
+            ),
+            lines(
+                About(
+                    "Batch size, mean",
+                    "Requests that one pass of the model answers. 1 under load means that batching "
+                    "does not help: look at batchSize and maxBatchDelay.",
+                    "short",
+                    8,
+                ),
+                Query(mean("verb", BATCH_SIZE), "{{verb}}"),
+                words=("predict", "explain"),
+            ),
+            lines(
+                About(
+                    "Batches of one request",
+                    "Share of batches that held a single request. Near 100 % the delay of batching "
+                    "is paid for nothing.",
+                    "percentunit",
+                    8,
+                ),
+                Query(
+                    ratio(rate("verb", alone), rate("verb", series(BATCH_SIZE, suffix="_count"))),
+                    "{{verb}}",
+                ),
+                words=("predict", "explain"),
+                highest=1,
+            ),
+            lines(
+                About(
+                    "TorchServe's answers by code",
+                    "Every HTTP answer, health checks included. 5xx here but no failed request "
+                    "above: it broke before or behind the handler (queue full, worker dead).",
+                    "reqps",
+                    8,
+                ),
+                *(
+                    Query(rate("", of_server(f"Requests{code}XX")), f"{code}xx")
+                    for code in (2, 4, 5)
+                ),
+                words=("2xx", "4xx", "5xx"),
+            ),
+        ],
+    )
+
+
+def workers(promised: Objectives) -> Row:
+    """Starts and memory of the workers."""
+    return Row(
+        "Workers",
+        [
+            lines(
+                About(
+                    "Worker starts since the server's own",
+                    "Level at the number of workers is health; each step up is a worker that died "
+                    "and was started again, a drop to 1 a new server process.",
+                    "short",
+                    8,
+                ),
+                Query(f"sum by (instance) ({series(WORKER_STARTS)})", "{{instance}}"),
+            ),
+            lines(
+                About(
+                    "Worker starts, last hour",
+                    "Starts by server after the first. At the red line the restart alert fires; "
+                    "look at the server's log and at its memory beside.",
+                    "short",
+                    8,
+                    limits=((promised.server.restarts, RED),),
+                ),
+                Query(
+                    f"round({increase('instance', series(WORKER_STARTS), '1h')})", "{{instance}}"
+                ),
+            ),
+            lines(
+                About(
+                    "Memory of a worker",
+                    "Resident memory of each server's worker that answered last. A slope that "
+                    "never falls is a leak; a drop with a start is a worker killed for memory.",
+                    "bytes",
+                    8,
+                ),
+                Query(f"max by (instance) ({series(WORKER_MEMORY)})", "{{instance}}"),
+            ),
+        ],
+    )

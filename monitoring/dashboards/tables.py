@@ -1,0 +1,81 @@
+"""Panels that join several queries into one table: versions compared, bins compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.builders import barchart, common, dashboard, table
+from grafana_foundation_sdk.cog import variants
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import common as looks
+from grafana_foundation_sdk.models.dashboard import (
+    DataTransformerConfig,
+    DynamicConfigValue,
+    FieldColorModeId,
+)
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from monitoring.dashboards.palette import GREY, overrides
+from monitoring.dashboards.panels import About, Query, described, target
+
+
+def compared(about: About, key: str, columns: Sequence[tuple[Query, str]]) -> table.Panel:
+    """One line a value of the label ``key``; a query, with its unit, a column."""
+    queries = [query for query, _ in columns]
+    panel = (
+        described(table.Panel(), about)
+        .targets(_now(queries))
+        .transformations(_joined(key, queries))
+        .show_header(True)
+    )
+    for query, unit in columns:
+        panel = panel.override_by_name(query.legend, [DynamicConfigValue("unit", unit)])
+    return panel
+
+
+def bins(about: About, key: str, *queries: Query) -> barchart.Panel:
+    """A group of bars a value of the label ``key``, one bar a query."""
+    panel = (
+        described(barchart.Panel(), about)
+        .targets(_now(queries))
+        .transformations(_joined(key, queries))
+        .x_field(key)
+        .min(0)
+        .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.FIXED).fixed_color(GREY))
+        .fill_opacity(80)
+        .bar_width(0.9)
+        .group_width(0.8)
+        .show_value(looks.VisibilityMode.NEVER)
+        .axis_label("share of photographs")
+        .legend(
+            common.VizLegendOptions()
+            .display_mode(looks.LegendDisplayMode.LIST)
+            .placement(looks.LegendPlacement.BOTTOM)
+            .show_legend(True)
+        )
+    )
+    for pattern, look in overrides([query.legend for query in queries]):
+        panel = panel.override_by_regexp(pattern, look)
+    return panel
+
+
+def _now(queries: Sequence[Query]) -> list[Builder[variants.Dataquery]]:
+    return [
+        target(query, chr(ord("A") + place)).instant().format(PromQueryFormat.TABLE)
+        for place, query in enumerate(queries)
+    ]
+
+
+def _joined(key: str, queries: Sequence[Query]) -> list[DataTransformerConfig]:
+    # Grafana calls the values of several tables "Value #A", "Value #B" after their queries.
+    names = {f"Value #{chr(ord('A') + place)}": query.legend for place, query in enumerate(queries)}
+    order = {name: place for place, name in enumerate([key, *names])}
+    return [
+        DataTransformerConfig("joinByField", options={"byField": key, "mode": "outer"}),
+        DataTransformerConfig("filterFieldsByName", options={"include": {"names": [key, *names]}}),
+        DataTransformerConfig(
+            "organize",
+            options={"excludeByName": {}, "indexByName": order, "renameByName": names},
+        ),
+        DataTransformerConfig("sortBy", options={"fields": {}, "sort": [{"field": key}]}),
+    ]

@@ -1,0 +1,1 @@
+"""Recording and alert rules as typed Python that writes Prometheus' YAML."""

@@ -1,0 +1,82 @@
+"""Drift in PromQL: the population stability index of each feature, from bins and baseline.
+
+    index = sum over bins of (o - b) * ln(o / b)
+
+with b the share of the training data in a bin and o the share of the photographs in it
+(Siddiqi, Credit Risk Scorecards, 2006). It is the symmetrised Kullback-Leibler divergence: 0 for
+equal shares, without unit, and by custom 0.1 is worth a look and 0.25 a real change.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from handlers.telemetry import DRIFT_BASELINE, DRIFT_OBSERVATIONS
+from monitoring.prometheus.rule import Group, Recording
+from monitoring.threshold_file import Thresholds
+
+MODEL: Final = "namespace, service, model_version"
+"""What every figure about answers is kept apart by; replicas are added up."""
+WINDOWS: Final = ("1h", "1d")
+BASELINE: Final = "lesionlens:drift_baseline_ratio:last1d"
+
+
+def groups(thresholds: Thresholds) -> tuple[Group, ...]:
+    """The baseline first, for the windows read it; then a group a window."""
+    windows = tuple(Group(f"lesionlens-drift-{w}", _window(w, thresholds)) for w in WINDOWS)
+    return (Group("lesionlens-drift-baseline", (_baseline(),)), *windows)
+
+
+def _baseline() -> Recording:
+    # Each worker says its baseline once, when it loads the model. Every replica says the same,
+    # hence max; a day's memory, hence an index still for the photographs of a pod that has gone.
+    return Recording(
+        BASELINE, f"max by ({MODEL}, feature, bin) (last_over_time({DRIFT_BASELINE.name}[1d]))"
+    )
+
+
+def _window(window: str, thresholds: Thresholds) -> tuple[Recording, ...]:
+    observations = f"lesionlens:drift_observations:increase{window}"
+    samples = f"lesionlens:drift_samples:{window}"
+    observed = f"lesionlens:drift_observed_ratio:{window}"
+    smoothed = f"lesionlens:drift_smoothed_ratio:{window}"
+    index = f"lesionlens:drift_psi:{window}"
+    limit = thresholds.windows[window]
+    return (
+        # A bin that no series speaks of holds nothing, which is an observation too.
+        Recording(
+            observations,
+            f"""
+            sum by ({MODEL}, feature, bin) (increase({DRIFT_OBSERVATIONS.name}[{window}]))
+              or
+            0 * {BASELINE}
+            """,
+        ),
+        Recording(samples, f"sum without (bin) ({observations})"),
+        # "> 0": no photographs give no series, where 0 / 0 would give NaN.
+        Recording(
+            observed,
+            f"{observations} / on ({MODEL}, feature) group_left () ({samples} > 0)",
+        ),
+        # Half a photograph more in each bin (Jeffreys' prior): the logarithm of an empty bin
+        # would be minus infinity, and one empty bin would decide the whole index.
+        Recording(
+            smoothed,
+            f"""
+            ({observations} + 0.5)
+              / on ({MODEL}, feature) group_left ()
+            (({samples} > 0) + 0.5 * count without (bin) ({BASELINE}))
+            """,
+        ),
+        Recording(
+            index,
+            f"sum without (bin) (({smoothed} - {BASELINE}) * ln({smoothed} / {BASELINE}))",
+        ),
+        # What chance alone can reach with so many photographs and such a baseline, or the
+        # custom's mark where that is higher; no series where there are too few to judge.
+        Recording(
+            f"lesionlens:drift_psi_threshold:{window}",
+            f"clamp_min({limit.chance:g} * (1 / ({samples} >= {limit.fewest}) "
+            f"+ 1 / {thresholds.baseline_photographs}), {limit.mark:g})",
+        ),
+    )

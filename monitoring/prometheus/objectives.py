@@ -1,0 +1,111 @@
+"""Objectives and limits, read from ``objectives.yaml`` and checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from handlers.protocol import ANSWERS
+
+FILE: Final = Path(__file__).resolve().parent.parent / "objectives.yaml"
+
+BUCKETS: Final = (
+    *(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75),
+    *(1.0, 2.5, 5.0, 7.5, 10.0),
+)
+"""Upper edges of every histogram, in seconds; TorchServe 0.12 fixes them."""
+
+Ratio = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
+Window = Annotated[str, Field(pattern=r"^[1-9][0-9]*[mhd]$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Objective(_Strict):
+    """What is promised of one verb."""
+
+    available: Ratio
+    """Share of requests that do not fail."""
+    fast: Ratio
+    """Share of requests answered within ``seconds``."""
+    seconds: float
+
+    @field_validator("seconds")
+    @classmethod
+    def _is_an_edge(cls, seconds: float) -> float:
+        if seconds not in BUCKETS:
+            edges = ", ".join(f"{edge:g}" for edge in BUCKETS)
+            raise ValueError(f"{seconds:g} s is no edge of the histogram's buckets: {edges}")
+        return seconds
+
+    @property
+    def edge(self) -> str:
+        """``seconds`` as the label ``le``: Java writes 1.0 where Go would write 1."""
+        return str(float(self.seconds))
+
+
+class BurnRate(_Strict):
+    """A pair of windows and how many times faster than allowed the budget is used up."""
+
+    long: Window
+    short: Window
+    factor: float = Field(gt=0, allow_inf_nan=False)
+    severity: Literal["page", "ticket"]
+
+
+class AnswerLimits(_Strict):
+    """When the answers themselves look wrong."""
+
+    fewest_photographs: int = Field(ge=1)
+    """An hour, before a share of them means something."""
+    cancer_difference: Ratio
+    """Smallest change of the share of ``cancer`` that matters."""
+    review_ratio: Ratio
+    """Largest share of photographs that a person must look at."""
+
+
+class ServerLimits(_Strict):
+    """When TorchServe itself looks wrong."""
+
+    error_ratio: Ratio
+    """Largest share of its answers that may be 5xx, over 10 minutes."""
+    restarts: int = Field(ge=1)
+    """Starts of a worker within an hour, after the first, that are too many."""
+    fewest_requests: int = Field(ge=1)
+    """An hour, yesterday, before silence is strange."""
+
+
+class Objectives(_Strict):
+    """The whole of ``objectives.yaml``."""
+
+    objectives: dict[str, Objective]
+    burn_rates: tuple[BurnRate, ...]
+    fewest_bad_requests: int = Field(ge=1)
+    answers: AnswerLimits
+    server: ServerLimits
+
+    @field_validator("objectives")
+    @classmethod
+    def _every_verb(cls, objectives: dict[str, Objective]) -> dict[str, Objective]:
+        if set(objectives) != set(ANSWERS):
+            raise ValueError(
+                f"one objective each for {', '.join(ANSWERS)}: {', '.join(objectives)}"
+            )
+        return objectives
+
+    @property
+    def windows(self) -> tuple[str, ...]:
+        """Every window that a burn rate needs, each once, shortest first."""
+        minutes = {"m": 1, "h": 60, "d": 1440}
+        names = {name for rate in self.burn_rates for name in (rate.long, rate.short)}
+        return tuple(sorted(names, key=lambda name: int(name[:-1]) * minutes[name[-1]]))
+
+
+def load(path: Path = FILE) -> Objectives:
+    """The objectives of a file; ``pydantic.ValidationError`` names what is wrong in it."""
+    return Objectives.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))

@@ -1,0 +1,99 @@
+"""Alerts on the server and its scraping: what no request can tell, because none is counted."""
+
+from __future__ import annotations
+
+from handlers.telemetry import REQUESTS, WORKER_STARTS
+from monitoring.prometheus.objectives import ServerLimits
+from monitoring.prometheus.rule import Alert, Group
+
+SERVICE = "namespace, service"
+WHO = "{{ $labels.service }}"
+
+
+def groups(limits: ServerLimits, service: str) -> tuple[Group, ...]:
+    """TorchServe first, then Prometheus' own view of its targets."""
+    server = (_server_errors(limits), _restarts(limits), _no_traffic(limits))
+    return (
+        Group("lesionlens-server", server),
+        Group("lesionlens-targets", (_scrape_fails(service), _absent(service))),
+    )
+
+
+def _server_errors(limits: ServerLimits) -> Alert:
+    failed = f"sum by ({SERVICE}) (rate(Requests5XX[10m]))"
+    # The handler's failures are among the 5xx, so they are left out of what it answered. A
+    # server whose worker never came up has no counters of the handler at all.
+    good = f'sum by ({SERVICE}) (rate({REQUESTS.name}{{outcome!="failed"}}[10m]))'
+    answered = f"({good} or 0 * {failed})"
+    return Alert(
+        "LesionLensServerErrors",
+        f"""
+        {failed} / ({failed} + {answered} > 0) > {limits.error_ratio:g}
+          and
+        sum by ({SERVICE}) (increase(Requests5XX[10m])) >= 5
+        """,
+        "page",
+        f"{WHO}: TorchServe answers with errors",
+        "{{ $value | humanizePercentage }} of the answers within 10 minutes were 5xx. Those of a "
+        "full queue (503) and of a worker that died (507) never reach the handler, so no error "
+        "budget counts them.",
+        holds="5m",
+    )
+
+
+def _restarts(limits: ServerLimits) -> Alert:
+    return Alert(
+        "LesionLensWorkerRestarts",
+        # Half a start less, for increase() extrapolates and seldom gives whole numbers.
+        f"sum by ({SERVICE}, instance) (increase({WORKER_STARTS.name}[1h])) "
+        f"> {limits.restarts - 0.5:g}",
+        "ticket",
+        f"{WHO}: a worker keeps restarting",
+        'The worker of {{ $labels.instance }} was started {{ $value | printf "%.0f" }} times '
+        "within 1 h after its first start; each one fails the request in flight and holds up "
+        "the queue for some seconds.",
+    )
+
+
+def _no_traffic(limits: ServerLimits) -> Alert:
+    requests = f"increase({REQUESTS.name}[1h]"
+    return Alert(
+        "LesionLensNoTraffic",
+        # A week ago as well, where there is one: a Saturday is not a broken Friday.
+        f"""
+        sum by ({SERVICE}) ({requests} offset 1d)) >= {limits.fewest_requests}
+          and
+        sum by ({SERVICE}) ({requests})) == 0
+          unless
+        sum by ({SERVICE}) ({requests} offset 1w)) < {limits.fewest_requests}
+        """,
+        "ticket",
+        f"{WHO}: no requests, where there were some yesterday",
+        "Not one request was counted within 1 h, though the server is scraped; in the same hour "
+        'of yesterday there were {{ $value | printf "%.0f" }} requests.',
+    )
+
+
+def _scrape_fails(service: str) -> Alert:
+    return Alert(
+        "LesionLensScrapeFails",
+        f'up{{service="{service}"}} == 0',
+        "ticket",
+        f"{WHO}: {{{{ $labels.instance }}}} cannot be scraped",
+        "Prometheus has had no answer from the metrics port of {{ $labels.instance }} for 5 "
+        "minutes: the process is gone or stuck, or the network is closed to it.",
+        holds="5m",
+    )
+
+
+def _absent(service: str) -> Alert:
+    return Alert(
+        "LesionLensAbsent",
+        f'absent(up{{service="{service}"}} == 1)',
+        "page",
+        f"{service}: not one server can be scraped",
+        f'No target with service="{service}" has answered a scrape for 10 minutes: nothing '
+        "serves, or the scrape configuration has lost it. No other alert can be trusted meanwhile.",
+        holds="10m",
+        labels={"service": service},  # absent() of a comparison has no labels
+    )

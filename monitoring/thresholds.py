@@ -1,0 +1,178 @@
+"""Calibrate the drift alerts by resampling: what chance alone does in a day.
+
+The index of n photographs against a baseline of N is, without drift, about (1/n + 1/N) times a
+chi-squared variable (Yurdakul & Naranjo, Journal of Risk Model Validation 14(4), 2020), so the
+limit is ``max(mark, chance * (1/n + 1/N))``. The mark is custom's; ``chance`` is chosen here so
+that a day without drift stays quiet, then checked on days that it was not chosen on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import numpy as np
+from rich.progress import track
+from scipy.stats import binomtest
+
+from monitoring import cancer_share
+from monitoring.resampling import DAY, MINUTES, STEPS, Traffic, drift_index, windows
+from monitoring.threshold_file import FILE, Thresholds, WindowLimit
+
+SEED: Final = 20
+DAYS: Final = 10_000
+"""Drawn to choose the limits, and as many again to measure them."""
+OTHER_DAYS: Final = 1_000
+BUDGET: Final = 0.01
+"""False alarms a day, over all features and both windows."""
+QUANTILES: Final = {"1h": 1 - 0.0035, "1d": 1 - 0.0035}
+"""The budget is split evenly; each half keeps 0.15 % back for the error of the simulation."""
+MARKS: Final = {"1h": 0.25, "1d": 0.1}
+FEWEST: Final = 100
+"""Ten a bin. The simulated photographs are independent; a few patients' real ones are not."""
+
+
+def calibrate(days: int = DAYS, seed: int = SEED) -> Thresholds:
+    """Choose and measure; the same arguments give the same result."""
+    traffic = Traffic()
+    random = np.random.default_rng(seed)
+    peaks = np.array(
+        [_peaks(traffic, random) for _ in _progress(range(days), "choosing the limits")]
+    )
+    limits = {
+        window: WindowLimit(
+            mark=MARKS[window],
+            chance=float(np.ceil(np.quantile(peaks[:, column], QUANTILES[window]))),
+            fewest=FEWEST,
+        )
+        for column, window in enumerate(MINUTES)
+    }
+    others = (
+        Traffic(photographs_per_hour=50),
+        Traffic(photographs_per_hour=1000),
+        Traffic(baseline_photographs=480),
+    )
+    other_days = max(days // (DAYS // OTHER_DAYS), 1)
+    return Thresholds(
+        baseline_photographs=traffic.baseline_photographs,
+        windows=limits,
+        cancer_share_z=cancer_share.calibrate(random, traffic.photographs_per_hour, days // 2),
+        parameters={
+            "seed": seed,
+            "days": days,
+            "photographs_per_hour": traffic.photographs_per_hour,
+            "features": traffic.features,
+            "bins": traffic.bins,
+            "minutes_between_evaluations": STEPS,
+            "quantiles": QUANTILES,
+            "budget_a_day": BUDGET,
+        },
+        measured={
+            "false_alarms": _false_alarms(traffic, limits, random, days),
+            "false_alarms_elsewhere": [
+                _false_alarms(other, limits, random, other_days) for other in others
+            ],
+            "power": [_power(traffic, limits, random, shift) for shift in (0.5, 1.0)],
+        },
+    )
+
+
+def _peaks(traffic: Traffic, random: np.random.Generator) -> list[float]:
+    """Highest index of a day in each window, in units of (1/n + 1/N)."""
+    counts = traffic.minutes(random, traffic.masses(random))
+    peaks = []
+    for window in MINUTES:
+        sums = windows(counts, window)
+        photographs = sums[:, :1].sum(axis=-1)
+        index = drift_index(sums, traffic.shares)
+        scaled = index / (1 / np.maximum(photographs, 1) + 1 / traffic.baseline_photographs)
+        peaks.append(float(scaled[photographs[:, 0] >= FEWEST].max(initial=0.0)))
+    return peaks
+
+
+def _alarms(
+    counts: np.ndarray, window: str, limit: WindowLimit, assumed: int, shares: np.ndarray
+) -> np.ndarray:
+    """Whether the alert fires, shape (evaluations, features)."""
+    sums = windows(counts, window)
+    photographs = sums.sum(axis=-1)
+    chance = limit.chance * (1 / np.maximum(photographs, 1) + 1 / assumed)
+    over = drift_index(sums, shares) > np.maximum(limit.mark, chance)
+    return np.asarray(over & (photographs >= limit.fewest))
+
+
+def _false_alarms(
+    traffic: Traffic, limits: dict[str, WindowLimit], random: np.random.Generator, days: int
+) -> dict[str, Any]:
+    """Share of days without drift on which an alert fires, with exact 95 % intervals."""
+    title = (
+        f"false alarms at {traffic.photographs_per_hour:g} an hour, "
+        f"baseline {traffic.baseline_photographs}"
+    )
+    # The rules suppose the baseline that was calibrated for, whatever is served.
+    assumed = Traffic().baseline_photographs
+    fired = np.zeros((days, len(limits)), dtype=bool)
+    for day in _progress(range(days), title):
+        counts = traffic.minutes(random, traffic.masses(random))
+        for column, (window, limit) in enumerate(limits.items()):
+            fired[day, column] = _alarms(counts, window, limit, assumed, traffic.shares).any()
+    either = np.asarray(fired.any(axis=1))
+    columns = dict(zip(limits, fired.T, strict=True)) | {"either": either}
+    return {
+        "photographs_per_hour": traffic.photographs_per_hour,
+        "baseline_photographs": traffic.baseline_photographs,
+        "days": days,
+        "rate_a_day": {name: _rate(days_with) for name, days_with in columns.items()},
+    }
+
+
+def _rate(fired: np.ndarray) -> dict[str, float]:
+    test = binomtest(int(fired.sum()), len(fired))
+    interval = test.proportion_ci(0.95, "exact")
+    values = {"value": test.statistic, "low": interval.low, "high": interval.high}
+    return {name: round(float(value), 5) for name, value in values.items()}
+
+
+def _power(
+    traffic: Traffic, limits: dict[str, WindowLimit], random: np.random.Generator, shift: float
+) -> dict[str, Any]:
+    """What happens when one feature moves, a day after the start; 200 trials."""
+    result: dict[str, Any] = {"shift_in_standard_deviations": shift}
+    counts = [
+        np.concatenate(
+            [
+                traffic.minutes(random, traffic.masses(random)[:1]),
+                traffic.minutes(random, traffic.shifted(shift)),
+            ]
+        )
+        for _ in range(200)
+    ]
+    for window, limit in limits.items():
+        after, delays = DAY // STEPS[window], []
+        for trial in counts:
+            args = (traffic.baseline_photographs, traffic.shares)
+            alarms = _alarms(trial, window, limit, *args)[after:, 0]
+            delays.append((alarms.argmax() + 1) * STEPS[window] / 60 if alarms.any() else np.inf)
+        full = [drift_index(windows(trial, window)[-1:], traffic.shares)[0, 0] for trial in counts]
+        delay = float(np.median(delays))
+        result[window] = {
+            "median_index_of_a_full_window": round(float(np.median(full)), 3),
+            "found_within_a_day": round(float(np.isfinite(delays).mean()), 3),
+            "median_hours_until_found": round(delay, 1) if np.isfinite(delay) else None,
+        }
+    return result
+
+
+def _progress(items: Iterable[int], title: str) -> Iterable[int]:
+    return track(items, description=title, transient=True)
+
+
+def main() -> None:
+    """Calibrate and write ``thresholds.json``; an error if the budget is not kept."""
+    found = calibrate()
+    rate = found.measured["false_alarms"]["rate_a_day"]["either"]
+    if rate["high"] > BUDGET:
+        raise RuntimeError(f"false alarms a day: {rate}, more than {BUDGET:.0%}")
+    FILE.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    print(FILE)
+    print(f"false alarms a day: {rate['value']:.2%} ({rate['low']:.2%} to {rate['high']:.2%})")

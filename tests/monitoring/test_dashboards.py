@@ -1,0 +1,259 @@
+"""The dashboards are what the code says, speak of metrics that exist, and can be drawn."""
+
+import itertools
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from handlers.telemetry import METRICS, VERSION
+from monitoring import threshold_file
+from monitoring.dashboards import files, palette
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BOARDS: dict[str, Any] = {name: json.loads(text) for name, text in files.texts().items()}
+PANELS = [panel for board in BOARDS.values() for panel in board["panels"] if panel["type"] != "row"]
+RAW = [target["expr"] for panel in PANELS for target in panel["targets"]]
+TARGET = {"namespace", "service", "instance"}
+"""Labels that the scrape configuration gives every series."""
+
+NAME = r"[a-zA-Z_][a-zA-Z0-9_]*(?::[a-zA-Z0-9_]+)*"
+SELECTOR = re.compile(rf"({NAME})\{{([^}}]*)\}}")
+
+
+def labels_of_recorded(name: str) -> set[str]:
+    """A recorded series keeps what its rule sums by; the recording rules' own tests say which."""
+    kept = {"namespace", "service"}
+    if name.startswith("lesionlens:requests_"):
+        return kept | {"verb"}
+    kept.add(VERSION)
+    if name.startswith("lesionlens:drift_"):
+        kept.add("feature")
+    if re.match("lesionlens:drift_(observations|observed|smoothed|baseline)", name):
+        kept.add("bin")
+    return kept
+
+
+def known() -> dict[str, set[str]]:
+    """Every series that there can be, and its labels."""
+    series: dict[str, set[str]] = {}
+    for metric in METRICS:
+        labels = {*metric.labels, *TARGET}
+        if metric.kind == "histogram":
+            series |= {metric.name + "_sum": labels, metric.name + "_count": labels}
+            series[metric.name + "_bucket"] = labels | {"le"}
+        else:
+            series[metric.name] = labels
+    served = yaml.safe_load((ROOT / "model_store/config/metrics.yaml").read_text("utf-8"))
+    for metric in itertools.chain.from_iterable(served["ts_metrics"].values()):
+        series[metric["name"]] = {*metric["dimensions"], *TARGET}
+    rules = yaml.safe_load((ROOT / "monitoring/rules/recording.yaml").read_text("utf-8"))
+    for group in rules["groups"]:
+        for rule in group["rules"]:
+            series[rule["record"]] = labels_of_recorded(rule["record"])
+    return series
+
+
+KNOWN = known()
+
+
+def title(panel: dict[str, Any]) -> str:
+    return str(panel["title"])
+
+
+def matchers(inside: str) -> set[str]:
+    return set(re.findall(r'(\w+)\s*(?:=~|!~|!=|=)\s*"', inside))
+
+
+@pytest.mark.parametrize("name", sorted(BOARDS))
+def test_what_is_committed_is_what_the_code_writes(name: str) -> None:
+    assert (files.FOLDER / name).read_text("utf-8") == files.texts()[name], (
+        "run `python -m monitoring.dashboards`"
+    )
+
+
+def test_nothing_else_is_committed() -> None:
+    assert {path.name for path in files.FOLDER.iterdir()} == set(BOARDS)
+
+
+@pytest.mark.parametrize("name", sorted(BOARDS))
+def test_the_types_of_the_sdk_read_back_all_of_it(name: str) -> None:
+    register_default_plugins()
+    read = json.loads(json.dumps(Dashboard.from_json(BOARDS[name]), cls=JSONEncoder))
+    for panel in read["panels"]:
+        # Reading, the SDK adds the defaults of a table's and a heatmap's fields.
+        if panel["type"] in {"heatmap", "table"}:
+            del panel["fieldConfig"]["defaults"]["custom"]
+    assert read == BOARDS[name]
+
+
+def test_identifiers_and_variables() -> None:
+    assert [board["uid"] for board in BOARDS.values()] == ["lesionlens-service", "lesionlens-drift"]
+    for name, board in BOARDS.items():
+        numbers = [panel["id"] for panel in board["panels"]]
+        assert numbers == list(range(1, len(numbers) + 1))
+        assert "id" not in board, "a database's number would make an import overwrite another's"
+        names = [variable["name"] for variable in board["templating"]["list"]]
+        common = ["datasource", "namespace", "service", "version"]
+        assert names == common + (["feature"] if name == "drift.json" else [])
+
+
+def test_version_may_be_several_or_all() -> None:
+    for board in BOARDS.values():
+        (version,) = (v for v in board["templating"]["list"] if v["name"] == "version")
+        assert (version["multi"], version["includeAll"], version["allValue"]) == (True, True, ".+")
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=title)
+def test_a_panel_says_what_it_shows(panel: dict[str, Any]) -> None:
+    assert panel["title"]
+    assert panel["description"].endswith(".")
+    assert len(panel["description"]) > 40
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    assert panel["targets"]
+    assert all(
+        element["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+        for element in [panel, *panel["targets"]]
+    )
+    letters = [target["refId"] for target in panel["targets"]]
+    assert len(set(letters)) == len(letters)
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=title)
+def test_colours_are_of_the_palette(panel: dict[str, Any]) -> None:
+    ours = {
+        value
+        for key, value in vars(palette).items()
+        if key.isupper() and key != "COLOURS" and isinstance(value, str)
+    }
+    used = re.findall(r"#[0-9A-Fa-f]{6}", json.dumps(panel))
+    assert used, "Grafana's own thresholds would be green, and red at 80"
+    assert set(used) <= ours
+
+
+@pytest.mark.parametrize("name", sorted(BOARDS))
+def test_nothing_overlaps_and_lines_are_full(name: str) -> None:
+    taken: dict[tuple[int, int], str] = {}
+    for panel in BOARDS[name]["panels"]:
+        at = panel["gridPos"]
+        assert at["x"] + at["w"] <= 24
+        for cell in itertools.product(
+            range(at["x"], at["x"] + at["w"]), range(at["y"], at["y"] + at["h"])
+        ):
+            assert cell not in taken, f"{panel['title']} lies on {taken.get(cell)}"
+            taken[cell] = panel["title"]
+    depth = 1 + max(y for _, y in taken)
+    assert len(taken) == 24 * depth, "a hole in the grid"
+
+
+def test_headings_hold_panels() -> None:
+    for board in BOARDS.values():
+        kinds = [panel["type"] == "row" for panel in board["panels"]]
+        assert kinds[0]
+        assert not kinds[-1]
+        assert (True, True) not in itertools.pairwise(kinds)
+        assert all(not p["collapsed"] for p in board["panels"] if p["type"] == "row")
+
+
+@pytest.mark.parametrize("expr", RAW)
+def test_series_and_labels_exist_and_follow_the_variables(expr: str) -> None:
+    found = SELECTOR.findall(expr)
+    assert found
+    for name, inside in found:
+        assert name in KNOWN
+        assert matchers(inside) <= KNOWN[name]
+        assert 'namespace="$namespace", service="$service"' in inside
+        ours = name.startswith("lesionlens") and VERSION in KNOWN[name]
+        # TorchServe's label of that name is of its registry, and no variable speaks of it.
+        assert (f'{VERSION}=~"$version"' in inside) == ours
+    for clause in re.finditer(r"\bby \(([^)]*)\)", expr):
+        grouped = {label.strip() for label in clause[1].split(",")}
+        after = SELECTOR.search(expr, clause.end())
+        assert after is not None
+        assert grouped <= KNOWN[after[1]]
+
+
+@pytest.mark.parametrize("expr", RAW)
+def test_no_series_without_a_selector(expr: str) -> None:
+    left = re.sub(r"\[[^]]*\]|\b(?:by|on|group_left) \([^)]*\)", " ", SELECTOR.sub(" ", expr))
+    assert re.findall(rf"\b{NAME}\b(?!\s*\()", left) == []
+
+
+def test_the_words_of_legends_that_choose_colours_exist() -> None:
+    """A pattern that no name can match is a colour that nobody sees."""
+    values = {
+        *("predict", "explain", "ok", "refused", "failed", "none", "grad_cam", "several"),
+        *("integrated_gradients", "unknown", "decode", "forward", "render", "brightness"),
+        *("contrast", "sharpness", "probability", "distance", "near_threshold"),
+        *("unlike_training_data", "low_quality"),
+    }
+    for panel in PANELS:
+        legends = [target.get("legendFormat", "") for target in panel["targets"]]
+        dynamic = any(legend.startswith("{{") for legend in legends)
+        for override in panel["fieldConfig"]["overrides"]:
+            if override["matcher"]["id"] != "byRegexp":
+                continue
+            pattern = override["matcher"]["options"].strip("/")
+            fixed = any(re.search(pattern, legend) for legend in legends)
+            assert fixed or (dynamic and any(re.search(pattern, value) for value in values))
+
+
+def test_limits_of_the_index_are_the_calibrated_ones() -> None:
+    marks = [
+        panel["fieldConfig"]["defaults"]["thresholds"]["steps"][1]["value"]
+        for panel in PANELS
+        if panel["title"].startswith("Stability index")
+    ]
+    assert marks == [limit.mark for limit in threshold_file.load().windows.values()]
+
+
+def test_expressions_for_a_server_hold_no_variables() -> None:
+    asked = files.expressions()
+    assert [expr for _, expr in asked if "$" in expr] == []
+    assert len(asked) == len(RAW)
+
+
+def test_promtool_reads_every_expression(tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        assert not os.environ.get("CI"), "continuous integration installs Prometheus"
+        pytest.skip("promtool is missing: it comes with Debian's package prometheus")
+    rules = [
+        {"record": f"panel:{number}", "expr": expr, "labels": {"panel": name}}
+        for number, (name, expr) in enumerate(files.expressions())
+    ]
+    wrapped = tmp_path / "panels.yaml"
+    wrapped.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}), "utf-8")
+    checked = subprocess.run(
+        [promtool, "check", "rules", str(wrapped)], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert f"{len(rules)} rules found" in checked.stdout
+
+
+def test_grafana_is_provisioned_with_both() -> None:
+    folder = ROOT / "monitoring/grafana/provisioning"
+    sources = yaml.safe_load((folder / "datasources/prometheus.yaml").read_text("utf-8"))
+    providers = yaml.safe_load((folder / "dashboards/lesionlens.yaml").read_text("utf-8"))
+    (source,), (provider,) = sources["datasources"], providers["providers"]
+    assert (source["type"], source["isDefault"]) == ("prometheus", True)
+    assert (provider["type"], provider["allowUiUpdates"]) == ("file", False)
+    assert provider["options"]["path"] == "${LESIONLENS_DASHBOARDS}"
+
+
+def test_a_config_map_holds_both_under_the_label_of_the_sidecar() -> None:
+    text = (ROOT / "monitoring/dashboards/kustomization.yaml").read_text("utf-8")
+    (generated,) = yaml.safe_load(text)["configMapGenerator"]
+    assert generated["files"] == sorted(f"json/{name}" for name in BOARDS)
+    assert generated["options"]["labels"] == {"grafana_dashboard": "1"}
+    size = sum(len(text.encode()) for text in files.texts().values())
+    assert size < 2**20, "a ConfigMap holds 1 MiB"
