@@ -14,7 +14,7 @@ ARCHIVE := $(STORE)/melanoma.mar
 # anything else runs on the same cores.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup data train archive serve demo test lint format rules dashboards measure-training lock clean
+.PHONY: help setup data train archive serve demo test lint format rules thresholds dashboards measure-training lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ format: $(INSTALLED) ## Put the code into shape
 	$(RUN) -m ruff format .
 
 rules: $(INSTALLED) ## Write Prometheus' rules anew, from objectives.yaml and thresholds.json
+	$(RUN) -m monitoring.build rules
+
+thresholds: $(INSTALLED) ## Calibrate the drift thresholds anew by resampling (minutes)
+	$(RUN) -m monitoring.build thresholds
 	$(RUN) -m monitoring.build rules
 
 dashboards: $(INSTALLED) ## Write Grafana's dashboards anew
