@@ -10,8 +10,8 @@ BUILD := $(or $(LESIONLENS_BUILD),build)
 STORE := $(or $(LESIONLENS_ARCHIVE),model_store/model-store)
 TRAINED := $(BUILD)/model/card.json
 ARCHIVE := $(STORE)/melanoma.mar
-# Threads that wait sleep: spinning, they make a forward pass 3 to 7 times slower as soon as
-# anything else runs on the same cores.
+# Threads that wait sleep: spinning, they make a forward pass several times slower as soon as
+# anything else runs on the same cores. On an idle machine sleeping costs about a fifth.
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: help setup data train archive serve demo test lint format rules thresholds dashboards measure-training lock clean
