@@ -60,6 +60,7 @@ class _Photograph:
     """One photograph on its way through the stages."""
 
     view: Image.Image
+    inputs: torch.Tensor
     statistics: dict[str, float]
     forward: Forward
     decision: Decision
@@ -153,7 +154,15 @@ class MelanomaService:
             decisions = self.classifier.decide(forward, statistics)
             for place, (job, view) in enumerate(chunk):
                 own = Forward(forward.activations[place : place + 1], forward.logits[place])
-                job.photographs.append(_Photograph(view, statistics[place], own, decisions[place]))
+                job.photographs.append(
+                    _Photograph(
+                        view=view,
+                        inputs=inputs[place : place + 1],
+                        statistics=statistics[place],
+                        forward=own,
+                        decision=decisions[place],
+                    )
+                )
 
     def _complete(self, job: _Job, deadline: float, recorder: Recorder) -> None:
         assert job.request is not None
@@ -193,7 +202,7 @@ class MelanomaService:
         with recorder.stage("explain"):
             attribution = explainers.method_named(name)(
                 self.classifier.model,
-                imaging.to_tensor(photograph.view).unsqueeze(0),
+                photograph.inputs,
                 photograph.forward.activations,
                 index,
             )

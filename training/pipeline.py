@@ -26,7 +26,7 @@ from training import (
 from training.console import Reporter
 from training.dataset import Dataset
 from training.features import Features
-from training.files import write_json
+from training.files import whole, write_json
 from training.settings import TrainingSettings
 
 CHECKED: Final = 32
@@ -52,10 +52,8 @@ def find_data(settings: TrainingSettings, report: Reporter) -> Dataset:
         report.say(f"  left out {line}")
     if len(lines) > SHOWN:
         report.say(f"  ... and {len(lines) - SHOWN} more")
-    settings.build.mkdir(parents=True, exist_ok=True)
-    (settings.build / "left_out.txt").write_text(
-        "".join(f"{line}\n" for line in lines), encoding="utf-8"
-    )
+    with whole(settings.build / "left_out.txt") as temporary:
+        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return found
 
 
