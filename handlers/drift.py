@@ -55,6 +55,8 @@ class Baseline:
     limits: Mapping[str, tuple[float | None, float | None]]
     """Lower and upper value of a feature beyond which a photograph is out of the ordinary."""
     reference: Reference
+    photographs: int
+    """How many photographs of the training data are behind the shares."""
 
     @classmethod
     def fit(
@@ -77,7 +79,7 @@ class Baseline:
             counts = np.bincount(np.searchsorted(inner, sample, "right"), minlength=len(inner) + 1)
             edges[feature] = tuple(float(edge) for edge in inner)
             shares[feature] = tuple(float(share) for share in counts / len(sample))
-        return cls(edges, shares, limits, reference)
+        return cls(edges, shares, limits, reference, photographs=len(values[FEATURES[0]]))
 
     def bin_of(self, feature: str, value: float) -> str:
         """The label of the bin that a value falls into, ``"0"`` being the lowest."""
@@ -94,7 +96,12 @@ class Baseline:
             feature: {"edges": self.edges[feature], "shares": self.shares[feature]}
             for feature in FEATURES
         }
-        return {"drift": drift, "limits": self.limits, "features": self.reference.to_json()}
+        return {
+            "photographs": self.photographs,
+            "drift": drift,
+            "limits": self.limits,
+            "features": self.reference.to_json(),
+        }
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Baseline:
@@ -105,4 +112,5 @@ class Baseline:
             shares={feature: tuple(drift[feature]["shares"]) for feature in FEATURES},
             limits={feature: (low, high) for feature, (low, high) in document["limits"].items()},
             reference=Reference.from_json(document["features"]),
+            photographs=int(document["photographs"]),
         )

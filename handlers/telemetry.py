@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import product
-from time import perf_counter
+from time import perf_counter, time
 from typing import Final, Literal
 
 from handlers.classifier import LABELS, REASONS
@@ -99,12 +99,19 @@ DRIFT_BASELINE: Final = Metric(
     ("feature", "bin", VERSION),
     "Share of the training data in a bin of a drift feature.",
 )
-WORKER_STARTS: Final = Metric(
-    "lesionlens_worker_starts_total",
-    "counter",
+BASELINE_PHOTOGRAPHS: Final = Metric(
+    "lesionlens_drift_baseline_photographs",
+    "gauge",
     "count",
     (VERSION,),
-    "Times a worker has loaded the model; above one a worker it was restarted.",
+    "Photographs of the training data behind the baseline.",
+)
+WORKER_STARTED: Final = Metric(
+    "lesionlens_worker_start_time_seconds",
+    "gauge",
+    "s",
+    (VERSION,),
+    "Unix time at which a worker last loaded the model; each change is a start.",
 )
 WORKER_MEMORY: Final = Metric(
     "lesionlens_worker_memory_bytes",
@@ -123,7 +130,8 @@ METRICS: Final = (
     PROBABILITY,
     DRIFT_OBSERVATIONS,
     DRIFT_BASELINE,
-    WORKER_STARTS,
+    BASELINE_PHOTOGRAPHS,
+    WORKER_STARTED,
     WORKER_MEMORY,
 )
 
@@ -184,7 +192,9 @@ def first_observations(baseline: Baseline, version: str) -> list[Observation]:
     not see the first value of a series that begins above zero.
     """
     recorder = Recorder(version)
-    recorder.count(WORKER_STARTS)
+    # A time, not a count: a count begins anew with a server process that was restarted.
+    recorder.observe(WORKER_STARTED, time())
+    recorder.observe(BASELINE_PHOTOGRAPHS, baseline.photographs)
     shares = [
         Observation(DRIFT_BASELINE, (feature, str(place), version), share)
         for feature, bins in baseline.shares.items()

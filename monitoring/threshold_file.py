@@ -33,7 +33,7 @@ class Thresholds(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     baseline_photographs: int = Field(ge=1)
-    """Behind the baseline that was resampled."""
+    """Behind the baseline that was resampled; the rules take that of the model served."""
     windows: dict[str, WindowLimit]
     cancer_share_z: float = Field(gt=0)
     """Standard errors between the shares of `cancer` of an hour and of the day before."""

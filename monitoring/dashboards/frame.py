@@ -19,12 +19,12 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
-from handlers.telemetry import DRIFT_BASELINE, VERSION, WORKER_STARTS
+from handlers.telemetry import DRIFT_BASELINE, VERSION, WORKER_STARTED
 from monitoring.dashboards.panels import SOURCE
 from monitoring.dashboards.promql import SCOPE
 
 TAG: Final = "lesionlens"
-KNOWN_BY: Final = WORKER_STARTS.name
+KNOWN_BY: Final = WORKER_STARTED.name
 """Every worker reports it from its first second on, so its labels are what there is."""
 
 

@@ -9,14 +9,13 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from handlers.telemetry import (
     REQUEST_SECONDS,
     REQUESTS,
-    WORKER_STARTS,
+    WORKER_STARTED,
 )
 from monitoring.dashboards import service_server, service_verbs, service_versions
 from monitoring.dashboards.frame import Row, Window, build
 from monitoring.dashboards.palette import RED
 from monitoring.dashboards.panels import About, figure
 from monitoring.dashboards.promql import (
-    increase,
     quantile,
     rate,
     ratio,
@@ -49,7 +48,7 @@ def service(promised: Objectives) -> Dashboard:
 def _now(promised: Objectives) -> Row:
     failed = series(REQUESTS, 'outcome="failed"')
     strictest = max(kept.available for kept in promised.objectives.values())
-    servers = f"count(count by (instance) ({series(WORKER_STARTS)}))"
+    servers = f"count(count by (instance) ({series(WORKER_STARTED)}))"
     return Row(
         "At a glance",
         [
@@ -115,7 +114,7 @@ def _now(promised: Objectives) -> Row:
                     height=4,
                     limits=((promised.server.restarts, RED),),
                 ),
-                f"round({increase('', series(WORKER_STARTS), '1h')})",
+                f"sum(changes({series(WORKER_STARTED)}[1h]))",
             ),
         ],
     )

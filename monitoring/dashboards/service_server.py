@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from handlers.telemetry import BATCH_SIZE, STAGE_SECONDS, WORKER_MEMORY, WORKER_STARTS
+from handlers.telemetry import BATCH_SIZE, STAGE_SECONDS, WORKER_MEMORY, WORKER_STARTED
 from monitoring.dashboards.frame import Row
 from monitoring.dashboards.palette import RED
 from monitoring.dashboards.panels import About, Query, lines
-from monitoring.dashboards.promql import increase, mean, of_server, quantile, rate, ratio, series
+from monitoring.dashboards.promql import mean, of_server, quantile, rate, ratio, series
 from monitoring.prometheus.objectives import Objectives
 
 STAGES: Final = ("decode", "forward", "explain", "render")
@@ -108,13 +108,13 @@ def workers(promised: Objectives) -> Row:
         [
             lines(
                 About(
-                    "Worker starts since the server's own",
-                    "Level at the number of workers is health; each step up is a worker that died "
-                    "and was started again, a drop to 1 a new server process.",
-                    "short",
+                    "Age of the youngest worker",
+                    "Time since a worker of the server last loaded the model. A line that rises "
+                    "is health; each fall to zero is a worker, or a whole server, started again.",
+                    "s",
                     8,
                 ),
-                Query(f"sum by (instance) ({series(WORKER_STARTS)})", "{{instance}}"),
+                Query(f"time() - max by (instance) ({series(WORKER_STARTED)})", "{{instance}}"),
             ),
             lines(
                 About(
@@ -125,9 +125,7 @@ def workers(promised: Objectives) -> Row:
                     8,
                     limits=((promised.server.restarts, RED),),
                 ),
-                Query(
-                    f"round({increase('instance', series(WORKER_STARTS), '1h')})", "{{instance}}"
-                ),
+                Query(f"sum by (instance) (changes({series(WORKER_STARTED)}[1h]))", "{{instance}}"),
             ),
             lines(
                 About(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from handlers.telemetry import DRIFT_OBSERVATIONS
-from monitoring.prometheus.drift_rules import BASELINE, MODEL
+from monitoring.prometheus.drift_rules import BASELINE, BEHIND, MODEL
 from monitoring.prometheus.objectives import AnswerLimits
 from monitoring.prometheus.rule import Alert, Group, Severity
 from monitoring.threshold_file import Thresholds
@@ -49,13 +49,13 @@ def _baseline_missing() -> Alert:
         f"""
         count by ({MODEL}, feature) ({DRIFT_OBSERVATIONS.name})
           unless on ({MODEL}, feature)
-        {BASELINE}
+        ({BASELINE} and on ({MODEL}) {BEHIND})
         """,
         "ticket",
         f"{WHO}: no baseline of {{{{ $labels.feature }}}}, drift cannot be seen",
         "Photographs are counted into {{ $value }} series of {{ $labels.feature }}, but no "
-        "baseline of it was scraped within 1 d: its index is not computed and its drift alerts "
-        "cannot fire.",
+        "baseline of it, with the number of photographs behind it, was scraped within 1 d: its "
+        "index is not judged and its drift alerts cannot fire.",
         holds="15m",
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from handlers.telemetry import DRIFT_BASELINE, DRIFT_OBSERVATIONS
+from handlers.telemetry import BASELINE_PHOTOGRAPHS, DRIFT_BASELINE, DRIFT_OBSERVATIONS
 from monitoring.prometheus.rule import Group, Recording
 from monitoring.threshold_file import Thresholds
 
@@ -19,19 +19,24 @@ MODEL: Final = "namespace, service, model_version"
 """What every figure about answers is kept apart by; replicas are added up."""
 WINDOWS: Final = ("1h", "1d")
 BASELINE: Final = "lesionlens:drift_baseline_ratio:last1d"
+BEHIND: Final = "lesionlens:drift_baseline_photographs:last1d"
 
 
 def groups(thresholds: Thresholds) -> tuple[Group, ...]:
     """The baseline first, for the windows read it; then a group a window."""
     windows = tuple(Group(f"lesionlens-drift-{w}", _window(w, thresholds)) for w in WINDOWS)
-    return (Group("lesionlens-drift-baseline", (_baseline(),)), *windows)
+    return (Group("lesionlens-drift-baseline", _baseline()), *windows)
 
 
-def _baseline() -> Recording:
+def _baseline() -> tuple[Recording, ...]:
     # Each worker says its baseline once, when it loads the model. Every replica says the same,
     # hence max; a day's memory, hence an index still for the photographs of a pod that has gone.
-    return Recording(
-        BASELINE, f"max by ({MODEL}, feature, bin) (last_over_time({DRIFT_BASELINE.name}[1d]))"
+    return tuple(
+        Recording(record, f"max by ({by}) (last_over_time({metric.name}[1d]))")
+        for record, by, metric in (
+            (BASELINE, f"{MODEL}, feature, bin", DRIFT_BASELINE),
+            (BEHIND, MODEL, BASELINE_PHOTOGRAPHS),
+        )
     )
 
 
@@ -76,7 +81,15 @@ def _window(window: str, thresholds: Thresholds) -> tuple[Recording, ...]:
         # custom's mark where that is higher; no series where there are too few to judge.
         Recording(
             f"lesionlens:drift_psi_threshold:{window}",
-            f"clamp_min({limit.chance:g} * (1 / ({samples} >= {limit.fewest}) "
-            f"+ 1 / {thresholds.baseline_photographs}), {limit.mark:g})",
+            f"""
+            clamp_min(
+              {limit.chance:g} * (
+                1 / ({samples} >= {limit.fewest})
+                  + on ({MODEL}) group_left ()
+                1 / {BEHIND}
+              ),
+              {limit.mark:g}
+            )
+            """,
         ),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers.telemetry import REQUESTS, WORKER_STARTS
+from handlers.telemetry import REQUESTS, WORKER_STARTED
 from monitoring.prometheus.objectives import ServerLimits
 from monitoring.prometheus.rule import Alert, Group
 
@@ -44,12 +44,10 @@ def _server_errors(limits: ServerLimits) -> Alert:
 def _restarts(limits: ServerLimits) -> Alert:
     return Alert(
         "LesionLensWorkerRestarts",
-        # Half a start less, for increase() extrapolates and seldom gives whole numbers.
-        f"sum by ({SERVICE}, instance) (increase({WORKER_STARTS.name}[1h])) "
-        f"> {limits.restarts - 0.5:g}",
+        f"sum by ({SERVICE}, instance) (changes({WORKER_STARTED.name}[1h])) >= {limits.restarts}",
         "ticket",
         f"{WHO}: a worker keeps restarting",
-        'The worker of {{ $labels.instance }} was started {{ $value | printf "%.0f" }} times '
+        "The worker of {{ $labels.instance }} was started {{ $value }} times "
         "within 1 h after its first start; each one fails the request in flight and holds up "
         "the queue for some seconds.",
     )

@@ -8,6 +8,7 @@ import yaml
 from handlers import telemetry
 from handlers.drift import FEATURES, Baseline
 from handlers.telemetry import (
+    BASELINE_PHOTOGRAPHS,
     BATCH_SIZE,
     DRIFT_BASELINE,
     DRIFT_OBSERVATIONS,
@@ -15,7 +16,7 @@ from handlers.telemetry import (
     REQUESTS,
     STAGE_SECONDS,
     VERSION,
-    WORKER_STARTS,
+    WORKER_STARTED,
     Observation,
     Recorder,
     first_observations,
@@ -138,7 +139,17 @@ def test_the_gauge_carries_the_baseline(baseline: Baseline) -> None:
         assert sum(of_it.values()) == pytest.approx(1)
 
 
-def test_every_counter_starts_at_zero_but_the_starts_themselves(baseline: Baseline) -> None:
+def test_a_worker_says_when_it_started_and_what_is_behind_the_baseline(
+    baseline: Baseline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telemetry, "time", lambda: 1795.5)
+    first = {entry.metric: entry.value for entry in first_observations(baseline, "v1")}
+
+    assert first[WORKER_STARTED] == 1795.5
+    assert first[BASELINE_PHOTOGRAPHS] == baseline.photographs
+
+
+def test_every_counter_starts_at_zero(baseline: Baseline) -> None:
     first = first_observations(baseline, "v1")
 
     assert {entry.labels[-1] for entry in first} == {"v1"}
@@ -146,7 +157,7 @@ def test_every_counter_starts_at_zero_but_the_starts_themselves(baseline: Baseli
     for metric in METRICS:
         values = {entry.value for entry in first if entry.metric == metric}
         if metric.kind == "counter":
-            assert values == ({1} if metric == WORKER_STARTS else {0})
+            assert values == {0}
     # Bins: PromQL sees no increase of a series that begins above zero.
     bins = {entry.labels for entry in first if entry.metric == DRIFT_OBSERVATIONS}
     assert bins == {entry.labels for entry in first if entry.metric == DRIFT_BASELINE}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from handlers.telemetry import DRIFT_BASELINE, DRIFT_OBSERVATIONS
+from handlers.telemetry import BASELINE_PHOTOGRAPHS, DRIFT_BASELINE, DRIFT_OBSERVATIONS
 from monitoring import threshold_file
 from monitoring.prometheus import files
 from monitoring.resampling import drift_index
@@ -30,15 +30,13 @@ def series(metric: str, name: str, place: int, values: str) -> dict[str, str]:
     return {"series": f"{metric}{{{labels}}}", "values": values}
 
 
-def case(name: str, counts: np.ndarray) -> dict[str, object]:
-    limits = threshold_file.load()
+def case(name: str, counts: np.ndarray, behind: int) -> dict[str, object]:
     photographs = int(counts.sum())
     index = float(drift_index(counts, BASELINE))
     expected = {"drift_samples": photographs, "drift_psi": index}
-    limit = limits.windows["1h"]
+    limit = threshold_file.load().windows["1h"]
     if photographs >= limit.fewest:
-        threshold = limit.index(photographs, limits.baseline_photographs)
-        expected["drift_psi_threshold"] = threshold
+        expected["drift_psi_threshold"] = limit.index(photographs, behind)
     return {
         "interval": "1m",
         "input_series": [
@@ -50,6 +48,10 @@ def case(name: str, counts: np.ndarray) -> dict[str, object]:
                 series(DRIFT_BASELINE.name, name, place, f"{share}x25")
                 for place, share in enumerate(BASELINE)
             ),
+            {
+                "series": f'{BASELINE_PHOTOGRAPHS.name}{{service="{name}", model_version="a"}}',
+                "values": f"{behind}x25",
+            },
         ],
         "promql_expr_test": [
             {
@@ -75,7 +77,11 @@ def test_promql_and_python_give_the_same_index(
     document = {
         "rule_files": [str(files.FOLDER / "recording.yaml")],
         "evaluation_interval": "1m",
-        "tests": [case(name, counts) for name, counts in SAMPLES.items()],
+        "tests": [
+            case(name, counts, behind)
+            for name, counts in SAMPLES.items()
+            for behind in (60, 480, 1500)
+        ],
     }
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
     command = [promtool, "test", "rules", str(path)]

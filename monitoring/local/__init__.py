@@ -1,0 +1,1 @@
+"""Prometheus and Grafana beside the local server, as processes of this machine."""

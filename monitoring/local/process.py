@@ -1,0 +1,135 @@
+"""One server program on this machine, from its start to its end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+
+POLL_SECONDS: Final = 0.1
+STOP_SECONDS: Final = 10.0
+
+
+class LocalError(RuntimeError):
+    """A program is missing or did not start; the message says how to mend it."""
+
+
+class Process:
+    """A program that answers on a port; use as a context manager."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        address: tuple[str, int],
+        ready: str,
+        *,
+        log: Path,
+        seconds: float,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Prepare; entering the context starts it.
+
+        Args:
+            name: for messages.
+            command: the program and its arguments.
+            address: host and port that it will listen on.
+            ready: path that answers 200 once it can be used.
+            log: file for what it prints.
+            seconds: until it must be ready.
+            environment: variables beside those of this process.
+        """
+        self.name = name
+        self.address = address
+        self.url = f"http://{address[0]}:{address[1]}"
+        self._command = list(command)
+        self._ready = self.url + ready
+        self._log = log
+        self._seconds = seconds
+        self._environment = dict(environment or {})
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Start, and wait until it answers; LocalError if it does not."""
+        self._demand_free_port()
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                env=os.environ | self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is ours to pass on
+            )
+        try:
+            self._wait_ready(self._process)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End it."""
+        self.stop()
+
+    def running(self) -> bool:
+        """Whether it has not ended by itself."""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> None:
+        """Ask it to end, and see to it that it does."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def last_words(self) -> str:
+        """The last line of its log, and where the log is."""
+        lines = self._log.read_text(errors="replace").splitlines() if self._log.is_file() else []
+        said = lines[-1].strip()[:400] if lines else "it said nothing"
+        return f"{said} (log: {self._log})"
+
+    def _wait_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + self._seconds
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise LocalError(f"{self.name} ended while starting: {self.last_words()}")
+            try:
+                if httpx.get(self._ready, timeout=5).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass
+            time.sleep(POLL_SECONDS)
+        raise LocalError(
+            f"{self.name} was not ready after {self._seconds:g} s: {self.last_words()}"
+        )
+
+    def _demand_free_port(self) -> None:
+        host, port = self.address
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise LocalError(
+                    f"{self.name} cannot listen on {host} port {port} ({error.strerror}): stop "
+                    f"what uses it, or set LESIONLENS_{self.name.upper()}_PORT to another port"
+                ) from None

@@ -1,0 +1,123 @@
+"""A real Prometheus with the committed rules, scraping servers of this machine."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import yaml
+
+from monitoring.local.process import LocalError, Process
+from monitoring.local.settings import LocalSettings
+from monitoring.prometheus import files
+
+NAMESPACE: Final = "local"
+"""What a cluster's namespace is elsewhere."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One server to scrape."""
+
+    address: str
+    """``host:port`` of its metrics."""
+    service: str = "melanoma"
+    """Replicas of one service have the same."""
+
+
+class Prometheus(Process):
+    """Prometheus as a context manager; :meth:`query` asks it."""
+
+    def __init__(self, settings: LocalSettings, targets: Sequence[Target]) -> None:
+        """Write the configuration.
+
+        Raises:
+            LocalError: there is no prometheus on the PATH.
+        """
+        program = shutil.which("prometheus")
+        if program is None:
+            raise LocalError(
+                "prometheus is not on the PATH: install Debian's package `prometheus`, or unpack "
+                "a release of it and add its folder to the PATH"
+            )
+        folder = (settings.build / "prometheus").resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        config = folder / "prometheus.yaml"
+        config.write_text(configuration(settings, targets), encoding="utf-8")
+        super().__init__(
+            "prometheus",
+            [
+                program,
+                f"--config.file={config}",
+                f"--storage.tsdb.path={folder / 'data'}",
+                "--storage.tsdb.retention.time=15d",
+                f"--web.listen-address={settings.host}:{settings.prometheus_port}",
+            ],
+            (settings.host, settings.prometheus_port),
+            "/-/ready",
+            log=folder / "prometheus.log",
+            seconds=settings.start_seconds,
+        )
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """Evaluate PromQL now.
+
+        Returns:
+            A series each: ``metric`` holds its labels, ``value`` the time and the value as text.
+
+        Raises:
+            LocalError: Prometheus refuses the expression; the message is its own.
+        """
+        return list(self._ask("query", {"query": expression})["result"])
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Every rule with its ``health`` and, where it has one, its ``lastError``."""
+        return [rule for group in self._ask("rules", {})["groups"] for rule in group["rules"]]
+
+    def _ask(self, what: str, parameters: dict[str, str]) -> dict[str, Any]:
+        # POST: an expression may be longer than a URL should be.
+        method = "POST" if parameters else "GET"
+        answer = httpx.request(
+            method, f"{self.url}/api/v1/{what}", data=parameters or None, timeout=30
+        ).json()
+        if answer["status"] != "success":
+            raise LocalError(f"prometheus: {answer['error']}: {parameters}")
+        data: dict[str, Any] = answer["data"]
+        return data
+
+
+def configuration(settings: LocalSettings, targets: Sequence[Target]) -> str:
+    """The configuration file: the committed rules, and the labels that they go by."""
+    every = f"{settings.scrape_seconds}s"
+    document = {
+        "global": {
+            "scrape_interval": every,
+            "scrape_timeout": every,
+            "evaluation_interval": every,
+        },
+        # Recording rules first: alerts read what they write.
+        "rule_files": [
+            str(path) for path in sorted(files.FOLDER.glob("*.yaml"), key=_recording_first)
+        ],
+        "scrape_configs": [
+            {
+                "job_name": "lesionlens",
+                "static_configs": [
+                    {
+                        "targets": [target.address],
+                        "labels": {"namespace": NAMESPACE, "service": target.service},
+                    }
+                    for target in targets
+                ],
+            }
+        ],
+    }
+    return yaml.safe_dump(document, sort_keys=False)
+
+
+def _recording_first(path: Path) -> tuple[bool, str]:
+    return path.name != "recording.yaml", path.name
