@@ -72,13 +72,10 @@ class Prometheus(Process):
         Raises:
             LocalError: Prometheus refuses the expression; the message is its own.
         """
-        return list(self._ask("query", {"query": expression})["result"])
+        return list(self.ask("query", query=expression)["result"])
 
-    def rules(self) -> list[dict[str, Any]]:
-        """Every rule with its ``health`` and, where it has one, its ``lastError``."""
-        return [rule for group in self._ask("rules", {})["groups"] for rule in group["rules"]]
-
-    def _ask(self, what: str, parameters: dict[str, str]) -> dict[str, Any]:
+    def ask(self, what: str, **parameters: str) -> dict[str, Any]:
+        """The data of ``/api/v1/{what}``; LocalError where Prometheus refuses."""
         # POST: an expression may be longer than a URL should be.
         method = "POST" if parameters else "GET"
         answer = httpx.request(

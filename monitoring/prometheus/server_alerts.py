@@ -12,7 +12,7 @@ WHO = "{{ $labels.service }}"
 
 def groups(limits: ServerLimits, service: str) -> tuple[Group, ...]:
     """TorchServe first, then Prometheus' own view of its targets."""
-    server = (_server_errors(limits), _restarts(limits), _no_traffic(limits))
+    server = (_server_errors(limits), _queueing(limits), _restarts(limits), _no_traffic(limits))
     return (
         Group("lesionlens-server", server),
         Group("lesionlens-targets", (_scrape_fails(service), _absent(service))),
@@ -37,6 +37,27 @@ def _server_errors(limits: ServerLimits) -> Alert:
         "{{ $value | humanizePercentage }} of the answers within 10 minutes were 5xx. Those of a "
         "full queue (503) and of a worker that died (507) never reach the handler, so no error "
         "budget counts them.",
+        holds="5m",
+    )
+
+
+def _queueing(limits: ServerLimits) -> Alert:
+    def rate(name: str) -> str:
+        return f"sum by ({SERVICE}) (rate({name}[5m]))"
+
+    return Alert(
+        "LesionLensQueueing",
+        # The histogram of latency begins in the handler: what a request waits for a worker is
+        # known to the frontend alone, as a sum.
+        f"""
+        {rate("ts_queue_latency_microseconds")} / 1e6
+          / ({rate("ts_inference_requests_total")} > 0)
+          > {limits.queue_seconds:g}
+        """,
+        "page",
+        f"{WHO}: requests wait for a worker",
+        'A request waits {{ $value | printf "%.2f" }} s for a worker (mean of 5 minutes, before '
+        "the time that the latency objectives see).",
         holds="5m",
     )
 

@@ -58,17 +58,26 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 @pytest.fixture(scope="session")
-def start(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TorchServe]:
-    """Makes servers of the archive on free ports, with logs of their own; not yet started."""
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TorchServe]:
+    """Makes servers on free ports, with logs of their own; not yet started."""
 
     def make(**changes: Any) -> TorchServe:
         settings = ServingSettings(
-            archive=trained.store,
             config=ROOT / "model_store" / "config",
             logs=tmp_path_factory.mktemp("logs"),
             **free_ports(),
         )
         return TorchServe(settings.model_copy(update=changes))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def start(trained: Trained, serving: Callable[..., TorchServe]) -> Callable[..., TorchServe]:
+    """Makes servers of the trained archive, or of another."""
+
+    def make(**changes: Any) -> TorchServe:
+        return serving(**{"archive": trained.store, **changes})
 
     return make
 

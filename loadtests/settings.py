@@ -1,0 +1,20 @@
+"""Settings of the load tests, from ``LESIONLENS_*`` variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class LoadSettings(BaseSettings):
+    """What the users send."""
+
+    model_config = SettingsConfigDict(env_prefix="LESIONLENS_", extra="ignore", frozen=True)
+
+    data: Path = Path("build/cache/synthetic")
+    """Folder of photographs; unset, the lesions that ``make data`` draws where it finds none."""
+
+    load_photographs: int = Field(default=100, ge=1)
+    """How many different photographs are sent, in turn."""

@@ -1,0 +1,243 @@
+"""Drift as an operator sees it: real servers, a real Prometheus, photographs that change.
+
+400 photographs that the model has never seen but that are like its training, then the same 400 by
+another camera; beside it three replicas that share this traffic, and a service that is sent 400
+other photographs only.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from handlers.classifier import Classifier
+from handlers.drift import Baseline, image_statistics
+from handlers.explainers import METHODS
+from handlers.imaging import centre_view, decode
+from monitoring import threshold_file
+from monitoring.dashboards import files as dashboards
+from monitoring.local.prometheus import Prometheus, Target
+from monitoring.local.settings import LocalSettings
+from monitoring.prometheus import files as rules
+from monitoring.resampling import drift_index
+from serving.settings import free_ports
+from serving.torchserve import TorchServe
+from tests.e2e.conftest import REAL, ROOT, SHARED, without_settings
+from tests.e2e.requests_of import EXPLAIN, instances
+from tests.e2e.watching import Figures, Watched, changed, photographs_of
+from training.synthetic import draw_set
+
+PHOTOGRAPHS = 400
+NO_5XX = "TorchServe makes the counter with the first 5xx, and there was none"
+RIGHTLY_EMPTY = {
+    "LesionLensAbsent": "absent() gives a series where nothing is there, and a server is",
+    "LesionLensBaselineMissing": "`unless` leaves nothing where the baseline is there",
+    "LesionLensCancerShareChanged": "it compares with the hour before, and there was none",
+    "LesionLensNoTraffic": "it compares with yesterday, and there was none",
+    "LesionLensServerErrors": NO_5XX,
+    "TorchServe's answers by code": NO_5XX,
+}
+"""Rules and panels of which an expression gives nothing here."""
+DRIFT = {"LesionLensDriftCritical", "LesionLensDriftWarning"}
+ONE, THREE, OTHERS = "melanoma", "three-replicas", "other-photographs"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, and two sets of photographs like its training that it has never seen."""
+
+    store: Path
+    model: Path
+    first: list[bytes]
+    second: list[bytes]
+    replicas: bool
+    """Whether three servers more share its traffic."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """What Prometheus said after the photographs like the training, and after the change."""
+
+    watched: Watched
+    case: Case
+    before: dict[str, Figures]
+    after: dict[str, Figures]
+
+
+def drawn(folder: Path) -> None:
+    counts = {"train": 240, "test": 25, "first": PHOTOGRAPHS // 2, "second": PHOTOGRAPHS // 2}
+    draw_set(folder, per_class=counts)
+
+
+def real(folder: Path) -> None:
+    """Of the training photographs 400 and 400 are kept back; the classes stay mixed as they are."""
+    paths = sorted((SHARED / "lesions" / "train").glob("*/*.jpg"))
+    order = np.random.default_rng(0).permutation(len(paths))
+    parts = np.split(order, [PHOTOGRAPHS, 2 * PHOTOGRAPHS])
+    for split, part in zip(("first", "second", "train"), parts, strict=True):
+        for place in part:
+            link = folder / split / paths[place].parent.name / paths[place].name
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(paths[place])
+    (folder / "test").symlink_to(SHARED / "lesions" / "test")
+
+
+SETS = {"drawn": drawn, "real": real}
+
+
+@pytest.fixture(scope="module", params=SETS)
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    if request.param == "real" and not REAL:
+        pytest.skip("no ../shared: there are no real photographs")
+    folder = tmp_path_factory.mktemp(request.param)
+    SETS[request.param](folder / "photographs")
+    variables = {
+        "LESIONLENS_DATA": str(folder / "photographs"),
+        "LESIONLENS_BUILD": str(folder / "build"),
+        "LESIONLENS_ARCHIVE": str(folder / "store"),
+        "LESIONLENS_CACHE": str(ROOT / "build" / "cache"),
+    }
+    if REAL:
+        variables["LESIONLENS_WEIGHTS"] = str(SHARED / "weights" / "resnet18-imagenet.pth")
+    subprocess.run(
+        [sys.executable, "-m", "training"],
+        cwd=ROOT,
+        env=without_settings(os.environ) | variables,
+        capture_output=True,
+        check=True,
+    )
+    return Case(
+        folder / "store",
+        folder / "build" / "model",
+        photographs_of(folder / "photographs", "first"),
+        photographs_of(folder / "photographs", "second"),
+        replicas=request.param == ("real" if REAL else "drawn"),
+    )
+
+
+@pytest.fixture(scope="module")
+def story(
+    case: Case, serving: Callable[..., TorchServe], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Story]:
+    if shutil.which("prometheus") is None and not os.environ.get("CI"):
+        pytest.skip("prometheus is missing: apt-get install prometheus")
+    counts = {ONE: 1, OTHERS: 1} | ({THREE: 3} if case.replicas else {})
+    with ExitStack() as stack:
+        services = {
+            name: [stack.enter_context(serving(archive=case.store)) for _ in range(count)]
+            for name, count in counts.items()
+        }
+        targets = [
+            Target(server.metrics.removeprefix("http://"), name)
+            for name, servers in services.items()
+            for server in servers
+        ]
+        settings = LocalSettings(
+            prometheus_port=free_ports()["metrics_port"],
+            build=tmp_path_factory.mktemp("prometheus"),
+            scrape_seconds=1,
+        )
+        watched = Watched(stack.enter_context(Prometheus(settings, targets)), services)
+        watched.settle()  # every counter's zero has been seen
+
+        for name in services:
+            watched.send(name, case.second if name == OTHERS else case.first)
+        watched.settle()
+        before = {name: watched.figures(name) for name in services}
+
+        moved = [changed(photograph) for photograph in case.first]
+        for name in services.keys() - {OTHERS}:
+            watched.send(name, moved)
+        watched.settle()
+        after = {name: watched.figures(name) for name in services}
+        yield Story(watched, case, before, after)
+
+
+def test_photographs_like_the_training_are_judged_and_raise_no_alarm(story: Story) -> None:
+    for name, seen in story.before.items():
+        assert seen.index.keys() == seen.limit.keys()
+        assert len(seen.index) == 10  # five features, an hour and a day: there were enough
+        for place, index in seen.index.items():
+            assert index < seen.limit[place], (name, place)
+        assert not {alert for alert, _ in seen.firing} & DRIFT
+
+
+def test_another_camera_is_found_where_it_is_and_nowhere_else(story: Story) -> None:
+    for name in story.after.keys() - {OTHERS}:
+        seen = story.after[name]
+        over = {place for place, index in seen.index.items() if index > seen.limit[place]}
+        assert {("sharpness", "1h"), ("sharpness", "1d"), ("brightness", "1d")} <= over
+        firing = {place for place in seen.firing if place[0] in DRIFT}
+        assert firing == {
+            ("LesionLensDriftCritical" if window == "1h" else "LesionLensDriftWarning", feature)
+            for feature, window in over
+        }
+    assert not {alert for alert, _ in story.after[OTHERS].firing} & DRIFT
+
+
+def test_three_replicas_count_what_one_process_counts(story: Story) -> None:
+    if not story.case.replicas:
+        pytest.skip("three servers more only once, with the real photographs")
+    for figures in (story.before, story.after):
+        assert figures[THREE].bins == figures[ONE].bins
+        # increase() extrapolates, and the ends of the replicas' series differ by a scrape.
+        assert figures[THREE].index == pytest.approx(figures[ONE].index, rel=0.05, abs=0.005)
+
+
+def test_the_index_is_that_of_the_same_photographs_without_a_server(story: Story) -> None:
+    baseline: Baseline = Classifier.load(story.case.model).baseline
+    views = [centre_view(decode(photograph)) for photograph in story.case.first]
+    statistics = [image_statistics(view) for view in views]
+    limits = threshold_file.load().windows
+    for feature in statistics[0]:
+        shares = np.asarray(baseline.shares[feature])
+        places = [int(baseline.bin_of(feature, row[feature])) for row in statistics]
+        counts = np.bincount(places, minlength=len(shares))
+        seen = story.before[ONE]
+        assert [seen.bins[feature, str(place)] for place in range(len(shares))] == counts.tolist()
+        index = float(drift_index(counts, shares))
+        assert seen.index[feature, "1h"] == pytest.approx(index, rel=0.05, abs=0.005)
+        limit = limits["1h"].index(PHOTOGRAPHS, baseline.photographs)
+        assert seen.limit[feature, "1h"] == pytest.approx(limit, rel=0.01)
+
+
+def test_every_expression_parses_and_returns_series(story: Story) -> None:
+    watched, photograph = story.watched, story.case.first[0]
+    url = watched.services[ONE][0].inference + EXPLAIN
+    # Twice: a histogram's series begins with its first value, of which rate() sees no increase.
+    for _ in range(2):
+        for method in METHODS:
+            body = instances(photograph, method=method)
+            assert httpx.post(url, json=body, timeout=120).status_code == 200
+        assert httpx.post(url, json={}, timeout=120).status_code == 400
+        watched.settle()
+
+    asked = [*rules.expressions(), *dashboards.expressions()]
+    empty = {name for name, expression in asked if not has_values(watched, name, expression)}
+
+    assert empty == set(RIGHTLY_EMPTY)
+    assert all(rule["health"] == "ok" for rule in watched.rules())
+
+
+def has_values(watched: Watched, name: str, expression: str) -> bool:
+    """Whether an expression gives a number; of an alert that is quiet, whether it had to compare.
+
+    A comparison drops what it does not hold for; with ``bool`` it says 0.
+    """
+    if name.startswith("LesionLens"):
+        watched.prometheus.query(expression)
+        expression = re.sub(r"(?<=\s)(==|>=|<=|>|<)(?=\s)", r"\1 bool", expression)
+    values = [float(series["value"][1]) for series in watched.prometheus.query(expression)]
+    return any(math.isfinite(value) for value in values)

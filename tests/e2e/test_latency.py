@@ -1,0 +1,90 @@
+"""The latency that the server reports is the latency that a client has."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from monitoring.prometheus.objectives import BUCKETS
+from serving.torchserve import TorchServe
+from tests.e2e.conftest import ROOT, Trained, without_settings
+
+QUANTILES = (0.5, 0.95)
+
+
+@pytest.mark.parametrize(("user", "verb"), [("PredictUser", "predict"), ("ExplainUser", "explain")])
+def test_the_histogram_agrees_with_locust_within_a_bucket(
+    user: str,
+    verb: str,
+    trained: Trained,
+    server: TorchServe,
+    tmp_path: Path,
+) -> None:
+    photographs = Path(trained.summary["example"]).parents[1]
+    before = cumulative(server, verb)
+    (seen,) = locust(user, server, photographs, tmp_path)
+    after = cumulative(server, verb)
+    edges = {edge: count - before.get(edge, 0) for edge, count in after.items()}
+
+    assert (seen["name"], seen["num_failures"]) == (verb, 0)
+    assert seen["num_requests"] == edges[float("inf")] >= 20
+    times = [float(time) for time, count in seen["response_times"].items() for _ in range(count)]
+    for share in QUANTILES:
+        milliseconds = float(np.quantile(times, share, method="inverted_cdf"))
+        ours, theirs = quantile(edges, share), bucket(milliseconds / 1000)
+        assert abs(ours - theirs) <= 1, (share, milliseconds, edges)
+
+
+def locust(user: str, server: TorchServe, photographs: Path, folder: Path) -> list[dict[str, Any]]:
+    """One user, for ten seconds: with more, a client also waits for the others in the queue."""
+    command = [
+        *(sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "users.py"), user),
+        *("--headless", "--users", "1", "--run-time", "10s", "--host", server.inference),
+        *("--stop-timeout", "30", "--json"),
+    ]
+    variables = {"LESIONLENS_DATA": str(photographs), "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        command,
+        env=without_settings(os.environ) | variables,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ended.returncode == 0, ended.stderr
+    stats: list[dict[str, Any]] = json.loads(ended.stdout)
+    return stats
+
+
+def cumulative(server: TorchServe, verb: str) -> dict[float, int]:
+    """Requests up to each edge of the histogram, methods added up."""
+    text = httpx.get(f"{server.metrics}/metrics").text
+    found: dict[float, int] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            wanted = sample.name == "lesionlens_request_seconds_bucket"
+            if wanted and sample.labels["verb"] == verb:
+                edge = float(sample.labels["le"])
+                found[edge] = found.get(edge, 0) + int(sample.value)
+    return dict(sorted(found.items()))
+
+
+def bucket(seconds: float) -> int:
+    """Number of the bucket that a time falls into."""
+    return sum(seconds > edge for edge in BUCKETS)
+
+
+def quantile(edges: dict[float, int], share: float) -> int:
+    """Number of the bucket that holds a quantile."""
+    wanted = share * edges[float("inf")]
+    return next(place for place, count in enumerate(edges.values()) if count >= wanted)

@@ -1,0 +1,139 @@
+"""A real Prometheus beside real servers: traffic of known photographs, and what it made of it."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from PIL import Image, ImageFilter
+
+from handlers.telemetry import DRIFT_OBSERVATIONS
+from monitoring.local.prometheus import Prometheus
+from monitoring.prometheus.drift_rules import WINDOWS
+from serving.torchserve import TorchServe
+from tests.e2e.requests_of import PREDICT, instances
+
+INSTANCES: Final = 8
+"""Photographs in a request."""
+SECONDS: Final = 60.0
+"""Deadline for whatever is waited for."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one service."""
+
+    index: dict[tuple[str, str], float]
+    """Population stability index by feature and window."""
+    limit: dict[tuple[str, str], float]
+    """What is drift, by feature and window."""
+    bins: dict[tuple[str, str], int]
+    """Photographs by feature and bin, replicas added up, as the counters have it."""
+    firing: set[tuple[str, str]]
+    """Name and feature of the alerts."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Services of one or more replicas, and the Prometheus that scrapes them."""
+
+    prometheus: Prometheus
+    services: dict[str, Sequence[TorchServe]]
+
+    def send(self, service: str, photographs: Sequence[bytes]) -> None:
+        """Have photographs classified, a request to each replica in turn."""
+        servers = self.services[service]
+        batches = [
+            photographs[start : start + INSTANCES]
+            for start in range(0, len(photographs), INSTANCES)
+        ]
+
+        def serve(place: int) -> None:
+            with httpx.Client(base_url=servers[place].inference, timeout=120) as client:
+                for batch in batches[place :: len(servers)]:
+                    answer = client.post(PREDICT, json=instances(*batch))
+                    assert answer.status_code == 200, answer.text
+
+        with ThreadPoolExecutor(len(servers)) as pool:
+            list(pool.map(serve, range(len(servers))))
+
+    def settle(self) -> None:
+        """Until what is served by now has been scraped and every rule has been evaluated on it."""
+        self._after("targets", "activeTargets", "lastScrape")
+        # Twice: alerts read what the recording rules of other groups have written.
+        for _ in range(2):
+            self._after("rules", "groups", "lastEvaluation")
+
+    def _after(self, what: str, items: str, when: str) -> None:
+        now = datetime.now(UTC)
+
+        def done() -> bool:
+            found = self.prometheus.ask(what)[items]  # empty until Prometheus has looked round
+            return bool(found) and all(datetime.fromisoformat(item[when]) > now for item in found)
+
+        until(done, f"{what}: {when} stands still")
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Every rule with its health."""
+        return [rule for group in self.prometheus.ask("rules")["groups"] for rule in group["rules"]]
+
+    def figures(self, service: str) -> Figures:
+        """What Prometheus says of a service now."""
+        own = f'{{service="{service}"}}'
+        places = {
+            figure: {
+                (series["metric"]["feature"], window): float(series["value"][1])
+                for window in WINDOWS
+                for series in self.prometheus.query(f"lesionlens:{figure}:{window}{own}")
+            }
+            for figure in ("drift_psi", "drift_psi_threshold")
+        }
+        bins = f"sum by (feature, bin) ({DRIFT_OBSERVATIONS.name}{own})"
+        firing = self.prometheus.query(f'ALERTS{{alertstate="firing", service="{service}"}}')
+        return Figures(
+            index=places["drift_psi"],
+            limit=places["drift_psi_threshold"],
+            bins={
+                (series["metric"]["feature"], series["metric"]["bin"]): int(series["value"][1])
+                for series in self.prometheus.query(bins)
+            },
+            firing={
+                (series["metric"]["alertname"], series["metric"].get("feature", ""))
+                for series in firing
+            },
+        )
+
+
+def until(holds: Callable[[], bool], otherwise: str) -> None:
+    """Wait for a condition; fail with a message after a deadline."""
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.1)
+
+
+def changed(photograph: bytes) -> bytes:
+    """The same photograph by another camera: the colour cast of a lamp, and out of focus."""
+    picture = Image.open(io.BytesIO(photograph)).convert("RGB")
+    red, green, blue = picture.split()
+    cast = Image.merge(
+        "RGB",
+        (red, green.point(lambda v: v * 0.8), blue.point(lambda v: v * 0.6)),
+    )
+    blurred = cast.filter(ImageFilter.GaussianBlur(max(picture.size) / 100))
+    out = io.BytesIO()
+    blurred.save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+def photographs_of(folder: Path, split: str) -> list[bytes]:
+    """Every photograph of a split, classes mixed."""
+    paths = sorted((folder / split).glob("*/*.jpg"), key=lambda path: (path.stem, path.parent.name))
+    return [path.read_bytes() for path in paths]
