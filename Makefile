@@ -14,7 +14,7 @@ ARCHIVE := $(STORE)/melanoma.mar
 # anything else runs on the same cores. On an idle machine sleeping costs about a fifth.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup data train archive serve demo test lint format rules thresholds dashboards measure-training lock clean
+.PHONY: help setup data train archive serve demo test lint format rules thresholds dashboards monitor drift-report measure-training measure-telemetry lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,13 +53,26 @@ rules: $(INSTALLED) ## Write Prometheus' rules anew, from objectives.yaml and th
 thresholds: $(INSTALLED) ## Calibrate the drift thresholds anew by resampling (minutes)
 	$(RUN) -m monitoring.build thresholds
 	$(RUN) -m monitoring.build rules
+	$(RUN) -m loadtests.tables
 
 dashboards: $(INSTALLED) ## Write Grafana's dashboards anew
 	$(RUN) -m monitoring.dashboards
 
+monitor: $(INSTALLED) ## Prometheus, and Grafana where it is on PATH, beside `make serve`, until Ctrl-C
+	@exec $(RUN) -m monitoring.local
+
+drift-report: $(INSTALLED) ## Compare REFERENCE=... with CURRENT=...: two folders of photographs or two windows
+	@test -n "$(REFERENCE)" -a -n "$(CURRENT)" || { echo "error: name what to compare:" \
+		"make drift-report REFERENCE=folder CURRENT=folder, or REFERENCE=-2d/-1d CURRENT=-1d/now" >&2; exit 2; }
+	@$(RUN) -m monitoring.drift_report "$(REFERENCE)" "$(CURRENT)"
+
 measure-training: $(INSTALLED) ## Time photographs to archive, without and with the cache
 	$(RUN) -m loadtests.training_time
-	$(RUN) -m loadtests.readme_tables
+	$(RUN) -m loadtests.tables
+
+measure-telemetry: $(ARCHIVE) ## Time requests with and without metrics
+	$(RUN) -m loadtests.telemetry_cost
+	$(RUN) -m loadtests.tables
 
 lock: ## Choose versions anew within requirements.in
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv

@@ -5,7 +5,11 @@ TorchServe wants exactly one class in this module.
 
 from __future__ import annotations
 
+import io
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -68,9 +72,30 @@ class MelanomaHandler:
         )
 
     def _emit(self, context: Any, observations: list[telemetry.Observation]) -> None:
-        for seen in observations:
-            metric = context.metrics.get_metric(seen.metric.name, MetricTypes(seen.metric.kind))
-            metric.add_or_update(seen.value, list(seen.labels))
+        with _one_write():
+            for seen in observations:
+                metric = context.metrics.get_metric(seen.metric.name, MetricTypes(seen.metric.kind))
+                metric.add_or_update(seen.value, list(seen.labels))
+
+
+@contextmanager
+def _one_write() -> Iterator[None]:
+    """Have what is logged meanwhile written at once.
+
+    TorchServe's worker tells its metrics to the frontend as lines of its log, flushed one by one:
+    each wakes the frontend, which runs on the same cores.
+    """
+    handlers = logging.getLogger().handlers
+    handler = next((one for one in handlers if type(one) is logging.StreamHandler), None)
+    lines = io.StringIO()
+    stream = handler.setStream(lines) if handler else None
+    try:
+        yield
+    finally:
+        if handler and stream:
+            handler.setStream(stream)
+            stream.write(lines.getvalue())
+            stream.flush()
 
 
 def _resident_bytes() -> int:

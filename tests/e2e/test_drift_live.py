@@ -7,6 +7,7 @@ other photographs only.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -28,6 +30,7 @@ from handlers.explainers import METHODS
 from handlers.imaging import centre_view, decode
 from monitoring import threshold_file
 from monitoring.dashboards import files as dashboards
+from monitoring.drift_report.__main__ import main as drift_report
 from monitoring.local.prometheus import Prometheus, Target
 from monitoring.local.settings import LocalSettings
 from monitoring.prometheus import files as rules
@@ -74,6 +77,8 @@ class Story:
     case: Case
     before: dict[str, Figures]
     after: dict[str, Figures]
+    moments: tuple[datetime, datetime, datetime]
+    """The start, the change, and the end."""
 
 
 def drawn(folder: Path) -> None:
@@ -151,18 +156,21 @@ def story(
         )
         watched = Watched(stack.enter_context(Prometheus(settings, targets)), services)
         watched.settle()  # every counter's zero has been seen
+        moments = [datetime.now(UTC)]
 
         for name in services:
             watched.send(name, case.second if name == OTHERS else case.first)
         watched.settle()
         before = {name: watched.figures(name) for name in services}
+        moments.append(datetime.now(UTC))
 
         moved = [changed(photograph) for photograph in case.first]
         for name in services.keys() - {OTHERS}:
             watched.send(name, moved)
         watched.settle()
         after = {name: watched.figures(name) for name in services}
-        yield Story(watched, case, before, after)
+        start, change, end = (*moments, datetime.now(UTC))
+        yield Story(watched, case, before, after, (start, change, end))
 
 
 def test_photographs_like_the_training_are_judged_and_raise_no_alarm(story: Story) -> None:
@@ -211,6 +219,33 @@ def test_the_index_is_that_of_the_same_photographs_without_a_server(story: Story
         assert seen.index[feature, "1h"] == pytest.approx(index, rel=0.05, abs=0.005)
         limit = limits["1h"].index(PHOTOGRAPHS, baseline.photographs)
         assert seen.limit[feature, "1h"] == pytest.approx(limit, rel=0.01)
+
+
+def test_a_drift_report_of_two_windows_finds_the_change(
+    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, change, end = (moment.isoformat() for moment in story.moments)
+    monkeypatch.setenv("LESIONLENS_PROMETHEUS", story.watched.prometheus.url)
+    monkeypatch.setenv("LESIONLENS_REPORTS", str(tmp_path))
+
+    assert drift_report([f"{start}/{change}", f"{change}/{end}"]) == 0
+
+    (section,) = json.loads((tmp_path / "drift" / "drift.json").read_text())["sections"]
+    for count in section["photographs"].values():
+        assert count == pytest.approx(PHOTOGRAPHS, rel=0.1)
+    features = section["features"]
+    assert features["sharpness"]["changed"]
+    assert features["sharpness"]["index_reference"] < 0.25 < features["sharpness"]["index_current"]
+
+
+def test_a_window_without_photographs_is_named(
+    story: Story, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LESIONLENS_PROMETHEUS", story.watched.prometheus.url)
+
+    assert drift_report(["-3h/-2h", "-2h/-1h"]) == 2
+
+    assert "no photograph of melanoma in local was counted from" in capsys.readouterr().err
 
 
 def test_every_expression_parses_and_returns_series(story: Story) -> None:

@@ -1,0 +1,37 @@
+"""Photographs as the bodies of requests.
+
+Apart from the users, for importing Locust changes the standard library's sockets.
+"""
+
+from __future__ import annotations
+
+import base64
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from loadtests.settings import LoadSettings
+
+SUFFIXES: Final = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+def bodies(settings: LoadSettings) -> list[dict[str, object]]:
+    """V1 bodies of one photograph each, in the order of the files' paths.
+
+    Raises:
+        FileNotFoundError: the folder holds no photograph.
+    """
+    # Those of the test where the folder has the Kaggle layout: users send what is new.
+    folder = settings.data / "test" if (settings.data / "test").is_dir() else settings.data
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise FileNotFoundError(
+            f"no photograph in {folder}: set LESIONLENS_DATA to a folder of photographs, or run "
+            "`make data`"
+        )
+    step = max(1, len(paths) // settings.load_photographs)  # some of each class
+    return [_body(path) for path in islice(paths[::step], settings.load_photographs)]
+
+
+def _body(path: Path) -> dict[str, object]:
+    return {"instances": [{"data": base64.b64encode(path.read_bytes()).decode("ascii")}]}

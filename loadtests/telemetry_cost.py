@@ -1,0 +1,104 @@
+"""``make measure-telemetry``: what emitting the metrics costs a request.
+
+The same archive twice, once with a handler that keeps its metrics to itself, each in a server of
+its own; one client asks them in turn, so that the machine's drift hits both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+import zipfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import numpy as np
+from rich.progress import track
+from scipy.stats import bootstrap
+
+from loadtests.machine import kind
+from loadtests.photographs import bodies
+from loadtests.settings import LoadSettings
+from serving.settings import ServingSettings, free_ports
+from serving.torchserve import MODEL, TorchServe
+
+PAIRS: Final = 1500
+"""Of requests with the same photograph, one to each server."""
+WARM: Final = 20
+SILENCE: Final = b"\n\nMelanomaHandler._emit = lambda self, context, observations: None\n"
+
+
+def silenced(archive: Path, folder: Path) -> Path:
+    """A copy of an archive, in a folder of its own, whose handler emits nothing."""
+    folder.mkdir()
+    copy = folder / archive.name
+    with zipfile.ZipFile(archive) as old, zipfile.ZipFile(copy, "w") as new:
+        for entry in old.infolist():
+            content = old.read(entry)
+            new.writestr(entry, content + SILENCE * (entry.filename == "melanoma_handler.py"))
+    return folder
+
+
+def settings_of(store: Path, logs: Path) -> ServingSettings:
+    """A server on free ports."""
+    return ServingSettings(archive=store, logs=logs).model_copy(update=free_ports())
+
+
+def milliseconds(client: httpx.Client, body: dict[str, object]) -> float:
+    """Time of one prediction."""
+    start = time.perf_counter()
+    client.post(f"/v1/models/{MODEL}:predict", json=body).raise_for_status()
+    return (time.perf_counter() - start) * 1000
+
+
+def measure(archive: Path, photographs: list[dict[str, object]]) -> dict[str, Any]:
+    """Median cost of a request with its 95 % interval."""
+    with tempfile.TemporaryDirectory(prefix="lesionlens-") as name, ExitStack() as stack:
+        scratch = Path(name)
+        stores = {"emitting": archive.parent, "silent": silenced(archive, scratch / "silent")}
+        clients = {}
+        for which, store in stores.items():
+            server = stack.enter_context(TorchServe(settings_of(store, scratch / which / "logs")))
+            client = httpx.Client(base_url=server.inference, timeout=60)
+            clients[which] = stack.enter_context(client)
+            for body in photographs[:WARM]:
+                milliseconds(client, body)
+        times: dict[str, list[float]] = {which: [] for which in clients}
+        for number in track(range(PAIRS), description="pairs of requests", transient=True):
+            body = photographs[number % len(photographs)]
+            for which in list(clients)[:: 1 if number % 2 else -1]:
+                times[which].append(milliseconds(clients[which], body))
+    differences = np.subtract(times["emitting"], times["silent"])
+    interval = bootstrap((differences,), np.median, rng=np.random.default_rng(0), batch=100)
+    low, high = interval.confidence_interval
+    return {
+        "machine": kind(),
+        "pairs": PAIRS,
+        "median_ms": {which: round(float(np.median(found)), 2) for which, found in times.items()},
+        "cost_ms": {
+            "median": round(float(np.median(differences)), 3),
+            "low": round(float(low), 3),
+            "high": round(float(high), 3),
+        },
+    }
+
+
+def main() -> None:
+    """Measure and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=Path("docs/results/telemetry.json"))
+    output = parser.parse_args().output
+    archive = ServingSettings().archive / f"{MODEL}.mar"
+    result = measure(archive.resolve(), bodies(LoadSettings()))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result["cost_ms"]))
+    print(f"written to {output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""A domain classifier: whether what the model sees tells the photographs of two folders apart.
+
+Source: Lopez-Paz & Oquab, Revisiting Classifier Two-Sample Tests, ICLR 2017.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.stats import bootstrap
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from monitoring.drift_report.photographs import Sample
+
+FOLDS: Final = 5
+STRENGTH: Final = 0.01
+"""Inverse of the regularisation: 512 features and perhaps as few photographs."""
+SEED: Final = 0
+
+
+@dataclass(frozen=True)
+class Domain:
+    """How well the two can be told apart."""
+
+    auroc: float
+    """Of scores from a fit that never saw the photograph; 0.5 is not at all."""
+    low: float
+    high: float
+    """95 % interval, resampling photographs."""
+    scores: np.ndarray
+    """Log-odds of belonging to the current folder, for each of its photographs, shape (n,)."""
+    shared: int
+    """Photographs of the current folder that lie in the reference as well."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether chance is no explanation."""
+        return self.low > 0.5
+
+    @property
+    def words(self) -> str:
+        """What the figure means."""
+        if not self.differs:
+            return "cannot be told apart"
+        marks = ((0.6, "hardly"), (0.75, "somewhat"), (0.9, "clearly"))
+        degree = next((word for mark, word in marks if self.auroc < mark), "almost always")
+        return f"can {degree} be told apart"
+
+
+def tell_apart(reference: Sample, current: Sample) -> Domain:
+    """Cross-validated logistic regression on the 512 features."""
+    features = np.concatenate([reference.features, current.features])
+    side = np.repeat([0, 1], [len(reference), len(current)])
+    # Copies of a photograph stay on one side of a fold, or they would be known by heart.
+    _, groups = np.unique(reference.digests + current.digests, return_inverse=True)
+    model = make_pipeline(
+        StandardScaler(),
+        LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=2000),
+    )
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED)
+    scores = cross_val_predict(
+        model, features, side, groups=groups, cv=folds, method="decision_function"
+    )
+    interval = bootstrap(
+        (side, scores),
+        _auroc,
+        paired=True,
+        vectorized=False,
+        n_resamples=1000,
+        method="percentile",
+        rng=np.random.default_rng(SEED),
+    ).confidence_interval
+    return Domain(
+        auroc=_auroc(side, scores),
+        low=float(interval.low),
+        high=float(interval.high),
+        scores=scores[side == 1],
+        shared=sum(digest in set(reference.digests) for digest in current.digests),
+    )
+
+
+def _auroc(side: np.ndarray, scores: np.ndarray) -> float:
+    return float(roc_auc_score(side, scores))

@@ -1,0 +1,183 @@
+"""What the report says: sections with their verdicts, for the page and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from handlers.drift import FEATURES, Baseline
+from monitoring.drift_report import comparison, plots
+from monitoring.drift_report.comparison import FeatureChange
+from monitoring.drift_report.domain import Domain, tell_apart
+from monitoring.drift_report.photographs import Sample
+from monitoring.drift_report.windows import Traffic
+
+SHOWN: Final = 12
+"""Photographs that contribute most."""
+SMALL: Final = 100
+"""Photographs below which the alerts do not judge either."""
+TAILS: Final = (0.01, 0.99)
+HINTS: Final = {
+    "brightness": "exposure or lighting",
+    "contrast": "exposure, glare or another camera",
+    "sharpness": "focus, compression or scaling",
+    "probability": "other patients, or pictures that the model misreads",
+    "distance": "a kind of picture that the training did not hold",
+}
+"""Where to look first when a feature has moved."""
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A photograph that contributes much."""
+
+    name: str
+    score: float
+    """Log-odds of belonging to the current folder."""
+    why: tuple[str, ...]
+    thumbnail: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One comparison: two folders, or two windows of one model version."""
+
+    model_version: str
+    counts: tuple[int, int]
+    """Photographs of reference and current."""
+    changes: tuple[FeatureChange, ...]
+    figures: dict[str, str]
+    """A plot of each feature."""
+    domain: Domain | None = None
+    odd: tuple[Odd, ...] = ()
+    shares: dict[str, tuple[float, float]] | None = None
+    """`cancer` and `review`, of reference and current."""
+    unreadable: dict[str, str] | None = None
+
+    @property
+    def verdict(self) -> list[str]:
+        """In plain words, the most important first."""
+        moved = [change for change in self.changes if change.changed]
+        said = []
+        if moved:
+            names = ", ".join(change.feature for change in moved)
+            said.append(f"Changed: {names}.")
+            said += [f"{change.feature}: look at {HINTS[change.feature]}." for change in moved]
+        else:
+            said.append("No drift feature has changed by more than chance and custom allow.")
+        if self.domain is not None:
+            said.append(
+                f"By what the model sees, the two {self.domain.words} (AUROC "
+                f"{self.domain.auroc:.2f}, 95 % interval {self.domain.low:.2f} to "
+                f"{self.domain.high:.2f}; 0.5 is not at all, 1 always)."
+            )
+            if self.domain.differs and not moved:
+                said.append("What differs is in none of the five features: look at the pictures.")
+        if min(self.counts) < SMALL:
+            said.append(
+                f"One side holds {min(self.counts)} photographs: below {SMALL} a change has to be "
+                "large to be seen, and none that is seen should be trusted without more."
+            )
+        return said
+
+    def document(self) -> dict[str, Any]:
+        """Every number, without the pictures."""
+        return {
+            "model_version": self.model_version,
+            "photographs": {"reference": self.counts[0], "current": self.counts[1]},
+            "verdict": self.verdict,
+            "features": {
+                change.feature: {
+                    "changed": change.changed,
+                    "index_reference": round(change.index_reference, 6),
+                    "index_current": round(change.index_current, 6),
+                    "index_between": round(change.index_between, 6),
+                    "test": change.test,
+                    "p_corrected": float(f"{change.p:.4g}"),
+                    "medians": change.medians,
+                    "bins_training": [round(float(share), 6) for share in change.shares],
+                    "bins_reference": change.reference.tolist(),
+                    "bins_current": change.current.tolist(),
+                }
+                for change in self.changes
+            },
+            "domain_classifier": None
+            if self.domain is None
+            else {
+                "auroc": round(self.domain.auroc, 4),
+                "low": round(self.domain.low, 4),
+                "high": round(self.domain.high, 4),
+                "photographs_in_both": self.domain.shared,
+            },
+            "contribute_most": [
+                {"name": odd.name, "score": round(odd.score, 3), "why": odd.why} for odd in self.odd
+            ],
+            "shares": self.shares,
+            "unreadable": self.unreadable,
+        }
+
+
+def of_folders(reference: Sample, current: Sample, baseline: Baseline, version: str) -> Section:
+    """Everything that single photographs allow."""
+    domain = tell_apart(reference, current)
+    changes = tuple(comparison.of_photographs(reference, current, baseline))
+    return Section(
+        model_version=version,
+        counts=(len(reference), len(current)),
+        changes=changes,
+        figures={
+            name: plots.of_values(name, reference.values[name], current.values[name])
+            for name in FEATURES
+        },
+        domain=domain,
+        odd=_odd(reference, current, domain),
+        shares={
+            "cancer": (float(reference.cancer.mean()), float(current.cancer.mean())),
+            "review": (float(reference.review.mean()), float(current.review.mean())),
+        },
+        unreadable={
+            f"{sample.folder.name}/{name}": why
+            for sample in (reference, current)
+            for name, why in sample.unreadable.items()
+        },
+    )
+
+
+def of_windows(reference: Traffic, current: Traffic, baseline: Traffic) -> list[Section]:
+    """A section for each model version that answered in both windows."""
+    versions = sorted(reference.counts.keys() & current.counts.keys() & baseline.counts.keys())
+    sections = []
+    for version in versions:
+        changes = comparison.of_bins(
+            reference.counts[version], current.counts[version], baseline.counts[version]
+        )
+        counts = (int(changes[0].reference.sum()), int(changes[0].current.sum()))
+        if min(counts) > 0:
+            figures = {change.feature: plots.of_bins(change) for change in changes}
+            sections.append(Section(version, counts, tuple(changes), figures))
+    return sections
+
+
+def _odd(reference: Sample, current: Sample, domain: Domain) -> tuple[Odd, ...]:
+    limits = {name: np.quantile(reference.values[name], TAILS) for name in FEATURES}
+    return tuple(
+        Odd(
+            name=str(current.paths[place].relative_to(current.folder)),
+            score=float(domain.scores[place]),
+            why=_why({name: float(current.values[name][place]) for name in FEATURES}, limits),
+            thumbnail=plots.thumbnail(current.paths[place].read_bytes()),
+        )
+        for place in np.argsort(-domain.scores, kind="stable")[:SHOWN]
+    )
+
+
+def _why(values: dict[str, float], limits: dict[str, np.ndarray]) -> tuple[str, ...]:
+    said: Sequence[str] = [
+        f"{name} {'lower' if value < limits[name][0] else 'higher'} than 99 % of the reference"
+        for name, value in values.items()
+        if not limits[name][0] <= value <= limits[name][1]
+    ]
+    return tuple(said) or ("none of the five features is out of the ordinary",)

@@ -1,0 +1,51 @@
+"""The figures in the pages are those of the committed results."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from loadtests.tables import PAGES, TABLES, filled
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_a_page_shows_the_committed_results(root: Path, page: Path) -> None:
+    text = (root / page).read_text(encoding="utf-8")
+
+    assert filled(text, root) == text
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_is_shown_somewhere(root: Path, name: str) -> None:
+    assert any(f"<!-- {name} -->" in (root / page).read_text("utf-8") for page in PAGES)
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "shows"),
+    [
+        ("docs/results/training.json", ("from_nothing", "metrics", "auroc", "value"), "0.123"),
+        ("docs/results/telemetry.json", ("cost_ms", "median"), "0.12 ms"),
+        ("monitoring/thresholds.json", ("measured", "false_alarms", "days"), "| 0.123 |"),
+        (
+            "monitoring/thresholds.json power",
+            ("measured", "power", 0, "1h", "median_hours_until_found"),
+            "| 0.123 |",
+        ),
+    ],
+)
+def test_another_result_makes_another_table(
+    root: Path, name: str, path: tuple[str | int, ...], shows: str
+) -> None:
+    document = json.loads((root / name.partition(" ")[0]).read_text(encoding="utf-8"))
+    assert shows not in TABLES[name](document)
+    inside = document
+    for key in path[:-1]:
+        inside = inside[key]
+    inside[path[-1]] = 0.123
+
+    assert shows in TABLES[name](document)
+
+
+def test_a_page_without_the_marks_is_refused(root: Path) -> None:
+    with pytest.raises(ValueError, match="no table to fill"):
+        filled("# nothing", root)
