@@ -1,6 +1,7 @@
 """What all tests share: the real photographs beside the checkout, and a clean environment."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,28 @@ def real_lesions(shared: Path) -> Path:
 def real_weights(shared: Path) -> Path:
     """A ResNet-18 trained on ImageNet, as a state dict."""
     return _there(shared / "weights" / "resnet18-imagenet.pth")
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> str:
+    """Path of Debian's prometheus."""
+    return _program("prometheus")
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """Path of promtool, which checks rules and runs their unit tests."""
+    return _program("promtool")
+
+
+def _program(name: str) -> str:
+    """A program that CI may not do without; elsewhere its tests are left out."""
+    found = shutil.which(name)
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail(f"{name} is missing, and CI may not leave its tests out")
+        pytest.skip(f"{name} is missing: apt-get install prometheus")
+    return found
 
 
 def _there(path: Path) -> Path:

@@ -53,7 +53,7 @@ class Process:
         self._ready = self.url + ready
         self._log = log
         self._seconds = seconds
-        self._environment = dict(environment or {})
+        self.environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -63,7 +63,7 @@ class Process:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 self._command,
-                env=os.environ | self._environment,
+                env=os.environ | self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -11,7 +11,6 @@ import json
 import math
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -103,7 +102,9 @@ SETS = {"drawn": drawn, "real": real}
 
 
 @pytest.fixture(scope="module", params=SETS)
-def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+def case(
+    request: pytest.FixtureRequest, prometheus: str, tmp_path_factory: pytest.TempPathFactory
+) -> Case:
     if request.param == "real" and not REAL:
         pytest.skip("no ../shared: there are no real photographs")
     folder = tmp_path_factory.mktemp(request.param)
@@ -136,8 +137,6 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def story(
     case: Case, serving: Callable[..., TorchServe], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Story]:
-    if shutil.which("prometheus") is None and not os.environ.get("CI"):
-        pytest.skip("prometheus is missing: apt-get install prometheus")
     counts = {ONE: 1, OTHERS: 1} | ({THREE: 3} if case.replicas else {})
     with ExitStack() as stack:
         services = {

@@ -1,8 +1,6 @@
 """Recording and alert rules: what is committed is what the Python says, and promtool agrees."""
 
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,17 +17,6 @@ UNIT_TESTS = sorted((MONITORING / "tests").glob("*.yaml"))
 RUNBOOKS = MONITORING / "runbooks"
 NAMES = alerts.names(files.groups(MonitoringSettings())["alerts.yaml"])
 TORCHSERVE = {"Requests5XX", "ts_queue_latency_microseconds", "ts_inference_requests_total"}
-
-
-@pytest.fixture(scope="session")
-def promtool() -> str:
-    """Path of promtool; where tests must not be left out (CI) it must be there."""
-    found = shutil.which("promtool")
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("promtool is missing, and CI may not leave the rule tests out")
-        pytest.skip("promtool is missing: apt-get install prometheus")
-    return found
 
 
 def run(*command: str | Path) -> None:

@@ -14,7 +14,6 @@ from handlers.telemetry import BASELINE_PHOTOGRAPHS, DRIFT_BASELINE, DRIFT_OBSER
 from monitoring import threshold_file
 from monitoring.prometheus import files
 from monitoring.resampling import drift_index
-from tests.monitoring.test_rules import promtool  # noqa: F401  (a fixture)
 
 BASELINE = np.array([0.1005, 0.0995, 0.11, 0.09, 0.1, 0.1, 0.1, 0.1, 0.15, 0.05])
 SAMPLES = {
@@ -69,10 +68,7 @@ def case(name: str, counts: np.ndarray, behind: int) -> dict[str, object]:
     }
 
 
-def test_promql_and_python_give_the_same_index(
-    promtool: str,  # noqa: F811
-    tmp_path: Path,
-) -> None:
+def test_promql_and_python_give_the_same_index(promtool: str, tmp_path: Path) -> None:
     path = tmp_path / "agree.yaml"
     document = {
         "rule_files": [str(files.FOLDER / "recording.yaml")],

@@ -1,0 +1,92 @@
+"""What the metrics port says: declared names and labels only, whatever a client sends."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+import httpx
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from handlers.classifier import LABELS, REASONS
+from handlers.drift import FEATURES
+from handlers.explainers import METHODS
+from handlers.protocol import ANSWERS
+from handlers.telemetry import METRICS, OUTCOMES, VERSION
+from serving.torchserve import TorchServe
+from tests.e2e.conftest import ROOT
+from tests.e2e.requests_of import EXPLAIN, PREDICT, RAW_EXPLAIN, instances
+from tests.e2e.watching import until
+
+BOUNDED = {
+    "verb": set(ANSWERS),
+    "outcome": set(OUTCOMES),
+    "method": {*METHODS, "none", "several", "unknown"},
+    "stage": {"decode", "forward", "explain", "render"},
+    "label": set(LABELS),
+    "review": {"true", "false"},
+    "reason": set(REASONS),
+    "feature": set(FEATURES),
+    "bin": {str(place) for place in range(10)},
+}
+FAMILY = re.compile(r"_(bucket|sum|count)$")
+
+
+def series(server: TorchServe) -> dict[str, list[dict[str, str]]]:
+    """Labels of each series of ours, by the declared name."""
+    kinds = {metric.name: metric.kind for metric in METRICS}
+    found: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for family in text_string_to_metric_families(httpx.get(f"{server.metrics}/metrics").text):
+        for sample in family.samples:
+            if sample.name.startswith("lesionlens_"):
+                base = FAMILY.sub("", sample.name)
+                name = base if kinds.get(base) == "histogram" else sample.name
+                found[name].append({**sample.labels})
+    return found
+
+
+def answered(server: TorchServe) -> float:
+    """Requests counted."""
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(httpx.get(f"{server.metrics}/metrics").text)
+        for sample in family.samples
+        if sample.name == "lesionlens_requests_total"
+    )
+
+
+def test_a_client_cannot_invent_a_label_value(
+    server: TorchServe, client: httpx.Client, photographs: list[bytes]
+) -> None:
+    before = answered(server)
+    assert client.post(PREDICT, json=instances(photographs[0])).status_code == 200
+    assert client.post(EXPLAIN, json=instances(photographs[0])).status_code == 200
+    hostile = [f'{name}"}} 1\n#' for name in ("a", "b")] + [f"method{i}" for i in range(20)]
+    for name in hostile:
+        assert client.post(EXPLAIN, json=instances(photographs[0], method=name)).status_code == 400
+        headers = {"x-method": name.replace("\n", " "), "x-target": name.replace("\n", " ")}
+        assert client.post(RAW_EXPLAIN, content=b"x", headers=headers).status_code == 400
+    until(lambda: answered(server) == before + 2 + 2 * len(hostile), "not all were counted")
+
+    for name, found in series(server).items():
+        for labels in found:
+            for label in labels.keys() & BOUNDED.keys():
+                assert labels[label] in BOUNDED[label], (name, labels)
+        assert len({labels[VERSION] for labels in found if VERSION in labels}) <= 1
+
+
+def test_what_is_exposed_is_what_is_declared(server: TorchServe, client: httpx.Client) -> None:
+    declared = {metric.name: set(metric.labels) for metric in METRICS}
+    configured = yaml.safe_load((ROOT / "model_store/config/metrics.yaml").read_text("utf-8"))
+    listed = {
+        metric["name"] for kind in configured["model_metrics"].values() for metric in kind
+    } - {"HandlerTime", "PredictionTime"}
+
+    found = series(server)
+
+    assert listed == declared.keys()
+    assert found.keys() <= declared.keys()
+    for name, labels in declared.items():
+        for seen in found.get(name, ()):
+            assert seen.keys() - {"le", "Hostname"} == labels, name

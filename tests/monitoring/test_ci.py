@@ -1,0 +1,51 @@
+"""CI cannot be green without Prometheus: a missing program fails its tests there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WITH_PROMETHEUS = (
+    "tests/monitoring/test_rules.py::test_promtool_accepts_the_rules",
+    "tests/e2e/test_drift_live.py::test_every_expression_parses_and_returns_series",
+    "tests/monitoring/test_local.py::test_the_stack_starts_says_where_it_is_and_ends",
+)
+
+
+def tried(root: Path, test: str, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """A test, on a machine that has neither prometheus nor promtool."""
+    environment = {name: text for name, text in os.environ.items() if name != "CI"}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", test],
+        cwd=root,
+        env=environment | {"PATH": "/nowhere"} | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("test", WITH_PROMETHEUS)
+def test_a_missing_prometheus_fails_in_ci(root: Path, test: str) -> None:
+    ended = tried(root, test, {"CI": "true"})
+
+    assert ended.returncode == 1
+    assert "is missing, and CI may not leave its tests out" in ended.stdout
+
+
+def test_elsewhere_its_tests_are_left_out_with_the_reason(root: Path) -> None:
+    ended = tried(root, WITH_PROMETHEUS[0], {})
+
+    assert ended.returncode == 0
+    assert "promtool is missing: apt-get install prometheus" in ended.stdout
+
+
+def test_the_script_says_that_it_is_ci_and_installs_what_is_missing(root: Path) -> None:
+    script = (root / ".ci" / "run").read_text(encoding="utf-8")
+
+    assert "export CI=true" in script
+    assert "apt-get install -y -qq --no-install-recommends prometheus" in script
