@@ -16,11 +16,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP")
 SIDE: Final = 224
+DRAFT: Final = 4 * SIDE
+"""Pixels that a JPEG decoded at a fraction of its size keeps on each side, at least. Twice the
+model's side would be faster still, but moves probabilities farther."""
 MEAN: Final = (0.485, 0.456, 0.406)
 STD: Final = (0.229, 0.224, 0.225)
 
 PREPROCESSING: Final[dict[str, object]] = {
     "orientation": "EXIF orientation applied",
+    "decode": f"JPEG at 1/2, 1/4 or 1/8 by DCT scaling, both sides from {DRAFT} px up",
     "resize": f"short side to {SIDE} px, Pillow BILINEAR (antialiased)",
     "crop": f"centre, {SIDE} x {SIDE} px",
     "colour": "RGB; alpha on white; 16-bit to 8-bit by its high byte",
@@ -54,7 +58,8 @@ def decode(data: bytes, *, max_pixels: int = 25_000_000, min_side: int = 32) -> 
     """Decode a JPEG, PNG or WebP file into an upright RGB picture.
 
     Size is read from the header and checked before a pixel is decoded, so a decompression
-    bomb costs nothing. Of an animated file the first frame is taken.
+    bomb costs nothing. Of an animated file the first frame is taken. A large JPEG is decoded at
+    a half, a quarter or an eighth of its size, never below four times what the model sees.
 
     Args:
         data: the bytes of the file.
@@ -62,7 +67,8 @@ def decode(data: bytes, *, max_pixels: int = 25_000_000, min_side: int = 32) -> 
         min_side: pixels on the short side, at least.
 
     Returns:
-        A picture of mode RGB in the orientation in which its camera was held.
+        A picture of mode RGB in the orientation in which its camera was held, perhaps smaller
+        than the file's.
 
     Raises:
         ImageError: not an image, an unsupported format, too large, too small or broken.
@@ -87,6 +93,7 @@ def decode(data: bytes, *, max_pixels: int = 25_000_000, min_side: int = 32) -> 
             "send a larger photograph"
         )
     try:
+        picture.draft(None, (DRAFT, DRAFT))
         picture.load()
         return _rgb(_upright(picture))
     except Exception as error:  # Pillow's decoders raise many kinds on damaged files

@@ -80,8 +80,8 @@ def _now(promised: Objectives) -> Row:
                 figure(
                     About(
                         f"{verb.capitalize()}, p95",
-                        f"95 of 100 {verb} requests are faster. Red: above the objective of "
-                        f"{kept.seconds:g} s, which {kept.fast:.0%} must keep.",
+                        f"95 of 100 {verb} requests take less in the worker; what they wait for it "
+                        f"is apart. Red: above {kept.seconds:g} s; {kept.fast:.0%} must keep it.",
                         "s",
                         4,
                         height=4,

@@ -50,6 +50,35 @@ def test_the_three_formats_are_decoded(
     assert off(decoded, picture) <= (0 if lossless else 3)
 
 
+@pytest.mark.parametrize(
+    ("size", "scaled"),
+    [
+        ((4000, 3000), (2000, 1500)),
+        ((3600, 4800), (900, 1200)),
+        ((1792, 1801), (896, 901)),
+        ((1791, 4000), (1791, 4000)),
+        ((300, 300), (300, 300)),
+    ],
+)
+def test_a_large_jpeg_is_decoded_at_the_scale_that_is_needed(
+    size: tuple[int, int], scaled: tuple[int, int], picture: Image.Image, encoded: Encode
+) -> None:
+    large = picture.resize(size, Image.Resampling.BICUBIC)
+
+    decoded = decode(encoded(large, "JPEG", quality=92))
+
+    assert decoded.size == scaled
+    assert off(centre_view(decoded), centre_view(large)) < 1
+
+
+def test_what_libjpeg_did_not_write_is_decoded_in_full(
+    picture: Image.Image, encoded: Encode
+) -> None:
+    large = picture.resize((1200, 900))
+
+    assert decode(encoded(large, "PNG")).size == (1200, 900)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_rotated_jpeg_equals_its_upright_twin(
     orientation: int, picture: Image.Image, encoded: Encode
