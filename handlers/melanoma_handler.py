@@ -14,9 +14,10 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import torch
 from ts.metrics.metric_type_enum import MetricTypes
 
-from handlers import service, telemetry
+from handlers import service, telemetry, threads
 from handlers.classifier import Classifier
 from handlers.settings import HandlerSettings
 
@@ -32,10 +33,12 @@ class MelanomaHandler:
         """Load the archive that TorchServe has unpacked; raises ArchiveError or ValueError."""
         # The body as it came: TorchServe would parse JSON itself and log what it cannot parse.
         os.environ["TS_DECODE_INPUT_REQUEST"] = "false"
+        settings = HandlerSettings.from_environment()
+        torch.set_num_threads(settings.threads or threads.cores())
         folder = Path(context.system_properties["model_dir"])
         classifier = Classifier.load(folder)
         classifier.warm_up()
-        self.service = service.MelanomaService(classifier, HandlerSettings.from_environment())
+        self.service = service.MelanomaService(classifier, settings)
         first = telemetry.first_observations(classifier.baseline, classifier.version)
         self._emit(context, first)
 

@@ -30,6 +30,9 @@ class HandlerSettings:
     forward_batch: int = 8
     """Photographs in one forward pass; bounds the memory of a worker."""
 
+    threads: int = 0
+    """Of a forward pass; unset, the cores of the container, for the archive asks for one worker."""
+
     explain_seconds: float = 30.0
     """Seconds that the explanations of one batch may take; later ones are answered with 503."""
 

@@ -14,7 +14,7 @@ from ts.context import Context
 from ts.utils.util import list_classes_from_module
 
 import handlers
-from handlers import melanoma_handler
+from handlers import melanoma_handler, threads
 from handlers.classifier import ArchiveError
 from handlers.melanoma_handler import MelanomaHandler
 
@@ -47,6 +47,22 @@ def test_settings_come_from_the_environment(
     assert loaded.service.settings.max_instances == 2
     # Otherwise TorchServe would parse JSON itself and write what it cannot parse to its log.
     assert os.environ["TS_DECODE_INPUT_REQUEST"] == "false"
+
+
+@pytest.mark.parametrize(("variable", "expected"), [("1", 1), ("", threads.cores())])
+def test_a_forward_pass_has_the_cores_of_the_container_or_what_is_asked_for(
+    variable: str,
+    expected: int,
+    model_folder: Path,
+    context_for: Callable[[Path], Context],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LESIONLENS_THREADS", variable)
+    torch.set_num_threads(3)
+
+    MelanomaHandler().initialize(context_for(model_folder))
+
+    assert torch.get_num_threads() == expected
 
 
 def test_a_broken_archive_ends_the_start(
