@@ -156,12 +156,14 @@ def story(
         watched = Watched(stack.enter_context(Prometheus(settings, targets)), services)
         watched.settle()  # every counter's zero has been seen
         moments = [datetime.now(UTC)]
+        watched.settle()  # a window counts from the first scrape in it
 
         for name in services:
             watched.send(name, case.second if name == OTHERS else case.first)
         watched.settle()
         before = {name: watched.figures(name) for name in services}
         moments.append(datetime.now(UTC))
+        watched.settle()
 
         moved = [changed(photograph) for photograph in case.first]
         for name in services.keys() - {OTHERS}:
