@@ -12,6 +12,8 @@ from typing import Any, Final
 import numpy as np
 import torch
 
+from handlers import backends
+from handlers.backends import PLAIN, Backend
 from handlers.drift import Baseline
 from handlers.imaging import SIDE
 
@@ -55,19 +57,36 @@ class Decision:
 class Classifier:
     """A ResNet-18 split before pooling, with the card and the baseline it came with."""
 
-    def __init__(self, model: Any, card: dict[str, Any], baseline: Baseline) -> None:
-        """Take a loaded TorchScript module with submodules ``features`` and ``head``."""
-        self.model = model.eval()
+    def __init__(
+        self, model: Any, card: dict[str, Any], baseline: Baseline, backend: Backend | None = None
+    ) -> None:
+        """Take a loaded TorchScript module with submodules ``features`` and ``head``.
+
+        Args:
+            model: the module.
+            card: the document of ``card.json``.
+            baseline: of the training data.
+            backend: that runs ``features``; by default the module itself.
+        """
+        self.model = model
         self.card = card
         self.baseline = baseline
+        self.backend = backend or Backend(PLAIN, model.features)
         self.version: str = card["model_version"]
-        self.threshold: float = card["threshold"]
-        self.temperature: float = card["temperature"]
-        self._band: tuple[float, float] = tuple(card["review"]["near_threshold"])
+        calibration = _calibration(card, self.backend.name)
+        self.threshold: float = calibration["threshold"]
+        self.temperature: float = calibration["temperature"]
+        self._band: tuple[float, float] = tuple(calibration["near_threshold"])
 
     @classmethod
-    def load(cls, folder: Path) -> Classifier:
+    def load(cls, folder: Path, backend: str = PLAIN, threads: int = 1) -> Classifier:
         """Load ``model.pt``, ``card.json`` and ``baseline.json`` from a folder.
+
+        Args:
+            folder: the archive, unpacked.
+            backend: that runs the convolutions, one of :data:`handlers.backends.NAMES`; empty,
+                the fastest of those the card allows that this machine can run.
+            threads: of a forward pass, for backends with threads of their own.
 
         Raises:
             ArchiveError: one of them is missing or cannot be read.
@@ -77,21 +96,29 @@ class Classifier:
             baseline = Baseline.from_json(
                 json.loads((folder / "baseline.json").read_text(encoding="utf-8"))
             )
-            with warnings.catch_warnings():
-                # The archive's format: TorchServe runs TorchScript, deprecated or not.
-                warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
-                model = torch.jit.load(folder / "model.pt", map_location="cpu")
-            return cls(model, card, baseline)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            model = cls.model_of(folder)
+            order = card.get("backends", {}).get("order", ())
+            return cls(
+                model, card, baseline, backends.choose(backend, order, folder, model, threads)
+            )
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
             raise ArchiveError(
                 f"the archive in {folder} cannot be used ({type(error).__name__}: {error}); "
                 "build it again with `make archive`"
             ) from error
 
+    @staticmethod
+    def model_of(folder: Path) -> Any:
+        """The TorchScript module of an archive, ready to predict."""
+        with warnings.catch_warnings():
+            # The archive's format: TorchServe runs TorchScript, deprecated or not.
+            warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
+            return torch.jit.load(folder / "model.pt", map_location="cpu").eval()
+
     def forward(self, inputs: torch.Tensor) -> Forward:
         """Run the model on inputs of shape (n, 3, 224, 224) from :mod:`handlers.imaging`."""
         with torch.inference_mode():
-            activations = self.model.features(inputs)
+            activations = self.backend.run(inputs)
             # Row by row: a matrix product rounds otherwise with the number of its rows, and an
             # answer must not depend on who else is in the batch.
             logits = torch.cat([self.model.head(row) for row in activations.split(1)])
@@ -144,3 +171,17 @@ class Classifier:
             any(self.baseline.beyond(name, measured[name]) for name in measured),
         )
         return [name for name, holds in zip(REASONS, checks, strict=True) if holds]
+
+
+def _calibration(card: dict[str, Any], backend: str) -> dict[str, Any]:
+    """Temperature, threshold and band of a backend; it may never have been compared here.
+
+    Those of the plain model then: half precision on a GPU rounds far less than they resolve.
+    """
+    plain = {
+        "threshold": card["threshold"],
+        "temperature": card["temperature"],
+        "near_threshold": card["review"]["near_threshold"],
+    }
+    measured = card.get("backends", {}).get("measured", {}).get(backend, {})
+    return measured.get("calibration", plain)  # type: ignore[no-any-return]

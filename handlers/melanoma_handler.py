@@ -34,12 +34,15 @@ class MelanomaHandler:
         # The body as it came: TorchServe would parse JSON itself and log what it cannot parse.
         os.environ["TS_DECODE_INPUT_REQUEST"] = "false"
         settings = HandlerSettings.from_environment()
-        torch.set_num_threads(settings.threads or threads.cores())
+        cores = settings.threads or threads.cores()
+        torch.set_num_threads(cores)
         folder = Path(context.system_properties["model_dir"])
-        classifier = Classifier.load(folder)
+        classifier = Classifier.load(folder, settings.backend, cores)
         classifier.warm_up()
         self.service = service.MelanomaService(classifier, settings)
-        first = telemetry.first_observations(classifier.baseline, classifier.version)
+        first = telemetry.first_observations(
+            classifier.baseline, classifier.version, classifier.backend.name
+        )
         self._emit(context, first)
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[str]:

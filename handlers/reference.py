@@ -42,7 +42,8 @@ class Reference:
     def distance(self, features: np.ndarray) -> np.ndarray:
         """Distance of features of shape (n, 512) to the training data, shape (n,), no unit."""
         centred = features - self.mean
-        along = centred @ self.axes.T
+        # Row by row: a product of matrices rounds otherwise with the number of its rows.
+        along = np.stack([self.axes @ row for row in centred])
         left = np.maximum((centred**2).sum(axis=1) - (along**2).sum(axis=1), 0.0)
         squared = (along**2 / self.variances).sum(axis=1) + left / self.rest
         return np.asarray(np.sqrt(squared / features.shape[1]))

@@ -10,6 +10,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from handlers import backends
+
 
 @dataclass(frozen=True)
 class HandlerSettings:
@@ -33,6 +35,9 @@ class HandlerSettings:
     threads: int = 0
     """Of a forward pass; unset, the cores of the container, for the archive asks for one worker."""
 
+    backend: str = ""
+    """That runs the convolutions; unset, the fastest that the card allows and the machine runs."""
+
     explain_seconds: float = 30.0
     """Seconds that the explanations of one batch may take; later ones are answered with 503."""
 
@@ -40,11 +45,17 @@ class HandlerSettings:
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> HandlerSettings:
         """Read the settings; raises ValueError that names the variable and what it expects."""
         environment = os.environ if environment is None else environment
-        values: dict[str, float] = {}
+        values: dict[str, float | str] = {}
         for field in fields(cls):
             name = f"LESIONLENS_{field.name.upper()}"
             text = environment.get(name, "").strip()
             if not text:
+                continue
+            if field.name == "backend":
+                if text not in backends.NAMES:
+                    known = ", ".join(backends.NAMES)
+                    raise ValueError(f"{name}={text!r} is no backend; there are: {known}")
+                values[field.name] = text
                 continue
             kind: type[int] | type[float] = int if field.type == "int" else float
             try:

@@ -120,6 +120,13 @@ WORKER_MEMORY: Final = Metric(
     (VERSION,),
     "Resident memory of the worker that answered last.",
 )
+BACKEND_INFO: Final = Metric(
+    "lesionlens_backend_info",
+    "gauge",
+    "one",
+    ("backend", VERSION),
+    "Always 1: which backend runs the forward pass of a worker.",
+)
 METRICS: Final = (
     REQUESTS,
     REQUEST_SECONDS,
@@ -133,6 +140,7 @@ METRICS: Final = (
     BASELINE_PHOTOGRAPHS,
     WORKER_STARTED,
     WORKER_MEMORY,
+    BACKEND_INFO,
 )
 
 
@@ -185,8 +193,8 @@ class Recorder:
         return (*labels, self.version) if metric.labels[-1] == VERSION else labels
 
 
-def first_observations(baseline: Baseline, version: str) -> list[Observation]:
-    """What a worker says when it has loaded the model.
+def first_observations(baseline: Baseline, version: str, backend: str) -> list[Observation]:
+    """What a worker says when it has loaded the model to run with a backend.
 
     The baseline, and a zero for every counter series there can be: PromQL's ``increase`` does
     not see the first value of a series that begins above zero.
@@ -194,6 +202,7 @@ def first_observations(baseline: Baseline, version: str) -> list[Observation]:
     recorder = Recorder(version)
     # A time, not a count: a count begins anew with a server process that was restarted.
     recorder.observe(WORKER_STARTED, time())
+    recorder.observe(BACKEND_INFO, 1, backend)
     recorder.observe(BASELINE_PHOTOGRAPHS, baseline.photographs)
     shares = [
         Observation(DRIFT_BASELINE, (feature, str(place), version), share)

@@ -15,6 +15,8 @@ PACKAGES = tuple(
 LONGEST = 300
 IN_THE_ARCHIVE = {"torch", "captum", "numpy", "PIL"}
 """What the environment of a server has besides the standard library and TorchServe."""
+OPTIONAL = {"openvino"}
+"""What only handlers/backends.py may use, and does without where it is not installed."""
 
 
 def tracked() -> list[Path]:
@@ -84,8 +86,8 @@ def test_handlers_import_nothing_else_of_this_repository() -> None:
 def test_handlers_import_only_what_a_server_has() -> None:
     allowed = sys.stdlib_module_names | IN_THE_ARCHIVE | {"handlers"}
     for path, source in inside("handlers").items():
-        adapter = {"ts"} if path.name == "melanoma_handler.py" else set()
-        assert imported(source) <= allowed | adapter, path
+        own = {"melanoma_handler.py": {"ts"}, "backends.py": OPTIONAL}.get(path.name, set())
+        assert imported(source) <= allowed | own, path
 
 
 def test_only_the_adapter_knows_torchserve() -> None:

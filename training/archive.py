@@ -13,6 +13,7 @@ from typing import Final
 from model_archiver import ModelArchiver, ModelArchiverConfig
 
 import handlers
+from handlers.backends import FILES
 from training.files import whole
 
 NAME: Final = "melanoma"
@@ -70,8 +71,8 @@ def archive(model_folder: Path, store: Path) -> Path:
         extra = Path(scratch) / "extra"
         source = Path(handlers.__file__).parent
         shutil.copytree(source, extra / "handlers", ignore=shutil.ignore_patterns("__pycache__"))
-        for name in TRAINED[1:]:
-            shutil.copy2(model_folder / name, extra / name)
+        for path in [model_folder / name for name in TRAINED[1:]] + _backends(model_folder):
+            shutil.copy2(path, extra / path.name)
         config = Path(scratch) / "model-config.yaml"
         config.write_text(MODEL_CONFIG, encoding="utf-8")
         settings = ModelArchiverConfig(
@@ -87,3 +88,9 @@ def archive(model_folder: Path, store: Path) -> Path:
             ModelArchiver.generate_model_archive(settings)
         shutil.copyfile(Path(scratch) / f"{NAME}.mar", temporary)
     return target
+
+
+def _backends(model_folder: Path) -> list[Path]:
+    """The files of the backends that keep the answers: the training leaves no others."""
+    names = [f"{file}{suffix}" for file in set(FILES.values()) for suffix in (".xml", ".bin")]
+    return [model_folder / name for name in sorted(names) if (model_folder / name).is_file()]

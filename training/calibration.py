@@ -37,15 +37,45 @@ def calibrate(log_odds: np.ndarray, labels: np.ndarray, sensitivity: float) -> C
         labels: 0 or 1, shape (n,).
         sensitivity: share of the cancers that the threshold must catch.
     """
+    temperature = _temperature(log_odds, labels)
+    cancers = expit(log_odds[labels == 1] / temperature)
+    low, high = (threshold_for(cancers, aim) for aim in BAND)
+    return Calibration(temperature, threshold_for(cancers, sensitivity), (low, high))
+
+
+def recalibrate(
+    log_odds: np.ndarray, labels: np.ndarray, sensitivity: float, before: np.ndarray
+) -> Calibration:
+    """Fit anew for the same model, rounded otherwise, so that few labels change.
+
+    The threshold of :func:`calibrate` is the score of one single cancer, which rounding moves as
+    much as any. Of all that keep the sensitivity, this is the one that changes fewest labels.
+
+    Args:
+        log_odds: of the model as it rounds now, shape (n,).
+        labels: 0 or 1, shape (n,).
+        sensitivity: share of the cancers that the threshold must catch.
+        before: whether the model as it was called them ``cancer``, shape (n,).
+    """
+    fitted = calibrate(log_odds, labels, sensitivity)
+    probabilities = fitted.probabilities(log_odds)
+    # Between two neighbours the labels are the same: their middle stands for all.
+    ordered = np.unique(probabilities)
+    middles = np.floor((ordered[1:] + ordered[:-1]) / 2 * 1e6) / 1e6
+    candidates = np.append(middles[middles <= fitted.threshold], fitted.threshold)
+    changed = [int(np.sum((probabilities >= one) != before)) for one in candidates]
+    # Of equals the highest: fewer false alarms.
+    best = max(range(len(candidates)), key=lambda place: (-changed[place], candidates[place]))
+    return Calibration(fitted.temperature, float(candidates[best]), fitted.band)
+
+
+def _temperature(log_odds: np.ndarray, labels: np.ndarray) -> float:
     found = minimize_scalar(
         lambda power: log_loss(labels, expit(log_odds / np.exp(power))),
         bounds=(np.log(0.05), np.log(20)),
         method="bounded",
     )
-    temperature = float(np.exp(found.x))
-    cancers = expit(log_odds[labels == 1] / temperature)
-    low, high = (threshold_for(cancers, aim) for aim in BAND)
-    return Calibration(temperature, threshold_for(cancers, sensitivity), (low, high))
+    return float(np.exp(found.x))
 
 
 def threshold_for(cancers: np.ndarray, sensitivity: float) -> float:

@@ -11,7 +11,9 @@ from typing import Any
 from handlers.classifier import LABELS
 from handlers.drift import Baseline
 from handlers.imaging import PREPROCESSING
+from training import backends
 from training.backbone import Backbone
+from training.backends import Measured
 from training.calibration import Calibration
 from training.dataset import Dataset
 from training.head import Head
@@ -24,12 +26,15 @@ def model_card(
     calibration: Calibration,
     baseline: Baseline,
     metrics: dict[str, Any],
+    measured: dict[str, Measured],
 ) -> dict[str, Any]:
     """The document of ``card.json``.
 
     ``model_version`` names the data and the weights it came from and eight digits over
     everything that decides an answer, so two models never share a version.
     """
+    documents = {name: found.to_json() for name, found in measured.items()}
+    order = backends.order(measured)
     decisive = {
         "data": dataset.digest,
         "backbone": backbone.digest,
@@ -40,6 +45,7 @@ def model_card(
         "band": calibration.band,
         "baseline": baseline.to_json(),
         "preprocessing": PREPROCESSING,
+        "backends": {name: documents[name]["calibration"] for name in sorted(order)},
     }
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
     return {
@@ -59,9 +65,13 @@ def model_card(
         },
         "backbone": {"source": backbone.source, "digest": backbone.digest},
         "metrics": metrics,
+        "backends": {"order": order, "measured": documents},
         "versions": {
             "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "torchvision", "pillow", "scikit-learn")},
+            **{
+                name: version(name)
+                for name in ("torch", "torchvision", "pillow", "scikit-learn", "openvino", "nncf")
+            },
         },
         "warning": "Not a medical device. A tool for research and teaching.",
     }

@@ -11,9 +11,11 @@ from typing import Any, Final
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from handlers.classifier import Classifier
 from training import (
     archive,
     backbone,
+    backends,
     baseline,
     calibration,
     card,
@@ -105,7 +107,17 @@ def _train(settings: TrainingSettings, report: Reporter) -> dict[str, Any]:
         difference = export.export(
             network, fitted, folder / "model.pt", [*found.validation, *found.test][:CHECKED]
         )
-        document = card.model_card(found, network, fitted, calibrated, reference, metrics)
+    with report.step("backends"):
+        measured = backends.measure(
+            folder,
+            Classifier.model_of(folder),
+            found.train,
+            found.validation,
+            calibrated,
+            settings.sensitivity,
+            report.progress,
+        )
+        document = card.model_card(found, network, fitted, calibrated, reference, metrics, measured)
         write_json(folder / "baseline.json", reference.to_json())
         write_json(folder / "card.json", document)
     summary = {
@@ -116,6 +128,7 @@ def _train(settings: TrainingSettings, report: Reporter) -> dict[str, Any]:
         "threshold": calibrated.threshold,
         "temperature": calibrated.temperature,
         "largest_difference_to_eager": difference,
+        "backends": document["backends"],
         "example": str(next(photo.path for photo in found.test if photo.label).resolve()),
         "seconds": report.seconds,
     }
@@ -161,7 +174,19 @@ def _show(summary: dict[str, Any], report: Reporter) -> None:
         rows[f"{name} on test"] = f"{score['value']:.3f} ({interval})"
     rows["photographs in test"] = str(metrics["count"])
     rows["threshold"] = f"{summary['threshold']:.3f}, temperature {summary['temperature']:.2f}"
+    for name, found in summary["backends"]["measured"].items():
+        rows[f"backend {name}"] = _backend(name, found, summary["backends"]["order"])
     rows["TorchScript to eager"] = f"{summary['largest_difference_to_eager']:.1e} at most"
     steps = ", ".join(f"{name} {value:.1f}" for name, value in summary["seconds"].items())
     rows["seconds"] = f"{sum(summary['seconds'].values()):.1f} ({steps})"
     report.table("Trained", rows)
+
+
+def _backend(name: str, found: dict[str, Any], order: list[str]) -> str:
+    if "lacking" in found:
+        return f"not measured: {found['lacking']}"
+    verdict = "chosen" if order[0] == name else "kept" if found["passes"] else "changes the answers"
+    return (
+        f"{found['forward_ms']:.1f} ms, AUROC {0.0 - found['auroc_loss']:+.4f}, "
+        f"{found['labels_changed']} of {found['photographs']} labels changed: {verdict}"
+    )

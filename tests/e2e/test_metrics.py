@@ -9,13 +9,14 @@ import httpx
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from handlers.backends import NAMES
 from handlers.classifier import LABELS, REASONS
 from handlers.drift import FEATURES
 from handlers.explainers import METHODS
 from handlers.protocol import ANSWERS
 from handlers.telemetry import METRICS, OUTCOMES, VERSION
 from serving.torchserve import TorchServe
-from tests.e2e.conftest import ROOT
+from tests.e2e.conftest import ROOT, Trained
 from tests.e2e.requests_of import EXPLAIN, PREDICT, RAW_EXPLAIN, instances
 from tests.e2e.watching import until
 
@@ -28,6 +29,7 @@ BOUNDED = {
     "review": {"true", "false"},
     "reason": set(REASONS),
     "feature": set(FEATURES),
+    "backend": set(NAMES),
     "bin": {str(place) for place in range(10)},
 }
 FAMILY = re.compile(r"_(bucket|sum|count)$")
@@ -90,3 +92,12 @@ def test_what_is_exposed_is_what_is_declared(server: TorchServe, client: httpx.C
     for name, labels in declared.items():
         for seen in found.get(name, ()):
             assert seen.keys() - {"le", "Hostname"} == labels, name
+
+
+def test_the_backend_in_use_is_the_fastest_that_the_training_kept(
+    server: TorchServe, trained: Trained
+) -> None:
+    (seen,) = series(server)["lesionlens_backend_info"]
+
+    assert seen["backend"] == trained.summary["backends"]["order"][0]
+    assert seen[VERSION] == trained.summary["model_version"]

@@ -173,6 +173,7 @@ def test_metrics_come_as_torchserve_reads_them(
         telemetry.DRIFT_BASELINE,
         telemetry.BASELINE_PHOTOGRAPHS,
         telemetry.WORKER_STARTED,
+        telemetry.BACKEND_INFO,
         telemetry.REVIEW_REASONS,
     }
     assert {m.name for m in set(telemetry.METRICS) - others} <= {name for name, *_ in seen}

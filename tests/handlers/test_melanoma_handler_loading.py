@@ -39,12 +39,14 @@ def test_settings_come_from_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LESIONLENS_MAX_INSTANCES", "2")
+    monkeypatch.setenv("LESIONLENS_BACKEND", "frozen")
     loaded = MelanomaHandler()
 
     loaded.initialize(context_for(model_folder))
 
     assert loaded.service is not None
     assert loaded.service.settings.max_instances == 2
+    assert loaded.service.classifier.backend.name == "frozen"
     # Otherwise TorchServe would parse JSON itself and write what it cannot parse to its log.
     assert os.environ["TS_DECODE_INPUT_REQUEST"] == "false"
 

@@ -19,11 +19,12 @@ def test_defaults_are_the_limits_of_the_design() -> None:
 
 def test_every_field_is_read_from_its_variable() -> None:
     names = [field.name for field in dataclasses.fields(HandlerSettings)]
-    environment = {f"LESIONLENS_{name.upper()}": str(n) for n, name in enumerate(names, 1)}
+    values = {name: n for n, name in enumerate(names, 1)} | {"backend": "frozen"}
+    environment = {f"LESIONLENS_{name.upper()}": str(value) for name, value in values.items()}
 
     settings = HandlerSettings.from_environment(environment)
 
-    assert dataclasses.asdict(settings) == {name: n for n, name in enumerate(names, 1)}
+    assert dataclasses.asdict(settings) == values
 
 
 def test_the_processs_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,6 +52,7 @@ def test_empty_variables_and_those_of_others_are_left_alone() -> None:
 @pytest.mark.parametrize(
     ("variable", "text", "said"),
     [
+        ("LESIONLENS_BACKEND", "gpu", "'gpu' is no backend; there are: fp32, frozen, .*cuda-fp16"),
         ("LESIONLENS_MAX_INSTANCES", "many", r"'many' is not a number \(int\)"),
         ("LESIONLENS_MAX_INSTANCES", "2.5", r"'2.5' is not a number \(int\)"),
         ("LESIONLENS_EXPLAIN_SECONDS", "soon", r"'soon' is not a number \(float\)"),

@@ -8,6 +8,7 @@ import yaml
 from handlers import telemetry
 from handlers.drift import FEATURES, Baseline
 from handlers.telemetry import (
+    BACKEND_INFO,
     BASELINE_PHOTOGRAPHS,
     BATCH_SIZE,
     DRIFT_BASELINE,
@@ -129,7 +130,7 @@ def test_a_photograph_adds_one_to_a_bin_of_each_feature(baseline: Baseline) -> N
 
 
 def test_the_gauge_carries_the_baseline(baseline: Baseline) -> None:
-    first = first_observations(baseline, "v1")
+    first = first_observations(baseline, "v1", "fp32")
     seen = [entry for entry in first if entry.metric == DRIFT_BASELINE]
 
     for feature in FEATURES:
@@ -139,18 +140,19 @@ def test_the_gauge_carries_the_baseline(baseline: Baseline) -> None:
         assert sum(of_it.values()) == pytest.approx(1)
 
 
-def test_a_worker_says_when_it_started_and_what_is_behind_the_baseline(
+def test_a_worker_says_when_it_started_how_it_runs_and_what_is_behind_the_baseline(
     baseline: Baseline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(telemetry, "time", lambda: 1795.5)
-    first = {entry.metric: entry.value for entry in first_observations(baseline, "v1")}
+    first = {entry.metric: entry.value for entry in first_observations(baseline, "v1", "fp32")}
 
     assert first[WORKER_STARTED] == 1795.5
     assert first[BASELINE_PHOTOGRAPHS] == baseline.photographs
+    assert first[BACKEND_INFO] == 1
 
 
 def test_every_counter_starts_at_zero(baseline: Baseline) -> None:
-    first = first_observations(baseline, "v1")
+    first = first_observations(baseline, "v1", "fp32")
 
     assert {entry.labels[-1] for entry in first} == {"v1"}
     assert len({(entry.metric, entry.labels) for entry in first}) == len(first)

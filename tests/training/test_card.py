@@ -15,11 +15,18 @@ from handlers.reference import Reference
 from training import backbone
 from training import card as card_module
 from training.backbone import Backbone
+from training.backends import Measured
 from training.calibration import Calibration
 from training.card import model_card
 from training.dataset import Dataset
 from training.head import Head
 
+MEASURED = {
+    "fp32": Measured(20.0, 0.0, 0, 0.0, 300, True, "", Calibration(1.5, 0.31, (0.2, 0.4))),
+    "openvino-bf16": Measured(8.0, 1e-4, 1, 1e-2, 300, True, "", Calibration(1.4, 0.3, (0.2, 0.4))),
+    "openvino-int8": Measured(4.0, 0.01, 9, 0.3, 300, False, "", Calibration(1.2, 0.3, (0.2, 0.4))),
+    "cuda-fp16": Measured(lacking="there is no CUDA device"),
+}
 METRICS = {"count": 24, "auroc": {"value": 0.9, "low": 0.8, "high": 0.95}}
 
 
@@ -43,13 +50,15 @@ def reference() -> Baseline:
 def version(
     found: Dataset, network: Backbone, head: Head, calibration: Calibration, reference: Baseline
 ) -> str:
-    return str(model_card(found, network, head, calibration, reference, METRICS)["model_version"])
+    return str(
+        model_card(found, network, head, calibration, reference, METRICS, MEASURED)["model_version"]
+    )
 
 
 def test_it_holds_what_serving_and_readers_need(
     found: Dataset, network: Backbone, head: Head, calibration: Calibration, reference: Baseline
 ) -> None:
-    document = model_card(found, network, head, calibration, reference, METRICS)
+    document = model_card(found, network, head, calibration, reference, METRICS, MEASURED)
 
     assert document["labels"] == ["no cancer", "cancer"]
     assert document["threshold"] == 0.31
@@ -72,6 +81,19 @@ def test_it_holds_what_serving_and_readers_need(
         "torchvision",
         "pillow",
         "scikit-learn",
+        "openvino",
+        "nncf",
+    }
+    assert document["backends"]["order"] == ["openvino-bf16", "fp32"]
+    assert document["backends"]["measured"]["openvino-bf16"]["calibration"] == {
+        "temperature": 1.4,
+        "threshold": 0.3,
+        "near_threshold": [0.2, 0.4],
+    }
+    assert document["backends"]["measured"]["cuda-fp16"] == {
+        "photographs": 0,
+        "passes": False,
+        "lacking": "there is no CUDA device",
     }
     assert "Not a medical device" in document["warning"]
     assert json.loads(json.dumps(document, allow_nan=False)) == document
@@ -149,3 +171,16 @@ def test_what_decides_review_changes_the_version(
     }
 
     assert len(versions) == 3
+
+
+def test_what_a_backend_that_is_used_does_changes_the_version_and_how_fast_it_is_does_not(
+    found: Dataset, network: Backbone, head: Head, calibration: Calibration, reference: Baseline
+) -> None:
+    def with_backend(**changes: object) -> str:
+        own = MEASURED | {"openvino-bf16": replace(MEASURED["openvino-bf16"], **changes)}
+        card = model_card(found, network, head, calibration, reference, METRICS, own)
+        return str(card["model_version"])
+
+    assert with_backend(forward_ms=30.0) == with_backend()
+    other = Calibration(1.4, 0.300001, (0.2, 0.4))
+    assert len({with_backend(), with_backend(calibration=other), with_backend(passes=False)}) == 3

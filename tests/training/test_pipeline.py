@@ -60,7 +60,9 @@ def test_the_run_leaves_model_card_baseline_summary_and_archive(
         "model/model.pt",
         "model/card.json",
         "model/baseline.json",
-    }
+        "model/openvino.xml",
+        "model/openvino.bin",
+    } | {f"model/{path.name}" for path in trained.model_folder.glob("openvino-*")}
     assert [path.name for path in trained.archive.iterdir()] == ["melanoma.mar"]
 
 
@@ -81,8 +83,10 @@ def test_the_card_is_that_of_this_run(
         assert summary[name] == card[name]
     assert summary["counts"] == found.counts()
     assert summary["largest_difference_to_eager"] <= 1e-5
-    steps = ["data", "backbone", "features", "head", "baseline", "evaluation", "export", "archive"]
-    assert list(summary["seconds"]) == steps
+    assert list(summary["seconds"]) == [
+        *("data", "backbone", "features", "head", "baseline"),
+        *("evaluation", "export", "backends", "archive"),
+    ]
 
 
 def test_the_baseline_is_read_by_the_handlers_and_of_train_and_validation_alone(
@@ -116,9 +120,14 @@ def test_a_second_run_gives_the_same_model_and_computes_no_features(
     summary = pipeline.train(settings, quiet())
 
     assert summary["model_version"] == read(trained.build / "summary.json")["model_version"]
-    for name in ("card.json", "baseline.json"):
-        again = (settings.model_folder / name).read_bytes()
-        assert again == (trained.model_folder / name).read_bytes()
+    baselines = [one.model_folder / "baseline.json" for one in (settings, trained)]
+    assert baselines[0].read_bytes() == baselines[1].read_bytes()
+    cards = [read(one.model_folder / "card.json") for one in (settings, trained)]
+    for card in cards:  # times are measured anew, and with them the order
+        card["backends"]["order"].sort()
+        for found in card["backends"]["measured"].values():
+            found.pop("forward_ms", None)
+    assert cards[0] == cards[1]
 
 
 def test_the_archive_answers_as_backbone_head_and_calibration_do(

@@ -1,0 +1,191 @@
+"""Every way to run the convolutions gives the same answers, and one that cannot run costs none."""
+
+import json
+import logging
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from handlers import backends
+from handlers.backends import FILES, NAMES, PLAIN, UnavailableError
+from handlers.classifier import Classifier
+from handlers.imaging import centre_view, to_tensor
+from training.backends import convert
+from training.dataset import Photograph
+
+ON_A_CPU = [name for name in NAMES if not name.startswith("cuda")]
+CALIBRATION = {"temperature": 2.5, "threshold": 0.3, "near_threshold": [0.25, 0.35]}
+
+
+@pytest.fixture(scope="module")
+def folder(
+    model_folder: Path,
+    photograph: Callable[[int, int], bytes],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """An archive with the files of every backend."""
+    scratch = tmp_path_factory.mktemp("backends")
+    folder = shutil.copytree(model_folder, scratch / "archive")
+    lesions = []
+    for seed in range(8):
+        path = scratch / f"{seed}.jpg"
+        path.write_bytes(photograph(seed, seed % 2))
+        lesions.append(Photograph(path, seed % 2, str(seed)))
+    convert(folder, Classifier.model_of(folder), lesions)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def inputs(drawn: Callable[..., Image.Image]) -> torch.Tensor:
+    return torch.stack([to_tensor(centre_view(drawn(300 + seed, seed % 2))) for seed in range(5)])
+
+
+def with_card(folder: Path, target: Path, **entries: Any) -> Path:
+    """A copy of an archive, with entries of its card replaced."""
+    copy = shutil.copytree(folder, target)
+    card = json.loads((copy / "card.json").read_text())
+    (copy / "card.json").write_text(json.dumps(card | entries))
+    return copy
+
+
+def classifier_with(name: str, folder: Path) -> Classifier:
+    classifier = Classifier.load(folder, name, threads=2)
+    if classifier.backend.name != name:
+        pytest.skip(f"{name} cannot run on this machine")
+    return classifier
+
+
+@pytest.mark.parametrize("name", ON_A_CPU)
+def test_each_backend_is_the_plain_model(
+    name: str, folder: Path, inputs: torch.Tensor, classifier: Classifier
+) -> None:
+    plain, other = classifier.forward(inputs), classifier_with(name, folder).forward(inputs)
+
+    assert other.activations.shape == (5, 512, 7, 7)
+    assert other.activations.dtype == torch.float32
+    # Shares of the spread: float32 in another order, eight bits of mantissa, 256 steps.
+    share = {"fp32": 1e-5, "bf16": 0.2, "int8": 0.5}.get(name.rpartition("-")[2], 1e-5)
+    spread = float(plain.activations.std())
+    assert float((other.activations - plain.activations).abs().mean()) < share * spread
+
+
+@pytest.mark.parametrize("name", ON_A_CPU)
+def test_an_answer_does_not_depend_on_who_else_is_in_the_batch(
+    name: str, folder: Path, inputs: torch.Tensor
+) -> None:
+    classifier = classifier_with(name, folder)
+
+    together = classifier.forward(inputs)
+    alone = torch.cat([classifier.forward(one).logits for one in inputs.split(1)])
+    backwards = classifier.forward(inputs.flip(0)).logits.flip(0)
+
+    assert torch.equal(together.logits, alone)
+    assert torch.equal(together.logits, backwards)
+
+
+@pytest.mark.parametrize("name", ON_A_CPU)
+def test_what_one_forward_gave_is_not_changed_by_the_next(
+    name: str, folder: Path, inputs: torch.Tensor
+) -> None:
+    classifier = classifier_with(name, folder)
+
+    first = classifier.forward(inputs[:1])
+    kept, photograph = first.activations.clone(), inputs[:1].clone()
+    classifier.forward(inputs[1:])
+
+    assert torch.equal(first.activations, kept)
+    assert torch.equal(inputs[:1], photograph)
+
+
+def test_the_fastest_that_runs_here_is_taken(folder: Path, tmp_path: Path) -> None:
+    order = ["a-later-version", "openvino-fp32", "frozen", PLAIN]
+    archive = with_card(folder, tmp_path / "archive", backends={"order": order, "measured": {}})
+
+    assert Classifier.load(archive, "", threads=1).backend.name == "openvino-fp32"
+
+
+def test_a_file_that_is_missing_costs_speed_and_not_the_service(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    order = ["openvino-fp32", "frozen", PLAIN]
+    archive = with_card(folder, tmp_path / "archive", backends={"order": order, "measured": {}})
+    (archive / "openvino.bin").unlink()
+
+    with caplog.at_level(logging.WARNING):
+        classifier = Classifier.load(archive, "", threads=1)
+
+    assert classifier.backend.name == "frozen"
+    assert "openvino-fp32 cannot run here" in caplog.text
+    assert "openvino.bin is not in the archive" in caplog.text
+
+
+def test_a_damaged_file_costs_speed_and_not_the_service(folder: Path, tmp_path: Path) -> None:
+    archive = with_card(folder, tmp_path / "archive")
+    (archive / "openvino.xml").write_text("<net")
+
+    assert Classifier.load(archive, "openvino-fp32", threads=1).backend.name == PLAIN
+
+
+def test_without_the_package_the_plain_model_runs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+
+    with caplog.at_level(logging.WARNING):
+        classifier = Classifier.load(folder, "openvino-fp32", threads=1)
+
+    assert classifier.backend.name == PLAIN
+    assert "openvino is not installed" in caplog.text
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here it can run")
+def test_a_gpu_that_is_not_there_is_said(folder: Path, classifier: Classifier) -> None:
+    with pytest.raises(UnavailableError, match="no CUDA device"):
+        backends.load("cuda-fp16", folder, classifier.model, 1)
+
+
+def test_an_archive_from_before_backends_runs_plain(model_folder: Path) -> None:
+    assert Classifier.load(model_folder, "", threads=1).backend.name == PLAIN
+
+
+def test_a_backend_brings_its_own_calibration(folder: Path, tmp_path: Path) -> None:
+    measured = {"openvino-fp32": {"calibration": CALIBRATION}}
+    archive = with_card(
+        folder, tmp_path / "archive", backends={"order": ["openvino-fp32"], "measured": measured}
+    )
+
+    own, plain = (Classifier.load(archive, name, threads=1) for name in ("", PLAIN))
+
+    assert (own.temperature, own.threshold) == (2.5, 0.3)
+    assert (plain.temperature, plain.threshold) == (1.25, 0.48)
+    logits = torch.tensor([[0.0, 1.0]])
+    assert own.probabilities(logits) < plain.probabilities(logits)
+
+
+def test_every_file_belongs_to_a_backend() -> None:
+    assert set(FILES) < set(NAMES)
+    assert NAMES[0] == PLAIN
+
+
+def test_nothing_is_reported_to_anyone(folder: Path, tmp_path: Path) -> None:
+    """Importing OpenVINO writes an identifier to the home folder and counts its use by it."""
+    code = (
+        "import sys; from pathlib import Path; from handlers.classifier import Classifier\n"
+        f"classifier = Classifier.load(Path({str(folder)!r}), 'openvino-fp32', 1)\n"
+        "assert classifier.backend.name == 'openvino-fp32'\n"
+        "print([name for name in sys.modules if name.startswith('openvino_telemetry.')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={"HOME": str(tmp_path)}, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,180 @@
+"""What keeps the answers passes, what changes them does not, and the card says which."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from handlers import backends as served
+from handlers.backends import FILES, NAMES, PLAIN, UnavailableError
+from handlers.classifier import Classifier
+from training import backends
+from training.backends import Measured, compared
+from training.calibration import Calibration, calibrate, recalibrate
+from training.dataset import Dataset, Progress
+from training.settings import TrainingSettings
+
+SENSITIVITY = 0.95
+
+
+def sample(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Log-odds and the labels drawn from them."""
+    rng = np.random.default_rng(3)
+    log_odds = rng.normal(-0.5, 2.0, count)
+    return log_odds, (rng.random(count) < 1 / (1 + np.exp(-log_odds))).astype(int)
+
+
+def verdict(noise: float) -> Measured:
+    """On a backend whose log-odds are off by normal noise."""
+    log_odds, labels = sample(400)
+    off = log_odds + np.random.default_rng(4).normal(0, noise, 400)
+    fitted = calibrate(log_odds, labels, SENSITIVITY)
+    return compared(off, log_odds, labels, fitted, SENSITIVITY)
+
+
+def test_rounding_passes_and_noise_does_not() -> None:
+    rounded, noisy = verdict(1e-4), verdict(0.3)
+
+    assert rounded.passes
+    assert rounded.labels_changed is not None
+    assert rounded.labels_changed <= 2
+    assert not noisy.passes
+    assert noisy.labels_changed is not None
+    assert noisy.labels_changed > 2
+
+
+def test_a_backend_that_ranks_worse_does_not_pass() -> None:
+    log_odds, labels = sample(400)
+    # The labels stay: only photographs on the same side of the threshold change places.
+    fitted = calibrate(log_odds, labels, SENSITIVITY)
+    threshold = np.log(fitted.threshold / (1 - fitted.threshold)) * fitted.temperature
+    worse = log_odds.copy()
+    above = np.flatnonzero(log_odds > threshold + 0.1)
+    worse[above] = np.random.default_rng(5).permutation(worse[above])
+
+    found = compared(worse, log_odds, labels, fitted, SENSITIVITY)
+
+    assert found.auroc_loss is not None
+    assert found.auroc_loss > backends.AUROC_LOSS
+    assert not found.passes
+
+
+def test_a_shifted_backend_passes_with_a_calibration_of_its_own() -> None:
+    """What moves all scores alike moves the threshold, and no label."""
+    log_odds, labels = sample(400)
+    fitted = calibrate(log_odds, labels, SENSITIVITY)
+
+    found = compared(log_odds * 1.5, log_odds, labels, fitted, SENSITIVITY)
+
+    assert found.passes
+    assert found.labels_changed == 0
+    assert found.calibration is not None
+    assert found.calibration.temperature == pytest.approx(1.5 * fitted.temperature, rel=1e-2)
+
+
+@pytest.mark.parametrize("noise", [1e-3, 0.02, 0.3])
+def test_recalibration_keeps_the_sensitivity_and_changes_fewest_labels(noise: float) -> None:
+    log_odds, labels = sample(400)
+    fitted = calibrate(log_odds, labels, SENSITIVITY)
+    before = fitted.probabilities(log_odds) >= fitted.threshold
+    off = log_odds + np.random.default_rng(6).normal(0, noise, 400)
+
+    again = recalibrate(off, labels, SENSITIVITY, before)
+
+    probabilities = again.probabilities(off)
+    assert np.mean(probabilities[labels == 1] >= again.threshold) >= SENSITIVITY
+    changed = np.sum((probabilities >= again.threshold) != before)
+    highest = calibrate(off, labels, SENSITIVITY).threshold
+    others = [t for t in np.linspace(0, 1, 2001) if t <= highest]
+    assert changed == min(changed, *(np.sum((probabilities >= t) != before) for t in others))
+
+
+def test_the_order_is_by_time_and_holds_only_what_passes() -> None:
+    measured = {
+        "slow": Measured(forward_ms=30.0, passes=True),
+        "fast": Measured(forward_ms=10.0, passes=True),
+        "fastest": Measured(forward_ms=5.0, passes=False),
+        "unknown": Measured(lacking="no such device"),
+    }
+
+    assert backends.order(measured) == ["fast", "slow"]
+
+
+def test_the_card_has_every_backend_and_the_archive_the_files_of_those_that_pass(
+    trained: TrainingSettings, unpacked: Path
+) -> None:
+    card = json.loads((trained.model_folder / "card.json").read_text())["backends"]
+
+    assert set(card["measured"]) == set(NAMES)
+    passing = {name for name, found in card["measured"].items() if found["passes"]}
+    assert set(card["order"]) == passing
+    # The same weights in the same precision.
+    assert {PLAIN, "frozen", "openvino-fp32"} <= passing
+    times = [card["measured"][name]["forward_ms"] for name in card["order"]]
+    assert times == sorted(times)
+    for name, found in card["measured"].items():
+        assert found.get("lacking") or found["forward_ms"] > 0, name
+        assert not found["passes"] or set(found["calibration"]) == {
+            "temperature",
+            "threshold",
+            "near_threshold",
+        }
+    expected = {f"{FILES[name]}{end}" for name in passing & set(FILES) for end in (".xml", ".bin")}
+    for folder in (trained.model_folder, unpacked):
+        assert {path.name for path in folder.glob("openvino*")} == expected
+
+
+def test_the_archive_is_served_by_the_fastest(unpacked: Path) -> None:
+    card = json.loads((unpacked / "card.json").read_text())["backends"]
+
+    assert Classifier.load(unpacked, "", 2).backend.name == card["order"][0]
+
+
+def test_without_openvino_a_model_is_trained_all_the_same(
+    trained: TrainingSettings,
+    found: Dataset,
+    silent: Progress,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing() -> None:
+        raise UnavailableError("the package openvino is not installed")
+
+    monkeypatch.setattr(served, "openvino", missing)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    shutil.copy2(trained.model_folder / "model.pt", folder)
+
+    card = json.loads((trained.model_folder / "card.json").read_text())
+    measured = backends.measure(
+        folder,
+        Classifier.model_of(folder),
+        found.train,
+        found.validation,
+        Calibration(card["temperature"], card["threshold"], (0.4, 0.6)),
+        SENSITIVITY,
+        silent,
+    )
+
+    assert "openvino is not installed" in measured["openvino-fp32"].lacking
+    assert not measured["openvino-fp32"].passes
+    assert measured["frozen"].passes
+    assert [path.name for path in folder.iterdir()] == ["model.pt"]
+
+
+def test_the_plain_model_is_not_changed_by_the_others(unpacked: Path) -> None:
+    model = Classifier.model_of(unpacked)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+
+    for name in NAMES:
+        try:
+            served.load(name, unpacked, model, 1)
+        except UnavailableError:
+            continue
+
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+        assert value.dtype == before[name].dtype

@@ -1,0 +1,242 @@
+"""Which ways to run the model keep its answers, and how fast each is on this machine.
+
+Measured on validation photographs and written into ``card.json``; the archive carries the files
+of those that pass, and a worker takes the fastest that its machine can run.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+
+from handlers import backends, threads
+from handlers.backends import FILES, PLAIN, Backend, UnavailableError
+from handlers.imaging import SIDE, centre_view, decode, to_tensor
+from training import calibration
+from training.calibration import Calibration
+from training.dataset import Photograph, Progress
+from training.files import whole
+
+AUROC_LOSS: Final = 0.002
+LABELS_CHANGED: Final = 0.005
+"""What a backend may cost on validation photographs; the second is a share of them."""
+PHOTOGRAPHS: Final = 500
+"""At most, for the comparison."""
+CALIBRATION: Final = 100
+"""Training photographs that fix the ranges of int8."""
+WARM: Final = 3
+
+
+@dataclass
+class Measured:
+    """One backend on validation photographs, against plain TorchScript."""
+
+    forward_ms: float | None = None
+    """Median of one photograph."""
+    auroc_loss: float | None = None
+    labels_changed: int | None = None
+    """Of ``photographs``, each with its own calibration."""
+    largest_difference: float | None = None
+    """Of a probability."""
+    photographs: int = 0
+    passes: bool = False
+    lacking: str = ""
+    """Why it could not be measured on this machine."""
+    calibration: Calibration | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As in ``card.json``; what is unknown is left out."""
+        document = {name: value for name, value in asdict(self).items() if value not in (None, "")}
+        if self.calibration:
+            document["calibration"] = {
+                "temperature": self.calibration.temperature,
+                "threshold": self.calibration.threshold,
+                "near_threshold": list(self.calibration.band),
+            }
+        return document
+
+
+@dataclass
+class _Seen:
+    """What one backend made of the photographs."""
+
+    backend: Backend
+    log_odds: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+
+def measure(
+    folder: Path,
+    model: Any,
+    train: Sequence[Photograph],
+    validation: Sequence[Photograph],
+    calibrated: Calibration,
+    sensitivity: float,
+    progress: Progress,
+) -> dict[str, Measured]:
+    """Write the files of OpenVINO's backends and compare all that run here.
+
+    Every photograph goes through all of them in turn, so the machine's drift hits all alike.
+
+    Args:
+        folder: holds ``model.pt``; the files of backends that do not pass are removed from it.
+        model: the loaded ``model.pt``.
+        train: to fix the ranges of int8.
+        validation: to compare on.
+        calibrated: of plain TorchScript.
+        sensitivity: that each backend's threshold must keep.
+        progress: told of each photograph.
+    """
+    convert(folder, model, _spread(train, CALIBRATION))
+    found: dict[str, Measured] = {}
+    seen: dict[str, _Seen] = {}
+    for name in backends.NAMES:
+        try:
+            seen[name] = _Seen(backends.load(name, folder, model, threads.cores()))
+        except UnavailableError as error:
+            found[name] = Measured(lacking=str(error))
+    photographs = _spread(validation, PHOTOGRAPHS)
+    with torch.inference_mode():
+        for number, photograph in enumerate(photographs):
+            _run_all(model, list(seen.values()), _inputs(photograph), warm=not number)
+            progress("backends", number + 1, len(photographs))
+    labels = np.asarray([photograph.label for photograph in photographs])
+    reference = np.asarray(seen[PLAIN].log_odds)
+    for name, own in seen.items():
+        log_odds = np.asarray(own.log_odds)
+        found[name] = compared(log_odds, reference, labels, calibrated, sensitivity)
+        found[name].forward_ms = round(1000 * float(np.median(own.seconds)), 2)
+    for file in set(FILES.values()):
+        if not any(found[name].passes for name in FILES if FILES[name] == file):
+            _remove(folder, file)
+    return {name: found[name] for name in backends.NAMES}
+
+
+def order(measured: dict[str, Measured]) -> list[str]:
+    """The names of those that keep the answers, fastest first."""
+    passing = [name for name, found in measured.items() if found.passes]
+    return sorted(passing, key=lambda name: measured[name].forward_ms or 0.0)
+
+
+def _run_all(model: Any, seen: Sequence[_Seen], inputs: torch.Tensor, warm: bool) -> None:
+    for own in seen:
+        for _ in range(WARM if warm else 0):
+            own.backend.run(inputs)
+        start = time.perf_counter()
+        activations = own.backend.run(inputs)
+        own.seconds.append(time.perf_counter() - start)
+        logits = model.head(activations)[0]
+        own.log_odds.append(float(logits[1] - logits[0]))
+
+
+def compared(
+    log_odds: np.ndarray,
+    reference: np.ndarray,
+    labels: np.ndarray,
+    calibrated: Calibration,
+    sensitivity: float,
+) -> Measured:
+    """What a backend costs, calibrated anew.
+
+    Args:
+        log_odds: of the backend, shape (n,).
+        reference: of plain TorchScript, shape (n,).
+        labels: 0 or 1, shape (n,).
+        calibrated: of plain TorchScript.
+        sensitivity: that the backend's threshold must keep.
+    """
+    probabilities = calibrated.probabilities(reference)
+    before = probabilities >= calibrated.threshold
+    refitted = calibrated
+    if not np.array_equal(log_odds, reference):
+        refitted = calibration.recalibrate(log_odds, labels, sensitivity, before)
+    after = refitted.probabilities(log_odds)
+    loss = float(roc_auc_score(labels, reference) - roc_auc_score(labels, log_odds))
+    changed = int(np.sum((after >= refitted.threshold) != before))
+    return Measured(
+        auroc_loss=round(loss, 5),
+        labels_changed=changed,
+        largest_difference=round(float(np.abs(after - probabilities).max()), 5),
+        photographs=len(labels),
+        passes=loss <= AUROC_LOSS and changed <= LABELS_CHANGED * len(labels),
+        calibration=refitted,
+    )
+
+
+def convert(folder: Path, model: Any, photographs: Sequence[Photograph]) -> None:
+    """Write OpenVINO's files, made from the same TorchScript; none where it is not installed.
+
+    Args:
+        folder: to write into.
+        model: the loaded TorchScript module.
+        photographs: that fix the ranges of int8.
+    """
+    for file in set(FILES.values()):
+        _remove(folder, file)
+    try:
+        openvino = backends.openvino()
+    except UnavailableError:
+        return
+    with _quiet():
+        import nncf
+
+        nncf.set_log_level("ERROR")
+        shape = [1, 3, SIDE, SIDE]
+        plain = openvino.convert_model(model.features, input=shape)
+        _save(openvino, plain, folder / FILES["openvino-fp32"])
+        ranges = nncf.Dataset([_inputs(photograph).numpy() for photograph in photographs])
+        int8 = nncf.quantize(
+            openvino.convert_model(model.features, input=shape),
+            ranges,
+            preset=nncf.QuantizationPreset.PERFORMANCE,
+            subset_size=len(photographs),
+        )
+        _save(openvino, int8, folder / FILES["openvino-int8"])
+
+
+def _save(openvino: Any, model: Any, path: Path) -> None:
+    # OpenVINO insists on the suffixes, so not straight into the temporary files.
+    with tempfile.TemporaryDirectory(prefix="lesionlens-") as name:
+        scratch = Path(name) / path.name
+        # Not compressed to half precision: what is called fp32 is fp32.
+        openvino.serialize(model, f"{scratch}.xml", f"{scratch}.bin")
+        for suffix in (".bin", ".xml"):
+            with whole(path.with_suffix(suffix)) as temporary:
+                shutil.copyfile(f"{scratch}{suffix}", temporary)
+
+
+def _remove(folder: Path, file: str) -> None:
+    for suffix in (".xml", ".bin"):
+        (folder / f"{file}{suffix}").unlink(missing_ok=True)
+
+
+def _inputs(photograph: Photograph) -> torch.Tensor:
+    return to_tensor(centre_view(decode(photograph.path.read_bytes())))[None]
+
+
+def _spread(photographs: Sequence[Photograph], most: int) -> list[Photograph]:
+    """At most so many, evenly over all, so that each class has its share."""
+    step = max(1.0, len(photographs) / most)
+    return [photographs[int(place * step)] for place in range(min(most, len(photographs)))]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the progress bars and warnings of the tools: the report has its own."""
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # "no CUDA"
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
