@@ -8,13 +8,14 @@ RUN := .venv/bin/python
 INSTALLED := .venv/installed
 BUILD := $(or $(LESIONLENS_BUILD),build)
 STORE := $(or $(LESIONLENS_ARCHIVE),model_store/model-store)
+SHAPE ?= steady
 TRAINED := $(BUILD)/model/card.json
 ARCHIVE := $(STORE)/melanoma.mar
 # Threads that wait sleep: spinning, they make a forward pass several times slower as soon as
 # anything else runs on the same cores. On an idle machine sleeping costs about a fifth.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup data train archive serve demo test lint format rules thresholds dashboards monitor drift-report measure-training measure-telemetry lock clean
+.PHONY: help setup data train archive serve demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload measure-training measure-telemetry lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +70,16 @@ drift-report: $(INSTALLED) ## Compare REFERENCE=... with CURRENT=...: two folder
 measure-training: $(INSTALLED) ## Time photographs to archive, without and with the cache
 	$(RUN) -m loadtests.training_time
 	$(RUN) -m loadtests.tables
+
+bench: $(ARCHIVE) ## Measure this project beside other servers of the same model (15 minutes)
+	$(RUN) -m loadtests.bench
+	$(RUN) -m loadtests.tables
+
+loadtest: $(ARCHIVE) ## Users by Locust against HOST=... or a server of its own; SHAPE=steady, spike or soak
+	@LESIONLENS_LOAD_SHAPE=$(SHAPE) $(RUN) -m loadtests.run --host "$(HOST)" --metrics "$(METRICS)"
+
+overload: $(ARCHIVE) ## Load a server with ten times what it carries
+	$(RUN) -m loadtests.overload
 
 measure-telemetry: $(ARCHIVE) ## Time requests with and without metrics
 	$(RUN) -m loadtests.telemetry_cost

@@ -39,7 +39,8 @@ class MelanomaHandler:
         folder = Path(context.system_properties["model_dir"])
         classifier = Classifier.load(folder, settings.backend, cores)
         classifier.warm_up()
-        self.service = service.MelanomaService(classifier, settings)
+        batch_size = int(context.system_properties.get("batch_size") or 1)
+        self.service = service.MelanomaService(classifier, settings, batch_size)
         first = telemetry.first_observations(
             classifier.baseline, classifier.version, classifier.backend.name
         )
@@ -56,6 +57,8 @@ class MelanomaHandler:
             if answer.status != 200:
                 context.set_response_status(answer.status, HTTPStatus(answer.status).phrase, index)
             context.set_response_content_type(index, "application/json")
+            if answer.retry_after is not None:
+                context.set_response_header(index, "Retry-After", str(answer.retry_after))
         recorder.observe(telemetry.WORKER_MEMORY, _resident_bytes())
         self._emit(context, recorder.observations())
         return [answer.body for answer in answers]

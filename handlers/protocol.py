@@ -22,10 +22,12 @@ ANSWERS: Final[dict[Verb, str]] = {"predict": "predictions", "explain": "explana
 class RequestError(Exception):
     """A request that cannot be answered: an HTTP status and a message for the client."""
 
-    def __init__(self, message: str, status: int = 400) -> None:
+    def __init__(self, message: str, status: int = 400, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
+        self.retry_after = retry_after
+        """Seconds after which the same request may be answered."""
 
 
 @dataclass(frozen=True)

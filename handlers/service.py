@@ -5,21 +5,20 @@ A bad request gets its own answer and never touches its neighbours in the batch.
 
 from __future__ import annotations
 
-import base64
 import logging
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 
-from handlers import drift, explainers, imaging, protocol, rendering, segmentation
-from handlers.classifier import CANCER, LABELS, Classifier, Decision, Forward
-from handlers.protocol import Instance, Request, RequestError
+from handlers import drift, explanation, imaging, protocol
+from handlers.admission import Admission
+from handlers.classifier import LABELS, Classifier, Decision, Forward
+from handlers.protocol import Request, RequestError
 from handlers.settings import HandlerSettings
 from handlers.telemetry import (
     BATCH_SIZE,
@@ -30,8 +29,6 @@ from handlers.telemetry import (
     REVIEW_REASONS,
     Recorder,
 )
-
-TARGETS: Final = ("cancer", "predicted")
 
 logger = logging.getLogger(__name__)
 
@@ -53,15 +50,27 @@ class Answer:
 
     status: int
     body: str
+    retry_after: int | None = None
+    """Seconds, where the same request may be answered later."""
 
 
-@dataclass
-class _Photograph:
-    """One photograph on its way through the stages."""
+@dataclass(frozen=True)
+class _Prepared:
+    """One photograph, ready for the model."""
 
     view: Image.Image
     inputs: torch.Tensor
+    """Shape (3, 224, 224)."""
     statistics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _Photograph:
+    """One photograph, answered."""
+
+    prepared: _Prepared
+    inputs: torch.Tensor
+    """Shape (1, 3, 224, 224)."""
     forward: Forward
     decision: Decision
 
@@ -72,8 +81,10 @@ class _Job:
 
     row: Row
     request: Request | None = None
-    views: list[Image.Image] = field(default_factory=list)
+    prepared: list[_Prepared] = field(default_factory=list)
     photographs: list[_Photograph] = field(default_factory=list)
+    seen: list[tuple[Decision, dict[str, float]]] = field(default_factory=list)
+    """What is counted of each photograph, when the rest of it is gone."""
     answer: str = ""
     error: RequestError | None = None
 
@@ -81,28 +92,60 @@ class _Job:
 class MelanomaService:
     """Predicts and explains. One instance a worker; not shared between threads."""
 
-    def __init__(self, classifier: Classifier, settings: HandlerSettings) -> None:
-        """Take a loaded classifier and the limits."""
+    def __init__(
+        self, classifier: Classifier, settings: HandlerSettings, batch_size: int = 1
+    ) -> None:
+        """Take a loaded classifier and the limits.
+
+        Args:
+            classifier: to ask.
+            settings: the limits.
+            batch_size: requests that the server hands over at once, at most.
+        """
         self.classifier = classifier
         self.settings = settings
+        self.admission = Admission(batch_size, settings.batch_seconds)
 
     def answer(self, rows: Sequence[Row], recorder: Recorder) -> list[Answer]:
-        """Answer a batch, one answer a row, in order; never raises for a bad request."""
+        """Answer a batch, one answer a row, in order; never raises for a bad request.
+
+        Predictions come first: an explanation must not cost them their turn.
+        """
         start = time.perf_counter()
+        self.admission.begin(len(rows))
         jobs = [_Job(row) for row in rows]
-        with recorder.stage("decode"):
-            self._each(jobs, self._read)
-        with recorder.stage("forward"):
-            self._classify([job for job in jobs if job.error is None])
-        deadline = start + self.settings.explain_seconds
-        self._each(jobs, lambda job: self._complete(job, deadline, recorder))
+        turns = sorted(jobs, key=lambda job: job.row.verb == "explain")
+        for first in range(0, len(turns), self.settings.forward_batch):
+            group = turns[first : first + self.settings.forward_batch]
+            if self.admission.open():
+                self._serve(group, start + self.settings.explain_seconds, recorder)
+            else:
+                for job in group:
+                    job.error = self._overloaded()
+        self.admission.end()
         answers = [self._close(job, recorder, start) for job in jobs]
         for verb in protocol.ANSWERS:
             if size := sum(job.row.verb == verb for job in jobs):
                 recorder.observe(BATCH_SIZE, size, verb)
         return answers
 
-    def _each(self, jobs: Sequence[_Job], step: Any) -> None:
+    def _serve(self, jobs: Sequence[_Job], deadline: float, recorder: Recorder) -> None:
+        """Some requests of a batch, through all stages."""
+        with recorder.stage("decode"):
+            self._each(jobs, self._read)
+        with recorder.stage("forward"):
+            self._classify([job for job in jobs if job.error is None])
+        self._each(jobs, lambda job: self._complete(job, deadline, recorder))
+
+    def _overloaded(self) -> RequestError:
+        wait = self.admission.retry_after
+        return RequestError(
+            f"too many requests at once: send this one again in {wait} s",
+            status=503,
+            retry_after=wait,
+        )
+
+    def _each(self, jobs: Sequence[_Job], step: Callable[[_Job], None]) -> None:
         """Run a step on every job still alive, keeping each failure in its own job."""
         for job in jobs:
             if job.error is not None:
@@ -128,13 +171,15 @@ class MelanomaService:
         for index, instance in enumerate(request.instances):
             try:
                 if request.verb == "explain":
-                    _check_options(instance)
+                    explanation.check_options(instance)
                 picture = imaging.decode(
                     instance.image, max_pixels=limits.max_pixels, min_side=limits.min_side
                 )
             except ValueError as error:  # ImageError, UnknownMethodError, an unknown target
                 raise RequestError(request.where(index, str(error))) from None
-            job.views.append(imaging.centre_view(picture))
+            view = imaging.centre_view(picture)
+            prepared = _Prepared(view, imaging.to_tensor(view), drift.image_statistics(view))
+            job.prepared.append(prepared)
 
     def _classify(self, jobs: Sequence[_Job]) -> None:
         """One forward pass over the photographs of all requests, in chunks of bounded size."""
@@ -145,30 +190,25 @@ class MelanomaService:
                 job.error = _failure(error)
 
     def _forward(self, jobs: Sequence[_Job]) -> None:
-        everything = [(job, view) for job in jobs for view in job.views]
+        everything = [(job, prepared) for job in jobs for prepared in job.prepared]
         for start in range(0, len(everything), self.settings.forward_batch):
             chunk = everything[start : start + self.settings.forward_batch]
-            inputs = torch.stack([imaging.to_tensor(view) for _, view in chunk])
+            inputs = torch.stack([prepared.inputs for _, prepared in chunk])
             forward = self.classifier.forward(inputs)
-            statistics = [drift.image_statistics(view) for _, view in chunk]
+            statistics = [prepared.statistics for _, prepared in chunk]
             decisions = self.classifier.decide(forward, statistics)
-            for place, (job, view) in enumerate(chunk):
+            for place, (job, prepared) in enumerate(chunk):
                 own = Forward(forward.activations[place : place + 1], forward.logits[place])
                 job.photographs.append(
-                    _Photograph(
-                        view=view,
-                        inputs=inputs[place : place + 1],
-                        statistics=statistics[place],
-                        forward=own,
-                        decision=decisions[place],
-                    )
+                    _Photograph(prepared, inputs[place : place + 1], own, decisions[place])
                 )
 
     def _complete(self, job: _Job, deadline: float, recorder: Recorder) -> None:
         assert job.request is not None
         results = []
         for index, photograph in enumerate(job.photographs):
-            result = self._prediction(photograph.decision)
+            decision = photograph.decision
+            result = self._prediction(decision)
             if job.request.verb == "explain":
                 if time.perf_counter() > deadline:
                     raise RequestError(
@@ -179,9 +219,20 @@ class MelanomaService:
                         ),
                         status=503,
                     )
-                result |= self._explanation(photograph, job.request.instances[index], recorder)
+                result |= explanation.explain(
+                    self.classifier.model,
+                    photograph.prepared.view,
+                    photograph.inputs,
+                    photograph.forward,
+                    decision.label,
+                    job.request.instances[index],
+                    recorder,
+                )
             results.append(result)
         job.answer = protocol.answer(job.request, results)
+        job.seen = [(one.decision, one.prepared.statistics) for one in job.photographs]
+        # Half a megabyte each: a batch may hold hundreds.
+        job.photographs, job.prepared = [], []
 
     def _prediction(self, decision: Decision) -> dict[str, Any]:
         return {
@@ -193,38 +244,6 @@ class MelanomaService:
             "model_version": self.classifier.version,
         }
 
-    def _explanation(
-        self, photograph: _Photograph, instance: Instance, recorder: Recorder
-    ) -> dict[str, Any]:
-        name = instance.method or explainers.DEFAULT
-        target = instance.target or TARGETS[0]
-        index = CANCER if target == "cancer" else photograph.decision.label
-        with recorder.stage("explain"):
-            attribution = explainers.method_named(name)(
-                self.classifier.model,
-                photograph.inputs,
-                photograph.forward.activations,
-                index,
-            )
-        with recorder.stage("render"):
-            values = explainers.upsampled(attribution.values, imaging.SIDE)
-            scale = rendering.scale_of(attribution.values)
-            heat = rendering.heatmap(values, scale)
-            laid_over = rendering.overlay(photograph.view, values, scale)
-            return {
-                "method": name,
-                "target": target,
-                "heatmap": _png_text(heat),
-                "overlay": _png_text(laid_over),
-                "attribution": {
-                    "shape": list(attribution.values.shape),
-                    "values": _significant(attribution.values),
-                },
-                "scale": float(f"{scale:.6g}"),
-                "convergence_delta": attribution.convergence_delta,
-                "lesion_mass": _lesion_mass(values, photograph.view),
-            }
-
     def _close(self, job: _Job, recorder: Recorder, start: float) -> Answer:
         """Write the answer of one request and count it."""
         verb, error = job.row.verb, job.error
@@ -233,16 +252,15 @@ class MelanomaService:
         seconds = time.perf_counter() - start
         recorder.observe(REQUEST_SECONDS, seconds, verb, _method_label(job))
         if error is not None:
-            return Answer(error.status, protocol.error(error.message))
-        for photograph in job.photographs:
-            decision = photograph.decision
+            return Answer(error.status, protocol.error(error.message), error.retry_after)
+        for decision, statistics in job.seen:
             review = str(decision.review).lower()
             recorder.count(PREDICTIONS, LABELS[decision.label], review)
             recorder.observe(PROBABILITY, decision.probability)
             for reason in decision.reasons:
                 recorder.count(REVIEW_REASONS, reason)
             measured = {"probability": decision.probability, "distance": decision.distance}
-            recorder.image(self.classifier.baseline, photograph.statistics | measured)
+            recorder.image(self.classifier.baseline, statistics | measured)
         return Answer(200, job.answer)
 
 
@@ -256,38 +274,8 @@ def _failure(error: Exception) -> RequestError:
     return RequestError("the service failed on this request; try again", status=500)
 
 
-def _check_options(instance: Instance) -> None:
-    explainers.method_named(instance.method or explainers.DEFAULT)
-    if instance.target is not None and instance.target not in TARGETS:
-        known = ", ".join(TARGETS)
-        raise ValueError(f"unknown target {instance.target[:40]!r}; there are: {known}")
-
-
 def _method_label(job: _Job) -> str:
     """The methods of a request as one label value out of a fixed set."""
     if job.row.verb == "predict":
         return "none"
-    instances = job.request.instances if job.request else ()
-    names = {instance.method or explainers.DEFAULT for instance in instances}
-    if len(names) != 1:
-        return "several" if names else "none"
-    name = names.pop()
-    return name if name in explainers.METHODS else "unknown"
-
-
-def _png_text(image: Image.Image) -> str:
-    return base64.b64encode(rendering.png(image)).decode("ascii")
-
-
-def _significant(values: np.ndarray) -> list[list[float]]:
-    return [[float(f"{value:.6g}") for value in row] for row in values]
-
-
-def _lesion_mass(values: np.ndarray, view: Image.Image) -> float | None:
-    """Share of what speaks for the target that lies inside the rough outline of the lesion."""
-    mask = segmentation.rough_mask(view)
-    positive = np.maximum(values, 0.0)
-    total = float(positive.sum())
-    if mask is None or total <= 0:
-        return None
-    return round(float(positive[mask].sum()) / total, 4)
+    return explanation.method_label(job.request.instances if job.request else ())

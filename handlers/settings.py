@@ -38,6 +38,9 @@ class HandlerSettings:
     backend: str = ""
     """That runs the convolutions; unset, the fastest that the card allows and the machine runs."""
 
+    batch_seconds: float = 0.75
+    """Seconds that the requests of one batch are served for; the rest is told to come back."""
+
     explain_seconds: float = 30.0
     """Seconds that the explanations of one batch may take; later ones are answered with 503."""
 

@@ -16,7 +16,12 @@ SUFFIXES: Final = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 def bodies(settings: LoadSettings) -> list[dict[str, object]]:
-    """V1 bodies of one photograph each, in the order of the files' paths.
+    """V1 bodies of one photograph each; raises FileNotFoundError like :func:`files`."""
+    return [_body(path) for path in files(settings)]
+
+
+def files(settings: LoadSettings) -> list[Path]:
+    """Photographs to send, in the order of their paths.
 
     Raises:
         FileNotFoundError: the folder holds no photograph.
@@ -30,7 +35,7 @@ def bodies(settings: LoadSettings) -> list[dict[str, object]]:
             "`make data`"
         )
     step = max(1, len(paths) // settings.load_photographs)  # some of each class
-    return [_body(path) for path in islice(paths[::step], settings.load_photographs)]
+    return list(islice(paths[::step], settings.load_photographs))
 
 
 def _body(path: Path) -> dict[str, object]:

@@ -90,6 +90,7 @@ class TorchServe:
         command = [
             *(sys.executable, "-m", "ts.model_server", "--start", "--foreground", "--ncs"),
             *("--ts-config", str((settings.config / "config.properties").resolve())),
+            *("--log-config", str((settings.config / "log4j2.xml").resolve())),
             *("--model-store", str(settings.archive.resolve())),
         ]
         with self.log.open("wb") as log:

@@ -19,10 +19,11 @@ from training.files import whole
 NAME: Final = "melanoma"
 TRAINED: Final = ("model.pt", "card.json", "baseline.json")
 MODEL_CONFIG: Final = """\
-# One worker takes all that waits, up to eight requests; a lone client waits a millisecond.
+# One worker takes whatever waits. A lone client waits a millisecond, the least there is: TorchServe
+# takes 0 for 100, and where it can be forced on it (model_snapshot), no batch holds more than two.
 minWorkers: 1
 maxWorkers: 1
-batchSize: 8
+batchSize: 64
 maxBatchDelay: 1
 responseTimeout: 60
 """

@@ -96,6 +96,39 @@ def test_each_request_has_its_own_status_and_phrase(
     assert [set(document) == {"error"} for _, document in answers] == [False, True, True, False]
 
 
+def test_who_must_come_back_is_told_when(
+    ask: Callable[..., Any],
+    handler: MelanomaHandler,
+    context: Context,
+    photograph: Photograph,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert handler.service is not None
+    monkeypatch.setattr(handler.service.admission, "open", lambda: False)
+
+    ((status, document),) = ask(wire(photograph(1, 0)))
+
+    assert status == 503
+    assert context.get_response_status(0) == (503, "Service Unavailable")
+    assert context.get_response_headers(0)["Retry-After"] == "1"
+    assert document["error"].startswith("too many requests at once")
+
+
+def test_the_batch_size_is_the_servers(
+    model_folder: Path, context_for: Callable[[Path], Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = context_for(model_folder)
+    context.system_properties["batch_size"] = 16
+    asked: list[int] = []
+    monkeypatch.setattr(
+        "handlers.service.Admission", lambda full, seconds: asked.append(full) or object()
+    )
+
+    MelanomaHandler().initialize(context)
+
+    assert asked == [16]
+
+
 def test_each_request_has_its_own_verb(
     ask: Callable[..., Any], photograph: Photograph, v1: Body
 ) -> None:

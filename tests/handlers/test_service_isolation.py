@@ -180,7 +180,7 @@ def test_refusals_are_not_logged(
 def test_a_number_that_json_cannot_say_fails_its_request_alone(
     service: MelanomaService, good: list[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.service._lesion_mass", lambda values, view: float("nan"))
+    monkeypatch.setattr("handlers.explanation.lesion_mass", lambda values, view: float("nan"))
 
     first, second = ask(service, good[2], good[0])
 

@@ -122,3 +122,44 @@ def test_the_time_limit_leaves_predictions_alone(
     assert [status for status, _ in answers] == [503, 200, 503]
     assert answers[0][1]["error"].startswith("instance 0: no time left to explain it")
     assert answers[2][1]["error"].startswith("no time left to explain it")
+
+
+def test_who_is_left_when_the_time_of_a_batch_is_spent_is_told_to_come_back(
+    service_with: Callable[..., MelanomaService],
+    photograph: Photograph,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = service_with(batch_seconds=3.5, forward_batch=1)
+    # A second passes with each look: at the beginning, then before each request.
+    ticks = iter(range(1000))
+    monkeypatch.setattr(service.admission, "_clock", lambda: next(ticks))
+    image = photograph(1, 0)
+    rows = [Row(image, verb) for verb in ("explain", "predict", "predict", "predict", "explain")]
+
+    answers = service.answer(rows, Recorder("v1"))
+
+    assert [answer.status for answer in answers] == [503, 200, 200, 200, 503], (
+        "predictions have the first turn"
+    )
+    assert [answer.retry_after for answer in answers] == [4, None, None, None, 4]
+    assert json.loads(answers[0].body) == {
+        "error": "too many requests at once: send this one again in 4 s"
+    }
+
+
+def test_a_large_batch_keeps_nothing_of_a_photograph_that_is_answered(
+    service: MelanomaService, photograph: Photograph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: list[int] = []
+    kept: list[Any] = []
+    complete = service._complete
+
+    def watched(job: Any, *rest: Any) -> None:
+        complete(job, *rest)
+        kept.append(job)
+        alive.append(sum(len(one.prepared) + len(one.photographs) for one in kept))
+
+    monkeypatch.setattr(service, "_complete", watched)
+    service.answer([Row(photograph(1, 0), "predict")] * 20, Recorder("v1"))
+
+    assert alive == [0] * 20

@@ -1,0 +1,60 @@
+"""Which requests of a batch are served when there are more than can be.
+
+TorchServe hands a worker whatever waits, up to the batch size, and takes all answers back
+together. A worker that served everything would answer each later than the one before. So a batch
+has a budget of time; whoever is left when it is spent is told to come back. Where the batch after
+a slow one is full, more has piled up behind it than can be served soon: it is told the same at
+once, batch after batch, so that those who come next find no queue.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Final
+
+CLEARING: Final = 5
+"""Budgets of time that a queue is cleared for before somebody is served again."""
+
+
+class Admission:
+    """Watches the time of one worker's batches; not shared between threads."""
+
+    def __init__(
+        self, full: int, seconds: float, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        """Begin with nothing behind.
+
+        Args:
+            full: requests of a batch that leaves more of them waiting.
+            seconds: that the requests of one batch may be served for.
+            clock: in seconds.
+        """
+        self._full, self._seconds, self._clock = full, seconds, clock
+        self._began = 0.0
+        self._clear_until = -math.inf
+        self._clearing = False
+
+    @property
+    def retry_after(self) -> int:
+        """Whole seconds after which it is worth trying again."""
+        return max(1, math.ceil(self._seconds))
+
+    def begin(self, requests: int) -> None:
+        """A batch of so many requests has come."""
+        self._began = self._clock()
+        # Not for ever: under a load that never lets up, somebody must be served.
+        self._clearing = requests >= self._full and self._began < self._clear_until
+
+    def open(self) -> bool:
+        """Whether the next requests of the batch are served. Once false, false to its end."""
+        return not self._clearing and self._clock() < self._began + self._seconds
+
+    def end(self) -> None:
+        """The batch is answered."""
+        if self._clearing:
+            return
+        now = self._clock()
+        slow = now - self._began > self._seconds / 2
+        self._clear_until = now + CLEARING * self._seconds if slow else -math.inf

@@ -1,0 +1,109 @@
+"""``make overload``: ten times the requests that a server can carry, and what becomes of each."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from loadtests import open_loop
+from loadtests.bench.client import burst
+from loadtests.bench.client import request as ask
+from loadtests.machine import kind
+from loadtests.open_loop import Reply
+from loadtests.photographs import bodies
+from loadtests.settings import LoadSettings
+from serving.settings import ServingSettings, free_ports
+from serving.torchserve import MODEL, TorchServe
+
+PATH: Final = f"/v1/models/{MODEL}:predict"
+TIMES: Final = 10
+SECONDS: Final = 20.0
+WARM: Final = 5.0
+RECOVERED: Final = 2.0
+"""A lone client's latency, in multiples of what it was before, at which the server is itself."""
+RECOVERY_SECONDS: Final = 60.0
+
+
+def measure(port: int, photographs: Sequence[bytes]) -> dict[str, Any]:
+    """Load a server with ten times what eight clients get answered, and watch it recover.
+
+    Args:
+        port: on 127.0.0.1.
+        photographs: JSON bodies.
+    """
+    burst(port, PATH, photographs, clients=1, seconds=WARM)
+    alone = float(np.median(burst(port, PATH, photographs, clients=1, seconds=WARM).seconds))
+    carried = burst(port, PATH, photographs, clients=8, seconds=WARM).throughput
+    print(f"it carries {carried:.0f} requests a second; now {TIMES * carried:.0f} ...", flush=True)
+    requests = [open_loop.request(PATH, body) for body in photographs]
+    replies = open_loop.send(port, requests, TIMES * carried, SECONDS)
+    last = max(reply.sent for reply in replies)
+    recovered = _recovery(port, photographs, alone, last)
+    return {
+        "carried_per_second": round(carried, 1),
+        "offered_per_second": round(len(replies) / SECONDS, 1),
+        "seconds": SECONDS,
+        "alone_ms": round(1000 * alone, 1),
+        "accepted": _times([one for one in replies if one.status == 200]),
+        "refused": _times([one for one in replies if one.status == 503]),
+        "refused_with_retry_after": sum(one.retry_after for one in replies if one.status == 503),
+        "without_an_answer": sum(one.status == 0 for one in replies),
+        "other_answers": sum(one.status not in (0, 200, 503) for one in replies),
+        "recovered_after_seconds": recovered,
+    }
+
+
+def _times(replies: Sequence[Reply]) -> dict[str, Any]:
+    shares = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99, "largest_ms": 1.0}
+    seconds = [reply.seconds for reply in replies]
+    found = {
+        name: round(1000 * float(np.quantile(seconds, share)), 1) if seconds else None
+        for name, share in shares.items()
+    }
+    return {"count": len(replies), **found}
+
+
+def _recovery(port: int, photographs: Sequence[bytes], alone: float, since: float) -> float | None:
+    """Seconds until ten answers in a row came about as quickly as before; None: not in a minute."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=RECOVERY_SECONDS)
+    quick, number = 0, 0
+    while time.perf_counter() < since + RECOVERY_SECONDS:
+        began = time.perf_counter() - since
+        took = ask(connection, PATH, photographs[number % len(photographs)])
+        number += 1
+        quick = quick + 1 if took is not None and took <= RECOVERED * alone else 0
+        if quick == 1:
+            first = began
+        if quick == 10:
+            return round(max(first, 0.0), 2)
+    return None
+
+
+def main() -> int:
+    """Measure and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=Path("docs/results/overload.json"))
+    output = parser.parse_args().output
+    photographs = [json.dumps(body).encode() for body in bodies(LoadSettings())]
+    with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch:
+        settings = ServingSettings(logs=Path(scratch)).model_copy(update=free_ports())
+        with TorchServe(settings):
+            result = measure(settings.inference_port, photographs)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps({"machine": kind(), **result}, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+    print(f"written to {output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Who is served when more come than can be: the clock is the test's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from handlers.admission import CLEARING, Admission
+
+FULL, SECONDS = 4, 1.0
+
+
+@dataclass
+class Clock:
+    now: float = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def served(clock: Clock) -> Callable[..., int]:
+    """Serves a batch and gives how many of its requests were served."""
+    admission = Admission(FULL, SECONDS, clock)
+
+    def serve(requests: int, each: float) -> int:
+        admission.begin(requests)
+        count = 0
+        while count < requests and admission.open():
+            clock.now += each
+            count += 1
+        admission.end()
+        return count
+
+    return serve
+
+
+def test_everybody_is_served_in_time(served: Callable[..., int]) -> None:
+    assert [served(FULL, each=0.1) for _ in range(50)] == [FULL] * 50
+
+
+def test_the_first_is_served_however_slow(served: Callable[..., int]) -> None:
+    assert [served(1, each=30.0) for _ in range(3)] == [1, 1, 1]
+
+
+def test_a_batch_ends_with_its_time(served: Callable[..., int]) -> None:
+    assert served(FULL, each=0.4) == 3
+
+
+def test_what_piled_up_behind_a_slow_batch_is_turned_away(served: Callable[..., int]) -> None:
+    assert served(FULL - 1, each=0.3) == FULL - 1
+    assert [served(FULL, each=0.3) for _ in range(5)] == [0] * 5
+    assert served(FULL - 1, each=0.1) == FULL - 1, "the queue is empty again"
+    assert served(FULL, each=0.1) == FULL, "and the batch before was quick"
+
+
+def test_what_comes_later_than_a_slow_batch_is_served(
+    served: Callable[..., int], clock: Clock
+) -> None:
+    assert served(2, each=2.0) == 1
+    clock.now += CLEARING * SECONDS
+    assert served(FULL, each=0.1) == FULL
+
+
+def test_a_load_that_never_lets_up_is_served_now_and_then(
+    served: Callable[..., int], clock: Clock
+) -> None:
+    assert served(FULL, each=0.4) == 3
+    turned_away = 0
+    while served(FULL, each=0.4) == 0:
+        turned_away += 1
+        clock.now += 0.01
+        assert turned_away < 10_000
+    assert turned_away * 0.01 == pytest.approx(CLEARING * SECONDS, abs=0.02)
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.2, 1), (1.0, 1), (1.1, 2), (7.0, 7)])
+def test_the_wait_that_is_told_is_whole_seconds(seconds: float, told: int) -> None:
+    assert Admission(FULL, seconds).retry_after == told
