@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from captum.attr import IntegratedGradients, LayerAttribution, LayerGradCam
 from torch import nn
 from torch.nn import functional
+
+from handlers.captum_methods import IntegratedGradients, LayerAttribution, LayerGradCam
 
 IG_STEPS: Final = 24
 IG_BATCH: Final = 8

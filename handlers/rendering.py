@@ -45,7 +45,8 @@ def overlay(view: Image.Image, values: np.ndarray, scale: float) -> Image.Image:
 def png(image: Image.Image) -> bytes:
     """A PNG file, without metadata."""
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
+    # A sixth of the time of the default level, for a tenth more bytes.
+    image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

@@ -93,7 +93,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("docs/results/overload.json"))
     output = parser.parse_args().output
-    photographs = [json.dumps(body).encode() for body in bodies(LoadSettings())]
+    try:
+        photographs = [json.dumps(body).encode() for body in bodies(LoadSettings())]
+    except FileNotFoundError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch:
         settings = ServingSettings(logs=Path(scratch)).model_copy(update=free_ports())
         with TorchServe(settings):

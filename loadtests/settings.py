@@ -7,9 +7,11 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from loadtests.objectives import FILE
+
 
 class LoadSettings(BaseSettings):
-    """What the users send."""
+    """What the users send, and how."""
 
     model_config = SettingsConfigDict(env_prefix="LESIONLENS_", extra="ignore", frozen=True)
 
@@ -18,3 +20,9 @@ class LoadSettings(BaseSettings):
 
     load_photographs: int = Field(default=100, ge=1)
     """How many different photographs are sent, in turn."""
+
+    load_objectives: Path = FILE
+    """Stages, mix and objectives, as in ``loadtests/objectives.yaml``."""
+
+    load_shape: str = "steady"
+    """Name of a shape in that file."""

@@ -1,0 +1,82 @@
+"""What no server can beat: decode and forward in one process, for each backend."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from loadtests.bench.contenders import SERVERS
+from loadtests.bench.server import KEPT
+
+
+class Limit(AbstractContextManager["Limit"]):
+    """A process that decodes and classifies what it is given, and times it."""
+
+    def __init__(self, archive: Path) -> None:
+        """Start it on an unpacked archive."""
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+        self._process = subprocess.Popen(
+            [sys.executable, str(SERVERS / "in_process.py"), str(archive)],
+            env=kept,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        ready = self._read()
+        self.chosen: str = ready["chosen"]
+        """The backend that a server of the same archive runs."""
+        self._seen: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.communicate()
+
+    def measure(self, kind: str, texts: list[str]) -> None:
+        """Time photographs of a kind, each with every backend in turn."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(texts) + "\n")
+        self._process.stdin.flush()
+        answer = self._read()
+        seen = self._seen[kind]
+        seen["decode"] += answer["decode"]
+        for name, seconds in answer["forward"].items():
+            seen[name] += seconds
+
+    def result(self) -> dict[str, Any]:
+        """Median milliseconds: decoding, the forward pass of each backend, and both."""
+        found: dict[str, Any] = {}
+        for kind, seen in self._seen.items():
+            decode = np.asarray(seen["decode"])
+            found[kind] = {
+                "decode_ms": _ms(decode),
+                "forward_ms": {n: _ms(np.asarray(s)) for n, s in seen.items() if n != "decode"},
+                "both_ms": {n: _ms(decode + s) for n, s in seen.items() if n != "decode"},
+            }
+        return found
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the process without a server has ended; its error is above")
+        document: dict[str, Any] = json.loads(line)
+        return document
+
+
+def _ms(seconds: np.ndarray) -> float:
+    return round(1000 * float(np.median(seconds)), 2)

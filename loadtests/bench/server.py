@@ -1,0 +1,145 @@
+"""One server's processes: started, waited for, stopped for a while, ended."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+import psutil
+
+from loadtests.bench.client import request
+from loadtests.bench.contenders import Contender
+
+START_SECONDS: Final = 180.0
+KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL")
+"""Of this process's environment: a server starts with its own defaults."""
+
+
+class Server:
+    """A contender that runs; use as a context manager."""
+
+    def __init__(self, contender: Contender, programs: Path, archive: Path, body: bytes) -> None:
+        """Prepare.
+
+        Args:
+            contender: to start.
+            programs: of its environment.
+            archive: unpacked.
+            body: of a first prediction.
+        """
+        self.contender = contender
+        self.port = 0
+        self.start_seconds = 0.0
+        """From the command to the first answer."""
+        self._programs, self._archive, self._body = programs, archive, body
+        self._processes: list[psutil.Process] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Server:
+        """Start and wait for the first prediction."""
+        with ExitStack() as stack:
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+            started = self.contender.start(self._programs, self._archive, scratch)
+            self.port = started.port
+            kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+            log = stack.enter_context((scratch / "log.txt").open("wb"))
+            start = time.perf_counter()
+            process = subprocess.Popen(
+                started.command,
+                env={**kept, "TMPDIR": str(scratch), "TEMP": str(scratch), **started.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            stack.callback(self._end, process)
+            while not self._answers():
+                if process.poll() is not None or time.perf_counter() > start + START_SECONDS:
+                    words = (scratch / "log.txt").read_text(errors="replace")[-2000:]
+                    raise RuntimeError(f"{self.contender.title} does not answer:\n{words}")
+                time.sleep(0.02)
+            self.start_seconds = time.perf_counter() - start
+            self._processes = _tree(process.pid)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End it and all it started."""
+        self._stack.close()
+
+    def memory(self) -> dict[str, float]:
+        """Megabytes of each process that holds more than 20 (proportional set size)."""
+        found: dict[str, float] = {}
+        for process in self._processes:
+            megabytes = process.memory_full_info().pss / 1e6
+            if megabytes > 20:
+                name = f"{_role(process)} {sum(_role(process) in key for key in found) + 1}"
+                found[name] = round(megabytes, 1)
+        return found
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Let it run, which otherwise stands still once :meth:`pause` was called."""
+        self._signal(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self.pause()
+
+    def pause(self) -> None:
+        """Make it stand still: it takes nothing from the one that is measured."""
+        self._signal(signal.SIGSTOP)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for process in self._processes:
+            process.send_signal(number)
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            return request(connection, self.contender.predict, self._body) is not None
+        finally:
+            connection.close()
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        self._signal(signal.SIGCONT)
+        members = {*self._processes, *_tree(process.pid)}
+        process.terminate()
+        _, alive = psutil.wait_procs(members, timeout=10)
+        for member in alive:
+            try:
+                member.kill()
+            except psutil.NoSuchProcess:
+                continue
+        process.wait(timeout=10)
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    try:
+        leader = psutil.Process(pid)
+        return [leader, *leader.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _role(process: psutil.Process) -> str:
+    command = process.cmdline()
+    if "org.pytorch.serve.ModelServer" in command:
+        return "frontend"
+    if any("model_service_worker" in part for part in command):
+        return "worker"
+    return "process"

@@ -1,0 +1,84 @@
+"""Memory of the worker while a load test runs, from the service's own metrics."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+from typing import Final
+
+import httpx
+import numpy as np
+from prometheus_client.parser import text_string_to_metric_families
+from scipy.stats import theilslopes
+
+METRIC: Final = "lesionlens_worker_memory_bytes"
+PERIOD: Final = 1.0
+SETTLED: Final = 0.25
+"""Share of the samples at the beginning that is left out: a fresh worker still grows."""
+
+
+class MemoryWatch:
+    """Samples the memory each second in a thread; use as a context manager."""
+
+    def __init__(self, address: str) -> None:
+        """Take the address of the metrics endpoint."""
+        self.samples: list[tuple[float, float]] = []
+        """Seconds and bytes."""
+        self._address = address.rstrip("/")
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> MemoryWatch:
+        """Begin."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End."""
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        with httpx.Client(timeout=5) as client:
+            while not self._over.wait(PERIOD):
+                try:
+                    text = client.get(f"{self._address}/metrics").text
+                except httpx.HTTPError:
+                    continue  # a busy server misses a sample
+                found = memory_in(text)
+                if found is not None:
+                    self.samples.append((time.monotonic(), found))
+
+
+def memory_in(text: str) -> float | None:
+    """Bytes of the worker in a page of metrics."""
+    for family in text_string_to_metric_families(text):
+        if family.name == METRIC:
+            return max(float(sample.value) for sample in family.samples)
+    return None
+
+
+def slope_per_hour(samples: list[tuple[float, float]]) -> dict[str, float] | None:
+    """Median and slope in megabytes; None where too few samples were taken.
+
+    The slope is Theil and Sen's (Sen 1968), the median over all pairs, which single jumps of the
+    allocator do not move.
+    """
+    kept = samples[int(SETTLED * len(samples)) :]
+    if len(kept) < 10:
+        return None
+    seconds, sizes = np.asarray(kept).T
+    slope, _, low, high = theilslopes(sizes / 1e6, seconds / 3600)
+    return {
+        "samples": len(kept),
+        "median_mb": round(float(np.median(sizes)) / 1e6, 1),
+        "slope_mb_per_hour": round(float(slope), 2),
+        "low": round(float(low), 2),
+        "high": round(float(high), 2),
+    }

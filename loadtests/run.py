@@ -1,0 +1,143 @@
+"""``make loadtest``: a shape against a server, objective by objective; 1 where one is missed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from loadtests.machine import kind
+from loadtests.memory import MemoryWatch, slope_per_hour
+from loadtests.objectives import Plan, Verdict, judge
+from loadtests.photographs import files
+from loadtests.settings import LoadSettings
+from serving.settings import ServingSettings, free_ports
+from serving.torchserve import ServerError, TorchServe
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> int:
+    """0 where every objective is met, 1 where one is missed, 2 where nothing could be measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="", help="address; by default a server is started")
+    parser.add_argument("--metrics", default="", help="address of its metrics, for the memory")
+    parser.add_argument("--report", type=Path, default=Path("reports/loadtest.html"))
+    parser.add_argument("--output", type=Path, help="write the result as JSON")
+    asked = parser.parse_args()
+    settings = LoadSettings()
+    try:
+        plan = Plan.read(settings.load_objectives)
+        files(settings)
+    except (ValidationError, OSError) as error:
+        return _wrong(f"{settings.load_objectives}: {error}")
+    if settings.load_shape not in plan.shapes:
+        known = ", ".join(plan.shapes)
+        return _wrong(f"there is no shape {settings.load_shape!r}; there are: {known}")
+    shape = plan.shapes[settings.load_shape]
+    with ExitStack() as stack:
+        host, metrics = asked.host, asked.metrics
+        if not host:
+            logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lesionlens-")))
+            own = ServingSettings(logs=logs).model_copy(update=free_ports())
+            try:
+                server = stack.enter_context(TorchServe(own))
+            except ServerError as error:
+                return _wrong(str(error))
+            host, metrics = server.inference, server.metrics
+        print(f"{settings.load_shape}: {shape.seconds:g} s against {host}", flush=True)
+        watch = stack.enter_context(MemoryWatch(metrics)) if metrics else None
+        seen = locust(host, asked.report.resolve())
+        if seen is None:
+            return _wrong("Locust ended without a result; what it said is above")
+        verdicts = judge(shape, seen)
+        memory = slope_per_hour(watch.samples) if watch else None
+    show(verdicts, seen, memory)
+    print(f"report: {asked.report}")
+    if asked.output:
+        document = {
+            "machine": kind(),
+            "shape": settings.load_shape,
+            "seconds": shape.seconds,
+            "verbs": seen,
+            "objectives": [
+                {"verb": v.verb, "name": v.name, "wanted": v.wanted, "found": v.found, "met": v.met}
+                for v in verdicts
+            ],
+            "worker_memory": memory,
+        }
+        asked.output.parent.mkdir(parents=True, exist_ok=True)
+        asked.output.write_text(json.dumps(document, indent=1) + "\n")
+    return 0 if all(verdict.met for verdict in verdicts) else 1
+
+
+def locust(host: str, report: Path) -> dict[str, dict[str, Any]] | None:
+    """Run the users and stages; what was measured by verb, or None.
+
+    Args:
+        host: address of the service.
+        report: Locust's page, written there.
+    """
+    report.parent.mkdir(parents=True, exist_ok=True)
+    scripts = ",".join(str(ROOT / "loadtests" / name) for name in ("users.py", "stages.py"))
+    command = [
+        *(sys.executable, "-m", "locust", "-f", scripts, "--headless", "--host", host),
+        *("--html", str(report), "--json", "--stop-timeout", "30", "--exit-code-on-error", "0"),
+        *("--loglevel", "WARNING"),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    try:
+        rows = json.loads(done.stdout)
+    except ValueError:
+        return None
+    return {row["name"]: _measured(row) for row in rows}
+
+
+def _measured(row: dict[str, Any]) -> dict[str, Any]:
+    counts = {float(took): count for took, count in row["response_times"].items()}
+    times = np.repeat(list(counts), list(counts.values())) if counts else np.zeros(0)
+    found: dict[str, Any] = {
+        "requests": row["num_requests"],
+        "error_rate": row["num_failures"] / max(1, row["num_requests"]),
+    }
+    for share in (50, 95, 99) if len(times) else ():
+        found[f"p{share}"] = float(np.quantile(times, share / 100, method="inverted_cdf"))
+    return found
+
+
+def show(
+    verdicts: list[Verdict], seen: dict[str, dict[str, Any]], memory: dict[str, float] | None
+) -> None:
+    """Print objective by objective."""
+    for verb, found in seen.items():
+        print(f"{verb}: {found['requests']} requests")
+    for verdict in verdicts:
+        unit = "" if verdict.name == "error_rate" else " ms"
+        found_ = "nothing measured" if verdict.found is None else f"{verdict.found:g}{unit}"
+        mark = "met   " if verdict.met else "MISSED"
+        print(f"  {mark} {verdict.verb} {verdict.name}: {found_}, at most {verdict.wanted:g}{unit}")
+    if memory:
+        print(
+            f"  memory of the worker: {memory['median_mb']:.0f} MB, "
+            f"{memory['slope_mb_per_hour']:+.1f} MB an hour (95 % interval "
+            f"{memory['low']:+.1f} to {memory['high']:+.1f})"
+        )
+
+
+def _wrong(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""Objectives are data: read strictly, judged one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from loadtests.objectives import FILE, Plan, Shape, judge
+
+QUICK = {
+    "stages": [{"seconds": 5, "users": 2}, {"seconds": 10, "users": 1}],
+    "objectives": {"predict": {"p50": 10, "p95": 20, "p99": 30, "error_rate": 0}},
+}
+
+
+def test_the_projects_own_shapes_are_there() -> None:
+    plan = Plan.read()
+
+    assert {"steady", "spike", "soak"} <= set(plan.shapes)
+    assert plan.shapes["steady"].seconds == 120
+    for shape in plan.shapes.values():
+        assert set(shape.objectives) == set(plan.mix) == {"predict", "explain"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        (("shapes", "steady", "stages"), [], "stages"),
+        (("shapes", "steady", "stages", 0, "users"), 0, "users"),
+        (("shapes", "steady", "objectives", "predict", "p90"), 1, "p90"),
+        (("shapes", "steady", "objectives", "predict", "error_rate"), 2, "error_rate"),
+        (("shapes", "steady", "objectives", "delete"), {}, "delete"),
+        (("mix", "predict"), 0, "mix.predict"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named(
+    path: tuple[str | int, ...], value: object, named: str, tmp_path: Path
+) -> None:
+    document = yaml.safe_load(FILE.read_text("utf-8"))
+    inside = document
+    for key in path[:-1]:
+        inside = inside[key]
+    inside[path[-1]] = value
+    file = tmp_path / "objectives.yaml"
+    file.write_text(yaml.safe_dump(document))
+
+    with pytest.raises(ValidationError, match=named.replace(".", r"\.")):
+        Plan.read(file)
+
+
+def test_each_objective_is_met_or_missed_by_itself() -> None:
+    shape = Shape.model_validate(QUICK)
+    measured = {"predict": {"p50": 10.0, "p95": 20.5, "p99": 29.0, "error_rate": 0.001}}
+
+    verdicts = {verdict.name: verdict.met for verdict in judge(shape, measured)}
+
+    assert verdicts == {"p50": True, "p95": False, "p99": True, "error_rate": False}
+    assert shape.seconds == 15
+
+
+def test_what_was_not_measured_is_missed() -> None:
+    assert [verdict.met for verdict in judge(Shape.model_validate(QUICK), {})] == [False] * 4
