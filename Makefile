@@ -76,7 +76,8 @@ bench: $(ARCHIVE) ## Measure this project beside other servers of the same model
 	$(RUN) -m loadtests.tables
 
 loadtest: $(ARCHIVE) ## Users by Locust against HOST=... or a server of its own; SHAPE=steady, spike or soak
-	@LESIONLENS_LOAD_SHAPE=$(SHAPE) $(RUN) -m loadtests.run --host "$(HOST)" --metrics "$(METRICS)"
+	@LESIONLENS_LOAD_SHAPE=$(SHAPE) $(RUN) -m loadtests.run --host "$(HOST)" --metrics "$(METRICS)" \
+		$(if $(RESULT),--output $(RESULT))
 
 overload: $(ARCHIVE) ## Load a server with ten times what it carries
 	$(RUN) -m loadtests.overload

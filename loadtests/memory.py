@@ -60,7 +60,7 @@ def memory_in(text: str) -> float | None:
     """Bytes of the worker in a page of metrics."""
     for family in text_string_to_metric_families(text):
         if family.name == METRIC:
-            return max(float(sample.value) for sample in family.samples)
+            return max((float(sample.value) for sample in family.samples), default=None)
     return None
 
 

@@ -88,9 +88,9 @@ def locust(host: str, report: Path) -> dict[str, dict[str, Any]] | None:
         report: Locust's page, written there.
     """
     report.parent.mkdir(parents=True, exist_ok=True)
-    scripts = ",".join(str(ROOT / "loadtests" / name) for name in ("users.py", "stages.py"))
+    script = str(ROOT / "loadtests" / "stages.py")
     command = [
-        *(sys.executable, "-m", "locust", "-f", scripts, "--headless", "--host", host),
+        *(sys.executable, "-m", "locust", "-f", script, "--headless", "--host", host),
         *("--html", str(report), "--json", "--stop-timeout", "30", "--exit-code-on-error", "0"),
         *("--loglevel", "WARNING"),
     ]

@@ -1,6 +1,6 @@
 """Locust's shape: the stages of a load test, and the pace and mix of its users.
 
-``locust -f loadtests/users.py,loadtests/stages.py``; without it, users ask as fast as they can.
+``locust -f loadtests/stages.py``; with ``users.py`` instead, they ask as fast as they can.
 """
 
 from __future__ import annotations
@@ -16,10 +16,16 @@ from loadtests.users import ExplainUser, PredictUser
 _settings = LoadSettings()
 _plan = Plan.read(_settings.load_objectives)
 
-for _user in (PredictUser, ExplainUser):
-    _user.weight = _plan.mix.get(_user.verb, 0)  # type: ignore[call-overload]
-    # Half to one and a half times the mean, so that users do not march in step.
-    _user.wait_time = lambda self: random.uniform(0.5, 1.5) * _plan.think_seconds  # noqa: S311
+
+def _pace(self: object) -> float:
+    """Half to one and a half times the mean, so that users do not march in step."""
+    return random.uniform(0.5, 1.5) * _plan.think_seconds  # noqa: S311
+
+
+# Not in a loop: Locust would take its variable for one user more.
+PredictUser.weight = _plan.mix.get("predict", 0)
+ExplainUser.weight = _plan.mix.get("explain", 0)
+PredictUser.wait_time = ExplainUser.wait_time = _pace
 
 
 class Stages(LoadTestShape):

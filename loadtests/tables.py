@@ -12,7 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-PAGES: Final = (Path("README.md"), Path("docs/monitoring.md"))
+from loadtests.bench import report
+
+PAGES: Final = (Path("README.md"), Path("docs/monitoring.md"), Path("docs/speed.md"))
 """Each holds, for a table, the result's path between ``<!--`` and ``-->``, and ``<!-- end -->``."""
 
 
@@ -78,9 +80,82 @@ def power_table(document: dict[str, Any]) -> str:
     return "\n".join([head, "| --- | --- | --- | --- | --- |", *rows])
 
 
+def backends_table(document: dict[str, Any]) -> str:
+    """Each backend on validation photographs, as a Markdown table."""
+    backends = document["from_nothing"]["backends"]
+    lines = [
+        "| backend | forward, ms | AUROC lost | labels changed | |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, found in backends["measured"].items():
+        if "lacking" in found:
+            lines.append(f"| {name} | | | | not measured: {found['lacking']} |")
+            continue
+        verdict = "kept" if found["passes"] else "changes the answers"
+        lines.append(
+            f"| {name} | {found['forward_ms']:.1f} | {found['auroc_loss']:.4f} "
+            f"| {found['labels_changed']} of {found['photographs']} "
+            f"| {'chosen' if name == backends['order'][0] else verdict} |"
+        )
+    return "\n".join(lines)
+
+
+def overload_table(document: dict[str, Any]) -> str:
+    """What becomes of ten times too many requests, as a Markdown table."""
+    accepted, refused = document["accepted"], document["refused"]
+    recovered = document["recovered_after_seconds"]
+    rows = {
+        "requests a second that it carries": f"{document['carried_per_second']:.0f}",
+        f"sent, for {document['seconds']:.0f} s": f"{document['offered_per_second']:.0f} a second",
+        "answered, p50 / p95 / longest": f"{accepted['count']}, {accepted['p50_ms']:.0f} / "
+        f"{accepted['p95_ms']:.0f} / {accepted['largest_ms']:.0f} ms",
+        "told to come back (503), p50 / p95": f"{refused['count']}, {refused['p50_ms']:.0f} / "
+        f"{refused['p95_ms']:.0f} ms",
+        "of these with `Retry-After`": str(document["refused_with_retry_after"]),
+        "without an answer": str(document["without_an_answer"]),
+        "as quick as before after": f"{recovered:.1f} s" if recovered is not None else "not seen",
+    }
+    return "\n".join(
+        [
+            "| measured | |",
+            "| --- | --- |",
+            *(f"| {name} | {text} |" for name, text in rows.items()),
+        ]
+    )
+
+
+def loadtest_table(document: dict[str, Any]) -> str:
+    """Objectives of a load test, as a Markdown table."""
+    lines = [
+        f"| {document['shape']}, {document['seconds']:.0f} s | measured | objective | |",
+        "| --- | --- | --- | --- |",
+    ]
+    for one in document["objectives"]:
+        unit = "" if one["name"] == "error_rate" else " ms"
+        found = "nothing" if one["found"] is None else f"{one['found']:g}{unit}"
+        verdict = "met" if one["met"] else "missed"
+        name = one["name"].replace("_", " ")
+        lines.append(f"| {one['verb']} {name} | {found} | {one['wanted']:g}{unit} | {verdict} |")
+    memory = document["worker_memory"]
+    if memory:
+        lines.append(
+            f"| memory of the worker | {memory['median_mb']:.0f} MB, "
+            f"{memory['slope_mb_per_hour']:+.1f} MB an hour | "
+            f"| 95 % interval {memory['low']:+.1f} to {memory['high']:+.1f} |"
+        )
+    return "\n".join(lines)
+
+
 TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/results/training.json": training_table,
+    "docs/results/training.json backends": backends_table,
     "docs/results/telemetry.json": telemetry_table,
+    "docs/results/bench.json": report.summary_table,
+    "docs/results/bench.json servers": report.table,
+    "docs/results/bench.json limit": report.limit_table,
+    "docs/results/bench.json resources": report.resources_table,
+    "docs/results/overload.json": overload_table,
+    "docs/results/loadtest.json": loadtest_table,
     "monitoring/thresholds.json": thresholds_table,
     "monitoring/thresholds.json power": power_table,
 }

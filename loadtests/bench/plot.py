@@ -31,9 +31,10 @@ def draw(document: dict[str, Any], path: Path) -> None:
         values = [server["cells"][cell][clients].get(name, 0.0) for server in servers.values()]
         colours = [OWN if key == OURS else OTHER for key in servers]
         bars = axis.barh(titles, values, color=colours, height=0.62)
-        axis.bar_label(bars, fmt="%.1f", padding=3, color=INK, fontsize=9)
+        clear = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        axis.bar_label(bars, fmt="%.1f", padding=4, color=INK, fontsize=9, bbox=clear)
         bound = limit if name == "p50_ms" else 1000 / limit
-        axis.axvline(bound, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        axis.axvline(bound, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=0.5)
         axis.set_title(title, loc="left", fontsize=11, color=INK)
         axis.set_xlabel(unit, color=INK, fontsize=9)
         axis.set_xlim(0, max([*values, bound]) * 1.18)

@@ -60,6 +60,7 @@ def test_the_summary_says_how_many_times() -> None:
 
     assert "| throughput with 8 clients over Slow | 3.00 times |" in text
     assert "12.0 ms, 1.20 times decode + forward" in text
+    assert "12.0 ms, 1.00 times a 300 x 300 one" in text
     assert "quick, 2.50 times as fast as eager float32" in text
 
 

@@ -45,3 +45,4 @@ def test_a_few_samples_say_nothing() -> None:
 def test_the_largest_worker_is_read() -> None:
     assert memory_in(PAGE) == 7.5e8
     assert memory_in("") is None
+    assert memory_in("\n".join(PAGE.splitlines()[:2])) is None, "declared, and no worker yet"

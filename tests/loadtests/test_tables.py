@@ -24,7 +24,22 @@ def test_every_table_is_shown_somewhere(root: Path, name: str) -> None:
     ("name", "path", "shows"),
     [
         ("docs/results/training.json", ("from_nothing", "metrics", "auroc", "value"), "0.123"),
+        (
+            "docs/results/training.json backends",
+            ("from_nothing", "backends", "measured", "fp32", "auroc_loss"),
+            "| 0.1230 |",
+        ),
         ("docs/results/telemetry.json", ("cost_ms", "median"), "0.12 ms"),
+        (
+            "docs/results/bench.json servers",
+            ("servers", "lesionlens", "cells", "predict phone", "8", "per_second"),
+            "| 0.1 |",
+        ),
+        ("docs/results/bench.json limit", ("in_process", "phone", "both_ms", "fp32"), "| 0.1 |"),
+        ("docs/results/bench.json", ("in_process", "small", "forward_ms", "eager"), ", 0.0"),
+        ("docs/results/bench.json resources", ("servers", "kserve", "start_seconds"), "| 0.1 |"),
+        ("docs/results/overload.json", ("recovered_after_seconds",), "| 0.1 s |"),
+        ("docs/results/loadtest.json", ("objectives", 0, "found"), "| 0.123 ms |"),
         ("monitoring/thresholds.json", ("measured", "false_alarms", "days"), "| 0.123 |"),
         (
             "monitoring/thresholds.json power",
