@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+FEWEST: Final = 32
+"""Requests of a full batch that say that too many wait; fewer may be a few clients."""
 CLEARING: Final = 5
 """Budgets of time that a queue is cleared for before somebody is served again."""
 
@@ -27,7 +29,8 @@ class Admission:
         """Begin with nothing behind.
 
         Args:
-            full: requests of a batch that leaves more of them waiting.
+            full: requests of a batch that leaves more of them waiting. Below :data:`FEWEST` a
+                batch only ends with its time, and the server's own queue bounds the rest.
             seconds: that the requests of one batch may be served for.
             clock: in seconds.
         """
@@ -45,7 +48,8 @@ class Admission:
         """A batch of so many requests has come."""
         self._began = self._clock()
         # Not for ever: under a load that never lets up, somebody must be served.
-        self._clearing = requests >= self._full and self._began < self._clear_until
+        behind = requests >= self._full >= FEWEST
+        self._clearing = behind and self._began < self._clear_until
 
     def open(self) -> bool:
         """Whether the next requests of the batch are served. Once false, false to its end."""

@@ -27,6 +27,8 @@ STOP_SECONDS: Final = 7.0
 POLL_SECONDS: Final = 0.1
 DEATHS: Final = 3
 """Of a worker while it loads, after which waiting is pointless."""
+HOPELESS: Final = ("ArchiveError: ", "LESIONLENS_")
+"""What our handler says of an archive or a setting that is no better at the next try."""
 
 
 class ServerError(RuntimeError):
@@ -116,7 +118,7 @@ class TorchServe:
                 raise ServerError(f"TorchServe ended while starting: {self._last_words()}")
             if self._is_ready():
                 return
-            if self._deaths() >= DEATHS:
+            if self._deaths() >= (1 if self._is_hopeless() else DEATHS):
                 raise ServerError(f"the worker dies while loading: {self._last_words()}")
             time.sleep(POLL_SECONDS)
         raise ServerError(
@@ -135,6 +137,11 @@ class TorchServe:
     def _deaths(self) -> int:
         """How often a worker has died; TorchServe would start it again without end."""
         return self.log.read_text(errors="replace").count("Backend worker process died")
+
+    def _is_hopeless(self) -> bool:
+        """Whether the worker died of something that trying again does not mend."""
+        text = self.log.read_text(errors="replace")
+        return any(telling in text for telling in HOPELESS)
 
     def wait(self) -> int:
         """Wait until the server ends by itself; its exit status."""
@@ -201,7 +208,7 @@ class TorchServe:
     def _last_words(self) -> str:
         """The most telling line of the log: what our handler raised, else the last error."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.is_file() else []
-        for telling in ("ArchiveError: ", "LESIONLENS_", "Error: ", "ERROR", ""):
+        for telling in (*HOPELESS, "Error: ", "ERROR", ""):
             found = [line for line in lines if telling in line]
             if found:
                 words = found[-1].rpartition("MODEL_LOG - ")[2].strip()

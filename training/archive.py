@@ -23,7 +23,7 @@ MODEL_CONFIG: Final = """\
 # takes 0 for 100, and where it can be forced on it (model_snapshot), no batch holds more than two.
 minWorkers: 1
 maxWorkers: 1
-batchSize: 64
+batchSize: 32
 maxBatchDelay: 1
 responseTimeout: 60
 """

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from handlers.admission import CLEARING, Admission
+from handlers.admission import CLEARING, FEWEST, Admission
 
-FULL, SECONDS = 4, 1.0
+FULL, SECONDS = FEWEST, 1.0
 
 
 @dataclass
@@ -43,7 +43,7 @@ def served(clock: Clock) -> Callable[..., int]:
 
 
 def test_everybody_is_served_in_time(served: Callable[..., int]) -> None:
-    assert [served(FULL, each=0.1) for _ in range(50)] == [FULL] * 50
+    assert [served(FULL, each=0.01) for _ in range(50)] == [FULL] * 50
 
 
 def test_the_first_is_served_however_slow(served: Callable[..., int]) -> None:
@@ -55,10 +55,10 @@ def test_a_batch_ends_with_its_time(served: Callable[..., int]) -> None:
 
 
 def test_what_piled_up_behind_a_slow_batch_is_turned_away(served: Callable[..., int]) -> None:
-    assert served(FULL - 1, each=0.3) == FULL - 1
-    assert [served(FULL, each=0.3) for _ in range(5)] == [0] * 5
-    assert served(FULL - 1, each=0.1) == FULL - 1, "the queue is empty again"
-    assert served(FULL, each=0.1) == FULL, "and the batch before was quick"
+    assert served(FULL - 1, each=0.03) == FULL - 1
+    assert [served(FULL, each=0.03) for _ in range(5)] == [0] * 5
+    assert served(FULL - 1, each=0.01) == FULL - 1, "the queue is empty again"
+    assert served(FULL, each=0.01) == FULL, "and the batch before was quick"
 
 
 def test_what_comes_later_than_a_slow_batch_is_served(
@@ -66,7 +66,17 @@ def test_what_comes_later_than_a_slow_batch_is_served(
 ) -> None:
     assert served(2, each=2.0) == 1
     clock.now += CLEARING * SECONDS
-    assert served(FULL, each=0.1) == FULL
+    assert served(FULL, each=0.01) == FULL
+
+
+@pytest.mark.parametrize("size", [1, 8])
+def test_a_server_of_small_batches_never_turns_a_few_clients_away(size: int, clock: Clock) -> None:
+    admission = Admission(size, SECONDS, clock)
+    for _ in range(5):
+        admission.begin(size)
+        assert admission.open()
+        clock.now += 5.0  # an explanation of five seconds
+        admission.end()
 
 
 def test_a_load_that_never_lets_up_is_served_now_and_then(

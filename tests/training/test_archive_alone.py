@@ -104,7 +104,7 @@ def alone(
 @pytest.fixture(scope="module")
 def here(unpacked: Path, photograph: Path) -> list[dict[str, Any]]:
     """Answers of the same archive in this process."""
-    classifier = Classifier.load(unpacked)
+    classifier = Classifier.load(unpacked, backend="")
     service = MelanomaService(classifier, HandlerSettings())
     body = photograph.read_bytes()
     rows = [Row(body, "predict", "image/jpeg"), Row(body, "explain", "image/jpeg")]
