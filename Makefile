@@ -8,7 +8,6 @@ RUN := .venv/bin/python
 INSTALLED := .venv/installed
 BUILD := $(or $(LESIONLENS_BUILD),build)
 STORE := $(or $(LESIONLENS_ARCHIVE),model_store/model-store)
-SHAPE ?= steady
 TRAINED := $(BUILD)/model/card.json
 ARCHIVE := $(STORE)/melanoma.mar
 # Threads that wait sleep: spinning, they make a forward pass several times slower as soon as
@@ -76,11 +75,13 @@ bench: $(ARCHIVE) ## Measure this project beside other servers of the same model
 	$(RUN) -m loadtests.tables
 
 loadtest: $(ARCHIVE) ## Users by Locust against HOST=... or a server of its own; SHAPE=steady, spike or soak
-	@LESIONLENS_LOAD_SHAPE=$(SHAPE) $(RUN) -m loadtests.run --host "$(HOST)" --metrics "$(METRICS)" \
+	@$(if $(SHAPE),LESIONLENS_LOAD_SHAPE=$(SHAPE)) $(RUN) -m loadtests.run --host "$(HOST)" --metrics "$(METRICS)" \
 		$(if $(RESULT),--output $(RESULT))
+	@$(if $(RESULT),$(RUN) -m loadtests.tables)
 
 overload: $(ARCHIVE) ## Load a server with ten times what it carries
 	$(RUN) -m loadtests.overload
+	$(RUN) -m loadtests.tables
 
 measure-telemetry: $(ARCHIVE) ## Time requests with and without metrics
 	$(RUN) -m loadtests.telemetry_cost

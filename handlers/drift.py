@@ -36,10 +36,7 @@ def image_statistics(view: Image.Image) -> dict[str, float]:
     """
     luma = np.asarray(view, dtype=np.float32) @ LUMA / 255.0
     middle = luma[1:-1, 1:-1]
-    laplacian = luma[:-2, 1:-1] + luma[2:, 1:-1]
-    for neighbours in (luma[1:-1, :-2], luma[1:-1, 2:]):
-        laplacian += neighbours
-    laplacian -= 4 * middle
+    laplacian = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * middle
     return {
         "brightness": float(luma.mean()),
         "contrast": float(luma.std()),

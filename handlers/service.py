@@ -69,8 +69,6 @@ class _Photograph:
     """One photograph, answered."""
 
     prepared: _Prepared
-    inputs: torch.Tensor
-    """Shape (1, 3, 224, 224)."""
     forward: Forward
     decision: Decision
 
@@ -199,9 +197,7 @@ class MelanomaService:
             decisions = self.classifier.decide(forward, statistics)
             for place, (job, prepared) in enumerate(chunk):
                 own = Forward(forward.activations[place : place + 1], forward.logits[place])
-                job.photographs.append(
-                    _Photograph(prepared, inputs[place : place + 1], own, decisions[place])
-                )
+                job.photographs.append(_Photograph(prepared, own, decisions[place]))
 
     def _complete(self, job: _Job, deadline: float, recorder: Recorder) -> None:
         assert job.request is not None
@@ -222,7 +218,7 @@ class MelanomaService:
                 result |= explanation.explain(
                     self.classifier.model,
                     photograph.prepared.view,
-                    photograph.inputs,
+                    photograph.prepared.inputs[None],
                     photograph.forward,
                     decision.label,
                     job.request.instances[index],

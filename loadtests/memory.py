@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import httpx
@@ -18,42 +19,34 @@ SETTLED: Final = 0.25
 """Share of the samples at the beginning that is left out: a fresh worker still grows."""
 
 
-class MemoryWatch:
-    """Samples the memory each second in a thread; use as a context manager."""
+@contextmanager
+def watched(address: str) -> Iterator[list[tuple[float, float]]]:
+    """Sample the memory each second in a thread: a list of seconds and bytes that grows.
 
-    def __init__(self, address: str) -> None:
-        """Take the address of the metrics endpoint."""
-        self.samples: list[tuple[float, float]] = []
-        """Seconds and bytes."""
-        self._address = address.rstrip("/")
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+    Args:
+        address: of the metrics endpoint.
+    """
+    samples: list[tuple[float, float]] = []
+    over = threading.Event()
 
-    def __enter__(self) -> MemoryWatch:
-        """Begin."""
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End."""
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
+    def watch() -> None:
         with httpx.Client(timeout=5) as client:
-            while not self._over.wait(PERIOD):
+            while not over.wait(PERIOD):
                 try:
-                    text = client.get(f"{self._address}/metrics").text
+                    text = client.get(f"{address.rstrip('/')}/metrics").text
                 except httpx.HTTPError:
                     continue  # a busy server misses a sample
                 found = memory_in(text)
                 if found is not None:
-                    self.samples.append((time.monotonic(), found))
+                    samples.append((time.monotonic(), found))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        over.set()
+        thread.join()
 
 
 def memory_in(text: str) -> float | None:

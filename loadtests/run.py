@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from loadtests.machine import kind
-from loadtests.memory import MemoryWatch, slope_per_hour
+from loadtests.memory import slope_per_hour, watched
 from loadtests.objectives import Plan, Verdict, judge
 from loadtests.photographs import files
 from loadtests.settings import LoadSettings
@@ -55,12 +55,12 @@ def main() -> int:
                 return _wrong(str(error))
             host, metrics = server.inference, server.metrics
         print(f"{settings.load_shape}: {shape.seconds:g} s against {host}", flush=True)
-        watch = stack.enter_context(MemoryWatch(metrics)) if metrics else None
+        samples = stack.enter_context(watched(metrics)) if metrics else []
         seen = locust(host, asked.report.resolve())
         if seen is None:
             return _wrong("Locust ended without a result; what it said is above")
         verdicts = judge(shape, seen)
-        memory = slope_per_hour(watch.samples) if watch else None
+        memory = slope_per_hour(samples)
     show(verdicts, seen, memory)
     print(f"report: {asked.report}")
     if asked.output:

@@ -118,7 +118,7 @@ class TorchServe:
                 raise ServerError(f"TorchServe ended while starting: {self._last_words()}")
             if self._is_ready():
                 return
-            if self._deaths() >= (1 if self._is_hopeless() else DEATHS):
+            if self._is_pointless():
                 raise ServerError(f"the worker dies while loading: {self._last_words()}")
             time.sleep(POLL_SECONDS)
         raise ServerError(
@@ -134,14 +134,11 @@ class TorchServe:
         workers = reply.json()[0]["workers"] if reply.status_code == 200 else []
         return any(worker["status"] == "READY" for worker in workers)
 
-    def _deaths(self) -> int:
-        """How often a worker has died; TorchServe would start it again without end."""
-        return self.log.read_text(errors="replace").count("Backend worker process died")
-
-    def _is_hopeless(self) -> bool:
-        """Whether the worker died of something that trying again does not mend."""
+    def _is_pointless(self) -> bool:
+        """Whether a worker has died too often; TorchServe would start it again without end."""
         text = self.log.read_text(errors="replace")
-        return any(telling in text for telling in HOPELESS)
+        hopeless = any(telling in text for telling in HOPELESS)
+        return text.count("Backend worker process died") >= (1 if hopeless else DEATHS)
 
     def wait(self) -> int:
         """Wait until the server ends by itself; its exit status."""

@@ -9,15 +9,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from loadtests.bench import environments, plot, report
+from loadtests.bench import OURS, environments, plot, report
 from loadtests.bench.client import Burst, burst
-from loadtests.bench.contenders import CONTENDERS, OURS, Contender, unpacked
+from loadtests.bench.contenders import CONTENDERS, Contender, unpacked
 from loadtests.bench.limit import Limit
 from loadtests.bench.photographs import texts
 from loadtests.bench.server import Server
@@ -81,7 +81,7 @@ def run(
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         folder = unpacked(archive, scratch)
-        limit = stack.enter_context(Limit(folder))
+        limit = stack.enter_context(closing(Limit(folder)))
         servers: dict[str, Server] = {}
         bodies: dict[str, dict[str, list[bytes]]] = {}
         seen: dict[str, Cells] = {}

@@ -28,9 +28,7 @@ class Burst:
         return len(self.seconds) / self.wall if self.wall else 0.0
 
 
-def burst(
-    port: int, path: str, bodies: Sequence[bytes], clients: int, seconds: float, least: int = 1
-) -> Burst:
+def burst(port: int, path: str, bodies: Sequence[bytes], clients: int, seconds: float) -> Burst:
     """Send bodies in turn from several clients at once, each as fast as it is answered.
 
     Args:
@@ -38,8 +36,7 @@ def burst(
         path: of the request.
         bodies: JSON.
         clients: connections, each with a thread.
-        seconds: after which no client sends another.
-        least: requests that each client sends however long it takes.
+        seconds: after which no client sends another; each sends one however long it takes.
     """
     total = Burst()
     lock = threading.Lock()
@@ -53,7 +50,7 @@ def burst(
             ready.wait()
             end = time.perf_counter() + seconds
             place = 0
-            while place < least or time.perf_counter() < end:
+            while place == 0 or time.perf_counter() < end:
                 body = bodies[(number + place * clients) % len(bodies)]
                 took = request(connection, path, body)
                 place += 1

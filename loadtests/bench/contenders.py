@@ -15,10 +15,10 @@ from typing import Final
 
 import torch
 
+from loadtests.bench import OURS
 from serving.settings import free_ports
 
 SERVERS: Final = Path(__file__).parent / "servers"
-OURS: Final = "lesionlens"
 
 
 @dataclass(frozen=True)
@@ -182,12 +182,11 @@ CONTENDERS: Final = (
 
 
 def unpacked(archive: Path, folder: Path) -> Path:
-    """Our archive unpacked, and beside it a model store that holds only it."""
+    """Our archive unpacked into a new folder, beside it a model store that holds only it."""
     target = folder / "archive"
-    shutil.rmtree(target, ignore_errors=True)
     with zipfile.ZipFile(archive) as packed:
         packed.extractall(target)
     store = target.with_suffix(".store")
-    store.mkdir(exist_ok=True)
+    store.mkdir()
     shutil.copy2(archive, store / archive.name)
     return target

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections import defaultdict
-from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from loadtests.bench.contenders import SERVERS
-from loadtests.bench.server import KEPT
+from loadtests.bench.server import defaults
 
 
-class Limit(AbstractContextManager["Limit"]):
+class Limit:
     """A process that decodes and classifies what it is given, and times it."""
 
     def __init__(self, archive: Path) -> None:
         """Start it on an unpacked archive."""
-        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         self._process = subprocess.Popen(
             [sys.executable, str(SERVERS / "in_process.py"), str(archive)],
-            env=kept,
+            env=defaults(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -36,12 +32,7 @@ class Limit(AbstractContextManager["Limit"]):
         """The backend that a server of the same archive runs."""
         self._seen: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """End the process."""
         self._process.kill()
         self._process.communicate()

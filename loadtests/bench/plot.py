@@ -8,7 +8,7 @@ from typing import Any, Final
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 
-from loadtests.bench.contenders import OURS
+from loadtests.bench import OURS
 
 OWN: Final = "#2166ac"
 OTHER: Final = "#9aa5b1"

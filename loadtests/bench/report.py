@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from loadtests.bench.contenders import OURS
+from loadtests.bench import OURS
 
 COLUMNS: Final = (
     ("predict small", "1", "p50_ms"),

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 import psutil
@@ -21,7 +20,12 @@ from loadtests.bench.contenders import Contender
 
 START_SECONDS: Final = 180.0
 KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL")
-"""Of this process's environment: a server starts with its own defaults."""
+"""Of this process's environment."""
+
+
+def defaults() -> dict[str, str]:
+    """The environment of a process that starts with its own defaults, not with our settings."""
+    return {name: os.environ[name] for name in KEPT if name in os.environ}
 
 
 class Server:
@@ -50,12 +54,16 @@ class Server:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
             started = self.contender.start(self._programs, self._archive, scratch)
             self.port = started.port
-            kept = {name: os.environ[name] for name in KEPT if name in os.environ}
             log = stack.enter_context((scratch / "log.txt").open("wb"))
             start = time.perf_counter()
             process = subprocess.Popen(
                 started.command,
-                env={**kept, "TMPDIR": str(scratch), "TEMP": str(scratch), **started.environment},
+                env={
+                    **defaults(),
+                    "TMPDIR": str(scratch),
+                    "TEMP": str(scratch),
+                    **started.environment,
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -72,12 +80,7 @@ class Server:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """End it and all it started."""
         self._stack.close()
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadtests.bench import report
+from loadtests.bench import OURS, report
 from loadtests.bench.__main__ import cells
 from loadtests.bench.client import Burst
-from loadtests.bench.contenders import OURS
 
 
 def cell(p50: float, per_second: float) -> dict[str, Any]:
