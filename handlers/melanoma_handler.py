@@ -78,6 +78,7 @@ class MelanomaHandler:
             content_type=headers.get("content-type", ""),
             method=headers.get("x-method"),
             target=headers.get("x-target"),
+            probe=headers.get("x-probe") == "true",
         )
 
     def _emit(self, context: Any, observations: list[telemetry.Observation]) -> None:

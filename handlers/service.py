@@ -42,6 +42,8 @@ class Row:
     content_type: str = ""
     method: str | None = None
     target: str | None = None
+    probe: bool = False
+    """Whether it only asks if the service answers: its photograph is nobody's, and not counted."""
 
 
 @dataclass(frozen=True)
@@ -249,7 +251,7 @@ class MelanomaService:
         recorder.observe(REQUEST_SECONDS, seconds, verb, _method_label(job))
         if error is not None:
             return Answer(error.status, protocol.error(error.message), error.retry_after)
-        for decision, statistics in job.seen:
+        for decision, statistics in () if job.row.probe else job.seen:
             review = str(decision.review).lower()
             recorder.count(PREDICTIONS, LABELS[decision.label], review)
             recorder.observe(PROBABILITY, decision.probability)

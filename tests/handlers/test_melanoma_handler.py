@@ -162,6 +162,15 @@ def test_headers_are_read_whatever_their_case(
     assert answers[2][1]["error"].startswith('no "instances" in the body')
 
 
+def test_a_probe_says_so_in_a_header(handler: MelanomaHandler, context: Context) -> None:
+    processors, _, _ = Service.retrieve_data_for_inference(
+        [wire(b"", **{"X-Probe": "true"}), wire(b"", x_probe="false")]
+    )
+    context.request_processor = processors
+
+    assert [handler._row({"body": b""}, context, index).probe for index in (0, 1)] == [True, False]
+
+
 def test_a_body_that_is_already_text_is_read(
     handler: MelanomaHandler, context: Context, photograph: Photograph, v1: Body
 ) -> None:

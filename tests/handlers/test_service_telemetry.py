@@ -172,6 +172,23 @@ def test_probabilities_and_reasons_of_the_photographs_are_recorded(
     assert of(seen, REVIEW_REASONS)["near_threshold",] == [2]
 
 
+def test_a_probe_is_a_request_and_its_photograph_is_nobodys(
+    service: MelanomaService, photograph: Photograph
+) -> None:
+    recorder = Recorder("v1")
+
+    probed, asked = service.answer(
+        [Row(photograph(1, 0), "predict", probe=True), Row(photograph(1, 0), "predict")], recorder
+    )
+
+    seen = recorder.observations()
+    assert probed == asked
+    assert of(seen, REQUESTS) == {("predict", "ok"): [2]}
+    assert sum(sum(values) for values in of(seen, PREDICTIONS).values()) == 1
+    assert len(of(seen, PROBABILITY)[()]) == 1
+    assert sum(sum(values) for values in of(seen, DRIFT_OBSERVATIONS).values()) == len(FEATURES)
+
+
 def test_stages_are_timed(seen: list[Observation]) -> None:
     timed = of(seen, STAGE_SECONDS)
 
