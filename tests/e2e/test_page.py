@@ -1,0 +1,199 @@
+"""The upload page as it is run, in front of a real TorchServe."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from serving.torchserve import TorchServe
+from tests.e2e.conftest import ROOT, without_settings
+from tests.e2e.requests_of import EXPLAIN, PREDICT, instances
+
+NAME = "SECRET-NAME.jpg"
+SECONDS = 30
+
+
+class Page:
+    """``python -m web`` on a free port, and what it has said."""
+
+    def __init__(self, folder: Path, predictor: str, **variables: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir()
+        self._log = folder / "page.log"
+        settings = {"LESIONLENS_PAGE_PORT": str(self.port), "LESIONLENS_PREDICTOR_URL": predictor}
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "web"],
+                cwd=ROOT,
+                env=without_settings(os.environ)
+                | settings
+                | {"TMPDIR": str(self.temporary)}
+                | variables,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def wait(self) -> None:
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                if httpx.get(f"{self.url}/healthz").status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.1)
+        pytest.fail(f"the page did not start: {self.said()}")
+
+    def upload(self, photograph: bytes) -> httpx.Response:
+        files = {"photograph": (NAME, photograph, "image/jpeg")}
+        return httpx.post(f"{self.url}/", files=files, timeout=120)
+
+    def said(self) -> str:
+        return self._log.read_text(encoding="utf-8")
+
+
+@contextmanager
+def running(folder: Path, predictor: str, **variables: str) -> Iterator[Page]:
+    page = Page(folder, predictor, **variables)
+    try:
+        page.wait()
+        yield page
+    finally:
+        page.process.kill()
+        page.process.wait()
+
+
+@pytest.fixture(scope="module")
+def page(server: TorchServe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with running(tmp_path_factory.mktemp("page"), server.inference) as started:
+        yield started
+
+
+def with_position(photograph: bytes) -> bytes:
+    """The same pixels with the place where they were taken, turned and turned back by EXIF."""
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    exif.get_ifd(0x8825).update({1: "N", 2: (55.0, 40.0, 34.2)})
+    buffer = io.BytesIO()
+    upright = Image.open(io.BytesIO(photograph)).convert("RGB")
+    upright.rotate(180).save(buffer, "PNG", exif=exif)
+    return buffer.getvalue()
+
+
+def test_an_upload_gets_the_answer_and_the_overlay_of_the_service(
+    page: Page, client: httpx.Client, photographs: list[bytes]
+) -> None:
+    for photograph in (*photographs[:6], with_position(photographs[6])):
+        reply = page.upload(photograph)
+
+        answer = client.post(PREDICT, json=instances(photograph)).json()["predictions"][0]
+        explained = client.post(EXPLAIN, json=instances(photograph)).json()["explanations"][0]
+        text = html.unescape(reply.text).replace("\u00a0", " ")
+        assert reply.status_code == 200
+        assert f"The model says: {answer['label']}" in text
+        # One photograph alone or in a batch: the last digits may differ.
+        (shown,) = re.findall(r"show cancer \((?:more than |less than )?([\d.]+) %\)", text)
+        assert float(shown) == pytest.approx(100 * answer["probability"], abs=0.11)
+        assert answer["model_version"] in text
+        assert ("A person must look" in text) is answer["review"]
+        seen, overlay = re.findall(r'src="data:image/(?:jpeg|png);base64,([^"]+)"', reply.text)
+        assert overlay == explained["overlay"]
+        assert Image.open(io.BytesIO(base64.b64decode(seen))).size == (224, 224)
+
+
+def test_the_services_own_refusal_is_shown(page: Page) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 20)).save(buffer, "JPEG")
+
+    reply = page.upload(buffer.getvalue())
+
+    assert reply.status_code == 400
+    assert "the short side needs at least 32" in reply.text
+
+
+def test_a_file_of_200_megabytes_is_refused_with_a_page(page: Page) -> None:
+    reply = page.upload(bytes(200_000_000))
+
+    assert reply.status_code == 413
+    assert "At most 15 MB are accepted" in reply.text
+
+
+def test_nothing_is_logged_or_left_behind(page: Page, photographs: list[bytes]) -> None:
+    large = io.BytesIO()
+    Image.open(io.BytesIO(photographs[0])).resize((1500, 1500)).save(large, "PNG", compress_level=0)
+    assert len(large.getvalue()) > 2_000_000  # it passes through the temporary folder
+    assert page.upload(large.getvalue()).status_code == 200
+    assert page.upload(b"no picture").status_code == 415
+
+    assert list(page.temporary.iterdir()) == []
+    assert page.said().strip() == f"page  {page.url}"
+
+
+def test_without_the_service_the_page_lives_and_says_so(
+    tmp_path: Path, photographs: list[bytes]
+) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound, not listening: nobody else gets the port
+        predictor = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        with running(tmp_path, predictor) as alone:
+            reply = alone.upload(photographs[0])
+            health = httpx.get(f"{alone.url}/healthz")
+            said = alone.said()
+
+    assert reply.status_code == 502
+    assert "The service cannot be reached" in reply.text
+    assert health.status_code == 200
+    assert f"{predictor}/v1/models/melanoma:predict: down" in said
+    assert "SECRET" not in said
+
+
+def test_sigterm_ends_it_after_the_answer(
+    server: TorchServe, tmp_path: Path, photographs: list[bytes]
+) -> None:
+    with running(tmp_path, server.inference) as page:
+        request = httpx.Request("POST", page.url, files={"photograph": (NAME, photographs[0])})
+        body = request.read()
+        head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+        with socket.create_connection(("127.0.0.1", page.port), timeout=SECONDS) as line:
+            line.sendall(f"POST / HTTP/1.1\r\n{head}\r\n".encode() + body[:1000])
+            time.sleep(0.5)
+            page.process.send_signal(signal.SIGTERM)
+            time.sleep(0.5)
+            assert page.process.poll() is None
+            line.sendall(body[1000:])
+            reply = b"".join(iter(lambda: line.recv(65536), b""))
+        code = page.process.wait(SECONDS)
+
+    assert reply.startswith(b"HTTP/1.1 200")
+    assert b"The model says" in reply
+    assert code in (0, -signal.SIGTERM)
+    assert "Traceback" not in page.said()
+
+
+def test_a_wrong_setting_is_said_in_one_piece() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        page = Page(Path(folder), "nowhere")
+        assert page.process.wait(SECONDS) == 2
+        said = page.said()
+    assert said.startswith("error: ")
+    assert "predictor_url" in said
+    assert "Traceback" not in said

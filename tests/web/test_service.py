@@ -1,0 +1,173 @@
+"""What the page asks the service, and what it makes of every answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+from kserve import InferenceRESTClient, RESTConfig
+
+from tests.web.conftest import EXPLAIN, PREDICT, Double, Reply, explanation, prediction
+from web.answers import Explanation, Prediction
+from web.errors import PageError
+from web.service import Service
+from web.settings import PageSettings
+
+URL = "http://service"
+SETTINGS = PageSettings(predictor_url=URL, page_seconds=5)
+
+
+def ask(
+    double: Double, settings: PageSettings = SETTINGS
+) -> tuple[Prediction, Explanation | PageError]:
+    async def run() -> tuple[Prediction, Explanation | PageError]:
+        service = Service(settings, httpx.ASGITransport(double))
+        try:
+            return await service.ask(b"a picture")
+        finally:
+            await service.close()
+
+    return asyncio.run(run())
+
+
+def refused(double: Double, settings: PageSettings = SETTINGS) -> PageError:
+    with pytest.raises(PageError) as caught:
+        ask(double, settings)
+    return caught.value
+
+
+def test_it_asks_as_kserves_own_client_does() -> None:
+    ours, theirs = Double(), Double()
+    ask(ours)
+    body = json.loads(ours.asked[0][2])
+
+    async def kserve() -> None:
+        transport = httpx.ASGITransport(theirs)
+        async with InferenceRESTClient(RESTConfig(transport=transport, protocol="v1")) as client:
+            await client.infer(URL, body, model_name="melanoma")
+            await client.explain(URL, "melanoma", body)
+
+    asyncio.run(kserve())
+
+    def told(double: Double) -> list[tuple[str, str, Any]]:
+        return sorted(
+            (path, headers["content-type"], json.loads(body))
+            for path, headers, body in double.asked
+        )
+
+    assert [path for path, _, _ in told(ours)] == [EXPLAIN, PREDICT]
+    assert told(ours) == told(theirs)
+    assert body["instances"][0]["method"] == "grad_cam"
+
+
+def test_predictor_and_explainer_may_live_apart() -> None:
+    hosts: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        hosts.append(f"{request.url.host}{request.url.path}")
+        return httpx.Response(
+            200, json={"predictions": [prediction()], "explanations": [explanation()]}
+        )
+
+    async def run() -> None:
+        settings = PageSettings(predictor_url="http://p", explainer_url="http://e/")
+        service = Service(settings, httpx.MockTransport(answer))
+        await service.ask(b"")
+        await service.close()
+
+    asyncio.run(run())
+
+    assert sorted(hosts) == [f"e{EXPLAIN}", f"p{PREDICT}"]
+
+
+def test_a_proxy_of_the_environment_gets_no_photograph(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    service = Service(SETTINGS)
+
+    assert service._client.trust_env is False
+    assert service._client._mounts == {}
+    asyncio.run(service.close())
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "values"),
+    [
+        (
+            Reply({"error": "instance 0: not a JPEG"}, 400),
+            "refused",
+            {"reason": "not a JPEG"},
+        ),
+        (Reply({"error": "too large"}, 413), "refused", {"reason": "too large"}),
+        (Reply({"code": 400}, 400), "refused", {"reason": "Bad Request"}),
+        (Reply(b"<html>", 400), "refused", {"reason": "Bad Request"}),
+        (Reply(["error"], 400), "refused", {"reason": "Bad Request"}),
+        (Reply({"code": 503}, 503), "busy", {}),
+        (Reply({"code": 500}, 500), "unreadable_answer", {}),
+        (Reply({"code": 404}, 404), "unreadable_answer", {}),
+        (Reply(b"{", 200), "unreadable_answer", {}),
+        (Reply({"predictions": []}), "unreadable_answer", {}),
+        (Reply({"predictions": [{"label": "cancer"}]}), "unreadable_answer", {}),
+        (Reply({"predictions": [prediction(probability=1.2)]}), "unreadable_answer", {}),
+        (Reply({"predictions": [prediction(label="<b>")]}), "unreadable_answer", {}),
+        (Reply(None, error=httpx.ConnectError("refused")), "down", {}),
+        (Reply(None, error=httpx.ConnectTimeout("nobody")), "down", {}),
+        (Reply(None, error=httpx.ReadError("reset")), "down", {}),
+    ],
+)
+def test_what_is_no_prediction_is_named(reply: Reply, kind: str, values: dict[str, str]) -> None:
+    failure = refused(Double(predict=reply))
+
+    assert (failure.kind, failure.values, failure.retry_after) == (kind, values, None)
+
+
+def test_retry_after_is_passed_on() -> None:
+    failure = refused(Double(predict=Reply({}, 503, {"retry-after": "3"})))
+
+    assert (failure.kind, failure.retry_after) == ("busy", 3)
+    odd = refused(Double(predict=Reply({}, 503, {"retry-after": "Wed, 25 Nov 2026 07:28:00 GMT"})))
+    assert (odd.kind, odd.retry_after) == ("busy", None)
+
+
+def test_a_slow_predictor_is_given_up() -> None:
+    settings = PageSettings(page_seconds=0.2)
+
+    failure = refused(Double(predict=Reply({}, seconds=30)), settings)
+
+    assert (failure.kind, failure.values) == ("slow", {"seconds": "0.2"})
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (Reply({}, 503, {"retry-after": "3"}), "busy"),
+        (Reply({}, seconds=30), "slow"),
+        (Reply(None, error=httpx.ConnectError("refused")), "down"),
+        (Reply({"explanations": [explanation(overlay="*")]}), "unreadable_answer"),
+        (Reply({"explanations": [explanation(scale=None)]}), "unreadable_answer"),
+    ],
+)
+def test_without_an_explanation_there_is_still_an_answer(reply: Reply, kind: str) -> None:
+    answer, why = ask(Double(explain=reply), PageSettings(page_seconds=0.5))
+
+    assert answer.probability == 0.209984
+    assert isinstance(why, PageError)
+    assert why.kind == kind
+
+
+def test_the_answer_does_not_wait_for_one_after_the_other() -> None:
+    double = Double()
+    double.predict.seconds = double.explain.seconds = 0.6
+    settings = PageSettings(page_seconds=1.1)
+
+    async def timed() -> float:
+        service = Service(settings, httpx.ASGITransport(double))
+        start = asyncio.get_running_loop().time()
+        await service.ask(b"")
+        await service.close()
+        return asyncio.get_running_loop().time() - start
+
+    assert 0.6 <= asyncio.run(timed()) < 1.1

@@ -1,0 +1,61 @@
+"""Settings, and what the cluster expects of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from web.settings import PageSettings
+
+
+def test_the_cluster_sets_what_the_page_reads(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployment = yaml.safe_load((root / "k8s/components/page/deployment.yaml").read_text())
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    for variable in container["env"]:
+        field = variable["name"].removeprefix("LESIONLENS_").lower()
+        assert field in PageSettings.model_fields
+        monkeypatch.setenv(variable["name"], variable["value"])
+
+    settings = PageSettings()
+
+    assert settings.predictor_url == "http://lesionlens-predictor"
+    assert settings.explainer_url == "http://lesionlens-explainer"
+    assert settings.page_port == container["ports"][0]["containerPort"]
+
+
+def test_the_uploads_under_way_fit_the_temporary_folder(root: Path) -> None:
+    deployment = yaml.safe_load((root / "k8s/components/page/deployment.yaml").read_text())
+    (volume,) = deployment["spec"]["template"]["spec"]["volumes"]
+    assert volume["emptyDir"]["sizeLimit"] == "1Gi"
+
+    settings = PageSettings()
+
+    assert settings.page_uploads * settings.page_max_bytes < 2**30
+
+
+def test_what_fits_the_page_fits_the_service() -> None:
+    assert PageSettings().page_max_bytes * 4 / 3 <= 20_000_000
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("predictor_url", "127.0.0.1:8080"),
+        ("predictor_url", "file:///etc/passwd"),
+        ("predictor_url", ""),
+        ("explainer_url", "ftp://x"),
+        ("page_seconds", "0"),
+        ("page_port", "70000"),
+        ("page_uploads", "0"),
+        ("page_at_once", "0"),
+    ],
+)
+def test_a_wrong_setting_is_refused(
+    field: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"LESIONLENS_{field.upper()}", value)
+    with pytest.raises(ValidationError, match=field):
+        PageSettings()

@@ -1,0 +1,61 @@
+"""Every word is in the languages' files, and every file has every word."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import pytest
+
+from web import texts
+from web.app import HERE
+from web.errors import STATUS, Kind
+
+LANGUAGES = sorted(path.stem for path in texts.FOLDER.glob("*.toml"))
+
+
+def leaves(table: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
+
+
+def gaps(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+ENGLISH = dict(leaves(texts.load("en")))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_has_every_text_with_the_same_gaps(language: str) -> None:
+    own = dict(leaves(texts.load(language)))
+
+    assert own.keys() == ENGLISH.keys()
+    assert {name: gaps(text) for name, text in own.items()} == {
+        name: gaps(text) for name, text in ENGLISH.items()
+    }
+    assert own["language"] == language
+    assert all(text.strip() == text != "" for text in own.values())
+
+
+def test_every_failure_has_words_and_a_status() -> None:
+    kinds = set(get_args(Kind))
+
+    assert set(STATUS) == kinds
+    for kind in kinds:
+        assert {f"failures.{kind}.heading", f"failures.{kind}.text"} <= ENGLISH.keys()
+
+
+def test_the_templates_have_no_words_of_their_own() -> None:
+    for path in sorted((HERE / "templates").glob("*.html")):
+        text = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|<[^>]*>", " ", path.read_text(encoding="utf-8"))
+        assert re.findall(r"\w+", text) == [], path.name
+
+
+def test_the_caution_is_said_once() -> None:
+    assert [name for name, text in ENGLISH.items() if "medical device" in text] == ["page.caution"]

@@ -1,0 +1,126 @@
+"""Numbers and names in words."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from tests.web.conftest import explanation, prediction
+from web import texts
+from web.answers import Explanation, Prediction
+from web.errors import PageError
+from web.wording import AnswerWords, answer_words, count, explanation_words, failure_words, percent
+
+ENGLISH = texts.load()
+HARD = "\u00a0"  # no line ends between a number and its unit
+
+
+def words(**changes: Any) -> AnswerWords:
+    return answer_words(Prediction.model_validate(prediction(**changes)), ENGLISH)
+
+
+@pytest.mark.parametrize(
+    ("probability", "of_a_hundred", "in_percent"),
+    [
+        (0.0, "fewer than 1", "less than 0.1 %"),
+        (0.0099, "fewer than 1", "1.0 %"),
+        (0.01, "about 1", "1.0 %"),
+        (0.209984, "about 21", "21.0 %"),
+        (0.873, "about 87", "87.3 %"),
+        (0.99, "about 99", "99.0 %"),
+        (0.996, "more than 99", "99.6 %"),
+        (1.0, "more than 99", "more than 99.9 %"),
+    ],
+)
+def test_a_probability_in_words(probability: float, of_a_hundred: str, in_percent: str) -> None:
+    assert count(probability, ENGLISH) == of_a_hundred
+    assert percent(probability, ENGLISH).replace(HARD, " ") == in_percent
+
+
+def test_the_answer_comes_in_plain_words() -> None:
+    said = words()
+
+    assert said.heading == "The model says: cancer"
+    assert "Of 100 such photographs, about 21 show cancer" in said.frequency
+    assert f"10.9{HARD}%" in said.threshold
+    assert said.reasons == []
+    assert said.review == ENGLISH["review"]["no"]
+    assert said.version == "Model folder-weights-1a2b3c4d."
+
+
+def test_no_cancer_is_said_as_plainly() -> None:
+    said = words(label="no cancer", probability=0.02)
+
+    assert said.heading == "The model says: no cancer"
+    assert "about 2 show cancer" in said.frequency
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("near_threshold", "so close to the threshold"),
+        ("unlike_training_data", "unlike nearly all that the model has learnt from"),
+        ("low_quality", "more light, sharper and closer"),
+        ("something_new", "something_new"),
+    ],
+)
+def test_each_reason_to_look_is_told(reason: str, told: str) -> None:
+    said = words(review=True, reasons=[reason])
+
+    assert said.review == ENGLISH["review"]["yes"]
+    assert len(said.reasons) == 1
+    assert told in said.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("synthetic-untrained-1a2b3c4d", 2),
+        ("synthetic-weights-1a2b3c4d", 1),
+        ("folder-untrained-1a2b3c4d", 1),
+        ("folder-weights-1a2b3c4d", 0),
+    ],
+)
+def test_a_model_that_knows_no_people_says_so(version: str, told: int) -> None:
+    said = words(model_version=version).origin
+
+    assert len(said) == told
+    assert all("nothing about people" in text for text in said)
+
+
+def test_the_explanation_says_what_the_colours_mean_and_what_they_do_not() -> None:
+    asked = Prediction.model_validate(prediction())
+    given = Explanation.model_validate(explanation())
+
+    said = explanation_words(given, asked, b"seen", ENGLISH)
+
+    assert said.seen == "data:image/jpeg;base64," + base64.b64encode(b"seen").decode()
+    assert said.overlay == "data:image/png;base64," + explanation()["overlay"]
+    assert "Red spoke for cancer, blue against it" in said.colours
+    assert "The full colour is 0.82" in said.colours
+    assert f"71.0{HARD}% of what spoke for cancer" in said.notes[0]
+    assert "not what is true" in said.notes[1]
+    assert len(said.notes) == 2
+
+
+def test_without_an_outline_nothing_is_said_of_one() -> None:
+    given = Explanation.model_validate(explanation(lesion_mass=None))
+
+    said = explanation_words(given, Prediction.model_validate(prediction()), b"", ENGLISH)
+
+    assert not any("outline" in note for note in said.notes)
+
+
+def test_an_explanation_by_another_model_is_called_so() -> None:
+    given = Explanation.model_validate(explanation(model_version="folder-weights-new"))
+
+    said = explanation_words(given, Prediction.model_validate(prediction()), b"", ENGLISH)
+
+    assert "another version of the model (folder-weights-new)" in said.notes[-1]
+
+
+def test_a_busy_service_says_how_long_to_wait() -> None:
+    assert "in 7 seconds" in failure_words(PageError("busy", retry_after=7), ENGLISH).text
+    assert "in a moment" in failure_words(PageError("busy"), ENGLISH).text

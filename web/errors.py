@@ -1,0 +1,61 @@
+"""Why there is no answer: which message a person reads, and the HTTP status beside it."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Kind = Literal[
+    "no_file",
+    "unreadable_form",
+    "too_large",
+    "not_a_picture",
+    "heic",
+    "two_things",
+    "broken",
+    "too_many_pixels",
+    "refused",
+    "busy",
+    "down",
+    "slow",
+    "unreadable_answer",
+    "no_such_page",
+    "wrong_method",
+    "bug",
+]
+"""Each has its words in every file of ``languages/``, under ``failures``."""
+
+STATUS: Final[dict[Kind, int]] = {
+    "no_file": 400,
+    "unreadable_form": 400,
+    "too_large": 413,
+    "not_a_picture": 415,
+    "heic": 415,
+    "two_things": 415,
+    "broken": 422,
+    "too_many_pixels": 422,
+    "refused": 400,
+    "busy": 503,
+    "down": 502,
+    "slow": 504,
+    "unreadable_answer": 502,
+    "no_such_page": 404,
+    "wrong_method": 405,
+    "bug": 500,
+}
+
+
+class PageError(Exception):
+    """A photograph was not answered.
+
+    Args:
+        kind: what happened.
+        retry_after: seconds after which the same may succeed.
+        values: fill the gaps of the message.
+    """
+
+    def __init__(self, kind: Kind, retry_after: int | None = None, **values: str) -> None:
+        super().__init__(kind)
+        self.kind: Kind = kind
+        self.status = STATUS[kind]
+        self.retry_after = retry_after
+        self.values = values
