@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -85,6 +85,7 @@ def measure(
     validation: Sequence[Photograph],
     calibrated: Calibration,
     sensitivity: float,
+    names: Collection[str],
     progress: Progress,
 ) -> dict[str, Measured]:
     """Write the files of OpenVINO's backends and compare all that run here.
@@ -98,12 +99,16 @@ def measure(
         validation: to compare on.
         calibrated: of plain TorchScript.
         sensitivity: that each backend's threshold must keep.
+        names: of the backends to try; plain TorchScript, which all are held against, always is.
         progress: told of each photograph.
     """
-    convert(folder, model, _spread(train, CALIBRATION))
+    convert(folder, model, _spread(train, CALIBRATION), names)
     found: dict[str, Measured] = {}
     seen: dict[str, _Seen] = {}
     for name in backends.NAMES:
+        if name != PLAIN and name not in names:
+            found[name] = Measured(lacking="LESIONLENS_BACKENDS leaves it out")
+            continue
         try:
             seen[name] = _Seen(backends.load(name, folder, model, threads.cores()))
         except UnavailableError as error:
@@ -176,13 +181,16 @@ def compared(
     )
 
 
-def convert(folder: Path, model: Any, photographs: Sequence[Photograph]) -> None:
+def convert(
+    folder: Path, model: Any, photographs: Sequence[Photograph], names: Collection[str]
+) -> None:
     """Write OpenVINO's files, made from the same TorchScript; none where it is not installed.
 
     Args:
         folder: to write into.
         model: the loaded TorchScript module.
         photographs: that fix the ranges of int8.
+        names: of the backends that the files are for.
     """
     for file in set(FILES.values()):
         _remove(folder, file)
@@ -191,20 +199,23 @@ def convert(folder: Path, model: Any, photographs: Sequence[Photograph]) -> None
     except UnavailableError:
         return
     with _quiet():
-        import nncf
+        for file in sorted({FILES[name] for name in names if name in FILES}):
+            converted = openvino.convert_model(model.features, input=[1, 3, SIDE, SIDE])
+            if file == FILES["openvino-int8"]:
+                converted = _int8(converted, photographs)
+            _save(openvino, converted, folder / file)
 
-        nncf.set_log_level("ERROR")
-        shape = [1, 3, SIDE, SIDE]
-        plain = openvino.convert_model(model.features, input=shape)
-        _save(openvino, plain, folder / FILES["openvino-fp32"])
-        ranges = nncf.Dataset([_inputs(photograph).numpy() for photograph in photographs])
-        int8 = nncf.quantize(
-            openvino.convert_model(model.features, input=shape),
-            ranges,
-            preset=nncf.QuantizationPreset.PERFORMANCE,
-            subset_size=len(photographs),
-        )
-        _save(openvino, int8, folder / FILES["openvino-int8"])
+
+def _int8(converted: Any, photographs: Sequence[Photograph]) -> Any:
+    import nncf
+
+    nncf.set_log_level("ERROR")
+    return nncf.quantize(
+        converted,
+        nncf.Dataset([_inputs(photograph).numpy() for photograph in photographs]),
+        preset=nncf.QuantizationPreset.PERFORMANCE,
+        subset_size=len(photographs),
+    )
 
 
 def _save(openvino: Any, model: Any, path: Path) -> None:

@@ -115,6 +115,7 @@ def _train(settings: TrainingSettings, report: Reporter) -> dict[str, Any]:
             found.validation,
             calibrated,
             settings.sensitivity,
+            settings.backends,
             report.progress,
         )
         document = card.model_card(found, network, fitted, calibrated, reference, metrics, measured)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from handlers.backends import NAMES
 
 
 class TrainingSettings(BaseSettings):
@@ -40,6 +43,9 @@ class TrainingSettings(BaseSettings):
     synthetic_test: int = Field(default=80, ge=2)
     """Drawn lesions a class for the test."""
 
+    backends: Annotated[tuple[str, ...], NoDecode] = NAMES
+    """Ways to run the model that are tried, separated by commas; plain TorchScript always is."""
+
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Of everything random: drawing, the untrained backbone, folds, resampling."""
 
@@ -47,6 +53,21 @@ class TrainingSettings(BaseSettings):
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("backends", mode="before")
+    @classmethod
+    def _separated_by_commas(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(name.strip() for name in value.split(",")) if value.strip() else NAMES
+
+    @field_validator("backends")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in value if name not in NAMES]
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is no backend; there are: {', '.join(NAMES)}")
+        return value
 
     @property
     def model_folder(self) -> Path:

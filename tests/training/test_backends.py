@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -133,36 +134,60 @@ def test_the_archive_is_served_by_the_fastest(unpacked: Path) -> None:
     assert Classifier.load(unpacked, "", 2).backend.name == card["order"][0]
 
 
+@pytest.fixture
+def measure(
+    trained: TrainingSettings, found: Dataset, silent: Progress, tmp_path: Path
+) -> Callable[..., dict[str, Measured]]:
+    """Measures backends of the trained model, in a folder that holds nothing else of it."""
+    shutil.copy2(trained.model_folder / "model.pt", tmp_path)
+    card = json.loads((trained.model_folder / "card.json").read_text())
+
+    def measure(*names: str) -> dict[str, Measured]:
+        return backends.measure(
+            tmp_path,
+            Classifier.model_of(tmp_path),
+            found.train,
+            found.validation,
+            Calibration(card["temperature"], card["threshold"], (0.4, 0.6)),
+            SENSITIVITY,
+            names,
+            silent,
+        )
+
+    return measure
+
+
+def test_only_what_is_asked_for_is_tried(
+    measure: Callable[..., dict[str, Measured]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backends, "_int8", lambda *_: pytest.fail("int8 was made"))
+    measured = measure("openvino-fp32")
+
+    tried = {PLAIN, "openvino-fp32"}
+    assert list(measured) == list(NAMES)
+    for name, found in measured.items():
+        assert found.passes == (name in tried), name
+        assert ("LESIONLENS_BACKENDS" in found.lacking) == (name not in tried), name
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "model.pt",
+        "openvino.xml",
+        "openvino.bin",
+    }
+
+
 def test_without_openvino_a_model_is_trained_all_the_same(
-    trained: TrainingSettings,
-    found: Dataset,
-    silent: Progress,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    measure: Callable[..., dict[str, Measured]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing() -> None:
         raise UnavailableError("the package openvino is not installed")
 
     monkeypatch.setattr(served, "openvino", missing)
-    folder = tmp_path / "model"
-    folder.mkdir()
-    shutil.copy2(trained.model_folder / "model.pt", folder)
-
-    card = json.loads((trained.model_folder / "card.json").read_text())
-    measured = backends.measure(
-        folder,
-        Classifier.model_of(folder),
-        found.train,
-        found.validation,
-        Calibration(card["temperature"], card["threshold"], (0.4, 0.6)),
-        SENSITIVITY,
-        silent,
-    )
+    measured = measure(*NAMES)
 
     assert "openvino is not installed" in measured["openvino-fp32"].lacking
     assert not measured["openvino-fp32"].passes
     assert measured["frozen"].passes
-    assert [path.name for path in folder.iterdir()] == ["model.pt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model.pt"]
 
 
 def test_the_plain_model_is_not_changed_by_the_others(unpacked: Path) -> None:

@@ -124,7 +124,7 @@ def test_without_settings_and_network_all_of_it_runs_and_says_what_it_is_worth(
 
     monkeypatch.setattr("kagglehub.dataset_download", offline)
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
-    status, text = run(data="", weights="", synthetic_train=12, synthetic_test=3)
+    status, text = run(data="", weights="", synthetic_train=12, synthetic_test=3, backends="frozen")
 
     assert status == 0
     assert errors(text) == []
@@ -136,6 +136,7 @@ def test_without_settings_and_network_all_of_it_runs_and_says_what_it_is_worth(
         card = json.loads(archive.read("card.json"))
     assert card["model_version"].startswith("synthetic-untrained-")
     assert card["data"]["counts"]["test"] == {"benign": 3, "malignant": 3}
+    assert set(card["backends"]["order"]) == {"fp32", "frozen"}
 
 
 def test_data_checks_the_photographs_and_trains_nothing(run: Run, tmp_path: Path) -> None:

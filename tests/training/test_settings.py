@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from handlers.backends import NAMES as BACKENDS
 from training.settings import TrainingSettings
 
 NAMES = tuple(TrainingSettings.model_fields)
@@ -33,6 +34,7 @@ def test_without_variables_nothing_is_asked_of_the_user() -> None:
         ("sensitivity", "0.9", 0.9),
         ("synthetic_train", "12", 12),
         ("synthetic_test", "6", 6),
+        ("backends", "openvino-fp32, frozen", ("openvino-fp32", "frozen")),
         ("seed", "7", 7),
     ],
 )
@@ -50,6 +52,12 @@ def test_an_empty_path_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch, n
     monkeypatch.setenv(f"LESIONLENS_{name.upper()}", "")
 
     assert getattr(TrainingSettings(), name) is None
+
+
+def test_no_backends_are_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LESIONLENS_BACKENDS", "")
+
+    assert TrainingSettings().backends == BACKENDS
 
 
 def test_variables_of_the_other_packages_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,6 +78,7 @@ def test_variables_of_the_other_packages_do_no_harm(monkeypatch: pytest.MonkeyPa
         ("seed", "-1"),
         ("synthetic_train", "-1"),
         ("validation_share", "20"),
+        ("backends", "fp32,fastest"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused_by_name(
