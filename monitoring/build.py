@@ -9,13 +9,14 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from monitoring.prometheus import files
+from monitoring.prometheus import files, operator_manifest
 from monitoring.settings import MonitoringSettings
 
 
 def _rules() -> None:
-    """Recording and alert rules, from objectives.yaml and thresholds.json."""
-    for path in files.write(MonitoringSettings()):
+    """Recording and alert rules, as files and for the operator, from objectives and thresholds."""
+    settings = MonitoringSettings()
+    for path in [*files.write(settings), operator_manifest.write(settings)]:
         print(path)
 
 

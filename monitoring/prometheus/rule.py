@@ -90,7 +90,11 @@ class Group:
 
 def rule_file(groups: tuple[Group, ...], runbooks: str) -> str:
     """The text of a rule file; the same groups give the same bytes."""
-    document = {"groups": [group.document(runbooks) for group in groups]}
+    return dump({"groups": [group.document(runbooks) for group in groups]})
+
+
+def dump(document: dict[str, Any]) -> str:
+    """YAML under a header that says where it comes from."""
     return HEADER + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=100)
 
 

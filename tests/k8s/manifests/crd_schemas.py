@@ -1,0 +1,112 @@
+"""Strict schemas of other projects' kinds, from the types of packages in a registry.
+
+The packages' own validation ignores what it does not know; here every object that lists its
+fields is closed.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+Schema = dict[str, Any]
+
+GATEWAY_API = "@kubernetes-models/gateway-api@0.5.1"
+"""No package of PyPI has these types. The last release that is made of the definitions themselves
+(of Gateway API 1.0, experimental channel, so with `timeouts`); later ones are compiled."""
+CACHE = Path(__file__).resolve().parents[3] / "build/npm"
+
+KINDS = ("PodMonitor", "PrometheusRule", "ScaledObject", "HTTPRoute", "TrainJob", "TrainingRuntime")
+
+
+def problems(document: dict[str, Any]) -> list[str]:
+    """Of an object: each with its place; empty where it is right."""
+    errors = _validator(document["kind"]).iter_errors(document)
+    return [f"{error.json_path}: {error.message}" for error in errors]
+
+
+@cache
+def _validator(kind: str) -> Draft202012Validator:
+    return Draft202012Validator(schema(kind))
+
+
+@cache
+def schema(kind: str) -> Schema:
+    """Of a kind; imports only the package that it needs."""
+    if kind == "HTTPRoute":
+        return _closed(_http_route())
+    if kind == "ScaledObject":
+        from cloudcoil.models.keda import v1alpha1 as keda
+
+        return _closed(keda.ScaledObject.model_json_schema(by_alias=True))
+    if kind in ("PodMonitor", "PrometheusRule"):
+        from cloudcoil.models.prometheus_operator import v1 as operator
+
+        return _closed(getattr(operator, kind).model_json_schema(by_alias=True))
+    from kubeflow_trainer_api import models as trainer
+
+    model = getattr(trainer, f"TrainerV1alpha1{kind}")
+    return _closed(model.model_json_schema(by_alias=True))
+
+
+def _closed(node: Any) -> Any:
+    """A copy in which an object has no other fields than those that it lists."""
+    if isinstance(node, list):
+        return [_closed(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "actual_instance" in node.get("properties", {}):
+        # A number or a text; pydantic describes the class that wraps it, not what it reads.
+        return {"type": ["number", "string"]}
+    match node.get("anyOf"):
+        case [only, {"type": "null"}]:  # an optional field; its own type says what is wrong
+            return _closed(only)
+    copy = {name: _closed(value) for name, value in node.items()}
+    if isinstance(copy.get("properties"), dict) and "additionalProperties" not in copy:
+        copy["additionalProperties"] = False
+    return copy
+
+
+def _http_route() -> Schema:
+    """The definition inside the package: a JSON text in its JavaScript."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    archive = CACHE / "kubernetes-models-gateway-api-0.5.1.tgz"
+    if not archive.exists():
+        _fetch(archive)
+    with tarfile.open(archive) as package:
+        member = package.extractfile("package/gateway.networking.k8s.io/v1/HTTPRoute.js")
+        assert member is not None
+        script = member.read().decode()
+    found = re.search(r"const schema = (\{.*?\n\});", script, re.DOTALL)
+    assert found is not None
+    schema: Schema = json.loads(found[1])
+    # Refers to a package of its own; the objects' metadata is the same everywhere.
+    schema["properties"]["metadata"] = {
+        "properties": {
+            "name": {"type": "string"},
+            "namespace": {"type": "string"},
+            "labels": {"type": "object"},
+            "annotations": {"type": "object"},
+        }
+    }
+    return schema
+
+
+def _fetch(archive: Path) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        if os.environ.get("CI"):
+            pytest.fail("npm is missing, and CI may not leave its tests out")
+        pytest.skip("npm is missing: apt-get install npm")
+    command = [npm, "pack", "--silent", GATEWAY_API]
+    ended = subprocess.run(command, cwd=archive.parent, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert archive.exists(), ended.stdout

@@ -1,0 +1,175 @@
+"""Every object against the strict types of its API: a misspelt field is found, whichever it is."""
+
+import copy
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import kubernetes_validate
+import pytest
+
+from tests.k8s.manifests import crd_schemas, kserve_schema
+from tests.k8s.manifests.building import EVERY, Object, objects_of
+from tests.k8s.manifests.pods import named
+
+VERSIONS = ("1.29", "1.33", "1.37")
+"""The oldest that KServe 0.15 runs on, one in the middle, the newest with schemas."""
+
+FREE = {"labels", "matchLabels", "annotations", "requests", "limits", "data"}
+"""Maps whose keys are anybody's choice; the rules look after ours."""
+
+
+@cache
+def unique() -> tuple[Object, ...]:
+    """Each object of every build once; not to be changed."""
+    texts = {json.dumps(item, sort_keys=True) for name in EVERY for item in objects_of(name)}
+    return tuple(json.loads(text) for text in sorted(texts))
+
+
+def custom(kind: str) -> bool:
+    return kind in kserve_schema.CLASSES or kind in crd_schemas.KINDS
+
+
+def problems(document: Object, version: str = VERSIONS[-1]) -> list[str]:
+    if document["kind"] in kserve_schema.CLASSES:
+        return kserve_schema.problems(document)
+    if document["kind"] in crd_schemas.KINDS:
+        return crd_schemas.problems(document)
+    try:
+        kubernetes_validate.validate(document, version, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        return [f"{list(error.path)}: {error.message}"]
+    return []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_built_in_kinds_fit_this_kubernetes(version: str) -> None:
+    built_in = [item for item in unique() if not custom(item["kind"])]
+
+    assert {item["kind"] for item in built_in} >= {"Deployment", "Job", "NetworkPolicy", "Service"}
+    for item in built_in:
+        assert problems(item, version) == [], (item["kind"], item["metadata"]["name"])
+
+
+@pytest.mark.parametrize("kind", [*kserve_schema.CLASSES, *crd_schemas.KINDS])
+def test_other_kinds_fit_the_types_of_their_package(kind: str) -> None:
+    found = [item for item in unique() if item["kind"] == kind]
+
+    assert found
+    for item in found:
+        assert problems(item) == [], item["metadata"]["name"]
+
+
+Place = tuple[str | int, ...]
+
+
+def places(node: Any, path: Place = ()) -> Iterator[Place]:
+    """Where every field of a type stands: not in free maps, nor in a list's later items."""
+    if isinstance(node, list) and node:
+        yield from places(node[0], (*path, 0))
+    if isinstance(node, dict) and not free(path):
+        for name, value in node.items():
+            if path or name not in ("apiVersion", "kind"):  # which say what to check against
+                yield (*path, name)
+            yield from places(value, (*path, name))
+
+
+def free(path: Place) -> bool:
+    if path[-1:] == ("selector",):
+        return len(path) == 2  # a Service's; elsewhere it is a type
+    scaler = path[-3:-1] == ("triggers", 0) and path[-1] == "metadata"
+    return scaler or bool(FREE.intersection(path[-1:]))
+
+
+def renamed(document: Object, place: Place) -> Object:
+    """A copy in which one field has a letter too many."""
+    changed = copy.deepcopy(document)
+    node: Any = changed
+    for step in place[:-1]:
+        node = node[step]
+    node[f"{place[-1]}s"] = node.pop(place[-1])
+    return changed
+
+
+@pytest.fixture(scope="module")
+def examples() -> dict[str, Object]:
+    """One object of each kind, the largest."""
+    return {item["kind"]: item for item in sorted(unique(), key=lambda item: len(json.dumps(item)))}
+
+
+KINDS = (
+    *kserve_schema.CLASSES,
+    *crd_schemas.KINDS,
+    *("ConfigMap", "Deployment", "Job", "Namespace", "NetworkPolicy", "PersistentVolumeClaim"),
+    *("PodDisruptionBudget", "Service", "ServiceAccount"),
+)
+
+
+def test_every_kind_is_known(examples: dict[str, Object]) -> None:
+    assert set(examples) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_field_misspelt_is_found(kind: str, examples: dict[str, Object]) -> None:
+    document = copy.deepcopy(examples[kind])
+    if kind == "PrometheusRule":
+        document["spec"]["groups"] = document["spec"]["groups"][-1:]  # they are all of one type
+    tried = list(places(document))
+    unseen = [place for place in tried if not problems(renamed(document, place))]
+
+    assert len(tried) >= 3
+    assert unseen == []
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("metadata", "annotations", "serving.kserve.io/deploymentMode"), "Serverless"),
+        (("metadata", "annotations", "serving.kserve.io/autoscalerClass"), "keda "),
+        (("spec", "predictor", "minReplicas"), "2"),
+        (("spec", "predictor", "minReplica"), 2),
+        (("spec", "predictor", "model", "storageURI"), "pvc://a/b"),
+        (("spec", "predictor", "model", "modelFormat"), None),
+        (("spec", "predictor", "model", "resources", "limits", "cpu"), 2),
+        (("spec", "explainer", "containers"), {}),
+        (("spec", "explainer", "containers", 0, "env"), [{"value": "no name"}]),
+        (("spec", "explainer", "deploymentStrategy", "rollingUpdates"), {}),
+        (("spec", "explainers"), {}),
+    ],
+    ids=str,
+)
+def test_a_wrong_inference_service_is_found(
+    place: Place, value: Any, examples: dict[str, Object]
+) -> None:
+    document = copy.deepcopy(examples["InferenceService"])
+    node: Any = document
+    for step in place[:-1]:
+        node = node[step]
+    node[place[-1]] = value
+
+    assert problems(document), place
+
+
+def test_only_classes_that_we_do_not_use_let_everything_pass() -> None:
+    unknown = {
+        str(found["title"]).removeprefix(kserve_schema.UNKNOWN)
+        for kind in kserve_schema.CLASSES
+        for found in kserve_schema.schema(kind)["$defs"].values()
+        if "title" in found
+    }
+
+    # A status's, an autoscaling metric's, a quantity in an emptyDir, nodes that work together.
+    assert unknown == {
+        *("KnativeAddressable", "KnativeCondition", "KnativeURL", "V1Time"),
+        "KnativeDevServingPkgApisServingV1TrafficTarget",
+        *("V1beta1MetricQuantity", "ResourceQuantity", "V1alpha1WorkerSpec"),
+    }
+
+
+def test_a_built_in_field_that_came_later_is_refused_by_the_older_version() -> None:
+    job = named(objects_of("training/job"), "Job", "lesionlens-training")
+    job["spec"]["template"]["spec"]["containers"][0]["restartPolicyRules"] = []
+
+    assert problems(job, "1.29")
+    assert not problems(job, "1.37")
