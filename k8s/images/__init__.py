@@ -1,0 +1,1 @@
+"""The images: their Dockerfiles, and what builds them with Docker, podman or buildah."""

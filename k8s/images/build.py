@@ -1,0 +1,137 @@
+"""Build an image from its Dockerfile, with whichever builder there is."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from k8s.images import base, pip_config
+from k8s.images.errors import ImageError
+from k8s.images.settings import ImageSettings
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+NAMES: Final = tuple(
+    sorted(path.parent.name for path in (ROOT / "k8s/images").glob("*/Dockerfile"))
+)
+"""Images that there are."""
+BUILDERS: Final = ("docker", "podman", "buildah")
+"""In this order where none is named."""
+
+
+def build(name: str, version: str, settings: ImageSettings) -> str:
+    """Build one of the project's images; its full name.
+
+    Packages come from where this machine's pip takes them, told to the build as secrets, so
+    that no mirror or certificate stays in the image.
+
+    Raises:
+        ImageError: no builder, or the build failed; its output was shown.
+    """
+    tag = tag_of(name, version, settings)
+    builder = builder_of(settings)
+    options = pip_config.read()
+    with _alone(settings), tempfile.TemporaryDirectory(prefix="lesionlens-image-") as scratch:
+        config = Path(scratch) / "pip.conf"
+        config.write_text(pip_config.text(options), encoding="utf-8")
+        extra = ["--secret", f"id=pip.conf,src={config}"]
+        if certificates := pip_config.certificates():
+            extra += ["--secret", f"id=ca.crt,src={certificates}"]
+        if builder != "docker":  # whose builds cannot see a folder of the machine
+            for folder in pip_config.folders(options):
+                extra += ["--volume", f"{folder}:{folder}:ro"]
+        arguments = {"BASE": base_of(settings), "TORCH": settings.torch, "REVISION": _revision()}
+        dockerfile = ROOT / "k8s/images" / name / "Dockerfile"
+        run_build(dockerfile, ROOT, tag, arguments, settings, extra)
+    return tag
+
+
+@contextmanager
+def _alone(settings: ImageSettings) -> Iterator[None]:
+    """One build at a time in a storage of our own: the second finds what the first has made."""
+    if settings.storage is None:
+        yield
+        return
+    settings.storage.mkdir(parents=True, exist_ok=True)
+    with (settings.storage / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def tag_of(name: str, version: str, settings: ImageSettings) -> str:
+    """Full name of one of the project's images."""
+    return f"{settings.prefix}/lesionlens-{name}:{version}".lstrip("/")
+
+
+def run_build(
+    dockerfile: Path,
+    context: Path,
+    tag: str,
+    arguments: Mapping[str, str],
+    settings: ImageSettings,
+    extra: Sequence[str] = (),
+) -> None:
+    """Build any Dockerfile; raises ImageError, after its output was shown.
+
+    Args:
+        dockerfile: to build.
+        context: the folder that it copies from.
+        tag: the image's full name.
+        arguments: of the build; an empty one leaves the Dockerfile's default.
+        settings: which builder, and where it keeps images.
+        extra: more options of the builder.
+    """
+    builder = builder_of(settings)
+    command = [*program(builder, settings), *_verb(builder), "--file", str(dockerfile)]
+    command += ["--tag", tag, *extra]
+    for name, value in arguments.items():
+        command += ["--build-arg", f"{name}={value}"] if value else []
+    done = subprocess.run([*command, str(context)], check=False)
+    if done.returncode != 0:
+        raise ImageError(f"{builder} could not build {tag} (status {done.returncode}); see above")
+
+
+def program(builder: str, settings: ImageSettings) -> list[str]:
+    """The builder's command, with its storage where one is named."""
+    if settings.storage is None or builder == "docker":
+        return [builder]
+    storage = settings.storage.resolve()
+    return [builder, "--root", str(storage / "storage"), "--runroot", str(storage / "run")]
+
+
+def _verb(builder: str) -> list[str]:
+    if builder == "docker":
+        return ["build"]
+    # chroot: no container in a container is needed. The format keeps what Docker's has.
+    return ["build", "--isolation", "chroot", "--layers", "--format", "docker"]
+
+
+def builder_of(settings: ImageSettings) -> str:
+    """The one asked for, or the first that works: a docker client may be without its engine."""
+    if settings.builder:
+        return settings.builder
+    for name in BUILDERS:
+        if (
+            shutil.which(name)
+            and not subprocess.run([name, "info"], capture_output=True, check=False).returncode
+        ):
+            return name
+    raise ImageError(f"none of {', '.join(BUILDERS)} works here: install one")
+
+
+def base_of(settings: ImageSettings) -> str:
+    """Name of the base image that is asked for, made first where it is to be; "" for none."""
+    return base.make(settings) if settings.base == "debian" else settings.base
+
+
+def _revision() -> str:
+    """The commit that is built, for the image's label."""
+    if shutil.which("git") is None:
+        return ""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

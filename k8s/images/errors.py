@@ -1,0 +1,5 @@
+"""What can go wrong with images and containers."""
+
+
+class ImageError(RuntimeError):
+    """An image was not built or a container not started; the message says why."""

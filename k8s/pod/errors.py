@@ -1,0 +1,45 @@
+"""Why a pod does not run: one line and one exit code each, as `kubectl describe pod` shows them."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Of the entry point. 0 is an end that was asked for; codes from 125 up are the runtime's."""
+
+    SETTING = 10
+    """A variable or an argument cannot be understood."""
+
+    VOLUME = 11
+    """The model volume, or a file in it, is missing or unreadable."""
+
+    DIGEST = 12
+    """The archive is another one than the manifest names."""
+
+    SIGNATURE = 13
+    """The files are not signed, or not by the key that the manifest names."""
+
+    MEMORY = 14
+    """The memory limit is too low, or a worker was killed for want of memory."""
+
+    PORT = 15
+    """Something else listens on a port of ours."""
+
+    SCRATCH = 16
+    """There is no folder to write to."""
+
+    WORKER = 17
+    """The worker dies while it loads the model."""
+
+    FRONTEND = 18
+    """TorchServe ended by itself."""
+
+
+class PodError(Exception):
+    """The pod must not, or can no longer, run; the message says why and how to mend it."""
+
+    def __init__(self, code: ExitCode, message: str) -> None:
+        """Keep both; a message is one line."""
+        super().__init__(" ".join(message.split()))
+        self.code = code

@@ -1,0 +1,101 @@
+"""What the container has: memory, ports, a folder to write to."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from k8s.pod.errors import ExitCode, PodError
+from k8s.pod.settings import PodSettings
+
+CGROUPS: Final = Path("/sys/fs/cgroup")
+LIMITS: Final = ("memory.max", "memory/memory.limit_in_bytes")
+"""The container's memory limit, in control groups of version 2 and 1."""
+EVENTS: Final = ("memory.events", "memory/memory.oom_control")
+"""Where they count the processes killed for want of memory."""
+NO_LIMIT: Final = 2**60
+"""Version 1 writes some number above this for "none"."""
+WORKER_BYTES: Final = 1_000_000_000
+"""That the worker may take, with twelve-megapixel photographs in its batch."""
+JVM_LARGEST: Final = 2_000_000_000
+JVM_SMALLEST: Final = 192_000_000
+
+
+def memory_limit(cgroups: Path = CGROUPS) -> int | None:
+    """Bytes that the container may use, or None where there is no limit."""
+    for name in LIMITS:
+        try:
+            text = (cgroups / name).read_text(encoding="ascii").strip()
+        except OSError:
+            continue
+        return int(text) if text.isdigit() and int(text) < NO_LIMIT else None
+    return None
+
+
+def memory_kills(cgroups: Path = CGROUPS) -> int:
+    """Processes of the container that the kernel has killed for want of memory."""
+    for name in EVENTS:
+        try:
+            lines = (cgroups / name).read_text(encoding="ascii").splitlines()
+        except OSError:
+            continue
+        counts = dict(line.split(maxsplit=1) for line in lines if " " in line)
+        return int(counts.get("oom_kill", "0"))
+    return 0
+
+
+def check_memory(settings: PodSettings, limit: int | None) -> None:
+    """Refuse a limit that the service does not fit in; it would be killed again and again."""
+    if limit is not None and limit < settings.min_memory:
+        raise PodError(
+            ExitCode.MEMORY,
+            f"the memory limit is {limit / 1e6:.0f} MB and {settings.min_memory / 1e6:.0f} MB are "
+            "the least that worker and frontend fit in: raise resources.limits.memory",
+        )
+
+
+def jvm_memory(limit: int | None) -> list[str]:
+    """Options that keep the frontend within the container, where its own ceilings do not.
+
+    Two gigabytes each of heap and buffers (``config.properties``) are what a flood of the largest
+    bodies takes; where the limit leaves less, less is better than being killed.
+    """
+    if limit is None or limit >= WORKER_BYTES + JVM_LARGEST + JVM_LARGEST // 2:
+        return []
+    each = max(JVM_SMALLEST, min(JVM_LARGEST, (limit - WORKER_BYTES) // 2)) // 1_000_000
+    return [f"-Xmx{each}m", f"-XX:MaxDirectMemorySize={each}m"]
+
+
+def check_scratch(settings: PodSettings) -> None:
+    """Refuse to start where nothing can be written."""
+    try:
+        with tempfile.TemporaryFile(dir=settings.scratch) as file:
+            file.write(b"x")
+    except OSError as error:
+        raise PodError(
+            ExitCode.SCRATCH,
+            f"cannot write to {settings.scratch} ({error.strerror}): mount an emptyDir there",
+        ) from None
+
+
+def check_ports(settings: PodSettings) -> None:
+    """Refuse to start where a port of ours is taken."""
+    ports = {
+        "LESIONLENS_INFERENCE_PORT": settings.inference_port,
+        "LESIONLENS_MANAGEMENT_PORT": settings.management_port,
+        "LESIONLENS_METRICS_PORT": settings.metrics_port,
+        "LESIONLENS_HEALTH_PORT": settings.health_port,
+    }
+    for variable, port in ports.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("", port))
+            except OSError as error:
+                raise PodError(
+                    ExitCode.PORT,
+                    f"cannot listen on port {port} ({error.strerror}): another container of the "
+                    f"pod has it; set {variable}, and the manifest's ports with it",
+                ) from None

@@ -1,0 +1,64 @@
+"""Which model an overlay runs: ``release.yaml``, which kustomize copies into the manifests."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from k8s.rollout.errors import RolloutError
+
+OVERLAYS: Final = Path(__file__).resolve().parents[1] / "overlays"
+
+
+@dataclass(frozen=True)
+class Release:
+    """Where a model lies and which it is."""
+
+    storage_uri: str
+    """KServe's, of the folder that holds ``config/`` and ``model-store/``."""
+
+    digest: str
+    """``sha256:`` and 64 hex digits, of ``melanoma.mar``."""
+
+
+def path_of(overlay: str) -> Path:
+    """An overlay's ``release.yaml``; raises RolloutError for an overlay that is not there."""
+    path = OVERLAYS / overlay / "release.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(one.parent.name for one in OVERLAYS.glob("*/release.yaml")))
+        raise RolloutError(f"no overlay {overlay!r}; there are {known}")
+    return path
+
+
+def read(path: Path) -> Release:
+    """The release of an overlay.
+
+    Raises:
+        RolloutError: the file is not one; the message says what is wrong.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))["data"]
+        return Release(str(data["storageUri"]), str(data["digest"]))
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise RolloutError(
+            f"{path} is no release ({type(error).__name__}: {error}): `git checkout` it"
+        ) from None
+
+
+def write(path: Path, release: Release) -> None:
+    """Name another release; comments and the rest of the file stay. Written whole or not at all."""
+    text = path.read_text(encoding="utf-8")
+    for name, value in (("storageUri", release.storage_uri), ("digest", release.digest)):
+        # A backslash would mean something in a replacement.
+        line = f'  {name}: "{value}"'.replace("\\", r"\\")
+        text, found = re.subn(rf"(?m)^  {name}:.*$", line, text)
+        if found != 1:
+            raise RolloutError(f"{path}: no line `  {name}:` under data; `git checkout` it")
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

@@ -1,0 +1,110 @@
+"""Where releases lie: a folder, a bucket or a registry. What is whole there is not written anew."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import fsspec
+
+from k8s.images import build
+from k8s.images.errors import ImageError
+from k8s.images.settings import ImageSettings
+from k8s.rollout import bundle
+from k8s.rollout.errors import RolloutError
+from k8s.rollout.release import Release
+from k8s.rollout.settings import RolloutSettings
+
+LAST: Final = f"model-store/{bundle.ARCHIVE}"
+"""Written last: a release that has it is whole."""
+HERE: Final = "localhost/"
+"""Images so named are not pushed: `kind load` takes them from this machine."""
+MODEL_CAR: Final = """\
+ARG BASE=busybox:1.36.1-musl
+FROM ${BASE}
+COPY --chown=1000:1000 . /models
+USER 1000:1000
+"""
+"""KServe's "model car": the files in /models, and the shell that KServe runs there."""
+
+
+def publish(settings: RolloutSettings) -> tuple[Release, bool]:
+    """Put a release where the cluster finds it; whether it is new there.
+
+    Raises:
+        RolloutError: nothing to publish, or the place cannot be written to.
+    """
+    place = settings.releases.rstrip("/")
+    with tempfile.TemporaryDirectory(prefix="lesionlens-release-") as scratch:
+        folder = Path(scratch) / "release"
+        digest = bundle.make(settings, folder)
+        name = bundle.name_of(digest)
+        if place.startswith("oci://"):
+            return Release(f"{place}:{name}", digest), _to_registry(folder, f"{place}:{name}")
+        if "://" in place:
+            return Release(f"{place}/{name}", digest), _to_bucket(folder, f"{place}/{name}", digest)
+        uri = f"{settings.releases_uri.rstrip('/')}/{name}"
+        return Release(uri, digest), _to_folder(folder, Path(place) / name, digest)
+
+
+def _to_folder(folder: Path, target: Path, digest: str) -> bool:
+    names = _names(folder)
+    try:
+        if all((target / name).is_file() for name in names) and digest == bundle.hash_of(
+            target / LAST
+        ):
+            return False
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_name(f".{target.name}.new")
+        shutil.rmtree(beside, ignore_errors=True)
+        shutil.copytree(folder, beside)
+        shutil.rmtree(target, ignore_errors=True)
+        beside.rename(target)
+    except OSError as error:
+        raise RolloutError(f"cannot write to {target}: {error.strerror}") from None
+    return True
+
+
+def _to_bucket(folder: Path, target: str, digest: str) -> bool:
+    """Any object store that fsspec has a driver for; an object is there whole or not at all."""
+    names = _names(folder)
+    try:
+        files, root = fsspec.url_to_fs(target)
+        if all(files.exists(f"{root}/{name}") for name in names):
+            with files.open(f"{root}/{LAST}", "rb") as file:
+                if digest == f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}":
+                    return False
+        for name in sorted(names, key=lambda name: name == LAST):
+            files.put_file(str(folder / name), f"{root}/{name}")
+    except (ImportError, ValueError) as error:  # no driver for such an address
+        raise RolloutError(f"{target}: {error}") from None
+    except OSError as error:
+        raise RolloutError(f"cannot write to {target}: {error}") from None
+    return True
+
+
+def _to_registry(folder: Path, address: str) -> bool:
+    """An image of the files, pushed unless it is for this machine only."""
+    tag = address.removeprefix("oci://")
+    settings = ImageSettings()
+    dockerfile = folder.with_name("Dockerfile")
+    dockerfile.write_text(MODEL_CAR, encoding="utf-8")
+    try:
+        build.run_build(dockerfile, folder, tag, {"BASE": build.base_of(settings)}, settings)
+        program = build.program(build.builder_of(settings), settings)
+    except ImageError as error:
+        raise RolloutError(str(error)) from None
+    if not tag.startswith(HERE):
+        done = subprocess.run([*program, "push", *settings.push_options.split(), tag], check=False)
+        if done.returncode != 0:
+            raise RolloutError(f"{program[0]} could not push {tag}; see above")
+    return True
+
+
+def _names(folder: Path) -> list[str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in files)

@@ -1,0 +1,66 @@
+"""What a manifest and KServe tell a pod, and what it cannot understand."""
+
+from pathlib import Path
+
+import pytest
+
+from k8s.pod.errors import ExitCode, PodError
+from k8s.pod.settings import PodSettings
+
+DIGEST = "sha256:" + "0a" * 32
+
+
+def test_unset_is_the_default_and_set_is_read() -> None:
+    settings = PodSettings.read(
+        {
+            "LESIONLENS_MODELS": "/elsewhere",
+            "LESIONLENS_DIGEST": DIGEST,
+            "LESIONLENS_DRAIN_SECONDS": "2.5",
+            "LESIONLENS_HEALTH_PORT": "",
+            "HOME": "/tmp",
+        },
+        [],
+    )
+
+    assert settings == PodSettings(models=Path("/elsewhere"), digest=DIGEST, drain_seconds=2.5)
+
+
+def test_kserves_arguments_are_taken_and_the_port_means_something() -> None:
+    settings = PodSettings.read(
+        {"LESIONLENS_INFERENCE_PORT": "9000"},
+        ["--model_name", "m", "--predictor_host", "p.ns", "--http_port", "8081", "--workers", "2"],
+    )
+
+    assert settings == PodSettings(inference_port=8081)
+
+
+def test_an_argument_of_a_later_kserve_is_said_and_passed_over(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert PodSettings.read({}, ["--new", "x"]) == PodSettings()
+    assert capsys.readouterr().out == "pod: arguments that mean nothing here: --new x\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments", "words"),
+    [
+        ({"LESIONLENS_DIGEST": "sha256:0a"}, [], "LESIONLENS_DIGEST='sha256:0a' is not sha256:"),
+        ({"LESIONLENS_DIGEST": DIGEST.upper()}, [], "is not sha256:"),
+        ({"LESIONLENS_HEALTH_PORT": "8o90"}, [], "LESIONLENS_HEALTH_PORT='8o90' is not a number"),
+        ({"LESIONLENS_FINISH_SECONDS": "-1"}, [], "must be zero or more, and finite"),
+        ({"LESIONLENS_FINISH_SECONDS": "nan"}, [], "must be zero or more, and finite"),
+        ({}, ["--http_port", "http"], "--http_port='http' is not a number"),
+        ({}, ["--http_port"], "arguments of the container: argument --http_port: expected one"),
+    ],
+)
+def test_what_cannot_be_understood_is_named(
+    variables: dict[str, str], arguments: list[str], words: str
+) -> None:
+    with pytest.raises(PodError, match=words) as caught:
+        PodSettings.read(variables, arguments)
+
+    assert caught.value.code == ExitCode.SETTING
+
+
+def test_a_message_is_one_line() -> None:
+    assert str(PodError(ExitCode.WORKER, "first\n  second")) == "first second"

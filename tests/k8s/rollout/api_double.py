@@ -1,0 +1,213 @@
+"""Enough of a Kubernetes API server for kubectl and KServe's client: it stores, lists and patches.
+
+No API server can be installed on these machines. What this one leaves out is what only a real one
+can show: admission, defaults, and controllers, whose part the tests play by ``status``.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qs, urlparse
+
+Object = dict[str, Any]
+KINDS: Final = {
+    "v1": ("Namespace", "Pod", "Service", "ServiceAccount", "ConfigMap", "PersistentVolumeClaim"),
+    "apps/v1": ("Deployment",),
+    "batch/v1": ("Job",),
+    "trainer.kubeflow.org/v1alpha1": ("TrainingRuntime", "TrainJob"),
+    "policy/v1": ("PodDisruptionBudget",),
+    "networking.k8s.io/v1": ("NetworkPolicy",),
+    "serving.kserve.io/v1alpha1": ("ServingRuntime",),
+    "serving.kserve.io/v1beta1": ("InferenceService",),
+    "monitoring.coreos.com/v1": ("PodMonitor", "PrometheusRule"),
+    "gateway.networking.k8s.io/v1": ("HTTPRoute",),
+    "keda.sh/v1alpha1": ("ScaledObject",),
+}
+
+
+def plural(kind: str) -> str:
+    """As resources are named in paths."""
+    lower = kind.lower()
+    return lower[:-1] + "ies" if lower.endswith("y") else lower + "s"
+
+
+@dataclass
+class Api:
+    """A cluster's objects by path, and every change that was asked for."""
+
+    objects: dict[str, Object] = field(default_factory=dict)
+    changes: list[tuple[str, str]] = field(default_factory=list)
+    """Method and path."""
+    status: Callable[[Object], Object] = lambda stored: {}
+    """Stands for the controllers: the status of an object that was stored."""
+
+    def answer(self, method: str, path: str, body: Object | None) -> tuple[int, Object]:
+        """Answer one request; status code and document."""
+        address = urlparse(path)
+        if method == "GET":
+            if (found := _discovery(address.path)) is not None:
+                return 200, found
+            if address.path.split("/")[-1] in {plural(k) for ks in KINDS.values() for k in ks}:
+                return 200, self._list(address.path, parse_qs(address.query))
+        self.changes += [(method, address.path)] if method != "GET" else []
+        if method == "POST" and body is not None:
+            return 201, self._store(f"{address.path}/{body['metadata']['name']}", body)
+        stored = self.objects.get(address.path)
+        if stored is None:
+            return 404, {"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404}
+        if method == "PATCH" and body is not None:
+            return 200, self._store(address.path, _merged(stored, body))
+        return 200, stored
+
+    def _store(self, path: str, stored: Object) -> Object:
+        before = self.objects.get(path, {})
+        generation = before.get("metadata", {}).get("generation", 0)
+        # As a real one does: a new generation for a new specification, and for nothing else.
+        stored["metadata"]["generation"] = generation + (stored.get("spec") != before.get("spec"))
+        self.objects[path] = stored
+        stored |= {"status": self.status(stored)}
+        return stored
+
+    def _list(self, path: str, query: dict[str, list[str]]) -> Object:
+        wanted = [one for text in query.get("labelSelector", ()) for one in text.split(",")]
+        items = [
+            stored
+            for key, stored in self.objects.items()
+            if key.rpartition("/")[0] == path
+            and all(
+                stored["metadata"].get("labels", {}).get(one.partition("=")[0])
+                == one.partition("=")[2]
+                for one in wanted
+            )
+        ]
+        return {"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items}
+
+
+@contextmanager
+def serving(api: Api, folder: Path, context: str) -> Iterator[Path]:
+    """Serve it on loopback; a kubeconfig whose context leads there."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _any(self) -> None:
+            size = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(size)) if size else None
+            code, document = api.answer(self.command, self.path, body)
+            # Its first OpenAPI is asked for as a Protocol Buffer: no bytes are an empty one.
+            said = b"" if self.path.startswith("/openapi/v2") else json.dumps(document).encode()
+            self.send_response(code)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        do_GET = do_POST = do_PATCH = _any  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    config = folder / f"{context}.kubeconfig"
+    config.write_text(
+        json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "current-context": context,
+                "contexts": [{"name": context, "context": {"cluster": "c", "user": "u"}}],
+                "clusters": [
+                    {"name": "c", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
+                ],
+                "users": [{"name": "u", "user": {}}],
+            }
+        )
+    )
+    try:
+        yield config
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _discovery(path: str) -> Object | None:
+    """What kubectl asks to learn which kinds there are, and that fields are checked."""
+    groups = sorted({version.partition("/")[0] for version in KINDS if "/" in version})
+    if path == "/api":
+        return {"kind": "APIVersions", "versions": ["v1"]}
+    if path == "/apis":
+        listed = []
+        for group in groups:
+            versions = [
+                {"groupVersion": known, "version": known.partition("/")[2]}
+                for known in KINDS
+                if known.startswith(f"{group}/")
+            ]
+            listed.append({"name": group, "versions": versions, "preferredVersion": versions[0]})
+        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
+    version = path.removeprefix("/apis/") if path.startswith("/apis/") else path[len("/api/") :]
+    if path in (f"/apis/{version}", f"/api/{version}") and version in KINDS:
+        resources = [
+            {
+                "name": plural(kind),
+                "singularName": kind.lower(),
+                "namespaced": kind != "Namespace",
+                "kind": kind,
+                "verbs": ["get", "list", "create", "patch"],
+            }
+            for kind in KINDS[version]
+        ]
+        return {"kind": "APIResourceList", "groupVersion": version, "resources": resources}
+    if path == "/openapi/v2":
+        return {}
+    if path == "/openapi/v3":
+        addresses = {_openapi_path(known): known for known in KINDS}
+        return {"paths": {at: {"serverRelativeURL": f"/openapi/v3/{at}"} for at in addresses}}
+    for known in KINDS:
+        if path == f"/openapi/v3/{_openapi_path(known)}":
+            return _openapi(known)
+    return None
+
+
+def _openapi_path(version: str) -> str:
+    return f"apis/{version}" if "/" in version else f"api/{version}"
+
+
+def _openapi(version: str) -> Object:
+    """Says of each kind that the server checks its fields, so that kubectl need not."""
+    group, _, name = version.rpartition("/")
+    paths = {
+        f"/{_openapi_path(version)}/{plural(kind)}/{{name}}": {
+            "patch": {
+                "parameters": [{"name": "fieldValidation", "in": "query"}],
+                "x-kubernetes-group-version-kind": {"group": group, "version": name, "kind": kind},
+                "responses": {},
+            }
+        }
+        for kind in KINDS[version]
+    }
+    return {"openapi": "3.0.0", "info": {"title": "double", "version": "1"}, "paths": paths}
+
+
+def _merged(stored: Object, patch: Object) -> Object:
+    """A JSON merge patch (RFC 7396), applied to a copy; a strategic one's "replace" is known."""
+    result = dict(stored)
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        elif isinstance(value, dict) and value.get("$patch") == "replace":
+            result[name] = {key: inner for key, inner in value.items() if key != "$patch"}
+        elif isinstance(value, dict) and isinstance(result.get(name), dict):
+            result[name] = _merged(result[name], value)
+        else:
+            result[name] = value
+    return result

@@ -1,0 +1,66 @@
+"""A copy of the manifests to roll out from, and a cluster that stores what it is given."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+import pytest
+
+from k8s.rollout import release
+from k8s.rollout.settings import RolloutSettings
+from tests.k8s.rollout import api_double
+from tests.k8s.rollout.api_double import Api
+
+
+@pytest.fixture(autouse=True)
+def _no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kubectl keeps for hours what a server at some port has said that it has."""
+    monkeypatch.setenv("KUBECACHEDIR", str(tmp_path / "kubectl"))
+
+
+@pytest.fixture
+def overlays(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The overlays, where a release may be written to them."""
+    for folder in ("k8s/base", "k8s/components", "k8s/overlays", "monitoring/dashboards"):
+        shutil.copytree(root / folder, tmp_path / folder)
+    monkeypatch.setattr(release, "OVERLAYS", tmp_path / "k8s/overlays")
+    return tmp_path / "k8s/overlays"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A model store whose archive holds nothing."""
+    folder = tmp_path / "store"
+    folder.mkdir()
+    write_archive(folder, "first")
+    return folder
+
+
+def write_archive(store: Path, content: str) -> None:
+    """Put another archive into a store."""
+    with zipfile.ZipFile(store / "melanoma.mar", "w") as archive:
+        archive.writestr(zipfile.ZipInfo("card.json"), content)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Callable[[str, Api], Path]]:
+    """Starts a cluster with a context's name; its kubeconfig."""
+    with ExitStack() as stack:
+
+        def start(context: str, api: Api) -> Path:
+            serving: AbstractContextManager[Path] = api_double.serving(api, tmp_path, context)
+            return stack.enter_context(serving)
+
+        yield start
+
+
+@pytest.fixture
+def settings(root: Path, store: Path, tmp_path: Path) -> RolloutSettings:
+    """Of a release to a folder."""
+    return RolloutSettings(
+        archive=store, config=root / "model_store/config", releases=str(tmp_path / "releases")
+    )

@@ -1,0 +1,85 @@
+"""What the images are made of: pinned, as the checkout has it, and clean by hadolint."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from k8s.images import pip_config
+from k8s.images.build import NAMES, ROOT
+
+DOCKERFILES = [ROOT / "k8s/images" / name / "Dockerfile" for name in NAMES]
+PINNED = re.compile(r"^([a-z0-9._-]+)==([^ ;\n]+)", re.MULTILINE)
+
+
+def pinned(path: Path) -> set[tuple[str, str]]:
+    """Names and versions; one may have several, each for some Python."""
+    return set(PINNED.findall(path.read_text()))
+
+
+def test_there_is_an_image_for_each_part() -> None:
+    assert set(NAMES) >= {"serving", "training"}
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=NAMES)
+def test_hadolint_finds_nothing(dockerfile: Path) -> None:
+    command = [ROOT / ".venv/bin/hadolint", dockerfile]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=NAMES)
+def test_an_image_is_of_any_base_and_nobodys_root(dockerfile: Path) -> None:
+    text = dockerfile.read_text()
+
+    assert re.findall(r"^(?:ARG BASE|FROM).*$", text, re.MULTILINE) == [
+        "ARG BASE=python:3.11-slim-bookworm",
+        "FROM ${BASE}",
+    ]
+    assert "USER 1000:1000" in text
+    assert text.rindex("USER 1000:1000") > text.rindex("RUN ")
+    assert "org.opencontainers.image.version" in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_versions_are_those_of_the_checkout(name: str) -> None:
+    ours = pinned(ROOT / "requirements.txt")
+    theirs = pinned(ROOT / "k8s/images" / name / "requirements.txt")
+
+    assert len(theirs) > 10
+    assert theirs <= ours
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_package_that_is_asked_for_is_there(name: str) -> None:
+    folder = ROOT / "k8s/images" / name
+    text = (folder / "requirements.in").read_text()
+    lines = [line.partition("#")[0].strip() for line in text.splitlines()]
+    asked = {re.split("[=<>[ ]", line)[0] for line in lines if line}
+
+    assert asked <= {name for name, _ in pinned(folder / "requirements.txt")}
+
+
+def test_versions_of_the_labels_are_the_projects() -> None:
+    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert version is not None
+    for dockerfile in DOCKERFILES:
+        assert f'image.version="{version[1]}"' in dockerfile.read_text()
+
+
+def test_pip_in_a_build_sees_what_pip_here_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_FIND_LINKS", "/usr/share /nowhere")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "file:///usr/lib/python3 http://127.0.0.1:1/simple")
+    monkeypatch.setenv("PIP_CONSTRAINT", "/etc/hostname")
+
+    options = pip_config.read()
+
+    assert "constraint" not in options  # versions are given, and the file is not in the image
+    assert [str(path) for path in pip_config.folders(options)] == ["/usr/lib", "/usr/share"]
+    assert pip_config.text(options).startswith("[global]\n")
+    assert "find-links = /usr/share\n\t/nowhere\n" in pip_config.text(options)
