@@ -47,22 +47,23 @@ def real_weights(shared: Path) -> Path:
 @pytest.fixture(scope="session")
 def prometheus() -> str:
     """Path of Debian's prometheus."""
-    return _program("prometheus")
+    return program("prometheus", "prometheus")
 
 
 @pytest.fixture(scope="session")
 def promtool() -> str:
     """Path of promtool, which checks rules and runs their unit tests."""
-    return _program("promtool")
+    return program("promtool", "prometheus")
 
 
-def _program(name: str) -> str:
+def program(name: str, packages: str) -> str:
     """A program that CI may not do without; elsewhere its tests are left out."""
     found = shutil.which(name)
     if found is None:
+        words = f"{name} is missing: apt-get install {packages}"
         if os.environ.get("CI"):
-            pytest.fail(f"{name} is missing, and CI may not leave its tests out")
-        pytest.skip(f"{name} is missing: apt-get install prometheus")
+            pytest.fail(f"{words} (CI may not leave its tests out)")
+        pytest.skip(words)
     return found
 
 

@@ -14,8 +14,16 @@ from typing import Any
 import httpx
 import pytest
 
+from k8s.images.__main__ import version
+from k8s.images.build import build
+from k8s.images.settings import ImageSettings
+from k8s.rollout import bundle
+from k8s.rollout.settings import RolloutSettings
 from serving.settings import ServingSettings, free_ports
 from serving.torchserve import TorchServe
+from tests.conftest import program
+from tests.e2e.containers import Container, templates
+from tests.e2e.kept_back import kept_back
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"
@@ -29,19 +37,25 @@ class Trained:
     build: Path
     store: Path
     summary: dict[str, Any]
+    said: str
+    """What a person saw on the console."""
+    photographs: Path
+    """Where the real ones lie, with ``first`` and ``second`` that it has never seen."""
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """The main job, once: photographs to archive, by the command a user runs."""
     build, store = tmp_path_factory.mktemp("build"), tmp_path_factory.mktemp("store")
+    photographs = tmp_path_factory.mktemp("photographs")
     variables = {
         "LESIONLENS_BUILD": str(build),
         "LESIONLENS_ARCHIVE": str(store),
         "LESIONLENS_CACHE": str(ROOT / "build" / "cache"),
+        "COLUMNS": "200",  # a table's cells stay on one line
     }
     if REAL:
-        variables["LESIONLENS_DATA"] = str(SHARED / "lesions")
+        variables["LESIONLENS_DATA"] = str(kept_back(SHARED / "lesions", photographs))
         variables["LESIONLENS_WEIGHTS"] = str(SHARED / "weights" / "resnet18-imagenet.pth")
     else:
         variables |= {"LESIONLENS_SYNTHETIC_TRAIN": "60", "LESIONLENS_SYNTHETIC_TEST": "50"}
@@ -54,18 +68,24 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return Trained(build, store, json.loads((build / "summary.json").read_text()))
+    summary = json.loads((build / "summary.json").read_text())
+    return Trained(build, store, summary, done.stderr, photographs)
 
 
 @pytest.fixture(scope="session")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TorchServe]:
     """Makes servers on free ports, with logs of their own; not yet started."""
+    given: set[int] = set()
 
     def make(**changes: Any) -> TorchServe:
+        # What was free may come again as long as nobody listens there.
+        while given & set((ports := free_ports()).values()):
+            continue
+        given.update(ports.values())
         settings = ServingSettings(
             config=ROOT / "model_store" / "config",
             logs=tmp_path_factory.mktemp("logs"),
-            **free_ports(),
+            **ports,
         )
         return TorchServe(settings.model_copy(update=changes))
 
@@ -87,6 +107,52 @@ def server(start: Callable[..., TorchServe]) -> Iterator[TorchServe]:
     """One server for the tests that leave it as it was."""
     with start() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def images() -> ImageSettings:
+    """How the tests build images: from a base of Debian packages, apart from a user's own."""
+    for name in ("buildah", "podman", "runc", "mmdebstrap"):
+        program(name, "buildah podman runc mmdebstrap")
+    return ImageSettings(
+        builder="buildah",
+        base="debian",
+        # Of these machines' torches the one that is a CPU build.
+        torch=os.environ.get("LESIONLENS_IMAGE_TORCH", "torch==2.13.0"),
+        prefix="localhost",
+        storage=ROOT / "build" / "containers",
+    )
+
+
+@pytest.fixture(scope="session")
+def serving_image(images: ImageSettings) -> str:
+    """Name of the serving image, built as `make images` builds it."""
+    return build("serving", version(), images)
+
+
+@pytest.fixture(scope="session")
+def release(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained model as it is published: a folder that KServe would mount."""
+    folder = tmp_path_factory.mktemp("release") / "models"
+    settings = RolloutSettings(archive=trained.store, config=ROOT / "model_store/config")
+    bundle.make(settings, folder)
+    for path in (folder.parent, folder):
+        path.chmod(0o755)  # another user reads it there
+    return folder
+
+
+@pytest.fixture(scope="session")
+def start_container(
+    serving_image: str, images: ImageSettings, release: Path
+) -> Callable[..., Container]:
+    """Makes containers of a component of the manifests; not yet started."""
+    known = templates()
+
+    def make(component: str, arguments: tuple[str, ...] = (), **changes: Any) -> Container:
+        given = {"models": release, **changes}
+        return Container(serving_image, images, known[component], arguments=arguments, **given)
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ def loadtest(
         "mix": {"predict": 3, "explain": 1},
         "shapes": {
             "quick": {
-                "stages": [{"seconds": 3, "users": 4}, {"seconds": 3, "users": 2}],
+                "stages": [{"seconds": 2, "users": 4}, {"seconds": 1, "users": 2}],
                 "objectives": {"predict": objective, "explain": objective},
             }
         },

@@ -1,0 +1,28 @@
+"""The real photographs, some of them kept back from the training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+EACH: Final = 400
+"""Photographs of ``first`` and of ``second``."""
+
+
+def kept_back(lesions: Path, folder: Path) -> Path:
+    """Links in the Kaggle layout; of the training photographs, 400 in ``first`` and ``second``.
+
+    Both are like what is left for the training, for the classes stay mixed as they are.
+    """
+    paths = sorted((lesions / "train").glob("*/*.jpg"))
+    order = np.random.default_rng(0).permutation(len(paths))
+    parts = np.split(order, [EACH, 2 * EACH])
+    for split, part in zip(("first", "second", "train"), parts, strict=True):
+        for place in part:
+            link = folder / split / paths[place].parent.name / paths[place].name
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(paths[place])
+    (folder / "test").symlink_to(lesions / "test")
+    return folder

@@ -1,0 +1,136 @@
+"""The serving image as a pod runs it: read-only, without privileges, within its limits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.e2e.containers import Container
+from tests.e2e.requests_of import EXPLAIN, PREDICT, instances
+
+KSERVE_ARGUMENTS = (
+    *("--model_name", "melanoma", "--predictor_host", "melanoma-predictor.lesionlens"),
+    *("--http_port", "{http}"),
+)
+"""What KServe appends to an explainer's."""
+Start = Callable[..., Container]
+
+
+@pytest.fixture(scope="module")
+def predictor(start_container: Start) -> Iterator[Container]:
+    with start_container("predictor") as running:
+        yield running.wait_ready()
+
+
+def test_a_pod_predicts_and_explains(predictor: Container, photographs: list[bytes]) -> None:
+    with httpx.Client(base_url=predictor.url, timeout=120) as client:
+        predicted = client.post(PREDICT, json=instances(photographs[0], photographs[1]))
+        explained = client.post(EXPLAIN, json=instances(photographs[0]))
+
+    assert (predicted.status_code, explained.status_code) == (200, 200)
+    first, second = predicted.json()["predictions"]
+    (explanation,) = explained.json()["explanations"]
+    assert first["probability"] == explanation["probability"] != second["probability"]
+    assert {"heatmap", "overlay", "attribution"} <= set(explanation)
+
+
+def test_its_answers_are_those_of_the_checkout(
+    predictor: Container, client: httpx.Client, photographs: list[bytes]
+) -> None:
+    # Another torch and no Captum dependencies: the image must not answer differently for it.
+    for photograph in photographs[:5]:
+        here = client.post(PREDICT, json=instances(photograph)).json()["predictions"][0]
+        there = httpx.post(predictor.url + PREDICT, json=instances(photograph), timeout=60).json()
+        assert there["predictions"][0]["probability"] == pytest.approx(
+            here["probability"], abs=1e-3
+        )
+
+
+def test_starting_ready_and_alive_are_three_things_and_its_proof_is_nobodys_photograph(
+    start_container: Start,
+) -> None:
+    seen = set()
+    with start_container("predictor") as young:
+        deadline = time.monotonic() + 120
+        while not young.probe("readiness"):
+            assert time.monotonic() < deadline, young.said()
+            seen.add((young.probe("startup"), young.probe("liveness")))
+        text = httpx.get(young.metrics, timeout=10).text
+
+    samples: Counter[tuple[str, str | None]] = Counter()
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            samples[sample.name, sample.labels.get("verb")] += sample.value
+    assert (False, True) in seen  # alive, and neither started nor ready
+    assert samples["lesionlens_requests_total", "predict"] == 1
+    assert samples["lesionlens_predictions_total", None] == 0
+    assert samples["lesionlens_drift_observations_total", None] == 0
+
+
+def test_it_runs_without_privileges(predictor: Container) -> None:
+    status = predictor.run("cat", "/proc/1/status").stdout
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    written = predictor.run("touch", "/opt/lesionlens/x")
+
+    assert fields["Uid"].split() == ["1000"] * 4
+    assert int(fields["CapEff"], 16) == int(fields["CapBnd"], 16) == 0
+    assert fields["NoNewPrivs"] == "1"
+    assert "Read-only file system" in written.stderr
+    assert written.returncode != 0
+
+
+def test_the_explainer_takes_kserves_arguments(
+    start_container: Start, photographs: list[bytes]
+) -> None:
+    with start_container("explainer", KSERVE_ARGUMENTS) as explainer:
+        explainer.wait_ready()
+        reply = httpx.post(explainer.url + EXPLAIN, json=instances(photographs[0]), timeout=60)
+
+    assert reply.status_code == 200
+
+
+def test_sigterm_loses_no_request(predictor: Container, photographs: list[bytes]) -> None:
+    """Eight clients behind a Service: it takes a pod out a second after it is no longer ready."""
+    outcomes: list[tuple[float, object]] = []
+    in_service, done = threading.Event(), threading.Event()
+    in_service.set()
+
+    def endpoints() -> None:
+        while predictor.probe("readiness"):
+            time.sleep(0.1)
+        time.sleep(1)
+        in_service.clear()
+
+    def client(number: int) -> None:
+        verb, method = (EXPLAIN, "integrated_gradients") if number == 0 else (PREDICT, None)
+        with httpx.Client(base_url=predictor.url, timeout=60) as connection:
+            while in_service.is_set():
+                options = {"method": method} if method else {}
+                body = instances(photographs[len(outcomes) % 100], **options)
+                try:
+                    outcome: object = connection.post(verb, json=body).status_code
+                except httpx.HTTPError as error:
+                    outcome = repr(error)
+                outcomes.append((time.monotonic(), outcome))
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(8)]
+    threads.append(threading.Thread(target=endpoints))
+    for thread in threads:
+        thread.start()
+    while len(outcomes) < 50:
+        assert not done.wait(0.05)
+    ended = time.monotonic()
+    predictor.terminate()
+    status, last = predictor.wait(90)
+    for thread in threads:
+        thread.join()
+
+    assert (status, last) == (0, "pod: ended")
+    assert {outcome for _, outcome in outcomes} == {200}
+    assert sum(moment > ended for moment, _ in outcomes) >= 8  # it did not only stand still

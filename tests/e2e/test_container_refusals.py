@@ -1,0 +1,217 @@
+"""A pod that must not run says why in one line, and each reason has an exit code of its own."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from k8s.pod.errors import ExitCode
+from k8s.rollout import bundle
+from k8s.rollout.settings import RolloutSettings
+from tests.e2e.conftest import ROOT, Trained
+from tests.e2e.containers import Container
+
+Start = Callable[..., Container]
+KILL_JAVA = """\
+import os, pathlib
+names = pathlib.Path("/proc").glob("[0-9]*/comm")
+(pid,) = [name.parent.name for name in names if name.read_text() == "java\\n"]
+os.kill(int(pid), 9)
+"""
+
+
+@pytest.fixture
+def refused(start_container: Start) -> Callable[..., tuple[int, str]]:
+    """Starts a pod that is to end by itself; its exit status and its message."""
+
+    def ended(**changes: Any) -> tuple[int, str]:
+        with start_container("predictor", **changes) as pod:
+            return pod.wait(90)
+
+    return ended
+
+
+def key_pair(folder: Path) -> tuple[Path, Path]:
+    """Private and public key of a signer, as PEM files."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    files = folder / "signing.key", folder / "signing.pub"
+    files[0].write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    files[1].write_bytes(
+        private.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    return files
+
+
+@pytest.fixture
+def signed(trained: Trained, tmp_path: Path) -> Path:
+    """A signed release, its public key inside: the one folder that a container sees."""
+    private, public = key_pair(tmp_path)
+    settings = RolloutSettings(
+        archive=trained.store, config=ROOT / "model_store/config", signing_private_key=private
+    )
+    folder = tmp_path / "models"
+    bundle.make(settings, folder)
+    public.rename(folder / "signing.pub")
+    for path in [*tmp_path.parents[:2], tmp_path, *folder.rglob("*")]:
+        path.chmod(path.stat().st_mode | 0o055)
+    return folder
+
+
+def test_another_archive_than_the_released_one(
+    refused: Callable[..., tuple[int, str]], release: Path
+) -> None:
+    digest = bundle.digest_of(release / "model-store/melanoma.mar")
+    other = "sha256:" + "0" * 64
+
+    status, message = refused(variables={"LESIONLENS_DIGEST": other})
+
+    assert status == ExitCode.DIGEST
+    assert digest in message
+    assert other in message
+
+
+def test_no_volume(refused: Callable[..., tuple[int, str]]) -> None:
+    status, message = refused(models=None)
+
+    assert status == ExitCode.VOLUME
+    assert message.startswith("error: no model volume at /mnt/models")
+
+
+def test_a_volume_without_a_release(
+    refused: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o755)
+
+    status, message = refused(models=tmp_path)
+
+    assert status == ExitCode.VOLUME
+    assert "/mnt/models lacks model-store/melanoma.mar, config/config.properties" in message
+
+
+def test_a_volume_that_is_somebody_elses(
+    refused: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o700)
+
+    status, message = refused(models=tmp_path)
+
+    assert status == ExitCode.VOLUME
+    assert "/mnt/models cannot be read (Permission denied): the pod runs as user" in message
+
+
+def test_too_little_memory_to_begin_with(refused: Callable[..., tuple[int, str]]) -> None:
+    status, message = refused(memory=512 * 2**20)
+
+    assert status == ExitCode.MEMORY
+    assert message.startswith("error: the memory limit is 537 MB and 1000 MB are the least")
+
+
+def test_a_worker_killed_for_want_of_memory(refused: Callable[..., tuple[int, str]]) -> None:
+    status, message = refused(memory=350 * 2**20, variables={"LESIONLENS_MIN_MEMORY": "1"})
+
+    assert status == ExitCode.MEMORY
+    assert "killed for want of memory" in message
+    assert message.endswith("raise resources.limits.memory")
+
+
+def test_a_port_that_is_taken(refused: Callable[..., tuple[int, str]]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+
+        status, message = refused(variables={"LESIONLENS_METRICS_PORT": str(port)})
+
+    assert status == ExitCode.PORT
+    assert f"cannot listen on port {port}" in message
+    assert "LESIONLENS_METRICS_PORT" in message
+
+
+def test_no_folder_to_write_to(refused: Callable[..., tuple[int, str]]) -> None:
+    status, message = refused(variables={"LESIONLENS_SCRATCH": "/opt/lesionlens"})
+
+    assert status == ExitCode.SCRATCH
+    assert "cannot write to /opt/lesionlens (Read-only file system)" in message
+
+
+def test_a_frontend_that_ends_by_itself(start_container: Start) -> None:
+    with start_container("predictor") as pod:
+        pod.wait_ready()
+        killed = pod.run("python", "-c", KILL_JAVA)
+        assert killed.returncode == 0, killed.stderr
+        status, message = pod.wait(90)
+
+    assert status == ExitCode.FRONTEND
+    assert message.startswith("error: TorchServe ended by itself (status -9)")
+
+
+def test_a_setting_that_cannot_be_read(refused: Callable[..., tuple[int, str]]) -> None:
+    status, message = refused(variables={"LESIONLENS_DRAIN_SECONDS": "soon"})
+
+    assert status == ExitCode.SETTING
+    assert message == "error: LESIONLENS_DRAIN_SECONDS='soon' is not a number (float)"
+
+
+def test_a_worker_that_cannot_load(refused: Callable[..., tuple[int, str]]) -> None:
+    # Read by the archive's handlers, in the worker: its own words must come through.
+    status, message = refused(variables={"LESIONLENS_BACKEND": "abacus"})
+
+    assert status == ExitCode.WORKER
+    assert "LESIONLENS_BACKEND='abacus' is no backend; there are: " in message
+
+
+def test_a_signature_that_holds_and_one_that_does_not(
+    start_container: Start, refused: Callable[..., tuple[int, str]], signed: Path
+) -> None:
+    asked = {"LESIONLENS_SIGNING_KEY": "/mnt/models/signing.pub"}
+    with start_container("predictor", models=signed, variables=asked) as pod:
+        assert "signature verified" in pod.wait_ready().said()
+
+    config = signed / "config/config.properties"
+    config.write_text(config.read_text().replace("enable_model_api=false", "enable_model_api=true"))
+    status, message = refused(models=signed, variables=asked)
+
+    assert status == ExitCode.SIGNATURE
+    assert "config/config.properties" in message
+
+
+def test_a_release_signed_by_somebody_else(
+    refused: Callable[..., tuple[int, str]], signed: Path, tmp_path: Path
+) -> None:
+    _, stranger = key_pair(tmp_path)
+    stranger.rename(signed / "signing.pub")
+
+    status, message = refused(
+        models=signed, variables={"LESIONLENS_SIGNING_KEY": "/mnt/models/signing.pub"}
+    )
+
+    assert status == ExitCode.SIGNATURE
+    assert message.startswith("error: /mnt/models/model.sig does not hold for /mnt/models")
+
+
+def test_no_signature_where_one_is_demanded(refused: Callable[..., tuple[int, str]]) -> None:
+    status, message = refused(variables={"LESIONLENS_SIGNING_KEY": "/mnt/models/signing.pub"})
+
+    assert status == ExitCode.SIGNATURE
+    assert "is not signed (model.sig is missing)" in message
+
+
+def test_every_reason_has_a_code_of_its_own_that_no_runtime_uses() -> None:
+    codes = [int(code) for code in ExitCode]
+
+    assert len(set(codes)) == len(codes) == 9
+    assert all(3 <= code < 125 for code in codes)
