@@ -116,6 +116,8 @@ lock: ## Choose versions anew within requirements.in, and the images' from them
 	for image in serving training page; do $(COMPILE) --python-platform linux --constraint requirements.txt \
 		$$(test $$image = serving && echo --override k8s/images/serving/left_out.txt) \
 		k8s/images/$$image/requirements.in --output-file k8s/images/$$image/requirements.txt; done
+	$(COMPILE) --python-platform linux --constraint requirements.txt \
+		k8s/images/serving/cuda.in --output-file k8s/images/serving/cuda.txt
 
 clean: ## Remove what can be made again, the feature cache included; .venv stays
 	rm -rf "$(BUILD)" "$(STORE)" reports .pytest_cache .mypy_cache .ruff_cache

@@ -45,10 +45,12 @@ def test_an_image_is_of_any_base_and_nobodys_root(dockerfile: Path) -> None:
     assert "org.opencontainers.image.version" in text
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_versions_are_those_of_the_checkout(name: str) -> None:
+@pytest.mark.parametrize(
+    "file", [*(f"{name}/requirements.txt" for name in NAMES), "serving/cuda.txt"]
+)
+def test_versions_are_those_of_the_checkout(file: str) -> None:
     ours = pinned(ROOT / "requirements.txt")
-    theirs = pinned(ROOT / "k8s/images" / name / "requirements.txt")
+    theirs = pinned(ROOT / "k8s/images" / file)
 
     assert len(theirs) > 10
     assert theirs <= ours
