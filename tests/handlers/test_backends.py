@@ -38,7 +38,7 @@ def folder(
         path = scratch / f"{seed}.jpg"
         path.write_bytes(photograph(seed, seed % 2))
         lesions.append(Photograph(path, seed % 2, str(seed)))
-    convert(folder, Classifier.model_of(folder), lesions)
+    convert(folder, Classifier.model_of(folder), lesions, NAMES)
     return folder
 
 
