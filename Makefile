@@ -16,7 +16,7 @@ COMPILE := build/lock/bin/uv pip compile --quiet --python-version 3.11 --no-head
 # anything else runs on the same cores. On an idle machine sleeping costs about a fifth.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup data train archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload measure-training measure-telemetry images sbom pod publish deploy rollback lock clean
+.PHONY: help setup data audit train archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload measure-training measure-telemetry images sbom pod publish deploy rollback lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ setup: $(INSTALLED) ## Create .venv with every package at its fixed version
 
 data: $(INSTALLED) ## Find and check the photographs (LESIONLENS_DATA, Kaggle or drawn ones)
 	$(RUN) -m training data
+
+audit: $(INSTALLED) ## Find near-duplicates among the photographs, and across train and test
+	$(RUN) -m training audit
 
 train: $(INSTALLED) ## Fit, calibrate, evaluate and export the model
 	$(RUN) -m training train

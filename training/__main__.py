@@ -1,4 +1,4 @@
-"""``python -m training [data|train|archive|all]``."""
+"""``python -m training [data|audit|train|archive|all]``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 from pydantic import ValidationError
 
-from training import pipeline
+from training import audit, pipeline
 from training.archive import NothingToArchiveError
 from training.backbone import WeightsError
 from training.console import Reporter
@@ -28,9 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
         "step",
         nargs="?",
         default="all",
-        choices=("data", "train", "archive", "all"),
-        help="data: find and check the photographs; train: fit and export; archive: pack what "
-        "was trained; all: train and archive (default)",
+        choices=("data", "audit", "train", "archive", "all"),
+        help="data: find and check the photographs; audit: find near-duplicates among them; train: "
+        "fit and export; archive: pack what was trained; all: train and archive (default)",
     )
     step = parser.parse_args(arguments).step
     report = Reporter()
@@ -38,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
         settings = TrainingSettings()
         if step == "data":
             pipeline.find_data(settings, report)
+        if step == "audit":
+            audit.near_duplicates_of(settings, pipeline.find_data(settings, report), report)
         if step in ("train", "all"):
             pipeline.train(settings, report)
         if step in ("archive", "all"):

@@ -1,0 +1,127 @@
+"""The same lesion is found again, saved anew, turned, flipped or cropped; another one is not."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from training import audit, dataset, features, near_duplicates
+from training.backbone import Backbone
+from training.console import Reporter
+from training.dataset import Photograph, Progress
+from training.near_duplicates import Pair
+from training.settings import TrainingSettings
+
+Change = Callable[[Image.Image], Image.Image]
+CHANGES: dict[str, Change] = {
+    "saved anew": lambda image: image,
+    "turned": lambda image: image.transpose(Image.Transpose.ROTATE_90),
+    "flipped": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    "turned and flipped": lambda image: image.transpose(Image.Transpose.TRANSPOSE),
+    "cropped": lambda image: image.crop((3, 3, image.width - 3, image.height - 3)),
+    "brighter": lambda image: image.point(lambda value: min(255, value + 15)),
+}
+
+
+def photograph(path: Path, image: Image.Image | None = None) -> Photograph:
+    if image is not None:
+        image.save(path, "JPEG", quality=70)
+    return Photograph(path, 0, dataset._check(path, 0).digest)  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def compare(
+    network: Backbone, tmp_path: Path, silent: Progress
+) -> Callable[[list[Photograph]], list[Pair]]:
+    def run(photographs: list[Photograph]) -> list[Pair]:
+        found = features.extract(photographs, network, tmp_path / "cache", silent)
+        return near_duplicates.find(photographs, found.views, silent)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def lesions(small_set: Path) -> list[Photograph]:
+    return [photograph(path) for path in sorted(small_set.glob("train/benign/*.jpg"))[:20]]
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_the_same_lesion_is_found(
+    name: str,
+    lesions: list[Photograph],
+    compare: Callable[[list[Photograph]], list[Pair]],
+    tmp_path: Path,
+) -> None:
+    with Image.open(lesions[7].path) as original:
+        again = photograph(tmp_path / "again.jpg", CHANGES[name](original.convert("RGB")))
+
+    pairs = compare([*lesions, again])
+
+    assert [(pair.first, pair.second) for pair in pairs] == [(7, len(lesions))]
+    assert pairs[0].correlation > near_duplicates.CORRELATION
+
+
+def test_pairs_are_joined_to_groups() -> None:
+    pairs = [Pair(0, 2, 1, 1), Pair(2, 4, 1, 1), Pair(1, 5, 1, 1)]
+
+    found = near_duplicates.groups(6, pairs)
+
+    assert found[0] == found[2] == found[4]
+    assert found[1] == found[5]
+    assert len(set(found)) == 3
+    assert len(set(near_duplicates.groups(3, []))) == 3
+
+
+def test_pictures_of_one_colour_are_no_pair(
+    compare: Callable[[list[Photograph]], list[Pair]], tmp_path: Path
+) -> None:
+    plain = [
+        photograph(tmp_path / f"{red}.jpg", Image.new("RGB", (96, 96), (red, 100, 100)))
+        for red in (100, 200)
+    ]
+
+    assert compare(plain) == []
+
+
+def test_the_audit_names_what_lies_on_both_sides(
+    small_set: Path,
+    small_settings: Callable[[Path], TrainingSettings],
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "data"
+    for path in small_set.glob("t*/*/*.jpg"):
+        target = data / path.relative_to(small_set)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    source = next(iter(sorted(data.glob("test/benign/*.jpg"))))
+    stream = io.BytesIO()
+    with Image.open(source) as image:
+        image.transpose(Image.Transpose.ROTATE_180).save(stream, "JPEG", quality=70)
+    (data / "train/malignant/again.jpg").write_bytes(stream.getvalue())
+    settings = small_settings(tmp_path).model_copy(
+        update={"data": data, "cache": tmp_path / "cache"}
+    )
+    found = dataset.load("folder", data, settings.validation_share, lambda *_: None)
+
+    document = audit.near_duplicates_of(settings, found, Reporter())
+
+    (pair,) = [pair for pair in document["listed"] if "again.jpg" in " ".join(pair["files"])]
+    ours = [name for name in pair["files"] if "again" in name]
+    assert {name.split("/")[0] for name in pair["files"]} in (
+        {"train", "test"},
+        {"validation", "test"},
+    )
+    assert ours[0].endswith("/malignant/again.jpg")
+    assert f"test/benign/{source.name}" in pair["files"]
+    assert pair["labels_contradict"]
+    assert document["pairs_across_train_and_test"] >= 1
+    assert document["pairs_with_contradicting_labels"] >= 1
+    written = json.loads((settings.build / "near_duplicates.json").read_text())
+    assert written == document
+    assert np.isfinite(pair["correlation"])

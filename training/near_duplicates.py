@@ -1,0 +1,109 @@
+"""Photographs that show the same lesion: the same picture saved anew, cropped, turned or flipped.
+
+Copies of a test photograph in the training data make every score too good. Two things must agree,
+for each alone can be fooled: small pictures, which small moles on plain skin have in common, and
+the backbone's features, which pictures of one kind of lesion have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from PIL import Image
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from handlers.imaging import centre_view, decode
+from training.dataset import Photograph, Progress
+
+SIDE: Final = 16
+"""Pixels of the small picture that is compared."""
+CORRELATION: Final = 0.9
+LIKENESS: Final = 0.8
+SURE: Final = 0.98
+"""Of a correlation that needs no second witness: the backbone does not see that a picture was
+turned by a right angle. All three were set by eye on the pairs of ``../shared/lesions``: above,
+nearly all are one lesion, and the rest small moles on plain skin and views through a tube."""
+ROWS: Final = 256
+"""Photographs compared with all others at once; bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two photographs that show the same lesion."""
+
+    first: int
+    second: int
+    """Their places; the first is the smaller."""
+    correlation: float
+    """Of the small pictures without their mean colour, best of eight orientations, -1 to 1."""
+    likeness: float
+    """Cosine of their standardised features, best of the views, -1 to 1."""
+
+
+def find(photographs: Sequence[Photograph], views: np.ndarray, progress: Progress) -> list[Pair]:
+    """Pairs of near-duplicates, most alike first.
+
+    Args:
+        photographs: n checked ones.
+        views: their features, shape (n, number of views, 512); view 0 is the picture as it is.
+        progress: called with (what, done, total).
+    """
+    small = _small(photographs)
+    turned = [np.ascontiguousarray(_flat(one)) for one in _orientations(small)]
+    mean, spread = views[:, 0].mean(axis=0), views[:, 0].std(axis=0) + 1e-6
+    standard = [_unit((views[:, view] - mean) / spread) for view in range(views.shape[1])]
+    found: list[Pair] = []
+    for start in range(0, len(photographs), ROWS):
+        rows = slice(start, start + ROWS)
+        correlation = np.max([turned[0][rows] @ other.T for other in turned], axis=0)
+        likeness = np.max([standard[0][rows] @ other.T for other in standard], axis=0)
+        alike = (correlation > CORRELATION) & (likeness > LIKENESS) | (correlation > SURE)
+        for row, column in np.argwhere(alike):
+            first, second = start + int(row), int(column)
+            if first < second:
+                measured = float(correlation[row, column]), float(likeness[row, column])
+                found.append(Pair(first, second, *measured))
+        progress("compare", min(start + ROWS, len(photographs)), len(photographs))
+    return sorted(found, key=lambda pair: -pair.correlation - pair.likeness)
+
+
+def groups(count: int, pairs: Sequence[Pair]) -> np.ndarray:
+    """Which photographs belong together, int of shape (count,): the number of a group each."""
+    ones = np.ones(len(pairs), dtype=bool)
+    ends = [pair.first for pair in pairs], [pair.second for pair in pairs]
+    joined = coo_matrix((ones, ends), shape=(count, count))
+    return np.asarray(connected_components(joined, directed=False)[1])
+
+
+def _small(photographs: Sequence[Photograph]) -> np.ndarray:
+    """What the model sees of each, float32 of shape (n, 16, 16, 3), without its mean colour."""
+
+    def shrink(photo: Photograph) -> np.ndarray:
+        view = centre_view(decode(photo.path.read_bytes()))
+        pixels = np.asarray(view.resize((SIDE, SIDE), Image.Resampling.BOX), dtype=np.float32)
+        return np.asarray(pixels - pixels.mean(axis=(0, 1)))
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return np.stack(list(pool.map(shrink, photographs)))
+
+
+def _orientations(small: np.ndarray) -> Iterator[np.ndarray]:
+    """The eight ways to lay a square on itself; the first is as it is."""
+    for mirrored in (small, small[:, :, ::-1]):
+        for quarter in range(4):
+            yield np.rot90(mirrored, quarter, axes=(1, 2))
+
+
+def _flat(small: np.ndarray) -> np.ndarray:
+    return _unit(small.reshape(len(small), -1))
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    """Rows of length one; of a picture of one colour, none."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(lengths, 1e-6), dtype=np.float32)
