@@ -50,7 +50,7 @@ def test_every_variable_is_a_setting_and_lies_on_a_volume(
     settings = TrainingSettings()
 
     assert settings.data == Path("/data")
-    assert (settings.build, settings.cache) == (Path("/work/build"), Path("/work/cache"))
+    assert (settings.build, settings.cache) == (Path("/training/build"), Path("/training/cache"))
     assert settings.archive == Path("/models/model-store")
 
 
@@ -113,7 +113,7 @@ def test_a_run_that_was_interrupted_finds_what_it_had_computed(name: str) -> Non
         if "persistentVolumeClaim" in volume
     }
 
-    assert claims[mounts["/work"]] == claims[mounts["/models"]] == "lesionlens-training-work"
+    assert claims[mounts["/training"]] == claims[mounts["/models"]] == "lesionlens-training-work"
     assert claims[mounts["/data"]] == "lesionlens-training-data"
 
 
