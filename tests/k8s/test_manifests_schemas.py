@@ -9,7 +9,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from tests.k8s.manifests import crd_schemas, kserve_schema
+from tests.k8s.manifests import kserve_schema, strict
 from tests.k8s.manifests.building import EVERY, Object, objects_of
 from tests.k8s.manifests.pods import named
 
@@ -27,15 +27,9 @@ def unique() -> tuple[Object, ...]:
     return tuple(json.loads(text) for text in sorted(texts))
 
 
-def custom(kind: str) -> bool:
-    return kind in kserve_schema.CLASSES or kind in crd_schemas.KINDS
-
-
 def problems(document: Object, version: str = VERSIONS[-1]) -> list[str]:
-    if document["kind"] in kserve_schema.CLASSES:
-        return kserve_schema.problems(document)
-    if document["kind"] in crd_schemas.KINDS:
-        return crd_schemas.problems(document)
+    if document["kind"] in strict.SCHEMAS:
+        return strict.problems(document)
     try:
         kubernetes_validate.validate(document, version, strict=True)
     except kubernetes_validate.ValidationError as error:
@@ -45,14 +39,14 @@ def problems(document: Object, version: str = VERSIONS[-1]) -> list[str]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_built_in_kinds_fit_this_kubernetes(version: str) -> None:
-    built_in = [item for item in unique() if not custom(item["kind"])]
+    built_in = [item for item in unique() if item["kind"] not in strict.SCHEMAS]
 
     assert {item["kind"] for item in built_in} >= {"Deployment", "Job", "NetworkPolicy", "Service"}
     for item in built_in:
         assert problems(item, version) == [], (item["kind"], item["metadata"]["name"])
 
 
-@pytest.mark.parametrize("kind", [*kserve_schema.CLASSES, *crd_schemas.KINDS])
+@pytest.mark.parametrize("kind", strict.SCHEMAS)
 def test_other_kinds_fit_the_types_of_their_package(kind: str) -> None:
     found = [item for item in unique() if item["kind"] == kind]
 
@@ -99,8 +93,7 @@ def examples() -> dict[str, Object]:
 
 
 KINDS = (
-    *kserve_schema.CLASSES,
-    *crd_schemas.KINDS,
+    *strict.SCHEMAS,
     *("ConfigMap", "Deployment", "Job", "Namespace", "NetworkPolicy", "PersistentVolumeClaim"),
     *("PodDisruptionBudget", "Service", "ServiceAccount"),
 )

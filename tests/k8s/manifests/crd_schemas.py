@@ -5,17 +5,14 @@ fields is closed.
 """
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import tarfile
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
-from jsonschema import Draft202012Validator
+from tests.conftest import program
 
 Schema = dict[str, Any]
 
@@ -25,17 +22,6 @@ GATEWAY_API = "@kubernetes-models/gateway-api@0.5.1"
 CACHE = Path(__file__).resolve().parents[3] / "build/npm"
 
 KINDS = ("PodMonitor", "PrometheusRule", "ScaledObject", "HTTPRoute", "TrainJob", "TrainingRuntime")
-
-
-def problems(document: dict[str, Any]) -> list[str]:
-    """Of an object: each with its place; empty where it is right."""
-    errors = _validator(document["kind"]).iter_errors(document)
-    return [f"{error.json_path}: {error.message}" for error in errors]
-
-
-@cache
-def _validator(kind: str) -> Draft202012Validator:
-    return Draft202012Validator(schema(kind))
 
 
 @cache
@@ -101,11 +87,7 @@ def _http_route() -> Schema:
 
 
 def _fetch(archive: Path) -> None:
-    npm = shutil.which("npm")
-    if npm is None:
-        if os.environ.get("CI"):
-            pytest.fail("npm is missing, and CI may not leave its tests out")
-        pytest.skip("npm is missing: apt-get install npm")
+    npm = program("npm", "npm")
     command = [npm, "pack", "--silent", GATEWAY_API]
     ended = subprocess.run(command, cwd=archive.parent, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr

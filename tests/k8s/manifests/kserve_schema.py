@@ -11,7 +11,6 @@ from typing import Any
 
 import kserve.models
 import kubernetes.client
-from jsonschema import Draft202012Validator
 
 Schema = dict[str, Any]
 
@@ -35,17 +34,6 @@ ANNOTATIONS: Schema = {
 }
 UNKNOWN = "in neither package: "
 """How the schema marks a class that lets everything pass."""
-
-
-def problems(document: dict[str, Any]) -> list[str]:
-    """Of an object: each with its place; empty where it is right."""
-    errors = _validator(document["kind"]).iter_errors(document)
-    return [f"{error.json_path}: {error.message}" for error in errors]
-
-
-@cache
-def _validator(kind: str) -> Draft202012Validator:
-    return Draft202012Validator(schema(kind))
 
 
 @cache

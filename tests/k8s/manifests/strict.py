@@ -1,0 +1,25 @@
+"""Objects of other projects' kinds against strict schemas, wherever those come from."""
+
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from tests.k8s.manifests import crd_schemas, kserve_schema
+
+SCHEMAS = {
+    **dict.fromkeys(kserve_schema.CLASSES, kserve_schema.schema),
+    **dict.fromkeys(crd_schemas.KINDS, crd_schemas.schema),
+}
+"""What makes the schema of a kind."""
+
+
+def problems(document: dict[str, Any]) -> list[str]:
+    """Of an object: each with its place; empty where it is right."""
+    errors = _validator(document["kind"]).iter_errors(document)
+    return [f"{error.json_path}: {error.message}" for error in errors]
+
+
+@cache
+def _validator(kind: str) -> Draft202012Validator:
+    return Draft202012Validator(SCHEMAS[kind](kind))
