@@ -26,10 +26,7 @@ def make(settings: ImageSettings) -> str:
     """
     if missing := [name for name in ("mmdebstrap", "podman") if shutil.which(name) is None]:
         raise ImageError(f"{', '.join(missing)} missing: apt-get install mmdebstrap podman")
-    podman = ["podman"]
-    if settings.storage is not None:
-        storage = settings.storage.resolve()
-        podman += ["--root", str(storage / "storage"), "--runroot", str(storage / "run")]
+    podman = settings.program("podman")
     if subprocess.run([*podman, "image", "exists", NAME], check=False).returncode == 0:
         return NAME
     with tempfile.TemporaryDirectory(prefix="lesionlens-base-") as scratch:

@@ -87,21 +87,13 @@ def run_build(
         extra: more options of the builder.
     """
     builder = builder_of(settings)
-    command = [*program(builder, settings), *_verb(builder), "--file", str(dockerfile)]
+    command = [*settings.program(builder), *_verb(builder), "--file", str(dockerfile)]
     command += ["--tag", tag, *extra]
     for name, value in arguments.items():
         command += ["--build-arg", f"{name}={value}"] if value else []
     done = subprocess.run([*command, str(context)], check=False)
     if done.returncode != 0:
         raise ImageError(f"{builder} could not build {tag} (status {done.returncode}); see above")
-
-
-def program(builder: str, settings: ImageSettings) -> list[str]:
-    """The builder's command, with its storage where one is named."""
-    if settings.storage is None or builder == "docker":
-        return [builder]
-    storage = settings.storage.resolve()
-    return [builder, "--root", str(storage / "storage"), "--runroot", str(storage / "run")]
 
 
 def _verb(builder: str) -> list[str]:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from k8s.images.build import builder_of, program
+from k8s.images.build import builder_of
 from k8s.images.errors import ImageError
 from k8s.images.settings import ImageSettings
 
@@ -33,7 +33,7 @@ def write(tag: str, path: Path, settings: ImageSettings) -> None:
             "podman": ["save", "--quiet", "--output", str(saved), tag],
             "docker": ["save", "--output", str(saved), tag],
         }
-        _run([*program(builder, settings), *save[builder]])
+        _run([*settings.program(builder), *save[builder]])
         syft = str(Path(sys.executable).parent / "syft")
         _run([syft, "scan", f"docker-archive:{saved}", "--output", f"cyclonedx-json={listed}"])
         listed.replace(path)

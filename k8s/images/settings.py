@@ -30,3 +30,10 @@ class ImageSettings(BaseSettings):
 
     push_options: str = ""
     """More options of the builder's ``push``, such as ``--tls-verify=false``."""
+
+    def program(self, builder: str) -> list[str]:
+        """The command of a builder, with its storage where one is named."""
+        if self.storage is None or builder == "docker":
+            return [builder]
+        storage = self.storage.resolve()
+        return [builder, "--root", str(storage / "storage"), "--runroot", str(storage / "run")]

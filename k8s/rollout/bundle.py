@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import zipfile
+from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
@@ -24,13 +25,13 @@ def digest_of(archive: Path) -> str:
     """
     if not archive.is_file() or not zipfile.is_zipfile(archive):
         raise RolloutError(f"{archive} is no model archive: build it with `make archive`")
-    return hash_of(archive)
+    with archive.open("rb") as file:
+        return hash_of(file)
 
 
-def hash_of(path: Path) -> str:
-    """SHA-256 of any file, written the same way."""
-    with path.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+def hash_of(file: BufferedReader) -> str:
+    """SHA-256 of any open file, written the same way."""
+    return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def name_of(digest: str) -> str:

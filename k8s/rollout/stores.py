@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import fsspec
 
@@ -54,9 +53,8 @@ def publish(settings: RolloutSettings) -> tuple[Release, bool]:
 def _to_folder(folder: Path, target: Path, digest: str) -> bool:
     names = _names(folder)
     try:
-        if all((target / name).is_file() for name in names) and digest == bundle.hash_of(
-            target / LAST
-        ):
+        files, root = fsspec.url_to_fs(str(target))
+        if _is_whole(files, root, names, digest):
             return False
         target.parent.mkdir(parents=True, exist_ok=True)
         beside = target.with_name(f".{target.name}.new")
@@ -74,10 +72,8 @@ def _to_bucket(folder: Path, target: str, digest: str) -> bool:
     names = _names(folder)
     try:
         files, root = fsspec.url_to_fs(target)
-        if all(files.exists(f"{root}/{name}") for name in names):
-            with files.open(f"{root}/{LAST}", "rb") as file:
-                if digest == f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}":
-                    return False
+        if _is_whole(files, root, names, digest):
+            return False
         for name in sorted(names, key=lambda name: name == LAST):
             files.put_file(str(folder / name), f"{root}/{name}")
     except (ImportError, ValueError) as error:  # no driver for such an address
@@ -95,7 +91,7 @@ def _to_registry(folder: Path, address: str) -> bool:
     dockerfile.write_text(MODEL_CAR, encoding="utf-8")
     try:
         build.run_build(dockerfile, folder, tag, {"BASE": build.base_of(settings)}, settings)
-        program = build.program(build.builder_of(settings), settings)
+        program = settings.program(build.builder_of(settings))
     except ImageError as error:
         raise RolloutError(str(error)) from None
     if not tag.startswith(HERE):
@@ -103,6 +99,14 @@ def _to_registry(folder: Path, address: str) -> bool:
         if done.returncode != 0:
             raise RolloutError(f"{program[0]} could not push {tag}; see above")
     return True
+
+
+def _is_whole(files: Any, root: str, names: list[str], digest: str) -> bool:
+    """Whether every file of a release lies there, and the archive is the one that it should be."""
+    if not all(files.exists(f"{root}/{name}") for name in names):
+        return False
+    with files.open(f"{root}/{LAST}", "rb") as file:
+        return bundle.hash_of(file) == digest
 
 
 def _names(folder: Path) -> list[str]:

@@ -15,7 +15,6 @@ from typing import Any, Final, Self
 import httpx
 from kubernetes.utils.quantity import parse_quantity
 
-from k8s.images.build import program
 from k8s.images.settings import ImageSettings
 from serving.settings import free_ports
 from tests.k8s.manifests.building import objects_of
@@ -55,6 +54,18 @@ class Template:
         for mount in self.container["volumeMounts"]:
             options += ["--volume", f"{scratch}:{mount['mountPath']}"]
         return options
+
+
+def wait_for(url: str) -> None:
+    """Wait until something answers there, with 200."""
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            assert httpx.get(url, timeout=5).status_code == 200
+            return
+        except httpx.HTTPError:
+            time.sleep(0.1)
+    raise AssertionError(f"nothing answers at {url}")
 
 
 def templates() -> dict[str, Template]:
@@ -167,7 +178,7 @@ class Container:
         return f"lesionlens-{self.ports['LESIONLENS_INFERENCE_PORT']}"
 
     def _command(self) -> list[str]:
-        command = [*program("podman", self.settings), *RUNTIME, "--name", self._name]
+        command = [*self.settings.program("podman"), *RUNTIME, "--name", self._name]
         command += self.template.restrictions(self.scratch, self.memory)
         if self.models is not None:
             command += ["--volume", f"{self.models}:/mnt/models:ro"]
@@ -181,7 +192,7 @@ class Container:
 
     def _podman(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*program("podman", self.settings), "--runtime", "runc", *command],
+            [*self.settings.program("podman"), "--runtime", "runc", *command],
             capture_output=True,
             text=True,
             check=False,

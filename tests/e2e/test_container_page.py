@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import httpx
 
 from k8s.images.__main__ import version
-from k8s.images.build import build, program
+from k8s.images.build import build
 from k8s.images.settings import ImageSettings
 from serving.settings import free_ports
 from serving.torchserve import TorchServe
-from tests.e2e.containers import RUNTIME, templates
+from tests.e2e.containers import RUNTIME, templates, wait_for
 
 
 def test_a_pod_of_the_page_answers_and_ends_when_told(
@@ -25,7 +24,7 @@ def test_a_pod_of_the_page_answers_and_ends_when_told(
     template = templates()["page"]
     port = free_ports()["inference_port"]
     tmp_path.chmod(0o777)
-    command = [*program("podman", images), *RUNTIME, *template.restrictions(tmp_path)]
+    command = [*images.program("podman"), *RUNTIME, *template.restrictions(tmp_path)]
     for name, value in {
         "LESIONLENS_PREDICTOR_URL": server.inference,
         "LESIONLENS_EXPLAINER_URL": server.inference,
@@ -36,7 +35,7 @@ def test_a_pod_of_the_page_answers_and_ends_when_told(
     url = f"http://127.0.0.1:{port}"
     process = subprocess.Popen([*command, image], stdin=subprocess.DEVNULL)
     try:
-        _wait_for(url + template.container["readinessProbe"]["httpGet"]["path"])
+        wait_for(url + template.container["readinessProbe"]["httpGet"]["path"])
         reply = httpx.post(url, files={"photograph": ("a.jpg", photographs[0])}, timeout=60)
         stopping = template.container["lifecycle"]["preStop"]["exec"]["command"]
         os.kill(process.pid, signal.SIGTERM)
@@ -48,14 +47,3 @@ def test_a_pod_of_the_page_answers_and_ends_when_told(
     assert "data:image/png;base64," in reply.text
     assert status == 0
     assert stopping == ["sleep", "5"]  # before SIGTERM: the server lets nobody in after it
-
-
-def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            assert httpx.get(url, timeout=5).status_code == 200
-            return
-        except httpx.HTTPError:
-            time.sleep(0.1)
-    raise AssertionError(f"nothing answers at {url}")

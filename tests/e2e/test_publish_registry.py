@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
-from k8s.images.build import program as builder
 from k8s.images.settings import ImageSettings
 from k8s.rollout import stores
 from k8s.rollout.settings import RolloutSettings
 from serving.settings import free_ports
 from tests.conftest import program
 from tests.e2e.conftest import ROOT, Trained
-from tests.e2e.containers import RUNTIME
+from tests.e2e.containers import RUNTIME, wait_for
 
 
 @pytest.fixture
@@ -33,22 +30,11 @@ def registry(tmp_path: Path) -> Iterator[str]:
     with (tmp_path / "registry.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        _wait_for(f"http://{served}/v2/")
+        wait_for(f"http://{served}/v2/")
         yield served
     finally:
         process.terminate()
         process.wait(timeout=20)
-
-
-def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(url).status_code == 200:
-                return
-        except httpx.HTTPError:
-            time.sleep(0.05)
-    pytest.fail(f"nothing answers at {url}")
 
 
 def test_what_is_pulled_is_what_was_published(
@@ -71,7 +57,7 @@ def test_what_is_pulled_is_what_was_published(
 
     tag = published.storage_uri.removeprefix("oci://")
     assert tag == f"{registry}/melanoma:{published.digest.replace(':', '-')}"
-    podman = builder("podman", images)
+    podman = images.program("podman")
     subprocess.run(
         [*podman, "rmi", tag], check=True, capture_output=True
     )  # pull it, do not find it
