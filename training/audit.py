@@ -32,7 +32,9 @@ def near_duplicates_of(
     with report.step("compare"):
         pairs = near_duplicates.find(photographs, views, report.progress)
     sizes = np.bincount(near_duplicates.groups(len(photographs), pairs))
-    place = {photo: name for name in ("train", "validation", "test") for photo in _of(found, name)}
+    place = {
+        photo: name for name in ("train", "validation", "test") for photo in getattr(found, name)
+    }
     listed: list[dict[str, Any]] = [
         {
             "files": [_name(place, photographs[at]) for at in (pair.first, pair.second)],
@@ -72,15 +74,6 @@ def _say(document: dict[str, Any], leaks: list[dict[str, Any]], report: Reporter
     report.table("Near-duplicates", rows)
     for pair in leaks[:SHOWN]:
         report.say(f"  across train and test: {' and '.join(pair['files'])}")
-
-
-def _of(found: Dataset, name: str) -> tuple[Photograph, ...]:
-    parts: dict[str, tuple[Photograph, ...]] = {
-        "train": found.train,
-        "validation": found.validation,
-        "test": found.test,
-    }
-    return parts[name]
 
 
 def _name(place: dict[Photograph, str], photo: Photograph) -> str:

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from typing import Final
 
 from k8s.pod import flight, health, model_volume, resources
@@ -71,8 +72,8 @@ def _watch(frontend: Frontend, watch: Watch, ended: threading.Event) -> None:
             frontend.deaths = 0
         if watch.ready != was:
             print(f"pod: {'ready' if watch.ready else f'not ready: {watch.why}'}", flush=True)
-        if resources.memory_kills() - kills > killed:
-            killed = resources.memory_kills() - kills
+        before, killed = killed, resources.memory_kills() - kills
+        if killed > before:
             print("pod: a process was killed for want of memory", flush=True)
         if frontend.status is not None:
             raise PodError(
@@ -100,7 +101,7 @@ def _drain(settings: PodSettings, watch: Watch) -> None:
     """Stay until requests have stopped coming and the last of them is answered."""
     watch.drain()
     print(f"pod: draining, requests are taken for {settings.drain_seconds:g} s", flush=True)
-    threading.Event().wait(settings.drain_seconds)
+    time.sleep(settings.drain_seconds)
     idle = flight.wait_idle(
         watch.pending, watch.pids(), settings.inference_port, settings.finish_seconds
     )
