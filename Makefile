@@ -16,7 +16,7 @@ COMPILE := build/lock/bin/uv pip compile --quiet --python-version 3.11 --no-head
 # anything else runs on the same cores. On an idle machine sleeping costs about a fifth.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup data audit train archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload measure-training measure-telemetry images sbom pod publish deploy rollback lock clean
+.PHONY: help setup data audit train report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload measure-training measure-report measure-telemetry images sbom pod publish deploy rollback lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,8 +29,11 @@ data: $(INSTALLED) ## Find and check the photographs (LESIONLENS_DATA, Kaggle or
 audit: $(INSTALLED) ## Find near-duplicates among the photographs, and across train and test
 	$(RUN) -m training audit
 
-train: $(INSTALLED) ## Fit, calibrate, evaluate and export the model
-	$(RUN) -m training train
+train: $(INSTALLED) ## Fit, calibrate, evaluate and export the model; FINETUNE=head, layer4 or all
+	$(RUN) -m training train $(if $(FINETUNE),--finetune $(FINETUNE))
+
+report: $(TRAINED) ## Measure the trained model: reports/<version>/ with page, plots, numbers, model card
+	$(RUN) -m training report
 
 archive: $(ARCHIVE) ## Pack the trained model as melanoma.mar (trains if nothing is trained)
 
@@ -76,6 +79,14 @@ drift-report: $(INSTALLED) ## Compare REFERENCE=... with CURRENT=...: two folder
 
 measure-training: $(INSTALLED) ## Time photographs to archive, without and with the cache
 	$(RUN) -m loadtests.training_time
+	$(RUN) -m loadtests.tables
+
+measure-report: $(TRAINED) ## Make the report of the trained model and keep its numbers for the pages
+	$(RUN) -m loadtests.model_report
+	$(RUN) -m loadtests.tables
+
+measure-features: $(INSTALLED) ## Time feature extraction, and its memory over 10,000 drawn pictures (15 minutes)
+	$(RUN) -m loadtests.feature_cost
 	$(RUN) -m loadtests.tables
 
 bench: $(ARCHIVE) ## Measure this project beside other servers of the same model (15 minutes)

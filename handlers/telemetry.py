@@ -15,7 +15,7 @@ from time import perf_counter, time
 from typing import Final, Literal
 
 from handlers.classifier import LABELS, REASONS
-from handlers.drift import Baseline
+from handlers.drift import FEATURES, Baseline
 from handlers.protocol import ANSWERS
 
 VERSION: Final = "model_version"
@@ -181,8 +181,8 @@ class Recorder:
 
     def image(self, baseline: Baseline, values: Mapping[str, float]) -> None:
         """Count one photograph into the bin of each drift feature."""
-        for feature, value in values.items():
-            self.count(DRIFT_OBSERVATIONS, feature, baseline.bin_of(feature, value))
+        for feature in FEATURES:
+            self.count(DRIFT_OBSERVATIONS, feature, baseline.bin_of(feature, values[feature]))
 
     def observations(self) -> list[Observation]:
         """All of it, each counter series once."""

@@ -12,33 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from loadtests import model_tables
 from loadtests.bench import report
 
-PAGES: Final = (Path("README.md"), Path("docs/monitoring.md"), Path("docs/speed.md"))
+PAGES: Final = tuple(
+    map(Path, ("README.md", "docs/model.md", "docs/monitoring.md", "docs/speed.md"))
+)
 """Each holds, for a table, the result's path between ``<!--`` and ``-->``, and ``<!-- end -->``."""
-
-
-def training_table(document: dict[str, Any]) -> str:
-    """Scores and times of a training as a Markdown table."""
-    run, again, machine = document["from_nothing"], document["with_cache"], document["machine"]
-    rows = [
-        f"| {name}, {run['metrics']['count']} test photographs | {score['value']:.3f} "
-        f"(95 % interval {score['low']:.3f} to {score['high']:.3f}) |"
-        for name, score in (
-            ("AUROC", run["metrics"]["auroc"]),
-            ("sensitivity at the threshold", run["metrics"]["sensitivity"]),
-            ("specificity at the threshold", run["metrics"]["specificity"]),
-            ("Brier score", run["metrics"]["brier"]),
-        )
-    ]
-    photographs = sum(sum(split.values()) for split in run["counts"].values())
-    kind = f"{machine['cores']} cores, {machine['architecture']}"
-    rows += [
-        f"| {photographs} photographs to archive, from nothing ({kind}) "
-        f"| {run['wall_seconds']:.0f} s |",
-        f"| the same with the cache | {again['wall_seconds']:.0f} s |",
-    ]
-    return "\n".join(["| measured | |", "| --- | --- |", *rows])
 
 
 def telemetry_table(document: dict[str, Any]) -> str:
@@ -81,7 +61,7 @@ def power_table(document: dict[str, Any]) -> str:
 
 
 def backends_table(document: dict[str, Any]) -> str:
-    """Each backend on validation photographs, as a Markdown table."""
+    """Each backend on photographs of the train folder, as a Markdown table."""
     backends = document["from_nothing"]["backends"]
     lines = [
         "| backend | forward, ms | AUROC lost | labels changed | |",
@@ -147,8 +127,12 @@ def loadtest_table(document: dict[str, Any]) -> str:
 
 
 TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
-    "docs/results/training.json": training_table,
+    "docs/results/training.json": model_tables.training_table,
     "docs/results/training.json backends": backends_table,
+    "docs/results/report.json scores": model_tables.scores_table,
+    "docs/results/report.json recipes": model_tables.recipes_table,
+    "docs/results/report.json flags": model_tables.flags_table,
+    "docs/results/report.json stress": model_tables.stress_table,
     "docs/results/telemetry.json": telemetry_table,
     "docs/results/bench.json": report.summary_table,
     "docs/results/bench.json servers": report.table,

@@ -31,11 +31,15 @@ class DemoError(RuntimeError):
 STEPS: Final = {
     "data": "photographs found and checked",
     "backbone": "ResNet-18 loaded",
-    "features": "512 features of each photograph and its flips",
-    "head": "final layer fitted and calibrated",
-    "baseline": "baseline for drift",
-    "evaluation": "scores on test photographs",
+    "features": "512 features of each photograph and its turned copies",
+    "compare": "near-duplicates grouped",
+    "choose": "regularisation and augmentation, by cross-validation",
+    "folds": "answers on photographs not learned from: calibration, threshold, drift baseline",
+    "fit": "final layer fitted to all",
     "export": "TorchScript written and compared with eager",
+    "backends": "ways to run it compared",
+    "evaluation": "scores on test photographs",
+    "record": "parameters and scores recorded with MLflow",
     "archive": f"{MODEL}.mar packed",
 }
 """Steps of ``build/summary.json`` and what they did."""

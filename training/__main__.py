@@ -1,4 +1,4 @@
-"""``python -m training [data|audit|train|archive|all]``."""
+"""``python -m training [data|audit|train|report|archive|all] [--finetune head|layer4|all]``."""
 
 from __future__ import annotations
 
@@ -7,15 +7,24 @@ import sys
 
 from pydantic import ValidationError
 
-from training import audit, pipeline
+from handlers.classifier import ArchiveError
+from training import audit, finetune_all, pipeline, reporting
 from training.archive import NothingToArchiveError
 from training.backbone import WeightsError
 from training.console import Reporter
 from training.dataset import DatasetError
 from training.export import ParityError
+from training.reporting import NothingToReportError
 from training.settings import TrainingSettings
 
-EXPECTED = (DatasetError, WeightsError, ParityError, NothingToArchiveError)
+EXPECTED = (
+    DatasetError,
+    WeightsError,
+    ParityError,
+    NothingToArchiveError,
+    NothingToReportError,
+    ArchiveError,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,22 +37,22 @@ def main(arguments: list[str] | None = None) -> int:
         "step",
         nargs="?",
         default="all",
-        choices=("data", "audit", "train", "archive", "all"),
+        choices=("data", "audit", "train", "report", "archive", "all"),
         help="data: find and check the photographs; audit: find near-duplicates among them; train: "
-        "fit and export; archive: pack what was trained; all: train and archive (default)",
+        "fit and export; report: measure what was trained; archive: pack it; all: train and "
+        "archive (default)",
     )
-    step = parser.parse_args(arguments).step
+    parser.add_argument(
+        "--finetune",
+        choices=("head", "layer4", "all"),
+        help="what is fitted: the final layer, the last stage with it, or everything, for a GPU "
+        "(several with torchrun); else LESIONLENS_FINETUNE, else head",
+    )
+    given = parser.parse_args(arguments)
     report = Reporter()
     try:
-        settings = TrainingSettings()
-        if step == "data":
-            pipeline.find_data(settings, report)
-        if step == "audit":
-            audit.near_duplicates_of(settings, pipeline.find_data(settings, report), report)
-        if step in ("train", "all"):
-            pipeline.train(settings, report)
-        if step in ("archive", "all"):
-            pipeline.pack(settings, report)
+        chosen = {} if given.finetune is None else {"finetune": given.finetune}
+        return _run(given.step, TrainingSettings(**chosen), report)
     except EXPECTED as error:
         report.say(f"error: {error}")
         return 2
@@ -58,6 +67,25 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         report.say("interrupted; what was computed is kept, run it again to go on")
         return 130
+
+
+def _run(step: str, settings: TrainingSettings, report: Reporter) -> int:
+    try:
+        if finetune_all.join() > 0:  # torchrun's other processes only take part in fits
+            finetune_all.help_out()
+            return 0
+        if step == "data":
+            pipeline.find_data(settings, report)
+        if step == "audit":
+            audit.near_duplicates_of(settings, pipeline.find_data(settings, report), report)
+        if step in ("train", "all"):
+            pipeline.train(settings, report)
+        if step == "report":
+            reporting.report(settings, report)
+        if step in ("archive", "all"):
+            pipeline.pack(settings, report)
+    finally:
+        finetune_all.leave()
     return 0
 
 

@@ -38,6 +38,14 @@ class Backbone:
         """Everything before pooling: (n, 3, 224, 224) to (n, 512, 7, 7)."""
         return nn.Sequential(*list(self.network.children())[:-2])
 
+    def stages(self) -> tuple[nn.Sequential, nn.Module]:
+        """The same in two parts, channels last: up to ``layer3``, and ``layer4``."""
+        stem = nn.Sequential(*list(self.network.children())[:-3])
+        return (
+            stem.to(memory_format=torch.channels_last),
+            self.network.layer4.to(memory_format=torch.channels_last),
+        )
+
 
 def load(weights: Path | None, seed: int, say: Callable[[str], None]) -> Backbone:
     """Load the weights named, else torchvision's, else leave the backbone untrained.

@@ -1,7 +1,7 @@
 """Which ways to run the model keep its answers, and how fast each is on this machine.
 
-Measured on validation photographs and written into ``card.json``; the archive carries the files
-of those that pass, and a worker takes the fastest that its machine can run.
+Measured on photographs of the train folder and written into ``card.json``; the archive carries the
+files of those that pass, and a worker takes the fastest that its machine can run.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from training.files import whole
 
 AUROC_LOSS: Final = 0.002
 LABELS_CHANGED: Final = 0.005
-"""What a backend may cost on validation photographs; the second is a share of them."""
-PHOTOGRAPHS: Final = 500
+"""What a backend may cost on photographs; the second is a share of them."""
+PHOTOGRAPHS: Final = 300
 """At most, for the comparison."""
 CALIBRATION: Final = 100
 """Training photographs that fix the ranges of int8."""
@@ -42,7 +42,7 @@ WARM: Final = 3
 
 @dataclass
 class Measured:
-    """One backend on validation photographs, against plain TorchScript."""
+    """One backend on photographs, against plain TorchScript."""
 
     forward_ms: float | None = None
     """Median of one photograph."""
@@ -81,10 +81,8 @@ class _Seen:
 def measure(
     folder: Path,
     model: Any,
-    train: Sequence[Photograph],
-    validation: Sequence[Photograph],
+    photographs: Sequence[Photograph],
     calibrated: Calibration,
-    sensitivity: float,
     names: Collection[str],
     progress: Progress,
 ) -> dict[str, Measured]:
@@ -95,14 +93,13 @@ def measure(
     Args:
         folder: holds ``model.pt``; the files of backends that do not pass are removed from it.
         model: the loaded ``model.pt``.
-        train: to fix the ranges of int8.
-        validation: to compare on.
+        photographs: of the train folder, to fix the ranges of int8 and to compare on. The model has
+            learned from them: what is compared is how the same weights are rounded.
         calibrated: of plain TorchScript.
-        sensitivity: that each backend's threshold must keep.
         names: of the backends to try; plain TorchScript, which all are held against, always is.
         progress: told of each photograph.
     """
-    convert(folder, model, _spread(train, CALIBRATION), names)
+    convert(folder, model, _spread(photographs, CALIBRATION), names)
     found: dict[str, Measured] = {}
     seen: dict[str, _Seen] = {}
     for name in backends.NAMES:
@@ -113,16 +110,16 @@ def measure(
             seen[name] = _Seen(backends.load(name, folder, model, threads.cores()))
         except UnavailableError as error:
             found[name] = Measured(lacking=str(error))
-    photographs = _spread(validation, PHOTOGRAPHS)
+    compared_on = _spread(photographs, PHOTOGRAPHS)
     with torch.inference_mode():
-        for number, photograph in enumerate(photographs):
+        for number, photograph in enumerate(compared_on):
             _run_all(model, list(seen.values()), _inputs(photograph), warm=not number)
-            progress("backends", number + 1, len(photographs))
-    labels = np.asarray([photograph.label for photograph in photographs])
+            progress("backends", number + 1, len(compared_on))
+    labels = np.asarray([photograph.label for photograph in compared_on])
     reference = np.asarray(seen[PLAIN].log_odds)
     for name, own in seen.items():
         log_odds = np.asarray(own.log_odds)
-        found[name] = compared(log_odds, reference, labels, calibrated, sensitivity)
+        found[name] = compared(log_odds, reference, labels, calibrated)
         found[name].forward_ms = round(1000 * float(np.median(own.seconds)), 2)
     for file in set(FILES.values()):
         if not any(found[name].passes for name in FILES if FILES[name] == file):
@@ -152,7 +149,6 @@ def compared(
     reference: np.ndarray,
     labels: np.ndarray,
     calibrated: Calibration,
-    sensitivity: float,
 ) -> Measured:
     """What a backend costs, calibrated anew.
 
@@ -161,13 +157,12 @@ def compared(
         reference: of plain TorchScript, shape (n,).
         labels: 0 or 1, shape (n,).
         calibrated: of plain TorchScript.
-        sensitivity: that the backend's threshold must keep.
     """
     probabilities = calibrated.probabilities(reference)
     before = probabilities >= calibrated.threshold
     refitted = calibrated
     if not np.array_equal(log_odds, reference):
-        refitted = calibration.recalibrate(log_odds, labels, sensitivity, before)
+        refitted = calibration.recalibrate(log_odds, labels, calibrated, before)
     after = refitted.probabilities(log_odds)
     loss = float(roc_auc_score(labels, reference) - roc_auc_score(labels, log_odds))
     changed = int(np.sum((after >= refitted.threshold) != before))
@@ -239,9 +234,10 @@ def _inputs(photograph: Photograph) -> torch.Tensor:
 
 
 def _spread(photographs: Sequence[Photograph], most: int) -> list[Photograph]:
-    """At most so many, evenly over all, so that each class has its share."""
-    step = max(1.0, len(photographs) / most)
-    return [photographs[int(place * step)] for place in range(min(most, len(photographs)))]
+    """At most so many, evenly over each class, and of a rare one at least one."""
+    ordered = sorted(photographs, key=lambda photograph: photograph.label)
+    places = np.linspace(0, len(ordered) - 1, min(most, len(ordered))).round().astype(int)
+    return [ordered[place] for place in places]
 
 
 @contextmanager

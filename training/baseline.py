@@ -1,8 +1,8 @@
-"""The baseline of drift and of "unlike the training data", from out-of-sample values.
+"""The baseline of drift, and from where on a photograph is out of the ordinary.
 
-A model is surer of photographs it has learned from than of new ones, and they lie nearer to
-their own mean. Taking probability and distance of each training photograph from a fit that
-never saw it keeps the baseline comparable with traffic.
+Of the train folder's photographs, each as a fit that never saw it sees it: a model is surer of
+what it has learned from, and that lies nearer to its own mean. So the baseline is comparable with
+traffic.
 """
 
 from __future__ import annotations
@@ -11,67 +11,49 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
-from sklearn.model_selection import StratifiedKFold
 
-from handlers.drift import Baseline
+from handlers.drift import STATISTICS, Baseline
 from handlers.reference import Reference
-from training import head
-from training.calibration import Calibration
-from training.dataset import Progress
-from training.features import STATISTICS, Features
 
-FOLDS: Final = 5
-OUT_OF_THE_ORDINARY: Final = 0.01
-"""Share of the training photographs beyond the limit of the distance."""
-LOW_QUALITY: Final = 0.005
-"""Share of the training photographs beyond each limit of an image statistic."""
+BEYOND: Final = {"distance": 0.002, "sharpness": 0.002}
+"""Share of the train folder beyond the limit of a feature, where it is not ``RARE``. Chosen on the
+train folder and on unsuitable pictures drawn or made from it: what is no lesion lies beyond all of
+the train folder, and a source that was left out does not (0.3 to 0.5 % of it beyond)."""
+RARE: Final = 0.0005
+"""The same share for brightness, contrast and clipping: over- and under-exposed photographs lie far
+beyond any of the train folder."""
 
 
 def fit(
-    features: Features,
-    labels: np.ndarray,
-    strength: float,
-    calibration: Calibration,
-    seed: int,
-    progress: Progress,
+    probability: np.ndarray, distance: np.ndarray, statistics: np.ndarray, features: np.ndarray
 ) -> Baseline:
-    """Baseline of the training and validation photographs together.
+    """Baseline of the photographs of the train folder.
 
     Args:
-        features: of n photographs.
-        labels: shape (n,).
-        strength: regularisation of the head, as chosen.
-        calibration: of the head, as chosen.
-        seed: of the folds.
-        progress: called with (what, done, total).
+        probability: calibrated, of fits that never saw them, shape (n,).
+        distance: to the features that those fits learned from, shape (n,).
+        statistics: image statistics, shape (n, 4).
+        features: pooled, of the final model, shape (n, 512).
     """
-    probability = np.empty(len(labels))
-    distance = np.empty(len(labels))
-    count = min(FOLDS, int(np.bincount(labels).min()))
-    folds = StratifiedKFold(count, shuffle=True, random_state=seed)
-    for done, (learn, hold) in enumerate(folds.split(features.plain, labels), 1):
-        fitted = head.fit(features.views[learn], labels[learn], strength)
-        probability[hold] = calibration.probabilities(fitted.log_odds(features.plain[hold]))
-        distance[hold] = Reference.fit(features.plain[learn]).distance(features.plain[hold])
-        progress("baseline", done, count)
     values: Mapping[str, np.ndarray] = {
         "probability": probability,
         "distance": distance,
-        **{name: features.statistics[:, place] for place, name in enumerate(STATISTICS)},
+        **{name: statistics[:, place] for place, name in enumerate(STATISTICS)},
     }
-    return Baseline.fit(values, _limits(values), Reference.fit(features.plain))
+    return Baseline.fit(values, _limits(values), Reference.fit(features))
 
 
 def _limits(values: Mapping[str, np.ndarray]) -> dict[str, tuple[float | None, float | None]]:
-    def quantile(name: str, share: float) -> float:
-        return float(f"{np.quantile(values[name], share):.6g}")
+    def low(name: str) -> float:
+        return float(f"{np.quantile(values[name], BEYOND.get(name, RARE)):.6g}")
+
+    def high(name: str) -> float:
+        return float(f"{np.quantile(values[name], 1 - BEYOND.get(name, RARE)):.6g}")
 
     return {
-        "distance": (None, quantile("distance", 1 - OUT_OF_THE_ORDINARY)),
-        "brightness": (
-            quantile("brightness", LOW_QUALITY),
-            quantile("brightness", 1 - LOW_QUALITY),
-        ),
-        "contrast": (quantile("contrast", LOW_QUALITY), None),
-        "sharpness": (quantile("sharpness", LOW_QUALITY), None),
+        "distance": (None, high("distance")),
+        "brightness": (low("brightness"), high("brightness")),
+        "contrast": (low("contrast"), None),
+        "sharpness": (low("sharpness"), None),
+        "clipped": (None, high("clipped")),
     }

@@ -1,16 +1,35 @@
-"""Temperature, threshold and the band around it, all from validation data."""
+"""Temperature, threshold and the band of doubt, from answers on photographs not learned from.
+
+Both classes weigh the same, so a probability is meant for as many cancers as benign lesions; what
+it is worth where cancer is rarer follows by Bayes' rule (``evaluation`` gives PPV and NPV at 2 %).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
 from sklearn.metrics import log_loss
+from sklearn.utils.class_weight import compute_sample_weight
 
-BAND = (0.98, 0.90)
-"""Sensitivities whose thresholds bound the band in which a person must look."""
+PREVALENCE: Final = 0.5
+"""Share of cancers that probabilities are stated for."""
+RESAMPLES: Final = 2000
+
+
+@dataclass(frozen=True)
+class Aims:
+    """What is asked of the decision."""
+
+    sensitivity: float
+    """Share of the cancers that the threshold must catch."""
+    misses: float
+    """Share of the cancers that may be firmly called "no cancer"."""
+    false_alarms: float
+    """Share of the benign lesions that may be firmly called "cancer"."""
 
 
 @dataclass(frozen=True)
@@ -21,57 +40,87 @@ class Calibration:
     threshold: float
     """P(cancer) from which the label is ``cancer``."""
     band: tuple[float, float]
-    """P(cancer) between the thresholds for 98 % and for 90 % sensitivity: here a slightly
-    different choice would have changed the label."""
+    """P(cancer) for which the answer is not firm: ``near_threshold``."""
 
     def probabilities(self, log_odds: np.ndarray) -> np.ndarray:
         """Calibrated P(cancer), shape (n,)."""
         return np.asarray(expit(log_odds / self.temperature))
 
 
-def calibrate(log_odds: np.ndarray, labels: np.ndarray, sensitivity: float) -> Calibration:
-    """Fit on validation data.
+def calibrate(log_odds: np.ndarray, labels: np.ndarray, aims: Aims) -> Calibration:
+    """Fit on photographs that the model has not learned from.
 
     Args:
         log_odds: uncalibrated, shape (n,).
         labels: 0 or 1, shape (n,).
-        sensitivity: share of the cancers that the threshold must catch.
+        aims: of the threshold and the band.
     """
     temperature = _temperature(log_odds, labels)
-    cancers = expit(log_odds[labels == 1] / temperature)
-    low, high = (threshold_for(cancers, aim) for aim in BAND)
-    return Calibration(temperature, threshold_for(cancers, sensitivity), (low, high))
+    probabilities = expit(log_odds / temperature)
+    threshold = threshold_for(probabilities[labels == 1], aims.sensitivity)
+    low, high = band_of(probabilities, labels, aims)
+    return Calibration(temperature, threshold, (min(low, threshold), max(high, threshold)))
+
+
+def band_of(probabilities: np.ndarray, labels: np.ndarray, aims: Aims) -> tuple[float, float]:
+    """Where neither class can be ruled out: split conformal, a class at a time (Vovk 2012).
+
+    Below the band "cancer" is ruled out, above it "no cancer". For photographs like these the
+    shares of ``aims`` hold whatever the model and the distribution; the order statistics are those
+    of n + 1, the new photograph being one of them.
+
+    Args:
+        probabilities: P(cancer), shape (n,).
+        labels: 0 or 1, shape (n,).
+        aims: the shares of each class that may be ruled out wrongly.
+    """
+    cancers, benign = (np.sort(probabilities[labels == label]) for label in (1, 0))
+    misses = int(aims.misses * (len(cancers) + 1) + 1e-9)
+    alarms = int(aims.false_alarms * (len(benign) + 1) + 1e-9)
+    low = float(np.floor(cancers[misses - 1] * 1e6) / 1e6) if misses else 0.0
+    high = float(np.ceil(benign[len(benign) - alarms] * 1e6) / 1e6) if alarms else 1.0
+    # Apart as the classes may be: between them lies what is like neither.
+    return min(low, high), max(low, high)
 
 
 def recalibrate(
-    log_odds: np.ndarray, labels: np.ndarray, sensitivity: float, before: np.ndarray
+    log_odds: np.ndarray, labels: np.ndarray, calibrated: Calibration, before: np.ndarray
 ) -> Calibration:
-    """Fit anew for the same model, rounded otherwise, so that few labels change.
+    """The threshold anew for the same model, rounded otherwise, so that few labels change.
 
-    The threshold of :func:`calibrate` is the score of one single cancer, which rounding moves as
-    much as any. Of all that keep the sensitivity, this is the one that changes fewest labels.
+    A threshold is the score of one single cancer, which rounding moves as much as any. Of all that
+    catch as many cancers as before, this is the one that changes fewest labels.
 
     Args:
         log_odds: of the model as it rounds now, shape (n,).
         labels: 0 or 1, shape (n,).
-        sensitivity: share of the cancers that the threshold must catch.
+        calibrated: of the model as it was.
         before: whether the model as it was called them ``cancer``, shape (n,).
     """
-    fitted = calibrate(log_odds, labels, sensitivity)
-    probabilities = fitted.probabilities(log_odds)
+    probabilities = calibrated.probabilities(log_odds)
+    caught = float(before[labels == 1].mean())
+    highest = threshold_for(probabilities[labels == 1], caught) if caught else 1.0
     # Between two neighbours the labels are the same: their middle stands for all.
     ordered = np.unique(probabilities)
     middles = np.floor((ordered[1:] + ordered[:-1]) / 2 * 1e6) / 1e6
-    candidates = np.append(middles[middles <= fitted.threshold], fitted.threshold)
+    candidates = np.append(middles[middles <= highest], [highest, calibrated.threshold])
+    candidates = candidates[candidates <= max(highest, 0.0)]
     changed = [int(np.sum((probabilities >= one) != before)) for one in candidates]
-    # Of equals the highest: fewer false alarms.
-    best = max(range(len(candidates)), key=lambda place: (-changed[place], candidates[place]))
-    return Calibration(fitted.temperature, float(candidates[best]), fitted.band)
+    # Of equals the nearest to what it was.
+    best = min(
+        range(len(candidates)),
+        key=lambda place: (changed[place], abs(candidates[place] - calibrated.threshold)),
+    )
+    threshold = float(candidates[best])
+    low, high = calibrated.band
+    band = (min(low, threshold), max(high, threshold))
+    return Calibration(calibrated.temperature, threshold, band)
 
 
 def _temperature(log_odds: np.ndarray, labels: np.ndarray) -> float:
+    weights = compute_sample_weight("balanced", labels)
     found = minimize_scalar(
-        lambda power: log_loss(labels, expit(log_odds / np.exp(power))),
+        lambda power: log_loss(labels, expit(log_odds / np.exp(power)), sample_weight=weights),
         bounds=(np.log(0.05), np.log(20)),
         method="bounded",
     )
@@ -91,3 +140,19 @@ def threshold_for(cancers: np.ndarray, sensitivity: float) -> float:
     needed = int(np.ceil(sensitivity * len(cancers) - 1e-9))
     lowest_caught = np.sort(cancers)[::-1][max(needed, 1) - 1]
     return float(np.floor(lowest_caught * 1e6) / 1e6)
+
+
+def threshold_interval(cancers: np.ndarray, sensitivity: float, seed: int) -> dict[str, float]:
+    """The threshold with its bootstrap 95 % interval: ``value``, ``low``, ``high``.
+
+    Args:
+        cancers: probabilities of photographs that are cancer, shape (n,).
+        sensitivity: 0 to 1.
+        seed: of the resampling.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = [
+        threshold_for(rng.choice(cancers, len(cancers)), sensitivity) for _ in range(RESAMPLES)
+    ]
+    low, high = np.percentile(drawn, (2.5, 97.5))
+    return {"value": threshold_for(cancers, sensitivity), "low": float(low), "high": float(high)}

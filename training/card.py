@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 from handlers.classifier import LABELS
 from handlers.drift import Baseline
@@ -14,18 +14,26 @@ from handlers.imaging import PREPROCESSING
 from training import backends
 from training.backbone import Backbone
 from training.backends import Measured
-from training.calibration import Calibration
+from training.calibration import PREVALENCE, Calibration
 from training.dataset import Dataset
 from training.head import Head
+from training.recipes import Recipe
+
+ARCHITECTURES: Final = {
+    "head": "ResNet-18, frozen, with a fitted final layer",
+    "layer4": "ResNet-18, frozen up to layer3, layer4 and the final layer fitted",
+    "all": "ResNet-18, fitted",
+}
 
 
 def model_card(
     dataset: Dataset,
     backbone: Backbone,
     head: Head,
+    recipe: Recipe,
     calibration: Calibration,
     baseline: Baseline,
-    metrics: dict[str, Any],
+    scores: dict[str, Any],
     measured: dict[str, Measured],
 ) -> dict[str, Any]:
     """The document of ``card.json``.
@@ -53,10 +61,16 @@ def model_card(
         "labels": list(LABELS),
         "threshold": calibration.threshold,
         "temperature": calibration.temperature,
+        "prevalence": PREVALENCE,
         "review": {"near_threshold": list(calibration.band)},
         "preprocessing": PREPROCESSING,
-        "architecture": "ResNet-18, frozen, with a fitted final layer",
-        "regularisation": {"C": head.strength},
+        "architecture": ARCHITECTURES[recipe.name],
+        "finetune": recipe.name,
+        "parameters": recipe.parameters,
+        "tried": [
+            {"augmentation": name, "C": strength, "log_loss_held_out": round(loss, 4)}
+            for name, strength, loss in recipe.choice.tried
+        ],
         "data": {
             "source": dataset.source,
             "digest": dataset.digest,
@@ -64,7 +78,8 @@ def model_card(
             "left_out": len(dataset.left_out),
         },
         "backbone": {"source": backbone.source, "digest": backbone.digest},
-        "metrics": metrics,
+        "metrics": scores["test"],
+        "scores": scores,
         "backends": {"order": order, "measured": documents},
         "versions": {
             "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""Find the photographs, check every one of them, and split them by content."""
+"""Find the photographs and check every one of them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from training.settings import TrainingSettings
 KAGGLE: Final = "hasnainjaved/melanoma-skin-cancer-dataset-of-10000-images"
 CLASSES: Final = ("benign", "malignant")
 """Folder of class 0 and of class 1."""
+SPLITS: Final = ("train", "test")
 SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 LAYOUT: Final = """\
     FOLDER/
@@ -47,12 +48,11 @@ class Photograph:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Checked photographs, parted into train, validation and test."""
+    """Checked photographs of both folders, each in the order of its digests."""
 
     source: str
     """``folder``, ``kaggle`` or ``synthetic``."""
     train: tuple[Photograph, ...]
-    validation: tuple[Photograph, ...]
     test: tuple[Photograph, ...]
     left_out: tuple[tuple[Path, str], ...]
     """Files that are not used, each with the reason."""
@@ -62,7 +62,7 @@ class Dataset:
         """sha256 over content and label of every photograph of every split."""
         parts = [
             f"{name}:{photo.label}:{photo.digest}"
-            for name in ("train", "validation", "test")
+            for name in SPLITS
             for photo in getattr(self, name)
         ]
         return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
@@ -74,7 +74,7 @@ class Dataset:
                 folder: sum(photo.label == label for photo in getattr(self, name))
                 for label, folder in enumerate(CLASSES)
             }
-            for name in ("train", "validation", "test")
+            for name in SPLITS
         }
 
 
@@ -130,17 +130,14 @@ def find_layout(folder: Path) -> Path:
     raise DatasetError(f"{folder} has not the layout expected:\n{LAYOUT}\n  found there: {found}")
 
 
-def load(source: str, folder: Path, validation_share: float, progress: Progress) -> Dataset:
-    """Open and check every file of a folder that has the layout, and split it.
+def load(source: str, folder: Path, progress: Progress) -> Dataset:
+    """Open and check every file of a folder that has the layout.
 
-    The validation part is chosen by the content of each photograph, so it stays the same when
-    files are renamed or added, and copies of a photograph land on one side. A photograph of
-    ``test`` that also lies in ``train`` is left out of ``train``.
+    A photograph of ``test`` that also lies in ``train`` is left out of ``train``.
 
     Args:
         source: for the record.
         folder: from :func:`find_layout`.
-        validation_share: of the training photographs, 0 to 1.
         progress: called with (what, done, total).
 
     Raises:
@@ -158,16 +155,10 @@ def load(source: str, folder: Path, validation_share: float, progress: Progress)
             elif isinstance(checked, Photograph):
                 parts[split][checked.digest] = checked
             progress("check", done, len(files))
-    learned = sorted(parts["train"].values(), key=lambda photo: photo.digest)
-    held_out = [photo for photo in learned if int(photo.digest[:8], 16) < validation_share * 2**32]
-    kept = set(held_out)
-    dataset = Dataset(
-        source=source,
-        train=tuple(photo for photo in learned if photo not in kept),
-        validation=tuple(held_out),
-        test=tuple(sorted(parts["test"].values(), key=lambda photo: photo.digest)),
-        left_out=tuple(left_out),
+    train, test = (
+        tuple(sorted(parts[split].values(), key=lambda photo: photo.digest)) for split in SPLITS
     )
+    dataset = Dataset(source, train, test, tuple(left_out))
     _demand_enough(dataset, folder)
     return dataset
 

@@ -1,4 +1,9 @@
-"""Scores on the test photographs, with confidence intervals."""
+"""Scores with bootstrap 95 % intervals.
+
+What depends on how common cancer is (AUPRC, Brier score, calibration error) is stated for as many
+cancers as benign lesions, as the probabilities are: each class weighs a half, however many there
+are. PPV and NPV are stated for a prevalence of 2 %.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,13 @@ import numpy as np
 from scipy.stats import rankdata
 
 RESAMPLES: Final = 2000
+BINS: Final = 10
+"""Of the calibration error, equally wide."""
+RARE: Final = 0.02
+"""Prevalence that PPV and NPV are stated for: few of the birthmarks that people have looked at are
+melanoma."""
+AT_ONCE: Final = 200
+"""Resamples in memory at a time."""
 
 
 def evaluate(
@@ -22,34 +34,94 @@ def evaluate(
         seed: of the resampling.
 
     Returns:
-        ``count``, and ``auroc``, ``sensitivity``, ``specificity`` and ``brier``, each with its
-        ``value`` and the bootstrap 95 % interval ``low`` to ``high``: percentiles of 2,000
-        resamples, drawn from each class on its own.
+        ``count``, ``cancers``, and ``auroc``, ``auprc``, ``sensitivity``, ``specificity``,
+        ``ppv_at_2_percent``, ``npv_at_2_percent``, ``brier`` and ``ece``, each with its ``value``
+        and the interval ``low`` to ``high``: percentiles of 2,000 resamples, drawn from each class
+        on its own. A resample is always calibrated worse than the sample, so the interval of
+        ``ece`` is moved until the middle of the resamples is the value. A predictive value that no
+        photograph gives (nobody called ``cancer``) is None. ``ece_if_perfect`` is what a model
+        whose every probability is right would show on so few photographs.
     """
     rng = np.random.default_rng(seed)
     benign, cancers = probabilities[labels == 0], probabilities[labels == 1]
     point = _scores(benign[None], cancers[None], threshold)
-    spread = _scores(
-        rng.choice(benign, (RESAMPLES, len(benign))),
-        rng.choice(cancers, (RESAMPLES, len(cancers))),
-        threshold,
-    )
-    result: dict[str, Any] = {"count": len(labels)}
+    parts = [
+        _scores(
+            rng.choice(benign, (AT_ONCE, len(benign))),
+            rng.choice(cancers, (AT_ONCE, len(cancers))),
+            threshold,
+        )
+        for _ in range(RESAMPLES // AT_ONCE)
+    ]
+    result: dict[str, Any] = {"count": len(labels), "cancers": len(cancers)}
     for name, value in point.items():
-        low, high = np.percentile(spread[name], (2.5, 97.5))
-        numbers = {"value": value[0], "low": low, "high": high}
-        result[name] = {key: round(float(number), 4) for key, number in numbers.items()}
+        spread = np.concatenate([part[name] for part in parts])
+        if name == "ece":
+            spread = np.maximum(spread + value[0] - np.median(spread), 0)
+        result[name] = interval(float(value[0]), spread)
+    result["ece_if_perfect"] = round(_ece_if_perfect(benign, cancers, rng), 4)
     return result
+
+
+def _ece_if_perfect(benign: np.ndarray, cancers: np.ndarray, rng: np.random.Generator) -> float:
+    """Mean calibration error where the labels are drawn from the probabilities themselves."""
+    probabilities = np.concatenate([benign, cancers])
+    # Stated for as many cancers as benign; drawn as common as they are here (Bayes' rule).
+    odds = probabilities / np.maximum(1 - probabilities, 1e-9) * len(cancers) / len(benign)
+    drawn = rng.random((AT_ONCE, len(probabilities))) < odds / (1 + odds)
+    errors = [
+        float(ece(probabilities[~one][None], probabilities[one][None])[0])
+        for one in drawn
+        if 0 < one.sum() < len(one)
+    ]
+    return float(np.mean(errors)) if errors else 0.0
+
+
+def interval(value: float, spread: np.ndarray) -> dict[str, float | None]:
+    """``value``, and ``low`` and ``high``: the 2.5th and 97.5th percentile of resamples.
+
+    Args:
+        value: of the sample itself; one that is not a number gives None.
+        spread: of the resamples, shape (r,).
+    """
+    if not np.isfinite(value):
+        return {"value": None, "low": None, "high": None}
+    low, high = np.nanpercentile(spread, (2.5, 97.5))
+    numbers = {"value": value, "low": low, "high": high}
+    return {key: round(float(number), 4) for key, number in numbers.items()}
+
+
+def share(hits: np.ndarray, seed: int) -> dict[str, float | None]:
+    """A share with its interval.
+
+    Args:
+        hits: True or False for each, shape (n,); none gives None.
+        seed: of the resampling.
+    """
+    if not len(hits):
+        return interval(float("nan"), np.empty(0))
+    drawn = np.random.default_rng(seed).binomial(len(hits), hits.mean(), RESAMPLES) / len(hits)
+    return interval(float(hits.mean()), drawn)
 
 
 def _scores(benign: np.ndarray, cancers: np.ndarray, threshold: float) -> dict[str, np.ndarray]:
     """Scores of many samples at once: probabilities of shapes (r, b) and (r, c), scores (r,)."""
-    squares = (benign**2).sum(axis=1) + ((1 - cancers) ** 2).sum(axis=1)
+    sensitivity = (cancers >= threshold).mean(axis=1)
+    specificity = (benign < threshold).mean(axis=1)
+    squares = (benign**2).mean(axis=1) + ((1 - cancers) ** 2).mean(axis=1)
+    with np.errstate(invalid="ignore"):  # nobody called "cancer", or everybody
+        found, alarms = RARE * sensitivity, (1 - RARE) * (1 - specificity)
+        cleared, missed = (1 - RARE) * specificity, RARE * (1 - sensitivity)
+        ppv, npv = found / (found + alarms), cleared / (cleared + missed)
     return {
         "auroc": auroc(benign, cancers),
-        "sensitivity": (cancers >= threshold).mean(axis=1),
-        "specificity": (benign < threshold).mean(axis=1),
-        "brier": squares / (benign.shape[1] + cancers.shape[1]),
+        "auprc": auprc(benign, cancers),
+        "sensitivity": sensitivity,
+        "specificity": specificity,
+        "ppv_at_2_percent": ppv,
+        "npv_at_2_percent": npv,
+        "brier": squares / 2,
+        "ece": ece(benign, cancers),
     }
 
 
@@ -66,3 +138,39 @@ def auroc(benign: np.ndarray, cancers: np.ndarray) -> np.ndarray:
     ranks = rankdata(np.concatenate([cancers, benign], axis=1), axis=1)[:, :count]
     wins = ranks.sum(axis=1) - count * (count + 1) / 2
     return np.asarray(wins / (count * benign.shape[1]))
+
+
+def auprc(benign: np.ndarray, cancers: np.ndarray) -> np.ndarray:
+    """Average precision, each class weighing a half; of equal scores the benign come first.
+
+    Args:
+        benign, cancers: scores of shapes (r, b) and (r, c), r samples at once.
+
+    Returns:
+        Shape (r,).
+    """
+    scores = np.concatenate([benign, cancers], axis=1)
+    cancer = np.arange(scores.shape[1]) >= benign.shape[1]
+    order = np.argsort(-scores, axis=1, kind="stable")
+    hits = cancer[order]
+    recall = np.cumsum(hits, axis=1) / cancers.shape[1]
+    alarms = np.cumsum(~hits, axis=1) / benign.shape[1]
+    precision = recall / np.maximum(recall + alarms, 1e-12)
+    return np.asarray((precision * hits).sum(axis=1) / cancers.shape[1])
+
+
+def ece(benign: np.ndarray, cancers: np.ndarray) -> np.ndarray:
+    """Expected calibration error (Naeini et al. 2015), ten bins, each class weighing a half.
+
+    Args:
+        benign, cancers: P(cancer) of shapes (r, b) and (r, c), r samples at once.
+
+    Returns:
+        Shape (r,).
+    """
+    gap = np.zeros((len(benign), BINS))
+    rows = np.arange(len(benign))[:, None]
+    for scores, outcome in ((benign, 0), (cancers, 1)):
+        places = np.minimum((scores * BINS).astype(int), BINS - 1)
+        np.add.at(gap, (rows, places), (scores - outcome) / (2 * scores.shape[1]))
+    return np.asarray(np.abs(gap).sum(axis=1))

@@ -1,8 +1,8 @@
-"""The 512 frozen features of each photograph and of its flips, computed once.
+"""What the frozen backbone makes of each photograph and of its turned copies, computed once.
 
-Cached by content: one small file a photograph, named by the sha256 of its bytes, in a folder
-named by the backbone and the preprocessing. Each is written whole, so an interrupted run goes
-on where it stopped.
+Cached by content: one record a photograph, named by the sha256 of its bytes, in a folder named by
+the backbone and the preprocessing, so an interrupted run goes on where it stopped. The fine-tuning
+of ``layer4`` asks for the activations that go into it as well; both come from one forward pass.
 """
 
 from __future__ import annotations
@@ -19,20 +19,36 @@ import numpy as np
 import torch
 from PIL import Image
 
-from handlers.drift import image_statistics
+from handlers.drift import STATISTICS, image_statistics
 from handlers.imaging import PREPROCESSING, centre_view, decode, to_tensor
 from training.backbone import Backbone
 from training.dataset import Photograph, Progress
-from training.files import whole
+from training.records import Records
 
 WIDTH: Final = 512
-STATISTICS: Final = ("brightness", "contrast", "sharpness")
+ACTIVATIONS: Final = (256, 14, 14)
+"""Shape of what ``layer3`` gives of one view."""
+CLOSER: Final = 0.8
+"""Share of the side that the closer view shows."""
+
+
+def _closer(picture: Image.Image) -> Image.Image:
+    """The middle of a photograph, as if the camera had been nearer."""
+    width, height = picture.size
+    side = round(min(width, height) * CLOSER)
+    left, top = (width - side) // 2, (height - side) // 2
+    return centre_view(picture.crop((left, top, left + side, top + side)))
+
+
 VIEWS: Final[dict[str, Callable[[Image.Image], Image.Image]]] = {
-    "as it is": lambda view: view,
-    "mirrored": lambda view: view.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
-    "upside down": lambda view: view.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+    "as it is": centre_view,
+    "mirrored": lambda picture: centre_view(picture).transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    "upside down": lambda picture: centre_view(picture).transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+    "closer": _closer,
+    "turned": lambda picture: centre_view(picture).transpose(Image.Transpose.ROTATE_90),
 }
-"""A lesion has no upright position: each flip is as good a photograph as the first."""
+"""A lesion has no upright position, and no photographer the same distance: each is as good a
+photograph as the first. Flips and one right angle make all the others."""
 CHUNK: Final = 8
 """Photographs in one forward pass, all views of each."""
 
@@ -44,7 +60,7 @@ class Features:
     views: np.ndarray
     """float32 of shape (n, number of views, 512); view 0 is the photograph as it is."""
     statistics: np.ndarray
-    """float32 of shape (n, 3): the image statistics named in ``STATISTICS``."""
+    """float32 of shape (n, 4): the image statistics named in ``handlers.drift.STATISTICS``."""
 
     @property
     def plain(self) -> np.ndarray:
@@ -52,8 +68,46 @@ class Features:
         return np.asarray(self.views[:, 0])
 
 
+@dataclass(frozen=True)
+class Activations:
+    """What ``layer3`` makes of n photographs and their views, read from the disk as it is needed.
+
+    Half precision: 100 kB a view, a gigabyte for two thousand photographs.
+    """
+
+    records: Records
+    digests: tuple[str, ...]
+
+    def read(self, places: np.ndarray, views: np.ndarray) -> torch.Tensor:
+        """float32 of shape (m, 256, 14, 14): of each place the view named beside it.
+
+        Raises:
+            OSError: a record is gone or damaged; :func:`extract` computes it anew.
+        """
+        found = []
+        for place, view in zip(places, views, strict=True):
+            name = _name(self.digests[place], int(view))
+            record = self.records.read(name)
+            if record is None:
+                # The next run looks only whether it is there.
+                self.records.discard(name)
+                raise OSError(
+                    f"{self.records.place(name)} is gone or damaged: run it again, it is "
+                    "computed anew"
+                )
+            found.append(torch.from_numpy(record))
+        stacked = torch.stack(found).float()
+        return stacked.contiguous(memory_format=torch.channels_last)
+
+
 def extract(
-    photographs: Sequence[Photograph], backbone: Backbone, cache: Path, progress: Progress
+    photographs: Sequence[Photograph],
+    backbone: Backbone,
+    cache: Path,
+    progress: Progress,
+    *,
+    views: int = len(VIEWS),
+    activations: bool = False,
 ) -> Features:
     """Features of every photograph, from the cache where it has them.
 
@@ -62,82 +116,96 @@ def extract(
         backbone: frozen.
         cache: folder of all feature caches.
         progress: called with (what, done, total).
+        views: how many of ``VIEWS``, from the first.
+        activations: keep those of ``layer3`` as well, for :func:`activations_of`.
+
+    Raises:
+        OSError: the cache cannot be written.
     """
-    folder = cache / "features" / _key(backbone)
-    known = {photo.digest: _read(_place(folder, photo)) for photo in photographs}
-    missing = [photo for photo in photographs if known[photo.digest] is None]
+    records = _records(cache, backbone, views)
+    kept = activations_of(photographs, backbone, cache).records if activations else None
+    result = np.empty((len(photographs), *records.shape), dtype=np.float32)
+    missing: list[int] = []
+    for place, photo in enumerate(photographs):
+        record = records.read(photo.digest)
+        if record is None or (kept is not None and not _has_all(kept, photo, views)):
+            missing.append(place)
+        else:
+            result[place] = record
     done = len(photographs) - len(missing)
     progress("features", done, len(photographs))
-    network = backbone.convolutions().to(memory_format=torch.channels_last)
-    for chunk, views, statistics in _prefetched(missing):
+    stem, last = backbone.stages()
+    turns = list(VIEWS.values())[:views]
+    for chunk, inputs, statistics in _prefetched(photographs, missing, turns):
         with torch.inference_mode():
-            inputs = views.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-            pooled = network(inputs).mean(dim=(2, 3)).numpy()
-        rows = pooled.reshape(len(chunk), len(VIEWS), WIDTH).astype(np.float32)
-        for photo, row, measured in zip(chunk, rows, statistics, strict=True):
-            record = np.concatenate([row.ravel(), measured])
-            _write(_place(folder, photo), record)
-            known[photo.digest] = record
+            before = stem(inputs.flatten(0, 1).contiguous(memory_format=torch.channels_last))
+            pooled = last(before).mean(dim=(2, 3)).numpy().reshape(len(chunk), views * WIDTH)
+        for row, place in enumerate(chunk):
+            if kept is not None:
+                for view, activation in enumerate(before[row * views : (row + 1) * views]):
+                    kept.write(_name(photographs[place].digest, view), activation.half().numpy())
+            result[place] = np.concatenate([pooled[row], statistics[row]])
+            # Last, so that a photograph with features has its activations too.
+            records.write(photographs[place].digest, result[place])
         done += len(chunk)
         progress("features", done, len(photographs))
-    records = np.stack([_known(known, photo) for photo in photographs])
-    size = len(VIEWS) * WIDTH
-    return Features(records[:, :size].reshape(-1, len(VIEWS), WIDTH), records[:, size:])
+    size = views * WIDTH
+    return Features(result[:, :size].reshape(-1, views, WIDTH), result[:, size:])
+
+
+def activations_of(
+    photographs: Sequence[Photograph], backbone: Backbone, cache: Path
+) -> Activations:
+    """The activations that :func:`extract` has kept of these photographs."""
+    records = Records(cache / "activations" / _key(backbone), ACTIVATIONS, np.float16)
+    return Activations(records, tuple(photo.digest for photo in photographs))
+
+
+def _records(cache: Path, backbone: Backbone, views: int) -> Records:
+    folder = cache / "features" / f"{_key(backbone)}-{views}"
+    return Records(folder, (views * WIDTH + len(STATISTICS),), np.float32)
 
 
 def _key(backbone: Backbone) -> str:
-    described = json.dumps([PREPROCESSING, list(VIEWS), list(STATISTICS), backbone.digest])
+    described = json.dumps([PREPROCESSING, list(VIEWS), CLOSER, list(STATISTICS), backbone.digest])
     return hashlib.sha256(described.encode()).hexdigest()[:16]
 
 
-def _place(folder: Path, photo: Photograph) -> Path:
-    return folder / photo.digest[:2] / f"{photo.digest}.npy"
+def _name(digest: str, view: int) -> str:
+    return f"{digest}-{view}"
 
 
-def _known(known: dict[str, np.ndarray | None], photo: Photograph) -> np.ndarray:
-    record = known[photo.digest]
-    assert record is not None  # every missing one has just been computed
-    return record
+def _has_all(kept: Records, photo: Photograph, views: int) -> bool:
+    return all(kept.place(_name(photo.digest, view)).is_file() for view in range(views))
 
 
-def _read(path: Path) -> np.ndarray | None:
-    """A record of the cache; None where there is none or it is damaged."""
-    try:
-        with path.open("rb") as stream:
-            record = np.load(stream, allow_pickle=False)
-    except Exception:  # NumPy raises anything on a damaged header
-        return None
-    right = record.shape == (len(VIEWS) * WIDTH + len(STATISTICS),) and np.isfinite(record).all()
-    return np.asarray(record, dtype=np.float32) if right else None
-
-
-def _write(path: Path, record: np.ndarray) -> None:
-    with whole(path) as temporary, temporary.open("wb") as stream:
-        np.save(stream, record.astype(np.float32), allow_pickle=False)
-
-
-def _prepare(photo: Photograph) -> tuple[torch.Tensor, np.ndarray]:
-    view = centre_view(decode(photo.path.read_bytes()))
-    statistics = image_statistics(view)
-    inputs = torch.stack([to_tensor(turn(view)) for turn in VIEWS.values()])
+def _prepare(
+    photo: Photograph, turns: Sequence[Callable[[Image.Image], Image.Image]]
+) -> tuple[torch.Tensor, np.ndarray]:
+    picture = decode(photo.path.read_bytes())
+    views = [turn(picture) for turn in turns]
+    statistics = image_statistics(views[0])
+    inputs = torch.stack([to_tensor(view) for view in views])
     return inputs, np.asarray([statistics[name] for name in STATISTICS], dtype=np.float32)
 
 
 def _prefetched(
     photographs: Sequence[Photograph],
-) -> Iterator[tuple[list[Photograph], torch.Tensor, list[np.ndarray]]]:
+    places: Sequence[int],
+    turns: Sequence[Callable[[Image.Image], Image.Image]],
+) -> Iterator[tuple[Sequence[int], torch.Tensor, list[np.ndarray]]]:
     """Decode the next chunk while the model works on this one; holds two chunks at most."""
 
-    def prepare(chunk: list[Photograph]) -> tuple[torch.Tensor, list[np.ndarray]]:
-        prepared = [_prepare(photo) for photo in chunk]
+    def prepare(chunk: Sequence[int]) -> tuple[torch.Tensor, list[np.ndarray]]:
+        prepared = [_prepare(photographs[place], turns) for place in chunk]
         return torch.stack([row[0] for row in prepared]), [row[1] for row in prepared]
 
-    chunks = [list(photographs[i : i + CHUNK]) for i in range(0, len(photographs), CHUNK)]
+    chunks = [places[i : i + CHUNK] for i in range(0, len(places), CHUNK)]
     with ThreadPoolExecutor(max_workers=1) as pool:
         ahead = pool.submit(prepare, chunks[0]) if chunks else None
-        for place, chunk in enumerate(chunks):
+        for number, chunk in enumerate(chunks):
             assert ahead is not None
-            views, statistics = ahead.result()
-            if place + 1 < len(chunks):
-                ahead = pool.submit(prepare, chunks[place + 1])
-            yield chunk, views, statistics
+            inputs, statistics = ahead.result()
+            if number + 1 < len(chunks):
+                ahead = pool.submit(prepare, chunks[number + 1])
+            yield chunk, inputs, statistics

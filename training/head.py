@@ -1,11 +1,14 @@
 """The final fully connected layer, fitted to the optimum on the cached features.
 
-Logistic regression is that layer's loss, convex, so an optimiser that converges replaces
-epochs of gradient descent. Regularisation is chosen on validation data.
+Logistic regression is that layer's loss, convex, so an optimiser that converges replaces epochs of
+gradient descent. Both classes weigh the same, however common they are in the folder: what the
+layer says does not depend on how somebody collected. Regularisation and augmentation are chosen by
+cross-validation that keeps near-duplicates together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,12 +19,25 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.class_weight import compute_sample_weight
+from threadpoolctl import threadpool_limits
 from torch import nn
 
+from training.backbone import Backbone
 from training.dataset import Progress
+from training.features import Features
+from training.folds import Fold
 
-STRENGTHS: Final = tuple(float(c) for c in np.logspace(-4, -0.5, 8))
-"""Inverse regularisation strengths tried (scikit-learn's C)."""
+STRENGTHS: Final = tuple(float(c) for c in np.logspace(-3, -0.5, 6))
+"""Inverse regularisation strengths tried: scikit-learn's C for each photograph, however many views
+of it there are."""
+AUGMENTATIONS: Final = {
+    "none": 1,
+    "flips": 3,
+    "flips and closer": 4,
+    "flips, closer and a right angle": 5,
+}
+"""How many of ``training.features.VIEWS`` each learns from."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +47,6 @@ class Head:
     weights: np.ndarray
     """Shape (512,)."""
     bias: float
-    strength: float
-    """The C that was chosen."""
 
     def log_odds(self, features: np.ndarray) -> np.ndarray:
         """Uncalibrated log-odds of cancer of features of shape (n, 512), shape (n,)."""
@@ -52,45 +66,107 @@ class Head:
         return layer.requires_grad_(False)
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What cross-validation has chosen."""
+
+    strength: float
+    augmentation: str
+    """One of ``AUGMENTATIONS``."""
+    tried: tuple[tuple[str, float, float], ...]
+    """Augmentation, strength and the log loss on photographs held out."""
+
+
 def fit(views: np.ndarray, labels: np.ndarray, strength: float) -> Head:
     """Fit at one regularisation strength.
 
     Args:
-        views: shape (n, v, 512); every view counts as a photograph.
+        views: shape (n, v, 512); a photograph counts once, each of its views a v-th.
         labels: shape (n,), 0 or 1.
-        strength: scikit-learn's C.
+        strength: one of ``STRENGTHS``.
     """
     count, views_each, width = views.shape
     rows = views.reshape(count * views_each, width)
+    repeated = np.repeat(labels, views_each)
     model: Pipeline = make_pipeline(
-        StandardScaler(), LogisticRegression(C=strength, max_iter=5000, tol=1e-6)
+        StandardScaler(), LogisticRegression(C=strength, max_iter=5000, tol=1e-5)
     )
-    model.fit(rows, np.repeat(labels, views_each))
+    weights = compute_sample_weight("balanced", repeated) / views_each
+    # Small matrices: a second BLAS thread costs ten times what it brings on a busy machine.
+    with threadpool_limits(1, user_api="blas"):
+        model.fit(rows, repeated, logisticregression__sample_weight=weights)
     scaler, regression = model[0], model[1]
     # The standardisation folded into the weights: the layer takes the features as they come.
-    weights = regression.coef_[0] / scaler.scale_
-    bias = float(regression.intercept_[0] - weights @ scaler.mean_)
-    return Head(weights, bias, strength)
+    folded = regression.coef_[0].astype(np.float64) / scaler.scale_
+    bias = float(regression.intercept_[0] - folded @ scaler.mean_)
+    return Head(folded, bias)
 
 
 def choose(
-    views: np.ndarray,
-    labels: np.ndarray,
-    validation: np.ndarray,
-    validation_labels: np.ndarray,
-    progress: Progress,
-) -> Head:
-    """Fit at every strength; take the one with the least log loss on validation data.
+    views: np.ndarray, labels: np.ndarray, folds: Sequence[Fold], progress: Progress
+) -> Choice:
+    """Take the regularisation, then the augmentation, of least loss on photographs held out.
 
     Args:
-        views, labels: training photographs, shapes (n, v, 512) and (n,).
-        validation, validation_labels: shapes (m, 512) and (m,).
+        views: of the train folder, shape (n, v, 512).
+        labels: shape (n,).
+        folds: from :func:`training.folds.grouped`.
         progress: called with (what, done, total).
     """
-    tried: list[tuple[float, Head]] = []
-    for done, strength in enumerate(STRENGTHS, 1):
-        head = fit(views, labels, strength)
-        probabilities = expit(head.log_odds(validation))
-        tried.append((float(log_loss(validation_labels, probabilities)), head))
-        progress("head", done, len(STRENGTHS))
-    return min(tried, key=lambda entry: entry[0])[1]
+    everything = max(AUGMENTATIONS, key=AUGMENTATIONS.__getitem__)
+    others = [name for name in AUGMENTATIONS if name != everything]
+    total = len(STRENGTHS) + len(others)
+    tried: list[tuple[str, float, float]] = []
+
+    def attempt(name: str, strength: float) -> None:
+        part = views[:, : AUGMENTATIONS[name]]
+        tried.append((name, strength, _loss_held_out(part, labels, strength, folds)))
+        progress("head", len(tried), total)
+
+    for strength in STRENGTHS:
+        attempt(everything, strength)
+    strength = min(tried, key=lambda entry: entry[2])[1]
+    for name in others:
+        attempt(name, strength)
+    name, strength, _ = min(tried, key=lambda entry: entry[2])
+    return Choice(strength, name, tuple(tried))
+
+
+def _loss_held_out(
+    views: np.ndarray, labels: np.ndarray, strength: float, folds: Sequence[Fold]
+) -> float:
+    log_odds = np.empty(len(labels))
+    for learn, hold in folds:
+        log_odds[hold] = fit(views[learn], labels[learn], strength).log_odds(views[hold, 0])
+    weights = compute_sample_weight("balanced", labels)
+    return float(log_loss(labels, expit(log_odds), sample_weight=weights))
+
+
+@dataclass(frozen=True)
+class FittedHead:
+    """A new final layer behind the backbone as it was."""
+
+    backbone: Backbone
+    head: Head
+    plain: np.ndarray
+    """Features of all photographs of the train folder, shape (n, 512)."""
+
+    def features(self, places: np.ndarray) -> np.ndarray:
+        """Pooled features of the photographs in these places, shape (m, 512)."""
+        return np.asarray(self.plain[places])
+
+
+@dataclass(frozen=True)
+class HeadRecipe:
+    """Fits the final layer alone."""
+
+    backbone: Backbone
+    features: Features
+    labels: np.ndarray
+    choice: Choice
+
+    def fit(self, learn: np.ndarray, seed: int) -> FittedHead:
+        """Fit to the photographs in these places; there is nothing random in it."""
+        views = self.features.views[learn, : AUGMENTATIONS[self.choice.augmentation]]
+        fitted = fit(views, self.labels[learn], self.choice.strength)
+        return FittedHead(self.backbone, fitted, self.features.plain)

@@ -45,30 +45,40 @@ class Pair:
     """Cosine of their standardised features, best of the views, -1 to 1."""
 
 
-def find(photographs: Sequence[Photograph], views: np.ndarray, progress: Progress) -> list[Pair]:
+def find(
+    photographs: Sequence[Photograph],
+    views: np.ndarray,
+    progress: Progress,
+    first: int | None = None,
+) -> list[Pair]:
     """Pairs of near-duplicates, most alike first.
 
     Args:
         photographs: n checked ones.
         views: their features, shape (n, number of views, 512); view 0 is the picture as it is.
         progress: called with (what, done, total).
+        first: only pairs with one of so many photographs, from the first; all by default.
     """
+    first = len(photographs) if first is None else first
     small = _small(photographs)
-    turned = [np.ascontiguousarray(_flat(one)) for one in _orientations(small)]
+    flat = _flat(small)
     mean, spread = views[:, 0].mean(axis=0), views[:, 0].std(axis=0) + 1e-6
-    standard = [_unit((views[:, view] - mean) / spread) for view in range(views.shape[1])]
     found: list[Pair] = []
-    for start in range(0, len(photographs), ROWS):
-        rows = slice(start, start + ROWS)
-        correlation = np.max([turned[0][rows] @ other.T for other in turned], axis=0)
-        likeness = np.max([standard[0][rows] @ other.T for other in standard], axis=0)
+    for start in range(0, first, ROWS):
+        rows = slice(start, min(start + ROWS, first))
+        # The rows are turned and not all the others: eight copies of everything would be needed.
+        correlation = _largest(_flat(turned) @ flat.T for turned in _orientations(small[rows]))
+        plain = _unit((views[rows, 0] - mean) / spread)
+        likeness = _largest(
+            plain @ _unit((views[:, view] - mean) / spread).T for view in range(views.shape[1])
+        )
         alike = (correlation > CORRELATION) & (likeness > LIKENESS) | (correlation > SURE)
         for row, column in np.argwhere(alike):
-            first, second = start + int(row), int(column)
-            if first < second:
+            one, other = start + int(row), int(column)
+            if one < other:
                 measured = float(correlation[row, column]), float(likeness[row, column])
-                found.append(Pair(first, second, *measured))
-        progress("compare", min(start + ROWS, len(photographs)), len(photographs))
+                found.append(Pair(one, other, *measured))
+        progress("compare", min(start + ROWS, first), first)
     return sorted(found, key=lambda pair: -pair.correlation - pair.likeness)
 
 
@@ -90,6 +100,14 @@ def _small(photographs: Sequence[Photograph]) -> np.ndarray:
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         return np.stack(list(pool.map(shrink, photographs)))
+
+
+def _largest(matrices: Iterator[np.ndarray]) -> np.ndarray:
+    """The largest of each place, holding two matrices at a time."""
+    best = next(matrices)
+    for other in matrices:
+        np.maximum(best, other, out=best)
+    return best
 
 
 def _orientations(small: np.ndarray) -> Iterator[np.ndarray]:

@@ -40,7 +40,7 @@ def test_the_demo_ends_well_on_the_embedded_default(tmp_path: Path) -> None:
     assert "EMBEDDED SYNTHETIC SET" in said
     assert "UNTRAINED" in said
     assert re.search(r"model version +│ synthetic-untrained-", said)
-    for step in ("data", "features", "head", "archive", "serve", "predict", "explain", "stop"):
+    for step in ("data", "features", "fit", "archive", "serve", "predict", "explain", "stop"):
         assert f"│ {step} " in done.stdout
     picture = Image.open(tmp_path / "reports" / "demo" / "explanation.png")
     assert picture.size == (968, 580)

@@ -21,7 +21,7 @@ from torchvision.models import resnet18
 
 import handlers
 from handlers.classifier import Classifier
-from handlers.drift import FEATURES, Baseline, image_statistics
+from handlers.drift import FEATURES, STATISTICS, Baseline, image_statistics
 from handlers.imaging import centre_view, to_tensor
 from handlers.reference import Reference
 from handlers.service import MelanomaService
@@ -123,13 +123,14 @@ def baseline(
     values["probability"] = 1 / (1 + np.exp(-final_layer.log_odds(training_features)))
     reference = Reference.fit(training_features)
     values["distance"] = reference.distance(training_features)
-    assert set(values) == set(FEATURES)
+    assert set(values) == {*FEATURES, *STATISTICS}
     # Wide enough for every drawn lesion, far too narrow for a black or a scrambled picture.
     limits = {
-        "distance": (None, 8.0),
+        "distance": (None, 3 * float(values["distance"].max())),
         "brightness": (0.15, 0.95),
         "contrast": (0.02, None),
         "sharpness": (-6.0, None),
+        "clipped": (None, 0.3),
     }
     return Baseline.fit(values, limits, reference)
 

@@ -16,7 +16,7 @@ from handlers.drift import image_statistics
 from handlers.imaging import centre_view, to_tensor
 from training.export import SplitResNet
 
-ORDINARY = {"brightness": 0.5, "contrast": 0.1, "sharpness": -3.0}
+ORDINARY = {"brightness": 0.5, "contrast": 0.1, "sharpness": -3.0, "clipped": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +37,24 @@ def decide(classifier: Classifier) -> Callable[..., Decision]:
         log_odds: float, statistics: dict[str, float] | None = None, away: float = 0, **card: Any
     ) -> Decision:
         own = Classifier(classifier.model, classifier.card | card, classifier.baseline)
-        reference = classifier.baseline.reference
-        # A step of this distance along the first axis of the training features.
-        step = away * np.sqrt(reference.variances[0] * 512) * reference.axes[0]
-        features = torch.from_numpy(reference.mean + step).float()
+        features = torch.from_numpy(at(away)).float()
         activations = features.view(1, 512, 1, 1).expand(1, 512, 7, 7)
         logits = torch.tensor([[-log_odds / 2, log_odds / 2]])
         (decision,) = own.decide(Forward(activations, logits), [ORDINARY | (statistics or {})])
         return decision
+
+    def at(share: float) -> np.ndarray:
+        """Features at this share of the limit of the distance."""
+        reference = classifier.baseline.reference
+        limit = classifier.baseline.limits["distance"][1]
+        assert limit is not None
+        one, opposite = reference.features[0], -reference.features.mean(axis=0)
+        low, high = 0.0, 0.7
+        for _ in range(60 if share else 0):
+            middle = (low + high) / 2
+            found = reference.distance(((1 - middle) * one + middle * opposite)[None])[0]
+            low, high = (middle, high) if found < share * limit else (low, middle)
+        return np.asarray((1 - low) * one + low * opposite)
 
     return one
 
@@ -185,17 +195,18 @@ def test_a_probability_at_the_threshold_is_cancer(
         ({"log_odds": 0.0, "review": {"near_threshold": [0.4, 0.6]}}, ("near_threshold",)),
         ({"log_odds": 0.0, "review": {"near_threshold": [0.5, 0.5]}}, ("near_threshold",)),
         ({"log_odds": 0.0, "review": {"near_threshold": [0.51, 0.6]}}, ()),
-        ({"log_odds": 3.0, "away": 7.9}, ()),
-        ({"log_odds": 3.0, "away": 8.1}, ("unlike_training_data",)),
+        ({"log_odds": 3.0, "away": 0.98}, ()),
+        ({"log_odds": 3.0, "away": 1.02}, ("unlike_training_data",)),
         ({"log_odds": 3.0, "statistics": {"brightness": 0.1}}, ("low_quality",)),
         ({"log_odds": 3.0, "statistics": {"brightness": 0.97}}, ("low_quality",)),
         ({"log_odds": 3.0, "statistics": {"contrast": 0.01}}, ("low_quality",)),
         ({"log_odds": 3.0, "statistics": {"sharpness": -6.5}}, ("low_quality",)),
+        ({"log_odds": 3.0, "statistics": {"clipped": 0.4}}, ("low_quality",)),
         (
             {
                 "log_odds": 0.0,
                 "review": {"near_threshold": [0.4, 0.6]},
-                "away": 9,
+                "away": 2,
                 "statistics": {"sharpness": -7},
             },
             ("near_threshold", "unlike_training_data", "low_quality"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from handlers.drift import FEATURES, Baseline, image_statistics
+from handlers.drift import FEATURES, STATISTICS, Baseline, image_statistics
 from handlers.imaging import centre_view
 from handlers.reference import Reference
 
@@ -16,7 +16,7 @@ RANDOM = np.random.default_rng(3)
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    return Reference.fit(np.random.default_rng(0).normal(size=(60, 12)), axes=4)
+    return Reference.fit(np.random.default_rng(0).normal(size=(60, 12)))
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +34,12 @@ def test_a_black_and_a_white_picture() -> None:
     black = image_statistics(Image.new("RGB", (224, 224)))
     white = image_statistics(Image.new("RGB", (224, 224), "white"))
 
-    assert black == pytest.approx({"brightness": 0, "contrast": 0, "sharpness": -8}, abs=1e-3)
-    assert white == pytest.approx({"brightness": 1, "contrast": 0, "sharpness": -8}, abs=1e-3)
+    assert black == pytest.approx(
+        {"brightness": 0, "contrast": 0, "sharpness": -8, "clipped": 0}, abs=1e-3
+    )
+    assert white == pytest.approx(
+        {"brightness": 1, "contrast": 0, "sharpness": -8, "clipped": 1}, abs=1e-3
+    )
 
 
 def test_a_checkerboard() -> None:
@@ -47,6 +51,43 @@ def test_a_checkerboard() -> None:
     assert measured["brightness"] == pytest.approx(0.5, abs=1e-5)
     assert measured["contrast"] == pytest.approx(0.5, abs=1e-5)
     assert measured["sharpness"] == pytest.approx(np.log10(16), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("colour", "clipped"),
+    [
+        ((255, 255, 255), 0.25),
+        ((250, 250, 250), 0.25),
+        ((249, 255, 255), 0),
+        ((255, 249, 255), 0),
+        ((255, 255, 249), 0),
+        ((0, 0, 0), 0),
+    ],
+)
+def test_clipped_is_the_share_that_is_white_in_all_three_colours(
+    colour: tuple[int, int, int], clipped: float
+) -> None:
+    view = Image.new("RGB", (224, 224), (180, 120, 90))
+    view.paste(colour, (0, 0, 112, 112))
+
+    measured = image_statistics(view)
+
+    assert tuple(measured) == STATISTICS
+    assert measured["clipped"] == pytest.approx(clipped)
+
+
+def test_over_exposure_is_seen(drawn: Callable[..., Image.Image]) -> None:
+    view = centre_view(drawn(4, 1))
+    clipped = [
+        image_statistics(view.point(lambda value, gain=gain: min(255, round(value * gain))))[
+            "clipped"
+        ]
+        for gain in (1.0, 1.5, 2.5, 4.0)
+    ]
+
+    assert clipped == sorted(clipped)
+    assert clipped[0] < 0.01
+    assert clipped[-1] > 0.5
 
 
 @pytest.mark.parametrize(("colour", "luma"), [("red", 0.299), ("lime", 0.587), ("blue", 0.114)])

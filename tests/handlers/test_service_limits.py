@@ -25,9 +25,13 @@ def ask(service: MelanomaService, *rows: Row) -> list[tuple[int, Any]]:
     ("change", "picture", "reasons"),
     [
         ({"card": {"review": {"near_threshold": [0, 1]}}}, None, ["near_threshold"]),
-        ({"limits": {"distance": (None, 0.01)}}, None, ["unlike_training_data"]),
+        ({"limits": {"distance": (None, 0.0)}}, None, ["unlike_training_data"]),
         ({"limits": {"sharpness": (0.0, None)}}, None, ["low_quality"]),
-        ({}, Image.new("RGB", (64, 64)), ["unlike_training_data", "low_quality"]),
+        (
+            {"limits": {"distance": (None, 0.0)}},
+            Image.new("RGB", (64, 64)),
+            ["unlike_training_data", "low_quality"],
+        ),
         ({}, None, []),
     ],
 )

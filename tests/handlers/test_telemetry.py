@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from handlers import telemetry
-from handlers.drift import FEATURES, Baseline
+from handlers.drift import FEATURES, STATISTICS, Baseline
 from handlers.telemetry import (
     BACKEND_INFO,
     BASELINE_PHOTOGRAPHS,
@@ -127,6 +127,16 @@ def test_a_photograph_adds_one_to_a_bin_of_each_feature(baseline: Baseline) -> N
         (name, place): 2 for name, place in highest.items()
     }
     assert {entry.metric for entry in recorder.observations()} == {DRIFT_OBSERVATIONS}
+
+
+def test_what_is_measured_and_no_drift_feature_is_not_counted(baseline: Baseline) -> None:
+    recorder = Recorder("v1")
+    values = dict.fromkeys((*STATISTICS, "probability", "distance"), 0.0)
+
+    recorder.image(baseline, values)
+
+    assert set(values) - set(FEATURES) == {"clipped"}
+    assert {entry.labels[0] for entry in recorder.observations()} == set(FEATURES)
 
 
 def test_the_gauge_carries_the_baseline(baseline: Baseline) -> None:

@@ -23,7 +23,23 @@ def test_every_table_is_shown_somewhere(root: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "path", "shows"),
     [
-        ("docs/results/training.json", ("from_nothing", "metrics", "auroc", "value"), "0.123"),
+        (
+            "docs/results/training.json",
+            ("from_nothing", "scores", "test", "auroc", "value"),
+            "0.123",
+        ),
+        ("docs/results/report.json scores", ("scores", "test", "auprc", "value"), "0.123"),
+        (
+            "docs/results/report.json recipes",
+            ("recipes", "head", "test", "auroc", 0),
+            "0.740 ± ",
+        ),
+        (
+            "docs/results/report.json flags",
+            ("review", "caught", "face", "caught", "value"),
+            "0.123",
+        ),
+        ("docs/results/report.json stress", ("covered", "auroc", "value"), "0.123"),
         (
             "docs/results/training.json backends",
             ("from_nothing", "backends", "measured", "fp32", "auroc_loss"),

@@ -19,7 +19,7 @@ from torchvision.models import resnet18
 from training import backbone, dataset, features, pipeline, synthetic
 from training.backbone import Backbone
 from training.console import Reporter
-from training.dataset import Dataset, Progress
+from training.dataset import Dataset, Photograph, Progress
 from training.features import Features
 from training.settings import TrainingSettings
 
@@ -100,10 +100,32 @@ def network(weights_file: Path) -> Backbone:
     return backbone.load(weights_file, 0, pytest.fail)
 
 
+class Counting(torch.nn.Module):
+    """Counts the views that a network sees."""
+
+    def __init__(self, inside: torch.nn.Module) -> None:
+        super().__init__()
+        self.inside = inside
+        self.seen = 0
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        self.seen += len(inputs)
+        return self.inside(inputs)  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def counted(network: Backbone, monkeypatch: pytest.MonkeyPatch) -> Counting:
+    """Counts the views that the shared backbone is given."""
+    stem, last = network.stages()
+    counting = Counting(stem)
+    monkeypatch.setattr(Backbone, "stages", lambda self: (counting, last))
+    return counting
+
+
 @pytest.fixture(scope="session")
 def found(small_set: Path, silent: Progress) -> Dataset:
-    """The small set, checked and split."""
-    return dataset.load("folder", small_set, 0.2, silent)
+    """The small set, checked."""
+    return dataset.load("folder", small_set, silent)
 
 
 @pytest.fixture(scope="session")
@@ -114,8 +136,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def learned(found: Dataset, network: Backbone, cache: Path, silent: Progress) -> Features:
-    """Features of the training and validation photographs, in that order."""
-    return features.extract([*found.train, *found.validation], network, cache, silent)
+    """Features of the photographs of ``train``."""
+    return features.extract(found.train, network, cache, silent)
+
+
+@pytest.fixture(scope="session")
+def few(found: Dataset) -> list[Photograph]:
+    """Ten photographs: one whole chunk of an extraction and a part of a second."""
+    return list(found.train[:10])
 
 
 @pytest.fixture(scope="session")

@@ -194,3 +194,18 @@ def test_weights_of_torchvision_are_named_as_imagenet(
     assert (loaded.source, loaded.digest) == ("imagenet", network.digest)
     assert asked[0][0].endswith("resnet18-f37072fd.pth")
     assert asked[0][1]["check_hash"] is True
+
+
+def test_the_two_stages_are_the_convolutions_and_share_their_weights(weights_file: Path) -> None:
+    own = backbone.load(weights_file, 0, pytest.fail)
+    inputs = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        whole = own.convolutions()(inputs)
+        stem, last = own.stages()
+        between = stem(inputs.contiguous(memory_format=torch.channels_last))
+        parted = last(between)
+
+    assert between.shape == (2, 256, 14, 14)
+    torch.testing.assert_close(parted, whole, atol=1e-4, rtol=1e-4)
+    assert last is own.network.layer4
+    assert own.network.layer3[0].conv1.weight.is_contiguous(memory_format=torch.channels_last)

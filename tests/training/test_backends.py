@@ -14,11 +14,11 @@ from handlers.backends import FILES, NAMES, PLAIN, UnavailableError
 from handlers.classifier import Classifier
 from training import backends
 from training.backends import Measured, compared
-from training.calibration import Calibration, calibrate, recalibrate
-from training.dataset import Dataset, Progress
+from training.calibration import Aims, Calibration, calibrate, recalibrate
+from training.dataset import Dataset, Photograph, Progress
 from training.settings import TrainingSettings
 
-SENSITIVITY = 0.95
+AIMS = Aims(sensitivity=0.95, misses=0.025, false_alarms=0.1)
 
 
 def sample(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -32,8 +32,8 @@ def verdict(noise: float) -> Measured:
     """On a backend whose log-odds are off by normal noise."""
     log_odds, labels = sample(400)
     off = log_odds + np.random.default_rng(4).normal(0, noise, 400)
-    fitted = calibrate(log_odds, labels, SENSITIVITY)
-    return compared(off, log_odds, labels, fitted, SENSITIVITY)
+    fitted = calibrate(log_odds, labels, AIMS)
+    return compared(off, log_odds, labels, fitted)
 
 
 def test_rounding_passes_and_noise_does_not() -> None:
@@ -50,47 +50,88 @@ def test_rounding_passes_and_noise_does_not() -> None:
 def test_a_backend_that_ranks_worse_does_not_pass() -> None:
     log_odds, labels = sample(400)
     # The labels stay: only photographs on the same side of the threshold change places.
-    fitted = calibrate(log_odds, labels, SENSITIVITY)
+    fitted = calibrate(log_odds, labels, AIMS)
     threshold = np.log(fitted.threshold / (1 - fitted.threshold)) * fitted.temperature
     worse = log_odds.copy()
     above = np.flatnonzero(log_odds > threshold + 0.1)
     worse[above] = np.random.default_rng(5).permutation(worse[above])
 
-    found = compared(worse, log_odds, labels, fitted, SENSITIVITY)
+    found = compared(worse, log_odds, labels, fitted)
 
     assert found.auroc_loss is not None
     assert found.auroc_loss > backends.AUROC_LOSS
     assert not found.passes
 
 
-def test_a_shifted_backend_passes_with_a_calibration_of_its_own() -> None:
+def test_a_shifted_backend_passes_with_a_threshold_of_its_own() -> None:
     """What moves all scores alike moves the threshold, and no label."""
     log_odds, labels = sample(400)
-    fitted = calibrate(log_odds, labels, SENSITIVITY)
+    fitted = calibrate(log_odds, labels, AIMS)
 
-    found = compared(log_odds * 1.5, log_odds, labels, fitted, SENSITIVITY)
+    found = compared(log_odds + 0.2, log_odds, labels, fitted)
 
     assert found.passes
     assert found.labels_changed == 0
     assert found.calibration is not None
-    assert found.calibration.temperature == pytest.approx(1.5 * fitted.temperature, rel=1e-2)
+    assert found.calibration.temperature == fitted.temperature
+    own = np.log(1 / fitted.threshold - 1) - 0.2 / fitted.temperature
+    # Anywhere between two neighbours it says the same.
+    assert found.calibration.threshold == pytest.approx(1 / (1 + np.exp(own)), abs=0.005)
+    assert found.calibration.threshold > fitted.threshold + 0.01
 
 
-@pytest.mark.parametrize("noise", [1e-3, 0.02, 0.3])
-def test_recalibration_keeps_the_sensitivity_and_changes_fewest_labels(noise: float) -> None:
+def test_plain_torchscript_keeps_the_calibration_that_it_has() -> None:
     log_odds, labels = sample(400)
-    fitted = calibrate(log_odds, labels, SENSITIVITY)
+    fitted = calibrate(log_odds, labels, AIMS)
+
+    found = compared(log_odds.copy(), log_odds, labels, fitted)
+
+    assert found.calibration == fitted
+    assert (found.passes, found.labels_changed, found.auroc_loss) == (True, 0, 0.0)
+
+
+@pytest.mark.parametrize("noise", [1e-7, 1e-3, 0.02, 0.3])
+def test_recalibration_keeps_the_cancers_caught_and_changes_fewest_labels(noise: float) -> None:
+    log_odds, labels = sample(400)
+    fitted = calibrate(log_odds, labels, AIMS)
     before = fitted.probabilities(log_odds) >= fitted.threshold
     off = log_odds + np.random.default_rng(6).normal(0, noise, 400)
 
-    again = recalibrate(off, labels, SENSITIVITY, before)
+    again = recalibrate(off, labels, fitted, before)
 
     probabilities = again.probabilities(off)
-    assert np.mean(probabilities[labels == 1] >= again.threshold) >= SENSITIVITY
-    changed = np.sum((probabilities >= again.threshold) != before)
-    highest = calibrate(off, labels, SENSITIVITY).threshold
-    others = [t for t in np.linspace(0, 1, 2001) if t <= highest]
-    assert changed == min(changed, *(np.sum((probabilities >= t) != before) for t in others))
+    after = probabilities >= again.threshold
+    assert after[labels == 1].sum() >= before[labels == 1].sum()
+    changed = np.sum(after != before)
+    # Each place where a threshold could lie and catch as many.
+    others = [
+        np.sum((probabilities >= one) != before)
+        for one in probabilities
+        if np.sum(probabilities[labels == 1] >= one) >= before[labels == 1].sum()
+    ]
+    assert changed <= min(others)
+    assert changed == 0 or noise > 1e-6
+    assert changed > 0 or noise < 0.1
+
+
+def test_recalibration_changes_neither_the_temperature_nor_more_of_the_band_than_it_must() -> None:
+    log_odds, labels = sample(400)
+    fitted = calibrate(log_odds, labels, AIMS)
+    before = fitted.probabilities(log_odds) >= fitted.threshold
+    for shift in (-3.0, -0.1, 0.1, 3.0):
+        again = recalibrate(log_odds + shift, labels, fitted, before)
+        low, high = fitted.band
+        assert again.temperature == fitted.temperature
+        assert again.band == (min(low, again.threshold), max(high, again.threshold))
+
+
+@pytest.mark.parametrize("called", [False, True], ids=["nobody", "everybody"])
+def test_recalibration_where_one_label_is_given_to_all(called: bool) -> None:
+    log_odds, labels = sample(60)
+    fitted = Calibration(1.0, 0.0 if called else 1.0, (0.0, 1.0))
+    again = recalibrate(log_odds + 0.01, labels, fitted, np.full(60, called))
+
+    assert ((again.probabilities(log_odds + 0.01) >= again.threshold) == called).all()
 
 
 def test_the_order_is_by_time_and_holds_only_what_passes() -> None:
@@ -134,6 +175,20 @@ def test_the_archive_is_served_by_the_fastest(unpacked: Path) -> None:
     assert Classifier.load(unpacked, "", 2).backend.name == card["order"][0]
 
 
+@pytest.mark.parametrize("cancers", [1, 30, 500])
+def test_what_is_compared_on_has_its_share_of_each_class(cancers: int) -> None:
+    photographs = [
+        Photograph(Path(str(number)), int(number % (3000 // cancers) == 7 % (3000 // cancers)), "")
+        for number in range(3000)
+    ]
+    chosen = backends._spread(photographs, 300)
+
+    assert len(chosen) == len(set(chosen)) == 300
+    assert sum(photo.label for photo in chosen) == pytest.approx(max(1, cancers / 10), abs=1)
+    assert {photo.label for photo in chosen} == {0, 1}
+    assert set(backends._spread(photographs[:200], 300)) == set(photographs[:200])
+
+
 @pytest.fixture
 def measure(
     trained: TrainingSettings, found: Dataset, silent: Progress, tmp_path: Path
@@ -147,9 +202,7 @@ def measure(
             tmp_path,
             Classifier.model_of(tmp_path),
             found.train,
-            found.validation,
             Calibration(card["temperature"], card["threshold"], (0.4, 0.6)),
-            SENSITIVITY,
             names,
             silent,
         )

@@ -18,8 +18,10 @@ from training.backbone import Backbone
 from training.backends import Measured
 from training.calibration import Calibration
 from training.card import model_card
+from training.cross_fit import Fitted
 from training.dataset import Dataset
-from training.head import Head
+from training.head import Choice, Head
+from training.recipes import Recipe
 
 MEASURED = {
     "fp32": Measured(20.0, 0.0, 0, 0.0, 300, True, "", Calibration(1.5, 0.31, (0.2, 0.4))),
@@ -27,12 +29,23 @@ MEASURED = {
     "openvino-int8": Measured(4.0, 0.01, 9, 0.3, 300, False, "", Calibration(1.2, 0.3, (0.2, 0.4))),
     "cuda-fp16": Measured(lacking="there is no CUDA device"),
 }
-METRICS = {"count": 24, "auroc": {"value": 0.9, "low": 0.8, "high": 0.95}}
+SCORES = {
+    "test": {"count": 24, "auroc": {"value": 0.9, "low": 0.8, "high": 0.95}},
+    "out_of_sample": {"count": 48, "auroc": {"value": 0.85, "low": 0.8, "high": 0.9}},
+}
+CHOICE = Choice(0.01, "flips", (("flips", 0.01, 0.5),))
+
+
+def never(places: np.ndarray, seed: int) -> Fitted:
+    raise AssertionError("a card fits nothing")
+
+
+RECIPE = Recipe("head", never, (), CHOICE, {"C": 0.01, "augmentation": "flips"})
 
 
 @pytest.fixture
 def head() -> Head:
-    return Head(np.linspace(-1, 1, 512), 0.25, 0.01)
+    return Head(np.linspace(-1, 1, 512), 0.25)
 
 
 @pytest.fixture
@@ -51,14 +64,16 @@ def version(
     found: Dataset, network: Backbone, head: Head, calibration: Calibration, reference: Baseline
 ) -> str:
     return str(
-        model_card(found, network, head, calibration, reference, METRICS, MEASURED)["model_version"]
+        model_card(found, network, head, RECIPE, calibration, reference, SCORES, MEASURED)[
+            "model_version"
+        ]
     )
 
 
 def test_it_holds_what_serving_and_readers_need(
     found: Dataset, network: Backbone, head: Head, calibration: Calibration, reference: Baseline
 ) -> None:
-    document = model_card(found, network, head, calibration, reference, METRICS, MEASURED)
+    document = model_card(found, network, head, RECIPE, calibration, reference, SCORES, MEASURED)
 
     assert document["labels"] == ["no cancer", "cancer"]
     assert document["threshold"] == 0.31
@@ -72,8 +87,11 @@ def test_it_holds_what_serving_and_readers_need(
         "left_out": 0,
     }
     assert document["backbone"] == {"source": "weights", "digest": network.digest}
-    assert document["metrics"] == METRICS
-    assert document["regularisation"] == {"C": 0.01}
+    assert document["metrics"] == SCORES["test"]
+    assert document["scores"] == SCORES
+    assert document["prevalence"] == 0.5
+    assert document["finetune"] == "head"
+    assert document["parameters"] == {"C": 0.01, "augmentation": "flips"}
     assert document["versions"]["torch"].startswith(torch.__version__.split("+")[0])
     assert set(document["versions"]) == {
         "python",
@@ -97,6 +115,25 @@ def test_it_holds_what_serving_and_readers_need(
     }
     assert "Not a medical device" in document["warning"]
     assert json.loads(json.dumps(document, allow_nan=False)) == document
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("head", "frozen, with"), ("layer4", "up to layer3"), ("all", "18, fitted")]
+)
+def test_it_says_what_was_fitted(
+    found: Dataset,
+    network: Backbone,
+    head: Head,
+    calibration: Calibration,
+    reference: Baseline,
+    name: str,
+    words: str,
+) -> None:
+    recipe = replace(RECIPE, name=name)
+    document = model_card(found, network, head, recipe, calibration, reference, SCORES, MEASURED)
+
+    assert document["finetune"] == name
+    assert words in document["architecture"]
 
 
 @pytest.mark.parametrize("data", ["folder", "kaggle", "synthetic"])
@@ -143,7 +180,7 @@ def test_whatever_decides_an_answer_changes_the_version(
     other = backbone.load(weights_file, 0, pytest.fail)
     with torch.no_grad():
         other.network.bn1.bias += 1e-3
-    moved = replace(found, train=found.train[1:], validation=(*found.validation, found.train[0]))
+    moved = replace(found, train=found.train[1:], test=(*found.test, found.train[0]))
     versions = [
         version(found, network, head, calibration, reference),
         version(moved, network, head, calibration, reference),
@@ -178,7 +215,7 @@ def test_what_a_backend_that_is_used_does_changes_the_version_and_how_fast_it_is
 ) -> None:
     def with_backend(**changes: object) -> str:
         own = MEASURED | {"openvino-bf16": replace(MEASURED["openvino-bf16"], **changes)}
-        card = model_card(found, network, head, calibration, reference, METRICS, own)
+        card = model_card(found, network, head, RECIPE, calibration, reference, SCORES, own)
         return str(card["model_version"])
 
     assert with_backend(forward_ms=30.0) == with_backend()

@@ -1,8 +1,9 @@
-"""Every file is used or named with a reason, and the split follows content alone."""
+"""Every file is used or named with a reason, and the order follows content alone."""
 
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from training import dataset
@@ -13,14 +14,14 @@ FOLDERS = [f"{split}/{name}" for split in ("train", "test") for name in ("benign
 
 @pytest.fixture
 def load(silent: Progress) -> Callable[[Path], Dataset]:
-    return lambda folder: dataset.load("folder", folder, 0.2, silent)
+    return lambda folder: dataset.load("folder", folder, silent)
 
 
 def sides(found: Dataset) -> dict[str, set[tuple[str, int]]]:
     """Content and label of each photograph of each side, whatever its file is called."""
     return {
         name: {(photo.digest, photo.label) for photo in getattr(found, name)}
-        for name in ("train", "validation", "test")
+        for name in dataset.SPLITS
     }
 
 
@@ -154,11 +155,11 @@ def test_copies_are_left_out_and_a_photograph_of_test_never_trains(
 
 
 def test_every_file_is_counted_once(
-    dotted_set: Path, load: Callable[[Path], Dataset], silent: Progress
+    dotted_set: Path,
 ) -> None:
     (dotted_set / "train" / "benign" / "empty.jpg").touch()
     seen: list[tuple[str, int, int]] = []
-    found = dataset.load("folder", dotted_set, 0.2, lambda *call: seen.append(call))
+    found = dataset.load("folder", dotted_set, lambda *call: seen.append(call))
 
     files = sum(path.is_file() for path in dotted_set.rglob("*"))
     used = sum(sum(per_class.values()) for per_class in found.counts().values())
@@ -166,7 +167,7 @@ def test_every_file_is_counted_once(
     assert seen == [("check", number, files) for number in range(1, files + 1)]
 
 
-def test_the_split_depends_on_content_alone(
+def test_the_order_depends_on_content_alone(
     dotted_set: Path,
     load: Callable[[Path], Dataset],
     picture: Callable[[int], bytes],
@@ -174,33 +175,40 @@ def test_the_split_depends_on_content_alone(
     before = load(dotted_set)
     for path in sorted((dotted_set / "train").rglob("*.png"), reverse=True):
         path.rename(path.with_name(f"renamed-{path.stem[::-1]}.jpg"))
+    renamed = load(dotted_set)
     for number in range(20):
         (dotted_set / "train" / "benign" / f"0-added-{number}.png").write_bytes(
             picture(90_000 + number)
         )
+    more = load(dotted_set)
 
-    after = load(dotted_set)
+    for split in dataset.SPLITS:
+        digests = [[photo.digest for photo in getattr(part, split)] for part in (before, renamed)]
+        assert digests[0] == digests[1] == sorted(digests[0])
+    assert sides(before)["train"] < sides(more)["train"]
+    assert sides(before)["test"] == sides(more)["test"]
 
-    assert sides(before)["train"] < sides(after)["train"]
-    assert sides(before)["validation"] <= sides(after)["validation"]
-    assert sides(before)["test"] == sides(after)["test"]
 
-
-def test_the_validation_share_is_kept_and_no_photograph_is_on_two_sides(
-    tmp_path: Path, silent: Progress, write_set: Callable[[Path, int, int], Path]
+def test_photographs_are_counted_by_split_and_class(
+    tmp_path: Path,
+    load: Callable[[Path], Dataset],
+    write_set: Callable[[Path, int, int], Path],
 ) -> None:
-    folder = write_set(tmp_path / "many", 300, 2)
-    for share in (0.1, 0.2, 0.5):
-        found = dataset.load("folder", folder, share, silent)
-        everything = [digest for part in sides(found).values() for digest, _ in part]
-        held = len(found.validation) / 600
-        # Four standard errors of a share over 600 photographs are at most 0.082.
-        assert abs(held - share) < 4 * (share * (1 - share) / 600) ** 0.5
-        assert len(everything) == len(set(everything)) == 604
+    folder = write_set(tmp_path / "uneven", 5, 3)
+    (folder / "train" / "malignant" / "000.png").unlink()
+
+    found = load(folder)
+
+    assert found.counts() == {
+        "train": {"benign": 5, "malignant": 4},
+        "test": {"benign": 3, "malignant": 3},
+    }
+    labels = dataset.labels(found.train)
+    assert (labels.dtype, labels.tolist().count(1)) == (np.int64, 4)
 
 
 def test_the_digest_changes_with_content_label_and_split_but_not_with_names(
-    dotted_set: Path, load: Callable[[Path], Dataset], silent: Progress
+    dotted_set: Path, load: Callable[[Path], Dataset]
 ) -> None:
     digests = [load(dotted_set).digest]
     first = sorted((dotted_set / "train" / "benign").iterdir())[0]
@@ -213,7 +221,6 @@ def test_the_digest_changes_with_content_label_and_split_but_not_with_names(
     digests.append(load(dotted_set).digest)
     moved.rename(dotted_set / "test" / "malignant" / first.name)
     digests.append(load(dotted_set).digest)
-    digests.append(dataset.load("folder", dotted_set, 0.5, silent).digest)
 
     assert len(set(digests)) == len(digests)
 

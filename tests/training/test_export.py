@@ -21,7 +21,7 @@ from training.head import Head
 def head() -> Head:
     """A head that is sure of itself, so that a difference would show."""
     weights = np.random.default_rng(0).normal(size=512)
-    return Head(weights, -float(weights.mean()), 0.1)
+    return Head(weights, -float(weights.mean()))
 
 
 @pytest.fixture(scope="module")

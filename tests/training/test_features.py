@@ -1,73 +1,52 @@
-"""Cached features are those of the eager network, and are computed once a photograph."""
+"""Features and activations are those of the eager network, whatever the order and the cache."""
 
-import os
-import shutil
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import replace
+from __future__ import annotations
+
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import nn
 
-from handlers.drift import image_statistics
+from handlers.drift import STATISTICS, image_statistics
 from handlers.imaging import centre_view, decode, to_tensor
-from training import backbone, features
+from training import features
 from training.backbone import Backbone
-from training.dataset import Dataset, Photograph, Progress
-from training.features import STATISTICS, VIEWS, Features
-
-NoForwardPass = Callable[[], AbstractContextManager[None]]
+from training.dataset import Photograph, Progress
+from training.features import ACTIVATIONS, VIEWS
 
 
-@pytest.fixture(scope="module")
-def few(found: Dataset) -> list[Photograph]:
-    """Ten photographs: one whole chunk and a part of a second."""
-    return list(found.train[:10])
+def closer(picture: Image.Image) -> Image.Image:
+    """The middle four fifths."""
+    short = min(picture.size)
+    side = round(0.8 * short)
+    corner = [(length - side) // 2 for length in picture.size]
+    return picture.crop((*corner, corner[0] + side, corner[1] + side))
 
 
-@pytest.fixture
-def own_cache(tmp_path: Path, cache: Path, learned: Features) -> Path:
-    """A copy of the shared cache, to damage."""
-    return shutil.copytree(cache, tmp_path / "cache")
+def turned(photo: Photograph) -> list[Image.Image]:
+    """The views of a photograph, made otherwise."""
+    picture = decode(photo.path.read_bytes())
+    pixels = np.asarray(centre_view(picture))
+    near = np.asarray(centre_view(closer(picture)))
+    views = [pixels, pixels[:, ::-1], pixels[::-1], near, np.rot90(pixels)]
+    return [Image.fromarray(np.ascontiguousarray(view)) for view in views]
 
 
-class Counting(nn.Module):
-    """Counts the photographs that a network sees, and may stop it."""
-
-    def __init__(self, inside: nn.Module) -> None:
-        super().__init__()
-        self.inside = inside
-        self.seen = 0
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        self.seen += len(inputs)
-        return self.inside(inputs)  # type: ignore[no-any-return]
-
-
-@pytest.fixture
-def counted(network: Backbone, monkeypatch: pytest.MonkeyPatch) -> Counting:
-    counting = Counting(network.convolutions())
-    monkeypatch.setattr(Backbone, "convolutions", lambda self: counting)
-    return counting
-
-
-def eager(network: Backbone, view: Image.Image) -> np.ndarray:
-    """What the whole network has before its final layer."""
+def eager(network: Backbone, view: Image.Image) -> tuple[np.ndarray, np.ndarray]:
+    """What the whole network has before its final layer, and after ``layer3``."""
     found: list[torch.Tensor] = []
-    hook = network.network.fc.register_forward_pre_hook(lambda _, args: found.append(args[0]))
+    hooks = [
+        network.network.fc.register_forward_pre_hook(lambda _, args: found.append(args[0])),
+        network.network.layer3.register_forward_hook(lambda _, args, out: found.append(out)),
+    ]
     with torch.inference_mode():
         network.network(to_tensor(view)[None])
-    hook.remove()
-    return found[0][0].numpy()
-
-
-def only(cache: Path, photo: Photograph) -> Path:
-    (path,) = cache.rglob(f"{photo.digest}.npy")
-    return path
+    for hook in hooks:
+        hook.remove()
+    return found[1][0].numpy(), found[0][0].numpy()
 
 
 def test_features_are_those_of_the_eager_network_on_the_same_views(
@@ -75,19 +54,46 @@ def test_features_are_those_of_the_eager_network_on_the_same_views(
 ) -> None:
     extracted = features.extract(few, network, cache, silent)
 
-    assert extracted.views.shape == (10, 3, 512)
+    assert extracted.views.shape == (10, 5, 512)
     assert extracted.views.dtype == np.float32
     assert np.array_equal(extracted.plain, extracted.views[:, 0])
     for row in (0, 7, 8, 9):
-        view = centre_view(decode(few[row].path.read_bytes()))
-        pixels = np.asarray(view)
-        flips = [pixels, pixels[:, ::-1], pixels[::-1]]
-        for place, flipped in enumerate(flips):
-            expected = eager(network, Image.fromarray(np.ascontiguousarray(flipped)))
+        for place, view in enumerate(turned(few[row])):
+            expected, _ = eager(network, view)
             np.testing.assert_allclose(extracted.views[row, place], expected, atol=1e-5, rtol=1e-5)
-        statistics = image_statistics(view)
-        expected_statistics = [statistics[name] for name in STATISTICS]
-        np.testing.assert_allclose(extracted.statistics[row], expected_statistics, rtol=1e-6)
+
+
+def test_statistics_are_those_of_the_photograph_as_it_is(
+    few: list[Photograph], network: Backbone, cache: Path, silent: Progress
+) -> None:
+    extracted = features.extract(few, network, cache, silent)
+
+    assert extracted.statistics.shape == (10, 4)
+    for row, photo in enumerate(few):
+        measured = image_statistics(turned(photo)[0])
+        expected = [measured[name] for name in STATISTICS]
+        np.testing.assert_allclose(extracted.statistics[row], expected, rtol=1e-6)
+
+
+def test_activations_are_those_of_layer3_in_half_precision(
+    few: list[Photograph], network: Backbone, tmp_path: Path, silent: Progress
+) -> None:
+    extracted = features.extract(few[:3], network, tmp_path, silent, activations=True)
+    kept = features.activations_of(few[:3], network, tmp_path)
+
+    places, views = np.array([2, 0, 2, 1, 0]), np.array([4, 0, 3, 1, 2])
+    read = kept.read(places, views)
+
+    assert read.shape == (5, *ACTIVATIONS)
+    assert read.dtype == torch.float32
+    assert read.is_contiguous(memory_format=torch.channels_last)
+    for row, place, view in zip(read.numpy(), places, views, strict=True):
+        _, expected = eager(network, turned(few[place])[view])
+        np.testing.assert_allclose(row, expected, atol=1e-3, rtol=1e-3)
+    # The last stage makes the features of them, which is what its fine-tuning starts from.
+    with torch.inference_mode():
+        again = network.stages()[1](read).mean(dim=(2, 3)).numpy()
+    np.testing.assert_allclose(again, extracted.views[places, views], atol=5e-3, rtol=5e-3)
 
 
 def test_views_differ_and_rows_follow_the_order_asked_for(
@@ -98,152 +104,52 @@ def test_views_differ_and_rows_follow_the_order_asked_for(
 
     assert np.array_equal(forth.views[::-1], back.views)
     assert np.array_equal(forth.statistics[::-1], back.statistics)
-    for one, other in ((0, 1), (0, 2), (1, 2)):
-        assert np.abs(forth.views[:, one] - forth.views[:, other]).max() > 1e-4
+    for one in range(len(VIEWS)):
+        for other in range(one):
+            assert np.abs(forth.views[:, one] - forth.views[:, other]).max() > 1e-4
 
 
-def test_a_second_run_runs_no_forward_pass_and_gives_the_same(
-    found: Dataset,
-    learned: Features,
-    network: Backbone,
-    cache: Path,
-    no_forward_pass: NoForwardPass,
+def test_fewer_views_are_the_first(
+    few: list[Photograph], network: Backbone, cache: Path, tmp_path: Path, silent: Progress
 ) -> None:
-    calls: list[tuple[str, int, int]] = []
-    photographs = [*found.train, *found.validation]
-    with no_forward_pass():
-        again = features.extract(photographs, network, cache, lambda *call: calls.append(call))
+    every = features.extract(few[:3], network, cache, silent)
+    two = features.extract(few[:3], network, tmp_path, silent, views=2)
 
-    assert np.array_equal(again.views, learned.views)
-    assert np.array_equal(again.statistics, learned.statistics)
-    assert calls == [("features", len(photographs), len(photographs))]
+    np.testing.assert_allclose(two.views, every.views[:, :2], atol=1e-5, rtol=1e-5)
+    assert np.array_equal(two.statistics, every.statistics)
 
 
-def test_only_what_is_missing_is_computed(
-    few: list[Photograph], own_cache: Path, network: Backbone, counted: Counting, silent: Progress
+def test_no_photograph_gives_no_features(
+    network: Backbone, tmp_path: Path, silent: Progress
 ) -> None:
-    only(own_cache, few[3]).unlink()
-    features.extract(few, network, own_cache, silent)
-
-    assert counted.seen == len(VIEWS)
+    assert features.extract([], network, tmp_path, silent).views.shape == (0, len(VIEWS), 512)
 
 
-def truncated(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2)
-
-
-def headless(path: Path) -> None:
-    os.truncate(path, 20)
-
-
-def emptied(path: Path) -> None:
-    os.truncate(path, 0)
-
-
-def zeroed(path: Path) -> None:
-    path.write_bytes(bytes(path.stat().st_size))
-
-
-def short(path: Path) -> None:
-    np.save(path, np.load(path)[:-1])
-
-
-def not_finite(path: Path) -> None:
-    record = np.load(path)
-    record[5] = np.nan
-    np.save(path, record)
-
-
-def an_archive(path: Path) -> None:
-    path.write_bytes(b"PK\x03\x04 and no archive")
-
-
-def no_header(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[8:12] = b"(((("
-    path.write_bytes(bytes(data))
-
-
-def pickled(path: Path) -> None:
-    np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [truncated, headless, emptied, zeroed, short, not_finite, an_archive, no_header, pickled],
-)
-def test_a_damaged_record_is_computed_again_and_mended(
+def test_no_more_than_two_chunks_of_pictures_are_held(
     few: list[Photograph],
-    own_cache: Path,
     network: Backbone,
-    silent: Progress,
-    no_forward_pass: NoForwardPass,
-    damage: Callable[[Path], None],
-) -> None:
-    whole = features.extract(few, network, own_cache, silent)
-    damage(only(own_cache, few[4]))
-
-    mended = features.extract(few, network, own_cache, silent)
-
-    np.testing.assert_allclose(mended.views, whole.views, atol=1e-5, rtol=1e-5)
-    with no_forward_pass():
-        features.extract(few, network, own_cache, silent)
-
-
-def test_an_interrupted_run_keeps_what_was_done(
-    few: list[Photograph], network: Backbone, tmp_path: Path, counted: Counting, silent: Progress
-) -> None:
-    def interrupt(what: str, done: int, total: int) -> None:
-        if done == features.CHUNK:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        features.extract(few, network, tmp_path, interrupt)
-    kept = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {path.suffix for path in kept} == {".npy"}
-    assert len(kept) == features.CHUNK
-
-    counted.seen = 0
-    features.extract(few, network, tmp_path, silent)
-    assert counted.seen == len(VIEWS) * (len(few) - features.CHUNK)
-
-
-def test_another_backbone_has_another_cache(
-    few: list[Photograph], weights_file: Path, own_cache: Path, network: Backbone, silent: Progress
-) -> None:
-    other = backbone.load(weights_file, 0, pytest.fail)
-    with torch.no_grad():
-        other.network.layer4[1].bn2.bias += 1
-    before = features.extract(few[:2], network, own_cache, silent)
-    changed = features.extract(few[:2], other, own_cache, silent)
-
-    assert np.abs(changed.views - before.views).max() > 0.1
-    assert np.array_equal(features.extract(few[:2], network, own_cache, silent).views, before.views)
-
-
-def test_another_preprocessing_has_another_cache(
-    few: list[Photograph],
-    own_cache: Path,
-    network: Backbone,
-    counted: Counting,
-    silent: Progress,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(features, "PREPROCESSING", {**features.PREPROCESSING, "crop": "other"})
-    features.extract(few[:2], network, own_cache, silent)
+    monkeypatch.setattr(features, "CHUNK", 2)
+    prepare, opened, lock = features._prepare, [], threading.Lock()
 
-    assert counted.seen == 2 * len(VIEWS)
+    def counting(photo: Photograph, turns: object) -> object:
+        with lock:
+            opened.append(photo)
+        return prepare(photo, turns)  # type: ignore[arg-type]
 
+    monkeypatch.setattr(features, "_prepare", counting)
+    ahead: list[int] = []
 
-def test_a_renamed_photograph_is_found_in_the_cache(
-    few: list[Photograph], network: Backbone, cache: Path, silent: Progress, tmp_path: Path
-) -> None:
-    before = features.extract(few[:1], network, cache, silent)
-    renamed = replace(few[0], path=tmp_path / "gone elsewhere.jpg")
+    def watch(what: str, done: int, total: int) -> None:
+        # Every picture opened and not done yet lies in memory.
+        ahead.append(len(opened) - done)
 
-    # The file of the new name is not even there: nothing but the digest is looked at.
-    after = features.extract([renamed], network, cache, silent)
-    assert np.array_equal(after.views, before.views)
+    features.extract(few, network, tmp_path, watch, views=1)
+
+    assert len(opened) == len(few)
+    assert max(ahead) <= 2 * features.CHUNK
 
 
 def test_extracting_leaves_the_backbone_as_it_was(

@@ -86,6 +86,26 @@ def test_archive_before_train_says_train_first(run: Run) -> None:
     assert "train first" in errors(text)[0]
 
 
+def test_report_before_train_says_train_first(run: Run) -> None:
+    status, text = run("report")
+
+    assert status == 2
+    assert len(errors(text)) == 1
+    assert "card.json is missing: run `make train` first" in errors(text)[0]
+
+
+def test_the_flag_says_what_is_fitted_whatever_the_variable_says(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(cli.pipeline, "train", lambda settings, _: seen.append(settings.finetune))
+
+    run("train", "--finetune", "layer4", finetune="all")
+    run("train", finetune="all")
+
+    assert seen == ["layer4", "all"]
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -153,7 +173,7 @@ def test_an_unknown_step_names_those_there_are(capsys: pytest.CaptureFixture[str
 
     assert raised.value.code == 2
     printed = capsys.readouterr().err
-    for step in ("data", "train", "archive", "all"):
+    for step in ("data", "audit", "train", "report", "archive", "all"):
         assert step in printed
 
 

@@ -19,7 +19,9 @@ def test_without_variables_nothing_is_asked_of_the_user() -> None:
     assert settings.model_folder == Path("build/model")
     assert settings.archive == Path("model_store/model-store")
     assert settings.sensitivity == 0.95
-    assert settings.validation_share == 0.2
+    assert settings.validation_share == 0.15
+    assert settings.finetune == "head"
+    assert settings.store == "build/mlflow"
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,13 @@ def test_without_variables_nothing_is_asked_of_the_user() -> None:
         ("archive", "/a", Path("/a")),
         ("validation_share", "0.3", 0.3),
         ("sensitivity", "0.9", 0.9),
+        ("firm_misses", "0.01", 0.01),
+        ("firm_false_alarms", "0.2", 0.2),
+        ("finetune", "layer4", "layer4"),
+        ("reports", "/r", Path("/r")),
+        ("report_seeds", "2", 2),
+        ("report_recipes", "layer4, head", ("head", "layer4")),
+        ("tracking", "http://tracking:5000", "http://tracking:5000"),
         ("synthetic_train", "12", 12),
         ("synthetic_test", "6", 6),
         ("backends", "openvino-fp32, frozen", ("openvino-fp32", "frozen")),
@@ -78,6 +87,11 @@ def test_variables_of_the_other_packages_do_no_harm(monkeypatch: pytest.MonkeyPa
         ("seed", "-1"),
         ("synthetic_train", "-1"),
         ("validation_share", "20"),
+        ("validation_share", "0.6"),
+        ("firm_misses", "1"),
+        ("finetune", "layer5"),
+        ("report_recipes", "head,layer5"),
+        ("report_seeds", "0"),
         ("backends", "fp32,fastest"),
     ],
 )
@@ -89,6 +103,29 @@ def test_a_value_that_makes_no_sense_is_refused_by_name(
     with pytest.raises(ValidationError) as raised:
         TrainingSettings()
     assert [problem["loc"] for problem in raised.value.errors()] == [(name,)]
+
+
+@pytest.mark.parametrize(("text", "store"), [("", ""), ("/runs", "/runs")])
+def test_runs_are_recorded_where_it_is_said_or_nowhere(
+    monkeypatch: pytest.MonkeyPatch, text: str, store: str
+) -> None:
+    monkeypatch.setenv("LESIONLENS_TRACKING", text)
+
+    assert TrainingSettings().store == store
+
+
+def test_runs_are_recorded_beside_what_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LESIONLENS_BUILD", "/b")
+
+    assert TrainingSettings().store == "/b/mlflow"
+
+
+def test_what_is_recorded_names_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LESIONLENS_DATA", "/photographs/of/somebody")
+
+    asked = TrainingSettings().asked()
+    assert asked["seed"] == 0
+    assert "/" not in "".join(str(value) for value in asked.values())
 
 
 def test_settings_cannot_be_changed_halfway() -> None:

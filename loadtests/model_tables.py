@@ -1,0 +1,129 @@
+"""Tables of what the model was measured to do, as Markdown; see :mod:`loadtests.tables`."""
+
+from __future__ import annotations
+
+from statistics import mean, stdev
+from typing import Any, Final
+
+SCORES: Final = {
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "sensitivity": "sensitivity at the threshold",
+    "specificity": "specificity at the threshold",
+    "ppv_at_2_percent": "PPV at 2 % prevalence",
+    "npv_at_2_percent": "NPV at 2 % prevalence",
+    "brier": "Brier score",
+    "ece": "calibration error (ECE, 10 bins)",
+}
+HEADLINES: Final = ("auroc", "sensitivity", "specificity", "brier", "ece")
+
+
+def training_table(document: dict[str, Any]) -> str:
+    """Scores and times of a training."""
+    run, again, machine = document["from_nothing"], document["with_cache"], document["machine"]
+    scores = run["scores"]["test"]
+    rows = [
+        f"| {SCORES[name]}, {scores['count']} test photographs | {_interval(scores[name])} |"
+        for name in HEADLINES
+    ]
+    free, unseen = run["scores"]["test_leak_free"], run["scores"]["out_of_sample"]
+    photographs = sum(sum(split.values()) for split in run["counts"].values())
+    cores = f"{machine['cores']} cores, {machine['architecture']}"
+    rows += [
+        f"| AUROC without leaks, {free['count']} of them | {_interval(free['auroc'])} |",
+        f"| AUROC, cross-validated on {unseen['count']} training photographs "
+        f"| {_interval(unseen['auroc'])} |",
+        f"| ECE of the same; of a model whose every probability is right "
+        f"| {_interval(unseen['ece'])}; {unseen['ece_if_perfect']:.3f} |",
+        f"| {photographs} photographs to archive, from nothing ({cores}) "
+        f"| {run['wall_seconds']:.0f} s |",
+        f"| the same with the cache | {again['wall_seconds']:.0f} s |",
+    ]
+    return _table("measured |", rows)
+
+
+def scores_table(document: dict[str, Any]) -> str:
+    """Every score on test, without leaks, and cross-validated."""
+    parts = document["scores"]
+    names = [name for name in ("test", "test_leak_free", "out_of_sample") if name in parts]
+    heads = {
+        "test": "test as it comes",
+        "test_leak_free": "without leaks",
+        "out_of_sample": "cross-validated",
+    }
+    rows = [f"| photographs | {' | '.join(str(parts[name]['count']) for name in names)} |"]
+    rows += [
+        f"| {text} | {' | '.join(_interval(parts[name][score]) for name in names)} |"
+        for score, text in SCORES.items()
+    ]
+    perfect = " | ".join(f"{parts[name]['ece_if_perfect']:.3f}" for name in names)
+    rows.append(f"| ECE if every probability were right | {perfect} |")
+    return _table("score | " + " | ".join(heads[name] for name in names), rows)
+
+
+def recipes_table(document: dict[str, Any]) -> str:
+    """Recipes beside each other, mean and standard deviation over the seeds."""
+    rows = [
+        f"| {name} | {_spread(found['test']['auroc'])} | {_spread(found['test']['sensitivity'])} "
+        f"| {_spread(found['test']['specificity'])} | {_spread(found['test']['ece'])} "
+        f"| {_spread(found['cross_validation']['auroc'])} | {found['seconds']:.0f} s |"
+        for name, found in document["recipes"].items()
+    ]
+    compared = document["comparison"]
+    if compared:
+        rows.append(
+            f"| {compared['better']} - {compared['than']} | | | | "
+            f"| {_interval(compared['difference'], signed=True)} | |"
+        )
+    head = "recipe | AUROC, test | sensitivity | specificity | ECE | AUROC, cross-validated | time"
+    return _table(head, rows)
+
+
+def flags_table(document: dict[str, Any]) -> str:
+    """What is flagged that need not be, and what is caught."""
+    review = document["review"]
+    rows = [
+        f"| test, `{name}` | {_interval(found)} |"
+        for name, found in review["false_flags"].items()
+        if name != "unlike_or_low_quality"
+    ]
+    both = _interval(review["false_flags"]["unlike_or_low_quality"])
+    rows.append(f"| test, `unlike_training_data` or `low_quality` | {both} |")
+    rows += [
+        f"| {name}, {found['count']} pictures | {_interval(found['caught'])} |"
+        for name, found in review["caught"].items()
+    ]
+    rows.append(f"| all that should be flagged | {_interval(review['caught_in_all'])} |")
+    return _table("pictures | flagged", rows)
+
+
+def stress_table(document: dict[str, Any]) -> str:
+    """AUROC and label flips under what says nothing about the lesion."""
+    rows = []
+    for name, found in document["stress"].items():
+        change = _interval(found["change"], signed=True) if "change" in found else ""
+        flips = f"{found['label_flips']['value']:.1%}" if "label_flips" in found else ""
+        rows.append(f"| {name} | {_interval(found['auroc'])} | {change} | {flips} |")
+    covered = document["covered"]
+    rows.append(f"| **the lesion covered** | {_interval(covered['auroc'])} | | |")
+    rows.append(f"| the area of the cover alone | {_interval(covered['area_auroc'])} | | |")
+    return _table("photographs | AUROC | change | labels that flip", rows)
+
+
+def _table(head: str, rows: list[str]) -> str:
+    columns = head.count("|") + 1
+    return "\n".join([f"| {head} |".replace("| |", "| |"), "| --- " * columns + "|", *rows])
+
+
+def _interval(found: dict[str, Any], signed: bool = False) -> str:
+    if found["value"] is None:
+        return "none"
+    digits = "+.3f" if signed else ".3f"
+    low, high = (format(found[name], digits) for name in ("low", "high"))
+    return f"{format(found['value'], digits)} (95 % interval {low} to {high})"
+
+
+def _spread(values: list[float]) -> str:
+    if len(values) == 1:
+        return f"{values[0]:.3f}"
+    return f"{mean(values):.3f} ± {stdev(values):.3f}"

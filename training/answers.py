@@ -1,0 +1,62 @@
+"""What the trained model says of every photograph, kept for the report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.evaluation import evaluate
+from training.files import whole
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Calibrated probabilities of both folders, in the order of their digests."""
+
+    train: np.ndarray
+    """P(cancer) of photographs of ``train``, each of a fit that never saw it, shape (n,)."""
+    distance: np.ndarray
+    """Of the same, to the features that its fit learned from, shape (n,)."""
+    train_labels: np.ndarray
+    test: np.ndarray
+    """P(cancer) of photographs of ``test``, of the final model, shape (m,)."""
+    test_labels: np.ndarray
+    leak_free: np.ndarray
+    """Which of ``test`` make a score without leaks, bool of shape (m,)."""
+
+    def scores(self, threshold: float, seed: int) -> dict[str, Any]:
+        """``test`` as it comes, ``test_leak_free``, and ``out_of_sample``: the train folder.
+
+        Args:
+            threshold: P(cancer) from which the label is ``cancer``.
+            seed: of the resampling.
+        """
+        free = self.leak_free
+        parts = {
+            "test": (self.test, self.test_labels),
+            "test_leak_free": (self.test[free], self.test_labels[free]),
+            "out_of_sample": (self.train, self.train_labels),
+        }
+        return {
+            name: evaluate(probabilities.round(6), labels, threshold, seed)
+            for name, (probabilities, labels) in parts.items()
+            if len(np.unique(labels)) == 2  # nothing may be left without leaks
+        }
+
+    def write(self, path: Path) -> None:
+        """Keep them in one file."""
+        with whole(path) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, **asdict(self))
+
+    @classmethod
+    def read(cls, path: Path) -> Answers:
+        """The inverse of :meth:`write`.
+
+        Raises:
+            OSError: there is no such file.
+        """
+        with np.load(path, allow_pickle=False) as kept:
+            return cls(**{name: kept[name] for name in kept.files})

@@ -1,0 +1,70 @@
+"""What a recipe says of photographs that it has not learned from.
+
+Each photograph of the train folder is predicted by a fit that never saw it nor a near-duplicate of
+it. Temperature, threshold, the band of doubt and the baseline come from these answers: a model is
+surer of photographs it has learned from, and they lie nearer to their own mean. Against one part
+held out, five times as many cancers fix the threshold and none is lost to the fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from handlers.reference import Reference
+from training.backbone import Backbone
+from training.dataset import Progress
+from training.folds import Fold
+from training.head import Head
+
+
+class Fitted(Protocol):
+    """A model fitted to some of the photographs of the train folder."""
+
+    @property
+    def backbone(self) -> Backbone:
+        """Everything before the final layer."""
+
+    @property
+    def head(self) -> Head:
+        """The final layer."""
+
+    def features(self, places: np.ndarray) -> np.ndarray:
+        """Pooled features of the photographs in these places, shape (m, 512)."""
+
+
+Fit = Callable[[np.ndarray, int], Fitted]
+"""From the places to learn from, and a seed, to a model."""
+
+
+@dataclass(frozen=True)
+class OutOfSample:
+    """Answers on n photographs, each of a fit that never saw it."""
+
+    log_odds: np.ndarray
+    """Uncalibrated, shape (n,)."""
+    distance: np.ndarray
+    """To the features that its fit learned from, shape (n,), no unit."""
+
+
+def cross_fit(fit: Fit, folds: Sequence[Fold], seed: int, progress: Progress) -> OutOfSample:
+    """Fit once a fold and predict what it held out.
+
+    Args:
+        fit: the recipe.
+        folds: from :func:`training.folds.grouped`; every place is held out once.
+        seed: of each fit.
+        progress: called with (what, done, total).
+    """
+    count = sum(len(hold) for _, hold in folds)
+    log_odds, distance = np.empty(count), np.empty(count)
+    for done, (learn, hold) in enumerate(folds, 1):
+        fitted = fit(learn, seed)
+        features = fitted.features(hold)
+        log_odds[hold] = fitted.head.log_odds(features)
+        distance[hold] = Reference.fit(fitted.features(learn)).distance(features)
+        progress("folds", done, len(folds))
+    return OutOfSample(log_odds, distance)

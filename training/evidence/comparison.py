@@ -1,0 +1,207 @@
+"""The recipes beside each other, with several seeds, on the same folds.
+
+Long: each fit is kept in the cache as soon as it is done, so an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+import numpy as np
+
+from training import calibration, dataset, folds, recipes
+from training.console import Reporter
+from training.evaluation import RESAMPLES, auroc, evaluate, interval
+from training.files import whole
+from training.finetune import PLAN
+from training.recipes import FOLDS, Prepared, Recipe
+from training.settings import TrainingSettings
+
+VERSION: Final = 1
+"""Raise it when the same plan gives another fit: kept fits are then made anew."""
+SHOWN: Final = ("auroc", "sensitivity", "specificity", "brier", "ece")
+
+
+def compare(
+    prepared: Prepared, settings: TrainingSettings, names: Sequence[str], report: Reporter
+) -> dict[str, Any]:
+    """Every recipe with every seed.
+
+    Args:
+        prepared: the train folder; with activations where ``layer4`` is among the names.
+        settings: aims, cache, and how many seeds.
+        names: of recipes, ``head`` first.
+        report: shows how far it is.
+
+    Returns:
+        ``recipes``: for each the scores on ``test`` and the cross-validated AUROC, a value a seed;
+        ``comparison``: the paired difference of the cross-validated AUROCs of the last recipe and
+        the first, None where there is one.
+    """
+    folder = settings.cache / "fits" / _key(prepared, settings)
+    table: dict[str, Any] = {}
+    unseen: dict[str, list[_Unseen]] = {name: [] for name in names}
+    for name in names:
+        scores: dict[str, list[float]] = {metric: [] for metric in SHOWN}
+        seconds: list[float] = []
+        for seed in range(settings.report_seeds):
+            report.say(f"  {name}, seed {seed}")
+            one = _one(prepared, settings, name, seed, folder, report)
+            unseen[name].append(one.unseen)
+            seconds.append(one.seconds)
+            for metric, value in _scored(prepared, settings, one, seed).items():
+                scores[metric].append(value)
+        table[name] = {
+            "seeds": settings.report_seeds,
+            "test": scores,
+            "cross_validation": {
+                "auroc": [round(one.auroc(prepared.labels), 4) for one in unseen[name]]
+            },
+            "seconds": round(float(np.median(seconds)), 1),
+        }
+    return {"recipes": table, "comparison": _difference(unseen, prepared.labels, names)}
+
+
+@dataclass(frozen=True)
+class _Unseen:
+    """Log-odds of the train folder, each fold's of one fit that never saw it."""
+
+    log_odds: np.ndarray
+    fold: np.ndarray
+    """Number of the fold of each photograph."""
+
+    def auroc(self, truth: np.ndarray, drawn: np.ndarray | None = None) -> float:
+        """Mean over the folds: two fits need not agree in what their log-odds are worth.
+
+        Args:
+            truth: labels, shape (n,).
+            drawn: places resampled; by default each once.
+        """
+        places = np.arange(len(truth)) if drawn is None else drawn
+        found = []
+        for number in np.unique(self.fold):
+            own = places[self.fold[places] == number]
+            values, labels = self.log_odds[own], truth[own]
+            found.append(auroc(values[labels == 0][None], values[labels == 1][None])[0])
+        return float(np.mean(found))
+
+
+@dataclass(frozen=True)
+class _One:
+    """One recipe with one seed."""
+
+    unseen: _Unseen
+    test: np.ndarray
+    """Log-odds of the test photographs, of the final fit."""
+    seconds: float
+
+
+def _one(
+    prepared: Prepared,
+    settings: TrainingSettings,
+    name: str,
+    seed: int,
+    folder: Path,
+    report: Reporter,
+) -> _One:
+    made: list[Recipe] = []
+
+    def recipe() -> Recipe:
+        if not made:  # only where a fit is missing
+            made.append(recipes.recipe_of(prepared, settings, report, name=name, seed=seed))
+        return made[0]
+
+    def folded(learn: np.ndarray, hold: np.ndarray) -> np.ndarray:
+        fitted = recipe().fit(learn, seed)
+        return fitted.head.log_odds(fitted.features(hold))
+
+    def final() -> np.ndarray:
+        fitted = recipe().fit(np.arange(len(prepared.labels)), seed)
+        features = recipes.features_of_test(fitted, prepared, settings.cache, report.progress)
+        return fitted.head.log_odds(features)
+
+    # The folds of the dearest recipe for all, so that the differences are those of the recipes.
+    split = folds.grouped(prepared.labels, prepared.groups, min(FOLDS.values()), seed)
+    unseen, fold = np.empty(len(prepared.labels)), np.empty(len(prepared.labels), dtype=int)
+    seconds = 0.0
+    for number, (learn, hold) in enumerate(split):
+        place = folder / f"{name}-{seed}-{number}.npz"
+        kept = _kept(place, lambda learn=learn, hold=hold: folded(learn, hold))  # type: ignore[misc]
+        unseen[hold], fold[hold] = kept["log_odds"], number
+        seconds += float(kept["seconds"])
+    last = _kept(folder / f"{name}-{seed}-final.npz", final)
+    return _One(_Unseen(unseen, fold), last["log_odds"], seconds + float(last["seconds"]))
+
+
+def _kept(path: Path, compute: Callable[[], np.ndarray]) -> dict[str, np.ndarray]:
+    """What was computed once, read again; computed and kept where it is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            return {name: kept[name] for name in ("log_odds", "seconds")}
+    except (OSError, ValueError, KeyError, EOFError):
+        start = perf_counter()
+        log_odds, seconds = compute(), np.asarray(perf_counter() - start)
+        with whole(path) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, log_odds=log_odds, seconds=seconds)
+        return {"log_odds": log_odds, "seconds": seconds}
+
+
+def _scored(
+    prepared: Prepared, settings: TrainingSettings, one: _One, seed: int
+) -> dict[str, float]:
+    """Scores on test of one seed, calibrated on the train folder."""
+    calibrated = calibration.calibrate(one.unseen.log_odds, prepared.labels, settings.aims)
+    scores = evaluate(
+        calibrated.probabilities(one.test),
+        dataset.labels(prepared.found.test),
+        calibrated.threshold,
+        seed,
+    )
+    return {metric: scores[metric]["value"] for metric in SHOWN}
+
+
+def _difference(
+    unseen: dict[str, list[_Unseen]], truth: np.ndarray, names: Sequence[str]
+) -> dict[str, Any] | None:
+    """Mean over the seeds of the paired difference, photographs resampled within their class."""
+    if len(names) < 2:
+        return None
+    pairs = list(zip(unseen[names[0]], unseen[names[-1]], strict=True))
+    value = float(np.mean([other.auroc(truth) - one.auroc(truth) for one, other in pairs]))
+    rng = np.random.default_rng(0)
+    spread = []
+    for _ in range(RESAMPLES // 4):
+        # The same photographs for all seeds: what is uncertain is the photographs.
+        drawn = np.concatenate(
+            [rng.choice(own, len(own)) for own in (np.flatnonzero(truth == c) for c in (0, 1))]
+        )
+        gains = [other.auroc(truth, drawn) - one.auroc(truth, drawn) for one, other in pairs]
+        spread.append(float(np.mean(gains)))
+    return {
+        "better": names[-1],
+        "than": names[0],
+        "photographs": len(truth),
+        "seeds": len(pairs),
+        "folds": len(np.unique(pairs[0][0].fold)),
+        "difference": interval(value, np.asarray(spread)),
+    }
+
+
+def _key(prepared: Prepared, settings: TrainingSettings) -> str:
+    described = json.dumps(
+        [
+            VERSION,
+            prepared.found.digest,
+            prepared.backbone.digest,
+            asdict(PLAN),
+            FOLDS,
+            settings.validation_share,
+        ]
+    )
+    return hashlib.sha256(described.encode()).hexdigest()[:16]

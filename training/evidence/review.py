@@ -1,0 +1,86 @@
+"""How often an answer is flagged that need not be, and how often one that must."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+from zlib import crc32
+
+import numpy as np
+from PIL import Image
+
+from handlers.classifier import REASONS, Decision
+from handlers.imaging import decode
+from training.dataset import Photograph, Progress, labels
+from training.evaluation import share
+from training.evidence.perturbations import Change, square
+from training.evidence.served import Served, flagged
+from training.evidence.unsuitable import DRAWN, SPOILT
+
+EACH: Final = 60
+"""Drawn pictures of a kind."""
+UNSUITABLE: Final = ("unlike_training_data", "low_quality")
+"""Reasons that lie in the picture, not in what it shows."""
+
+
+def measure(
+    served: Served, photographs: Sequence[Photograph], seed: int, progress: Progress
+) -> dict[str, Any]:
+    """False flags on test photographs, errors of firm answers, and what is caught.
+
+    Args:
+        served: the model.
+        photographs: of the test, n; each is also spoilt in every way.
+        seed: of the drawings and the resampling.
+        progress: called with (what, done, total).
+    """
+    total = 1 + len(SPOILT) + len(DRAWN)
+    decisions = served.decide(decode(photo.path.read_bytes()) for photo in photographs)
+    progress("review", 1, total)
+    caught: dict[str, Any] = {}
+    everything: list[np.ndarray] = []
+    kinds = [(name, _spoilt(photographs, change, name, seed)) for name, change in SPOILT.items()]
+    kinds += [(name, _drawn(name, seed)) for name in DRAWN]
+    for done, (name, pictures) in enumerate(kinds, 2):
+        answers = served.decide(pictures)
+        hits = flagged(answers, *UNSUITABLE)
+        everything.append(hits)
+        caught[name] = {
+            "count": len(answers),
+            "caught": share(hits, seed),
+            **{reason: float(flagged(answers, reason).mean().round(4)) for reason in UNSUITABLE},
+        }
+        progress("review", done, total)
+    return {
+        "false_flags": {
+            **{reason: share(flagged(decisions, reason), seed) for reason in REASONS},
+            "unlike_or_low_quality": share(flagged(decisions, *UNSUITABLE), seed),
+        },
+        "errors_of_firm_answers": _firm(decisions, labels(photographs), seed),
+        "caught": caught,
+        "caught_in_all": share(np.concatenate(everything), seed),
+    }
+
+
+def _firm(decisions: Sequence[Decision], truth: np.ndarray, seed: int) -> dict[str, Any]:
+    """Of each class, the share that a firm answer gets wrong."""
+    firm = ~flagged(decisions, "near_threshold")
+    called = np.asarray([decision.label for decision in decisions])
+    return {
+        "cancers_missed": share((firm & (called == 0))[truth == 1], seed),
+        "benign_called_cancer": share((firm & (called == 1))[truth == 0], seed),
+        "firm": share(firm, seed),
+    }
+
+
+def _spoilt(
+    photographs: Sequence[Photograph], change: Change, name: str, seed: int
+) -> Iterator[Image.Image]:
+    for photo in photographs:
+        rng = np.random.default_rng((seed, crc32(name.encode()), int(photo.digest[:8], 16)))
+        yield change(square(decode(photo.path.read_bytes())), rng)
+
+
+def _drawn(name: str, seed: int) -> Iterator[Image.Image]:
+    for number in range(EACH):
+        yield DRAWN[name](np.random.default_rng((seed, crc32(name.encode()), number)))

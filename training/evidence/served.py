@@ -1,0 +1,49 @@
+"""The trained model, asked as the service asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from PIL import Image
+
+from handlers.classifier import Classifier, Decision
+from handlers.drift import image_statistics
+from handlers.imaging import centre_view, to_tensor
+
+BATCH: Final = 8
+
+
+class Served:
+    """Plain TorchScript with the card and the baseline of a model folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load what a training has left.
+
+        Raises:
+            ArchiveError: a file is missing or cannot be read.
+        """
+        self.classifier = Classifier.load(folder)
+
+    def decide(self, pictures: Iterable[Image.Image]) -> list[Decision]:
+        """Answers on decoded RGB pictures, in their order; holds a few at a time."""
+        decisions: list[Decision] = []
+        rest = iter(pictures)
+        while views := [centre_view(picture) for picture in islice(rest, BATCH)]:
+            forward = self.classifier.forward(torch.stack([to_tensor(view) for view in views]))
+            decisions += self.classifier.decide(forward, [image_statistics(one) for one in views])
+        return decisions
+
+
+def probabilities(decisions: Sequence[Decision]) -> np.ndarray:
+    """Calibrated P(cancer), shape (n,)."""
+    return np.asarray([decision.probability for decision in decisions])
+
+
+def flagged(decisions: Sequence[Decision], *reasons: str) -> np.ndarray:
+    """Whether each answer carries one of the reasons, bool of shape (n,)."""
+    return np.asarray([bool(set(reasons) & set(one.reasons)) for one in decisions], dtype=bool)

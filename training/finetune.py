@@ -1,0 +1,102 @@
+"""The last stage of the network and the final layer, fitted to the photographs.
+
+What goes into ``layer4`` does not change, so it is computed once and kept: a step costs a fifth of
+one through the whole network, which two cores can afford.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from torch import nn
+
+from training.backbone import Backbone
+from training.dataset import Progress
+from training.features import VIEWS, Activations
+from training.folds import held_out
+from training.head import Head, HeadRecipe
+from training.optimise import Batch, Plan, Scorer, optimise, pooled
+
+PLAN: Final = Plan(epochs=6, rate=3e-4)
+
+
+@dataclass(frozen=True)
+class FittedLayer4:
+    """A new ``layer4`` and a new final layer."""
+
+    before: Backbone
+    scorer: Scorer
+    activations: Activations
+
+    @property
+    def head(self) -> Head:
+        """The final layer."""
+        return self.scorer.head
+
+    @property
+    def backbone(self) -> Backbone:
+        """The network with the new ``layer4``."""
+        network = copy.deepcopy(self.before.network)
+        network.layer4 = copy.deepcopy(self.scorer.body)
+        network.eval().requires_grad_(False)
+        return Backbone(network, self.before.source)
+
+    def features(self, places: np.ndarray) -> np.ndarray:
+        """Pooled features of the photographs in these places, shape (m, 512)."""
+        return pooled(self.scorer, _batches(self.activations), places)
+
+    def features_of(self, activations: Activations) -> np.ndarray:
+        """Pooled features of other photographs, shape (m, 512)."""
+        return pooled(self.scorer, _batches(activations), np.arange(len(activations.digests)))
+
+
+@dataclass(frozen=True)
+class Layer4Recipe:
+    """Fits ``layer4`` and the final layer."""
+
+    start: HeadRecipe
+    """Gives the final layer to begin with."""
+    activations: Activations
+    groups: np.ndarray
+    """Of near-duplicates, shape (n,)."""
+    validation_share: float
+    """Of the photographs to learn from, held out for choosing the epoch."""
+    progress: Progress
+    plan: Plan = PLAN
+
+    def fit(self, learn: np.ndarray, seed: int) -> FittedLayer4:
+        """Fit to the photographs in these places.
+
+        Args:
+            learn: places.
+            seed: of what is held out for choosing the epoch, order and views.
+        """
+        labels = self.start.labels
+        inner = held_out(labels[learn], self.groups[learn], self.validation_share, seed)
+        fold = (learn[inner[0]], learn[inner[1]])
+        begin = self.start.fit(fold[0], seed)
+        layer4: nn.Module = begin.backbone.stages()[1]
+        scorer = optimise(
+            Scorer(layer4, begin.head),
+            _batches(self.activations),
+            labels,
+            fold,
+            self.plan,
+            seed,
+            self.progress,
+        )
+        return FittedLayer4(begin.backbone, scorer, self.activations)
+
+
+def _batches(activations: Activations) -> Batch:
+    def batch(places: np.ndarray, rng: np.random.Generator | None) -> torch.Tensor:
+        plain = np.zeros(len(places), dtype=int)
+        return activations.read(
+            places, plain if rng is None else rng.integers(0, len(VIEWS), len(places))
+        )
+
+    return batch

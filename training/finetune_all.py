@@ -1,0 +1,179 @@
+"""The whole network, fitted to the photographs: for a GPU, or several with ``torchrun``.
+
+The first process runs the training; the others wait for what is to be fitted and take their share
+of every step.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import distributed, nn
+from torchvision.transforms import v2
+
+from handlers.imaging import SIDE, centre_view, decode, to_tensor
+from training.backbone import Backbone
+from training.dataset import Photograph, Progress
+from training.folds import Fold, held_out
+from training.head import Head, HeadRecipe
+from training.optimise import Batch, Plan, Scorer, optimise, pooled
+
+PLAN: Final = Plan(epochs=10, rate=1e-4, batch=64)
+READERS: Final = 8
+"""Threads that decode photographs; a GPU waits for fewer."""
+PATIENCE: Final = timedelta(days=1)
+"""How long processes wait for the first, which also does all that is not shared; PyTorch's own ten
+minutes would end a run over the features of ten thousand photographs."""
+
+
+@dataclass(frozen=True)
+class FittedAll:
+    """A new network."""
+
+    scorer: Scorer
+    source: str
+    batch: Batch
+    empty: Backbone
+    """Gives the shape of the network; its weights are replaced."""
+
+    @property
+    def head(self) -> Head:
+        """The final layer."""
+        return self.scorer.head
+
+    @property
+    def backbone(self) -> Backbone:
+        """The network with new weights."""
+        network = copy.deepcopy(self.empty.network)
+        fitted = copy.deepcopy(self.scorer.body).cpu()
+        names = [name for name, _ in network.named_children()][:-2]
+        for name, child in zip(names, fitted.children(), strict=True):
+            setattr(network, name, child)
+        network.eval().requires_grad_(False)
+        return Backbone(network, self.source)
+
+    def features(self, places: np.ndarray) -> np.ndarray:
+        """Pooled features of the photographs in these places, shape (m, 512)."""
+        return pooled(self.scorer, self.batch, places)
+
+
+@dataclass(frozen=True)
+class AllRecipe:
+    """Fits everything."""
+
+    start: HeadRecipe
+    photographs: Sequence[Photograph]
+    groups: np.ndarray
+    validation_share: float
+    progress: Progress
+    plan: Plan = PLAN
+
+    def fit(self, learn: np.ndarray, seed: int) -> FittedAll:
+        """Fit to the photographs in these places, with all processes."""
+        labels = self.start.labels
+        inner = held_out(labels[learn], self.groups[learn], self.validation_share, seed)
+        fold = (learn[inner[0]], learn[inner[1]])
+        begin = self.start.fit(fold[0], seed)
+        scorer = Scorer(begin.backbone.convolutions(), begin.head)
+        job = _Job(scorer, tuple(self.photographs), labels, fold, self.plan, seed)
+        _tell(job)
+        try:
+            fitted = _fit(job, self.progress)
+        except BaseException:
+            # The others are amid a step, where they hear nothing: torchrun has to end them.
+            if distributed.is_initialized():
+                distributed.destroy_process_group()
+            raise
+        return FittedAll(fitted, begin.backbone.source, _batches(self.photographs), begin.backbone)
+
+
+def join() -> int:
+    """Enter the process group that ``torchrun`` made; the number of this process, 0 without one."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return 0
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    distributed.init_process_group(backend, timeout=PATIENCE)
+    return distributed.get_rank()
+
+
+def help_out() -> None:
+    """Take part in every fit of the first process, until it is done."""
+    while (job := _hear()) is not None:
+        _fit(job, lambda what, done, total: None)
+
+
+def leave() -> None:
+    """Tell the others that nothing more is to be fitted."""
+    if distributed.is_initialized():
+        if distributed.get_rank() == 0:
+            _tell(None)
+        distributed.destroy_process_group()
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One fit, as all processes hear of it."""
+
+    start: Scorer
+    photographs: tuple[Photograph, ...]
+    labels: np.ndarray
+    fold: Fold
+    plan: Plan
+    seed: int
+
+
+def _tell(job: _Job | None) -> None:
+    if distributed.is_initialized():
+        distributed.broadcast_object_list([job], 0)
+
+
+def _hear() -> _Job | None:
+    said: list[_Job | None] = [None]
+    distributed.broadcast_object_list(said, 0)
+    return said[0]
+
+
+def _fit(job: _Job, progress: Progress) -> Scorer:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    started = job.start.to(device).to(memory_format=torch.channels_last)
+    batch = _batches(job.photographs)
+    return optimise(started, batch, job.labels, job.fold, job.plan, job.seed, progress, shared=True)
+
+
+_TURNED: Final[nn.Module] = v2.Compose(
+    [
+        v2.RandomResizedCrop(SIDE, scale=(0.7, 1.0), ratio=(0.9, 1.1)),
+        v2.RandomHorizontalFlip(),
+        v2.RandomVerticalFlip(),
+        v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.02),
+    ]
+)
+"""What another photographer would have done with the same lesion."""
+
+
+def _batches(photographs: Sequence[Photograph]) -> Batch:
+    def batch(places: np.ndarray, rng: np.random.Generator | None) -> torch.Tensor:
+        if rng is not None:
+            torch.manual_seed(int(rng.integers(2**31)))  # torchvision draws from the global one
+        with ThreadPoolExecutor(READERS) as pool:
+            pictures = list(pool.map(lambda place: _read(photographs[place]), places))
+        views = [centre_view(one if rng is None else _TURNED(one)) for one in pictures]
+        stacked = torch.stack([to_tensor(view) for view in views])
+        return stacked.contiguous(memory_format=torch.channels_last)
+
+    return batch
+
+
+def _read(photo: Photograph) -> Image.Image:
+    return decode(photo.path.read_bytes())

@@ -1,0 +1,106 @@
+"""Photographs of one lesion, on one side of the split or on both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from training import near_duplicates
+from training.dataset import CLASSES, Dataset, Photograph, Progress
+from training.near_duplicates import Pair
+
+
+@dataclass(frozen=True)
+class Leaks:
+    """Near-duplicates among the photographs of both folders."""
+
+    photographs: tuple[Photograph, ...]
+    """Those of ``test``, then those of ``train``: pairs point into it."""
+    pairs: tuple[Pair, ...]
+    test: int
+    """How many are of ``test``."""
+
+    @property
+    def free(self) -> np.ndarray:
+        """Test photographs that make a score without leaks, bool of shape (m,).
+
+        None of them is a near-duplicate of a photograph of ``train``, and of those of one lesion
+        there is one.
+        """
+        groups = near_duplicates.groups(len(self.photographs), self.pairs)
+        taken = set(groups[self.test :])
+        kept = np.zeros(self.test, dtype=bool)
+        for place, group in enumerate(groups[: self.test]):
+            kept[place] = group not in taken
+            taken.add(group)
+        return kept
+
+    def to_json(self) -> dict[str, Any]:
+        """Counts, thresholds, and each pair with its files; pairs across the folders first."""
+        sizes = np.bincount(near_duplicates.groups(len(self.photographs), self.pairs))
+        listed = [self._listed(pair) for pair in self.pairs]
+        across = [one for one, pair in zip(listed, self.pairs, strict=True) if self._across(pair)]
+        within = [one for one in listed if one not in across]
+        return {
+            "photographs": len(self.photographs),
+            "pairs": len(self.pairs),
+            "groups": int((sizes > 1).sum()),
+            "in_groups": int(sizes[sizes > 1].sum()),
+            "pairs_across_train_and_test": len(across),
+            "pairs_with_contradicting_labels": sum(one["labels_contradict"] for one in listed),
+            "test_photographs_left_out": int((~self.free).sum()),
+            "thresholds": {
+                "correlation": near_duplicates.CORRELATION,
+                "likeness": near_duplicates.LIKENESS,
+                "correlation_alone": near_duplicates.SURE,
+            },
+            "listed": across + within,
+        }
+
+    def name(self, place: int) -> str:
+        """Folder, class and file name; a name that is no text is written as one."""
+        photo = self.photographs[place]
+        split = "test" if place < self.test else "train"
+        name = f"{split}/{CLASSES[photo.label]}/{photo.path.name}"
+        return name.encode("utf-8", "backslashreplace").decode()
+
+    def _listed(self, pair: Pair) -> dict[str, Any]:
+        labels = {self.photographs[place].label for place in (pair.first, pair.second)}
+        return {
+            "files": [self.name(pair.first), self.name(pair.second)],
+            "correlation": round(pair.correlation, 3),
+            "likeness": round(pair.likeness, 3),
+            "labels_contradict": len(labels) == 2,
+        }
+
+    def _across(self, pair: Pair) -> bool:
+        return pair.first < self.test <= pair.second
+
+
+def between(
+    found: Dataset,
+    test_views: np.ndarray,
+    train_views: np.ndarray,
+    within_train: Sequence[Pair],
+    progress: Progress,
+) -> Leaks:
+    """Compare the test photographs with all others; those of ``train`` are compared already.
+
+    Args:
+        found: the photographs.
+        test_views, train_views: features of both folders, shapes (m, v, 512) and (n, v, 512).
+        within_train: pairs of places in ``train``, from :func:`training.near_duplicates.find`.
+        progress: called with (what, done, total).
+    """
+    count = len(found.test)
+    photographs = (*found.test, *found.train)
+    views = np.concatenate([test_views, train_views])
+    pairs = near_duplicates.find(photographs, views, progress, first=count)
+    moved = [
+        Pair(pair.first + count, pair.second + count, pair.correlation, pair.likeness)
+        for pair in within_train
+    ]
+    return Leaks(photographs, (*pairs, *moved), count)

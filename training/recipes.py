@@ -1,0 +1,134 @@
+"""Which fit ``LESIONLENS_FINETUNE`` names, and how often two cores can afford it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from training import dataset, features, finetune_all, folds, head, near_duplicates
+from training.backbone import Backbone
+from training.console import Reporter
+from training.cross_fit import Fit, Fitted, OutOfSample, cross_fit
+from training.dataset import Dataset, Progress
+from training.features import Features
+from training.finetune import PLAN as LAYER4
+from training.finetune import FittedLayer4, Layer4Recipe
+from training.finetune_all import AllRecipe
+from training.folds import Fold
+from training.head import Choice, HeadRecipe
+from training.near_duplicates import Pair
+from training.optimise import Plan
+from training.settings import TrainingSettings
+
+FOLDS: Final = {"head": 5, "layer4": 3, "all": 3}
+"""Of the cross-validation, and with it how many fits there are besides the final one."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The train folder, ready for any recipe. Nothing of ``test`` is in it."""
+
+    found: Dataset
+    backbone: Backbone
+    features: Features
+    labels: np.ndarray
+    pairs: tuple[Pair, ...]
+    """Near-duplicates, as places in ``found.train``."""
+    groups: np.ndarray
+    """Of near-duplicates, shape (n,)."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to fit, and what was chosen for it."""
+
+    name: str
+    fit: Fit
+    folds: tuple[Fold, ...]
+    choice: Choice
+    parameters: dict[str, Any]
+    """For the record."""
+
+    def out_of_sample(self, seed: int, report: Reporter) -> OutOfSample:
+        """Answers on every photograph of the train folder, of fits that never saw it."""
+        return cross_fit(self.fit, self.folds, seed, report.progress)
+
+
+def prepare(
+    found: Dataset, backbone: Backbone, settings: TrainingSettings, report: Reporter
+) -> Prepared:
+    """Features and near-duplicates of the train folder."""
+    with report.step("features"):
+        extracted = features.extract(
+            found.train,
+            backbone,
+            settings.cache,
+            report.progress,
+            activations=settings.finetune == "layer4",
+        )
+    with report.step("compare"):
+        pairs = near_duplicates.find(found.train, extracted.views, report.progress)
+    groups = near_duplicates.groups(len(found.train), pairs)
+    labels = dataset.labels(found.train)
+    return Prepared(found, backbone, extracted, labels, tuple(pairs), groups)
+
+
+def recipe_of(
+    prepared: Prepared, settings: TrainingSettings, report: Reporter, *, name: str = "", seed: int
+) -> Recipe:
+    """The recipe named, its choices made on the train folder by grouped cross-validation.
+
+    Args:
+        prepared: from :func:`prepare`; for ``layer4`` with activations.
+        settings: name the recipe where ``name`` does not.
+        report: shows the cross-validation.
+        name: ``head``, ``layer4`` or ``all``.
+        seed: of the folds.
+    """
+    name = name or settings.finetune
+    labels, groups = prepared.labels, prepared.groups
+    split = folds.grouped(labels, groups, FOLDS["head"], seed)
+    choice = head.choose(prepared.features.views, labels, split, report.progress)
+    start = HeadRecipe(prepared.backbone, prepared.features, labels, choice)
+    parameters: dict[str, Any] = {"C": choice.strength, "augmentation": choice.augmentation}
+    if name == "head":
+        return Recipe(name, start.fit, tuple(split), choice, parameters)
+    split = folds.grouped(labels, groups, FOLDS[name], seed)
+    plan, fit = _finetuning(name, start, prepared, settings, report)
+    parameters |= {"epochs": plan.epochs, "rate": plan.rate, "batch": plan.batch}
+    return Recipe(name, fit, tuple(split), choice, parameters)
+
+
+def _finetuning(
+    name: str,
+    start: HeadRecipe,
+    prepared: Prepared,
+    settings: TrainingSettings,
+    report: Reporter,
+) -> tuple[Plan, Callable[[np.ndarray, int], Any]]:
+    train, share = prepared.found.train, settings.validation_share
+    if name == "all":
+        every = AllRecipe(start, train, prepared.groups, share, report.progress)
+        return finetune_all.PLAN, every.fit
+    activations = features.activations_of(train, prepared.backbone, settings.cache)
+    last = Layer4Recipe(start, activations, prepared.groups, share, report.progress)
+    return LAYER4, last.fit
+
+
+def features_of_test(
+    fitted: Fitted, prepared: Prepared, cache: Path, progress: Progress
+) -> np.ndarray:
+    """What a fitted model makes of the test photographs, shape (m, 512).
+
+    Computed when everything is decided: nothing but an evaluation may call this.
+    """
+    test = prepared.found.test
+    if isinstance(fitted, FittedLayer4):
+        features.extract(test, prepared.backbone, cache, progress, activations=True)
+        kept = features.activations_of(test, prepared.backbone, cache)
+        return fitted.features_of(kept)
+    return features.extract(test, fitted.backbone, cache, progress).plain

@@ -1,0 +1,47 @@
+"""The files of a report, each whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from training.files import whole, write_json
+from training.report import page
+from training.report.plots import draw
+
+PAGE: Final = "report.html"
+NUMBERS: Final = "metrics.json"
+CARD: Final = "MODEL_CARD.md"
+PLOTS: Final = "plots"
+
+
+def write(evidence: Mapping[str, Any], thumbnails: Mapping[str, bytes], folder: Path) -> Path:
+    """Write report.html, metrics.json, MODEL_CARD.md and plots/*.png into a folder.
+
+    Args:
+        evidence: the document of ``training.evidence``; metrics.json is the same.
+        thumbnails: small JPEG or PNG files by the names in ``leaks.listed``, from
+            :func:`training.report.thumbnail`. Only the page shows them; one that is missing is
+            said to be.
+        folder: made where it is missing.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        ValueError: a number is not finite, or a thumbnail is neither JPEG nor PNG.
+        jinja2.UndefinedError, KeyError: the document lacks what every run has.
+    """
+    # All is made before the first file is written: a bad document leaves an old report whole.
+    drawn = draw(evidence)
+    html = page.html(evidence, thumbnails, drawn)
+    card = page.card(evidence)
+    write_json(folder / NUMBERS, dict(evidence))
+    for name, data in drawn.items():
+        with whole(folder / PLOTS / f"{name}.png") as temporary:
+            temporary.write_bytes(data)
+    for name, text in ((CARD, card), (PAGE, html)):
+        with whole(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return folder / PAGE

@@ -1,0 +1,105 @@
+"""The report as one HTML page that needs no network, and the model card as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from training.report import formats, tables, wording
+from training.report.pictures import data_uri
+
+SHOWN: Final = 100
+"""Pairs on the page; all are in metrics.json."""
+
+Evidence = Mapping[str, Any]
+
+
+def html(evidence: Evidence, thumbnails: Mapping[str, bytes], plots: Mapping[str, bytes]) -> str:
+    """The page.
+
+    Args:
+        evidence: the document.
+        thumbnails: JPEG or PNG files by the names of ``leaks.listed``.
+        plots: PNG files by name, from :func:`training.report.plots.draw`.
+
+    Raises:
+        ValueError: a picture is neither JPEG nor PNG.
+        jinja2.UndefinedError, KeyError: the document lacks what every run has.
+    """
+    # File names are anybody's: here all is escaped.
+    return (
+        _environment(autoescape=True)
+        .get_template("page.html.j2")
+        .render(
+            evidence,
+            tables=tables.of(evidence),
+            plots={name: data_uri(data) for name, data in plots.items()},
+            pairs=[
+                _pair(pair, thumbnails) for pair in ordered(evidence["leaks"]["listed"])[:SHOWN]
+            ],
+            say=wording,
+            evidence=evidence,
+        )
+    )
+
+
+def card(evidence: Evidence) -> str:
+    """MODEL_CARD.md (Mitchell et al. 2019): no picture, no file name."""
+    return (
+        _environment(autoescape=False)
+        .get_template("model_card.md.j2")
+        .render(evidence, tables=tables.of(evidence), say=wording, evidence=evidence)
+    )
+
+
+def ordered(pairs: Sequence[Evidence]) -> list[Evidence]:
+    """What matters most first: across train and test, contradicting labels, then the likest."""
+    return sorted(
+        pairs,
+        key=lambda pair: (
+            not _across(pair["files"]),
+            not pair["labels_contradict"],
+            -(pair["correlation"] or 0),
+        ),
+    )
+
+
+def _pair(pair: Evidence, thumbnails: Mapping[str, bytes]) -> dict[str, Any]:
+    files = [
+        {
+            "name": name,
+            "label": name.split("/")[1] if name.count("/") > 1 else "",
+            "uri": data_uri(thumbnails[name]) if name in thumbnails else None,
+        }
+        for name in pair["files"]
+    ]
+    return {**pair, "files": files, "across": _across(pair["files"])}
+
+
+def _across(files: Sequence[str]) -> bool:
+    return len({name.startswith("test/") for name in files}) == 2
+
+
+def _environment(autoescape: bool) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=autoescape,  # noqa: S701 - off for Markdown alone, whose tables escape for it
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    for written in (
+        formats.count,
+        formats.interval,
+        formats.number,
+        formats.percent,
+        formats.percent_interval,
+        formats.plain,
+        formats.words,
+    ):
+        environment.filters[written.__name__] = written
+    return environment

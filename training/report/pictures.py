@@ -1,0 +1,47 @@
+"""Pictures that the page carries in itself."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from handlers.imaging import decode
+
+SIDE: Final = 96
+"""Pixels of a thumbnail's long side."""
+
+
+def thumbnail(data: bytes) -> bytes:
+    """A small copy of a photograph, without its metadata.
+
+    Args:
+        data: a JPEG, PNG or WebP file.
+
+    Returns:
+        A JPEG file, RGB, 96 pixels on the long side or fewer.
+
+    Raises:
+        ImageError: the bytes are no photograph that can be read.
+    """
+    picture = decode(data)
+    picture.thumbnail((SIDE, SIDE))
+    out = io.BytesIO()
+    # A new picture: nothing of the file but its pixels, no position, camera or name.
+    Image.fromarray(np.asarray(picture)).save(out, "JPEG", quality=85)
+    return out.getvalue()
+
+
+def data_uri(data: bytes) -> str:
+    """A PNG or JPEG file as an address that needs no network.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    for kind, start in (("png", b"\x89PNG\r\n\x1a\n"), ("jpeg", b"\xff\xd8\xff")):
+        if data.startswith(start):
+            return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    raise ValueError("a picture of the report is neither PNG nor JPEG")

@@ -1,0 +1,27 @@
+"""Every plot of the report, as PNG files of 300 dots an inch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from training.report import comparisons, curves
+from training.report.style import SETTINGS, png
+
+PLOTS: Final[dict[str, Callable[[Mapping[str, Any]], Figure]]] = {
+    "roc": curves.roc,
+    "precision_recall": curves.precision_recall,
+    "reliability": curves.reliability,
+    "risk_coverage": curves.risk_coverage,
+    "stress": comparisons.stress,
+    "recipes": comparisons.recipes,
+}
+
+
+def draw(evidence: Mapping[str, Any]) -> dict[str, bytes]:
+    """PNG files by name; the same document gives the same bytes."""
+    with matplotlib.rc_context(SETTINGS):
+        return {name: png(plot(evidence)) for name, plot in PLOTS.items()}

@@ -1,0 +1,188 @@
+"""Sentences that depend on the numbers: what is said plainly, and what must not be said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from training.report.formats import Interval, count, interval, number, percent, signed_interval
+
+PEOPLE: Final = 1000
+PREVALENCE: Final = 0.02
+"""Share of melanomas among the birthmarks that people show: that of ``ppv_at_2_percent``."""
+NOT_A_DEVICE: Final = "Not a medical device: a tool for research and teaching."
+
+Evidence = Mapping[str, Any]
+
+
+def first_paragraph(evidence: Evidence) -> str:
+    """What the model is, how well it does, and how much of that is the background's."""
+    scores, leaks = evidence["scores"]["test_leak_free"], evidence["leaks"]
+    left_out = leaks["test_photographs_left_out"]
+    without = f" ({count(left_out)} that training photographs repeat are left out)"
+    sentences = [
+        warning(evidence),
+        "LesionLens says of a photograph of a birthmark whether it looks like cancer (melanoma), "
+        "and with what probability.",
+        f"On {count(scores['count'])} test photographs{without if left_out else ''} its AUROC is "
+        f"{interval(scores['auroc'])}, the brackets here and below being 95 % intervals.",
+        f"At its threshold the sensitivity is {_of_100(scores['sensitivity'], 'cancers found')}, "
+        f"and the specificity {_of_100(scores['specificity'], 'harmless birthmarks left alone')}.",
+        background(evidence["covered"]),
+        NOT_A_DEVICE,
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def warning(evidence: Evidence) -> str:
+    """That nothing holds for people, where lesions are drawn or the backbone is untrained."""
+    why = []
+    if drawn(evidence):
+        why.append("its lesions are drawn by a program")
+    if evidence["backbone"]["source"] == "untrained":
+        why.append("its backbone is untrained")
+    return f"Nothing here holds for people: {' and '.join(why)}." if why else ""
+
+
+def drawn(evidence: Evidence) -> bool:
+    """Whether the photographs are none: no patient, no licence."""
+    return bool(evidence["data"]["source"] == "synthetic")
+
+
+def background(covered: Evidence) -> str:
+    """Whether the label can be told with the lesion covered, in plain words."""
+    low, high = covered["accepted"]
+    accepted = f"{number((low + high) / 2, 1)} ± {number((high - low) / 2, 2)}"
+    measured = interval(covered["auroc"])
+    if covered["leaks"]:
+        return (
+            f"The background gives the label away: with the lesion covered the AUROC is {measured}"
+            ", and a model that looks only at lesions would have 0.5; part of the score comes from "
+            "the picture around the lesion."
+        )
+    if covered["auroc"]["value"] is None:
+        return "What is left of it with the lesion covered could not be measured."
+    return (
+        f"With the lesion covered the AUROC falls to {measured}, within {accepted}: the "
+        "picture around the lesion says little about the label."
+    )
+
+
+def frequencies(scores: Evidence) -> str:
+    """What a label means where 2 % have melanoma, in natural frequencies (Gigerenzer 2007)."""
+    sensitivity, specificity = scores["sensitivity"]["value"], scores["specificity"]["value"]
+    if sensitivity is None or specificity is None:
+        return "What a label means at a prevalence of 2 % could not be measured."
+    ill = round(PEOPLE * PREVALENCE)
+    found = round(ill * sensitivity)
+    alarms = round((PEOPLE - ill) * (1 - specificity))
+    called, missed = found + alarms, ill - found
+    return (
+        f"Of {count(PEOPLE)} people, {ill} with melanoma: {count(called)} are called cancer, "
+        f"{found} of them have it; {count(PEOPLE - called)} are called no cancer, {missed} of them "
+        "have it all the same."
+    )
+
+
+def probability_elsewhere(prevalence: float, stated: float) -> str:
+    """What a stated probability is where melanoma is as rare as among people's birthmarks."""
+    odds = stated / (1 - stated) * _odds(PREVALENCE) / _odds(prevalence)
+    return (
+        f"A stated {number(stated, 2)} is {number(odds / (1 + odds), 2)} where "
+        f"{percent(PREVALENCE)} have melanoma."
+    )
+
+
+def leaks(found: Evidence) -> str:
+    """How many photographs repeat another, and what that did to the split."""
+    if not found["pairs"]:
+        return f"No near-duplicates among {count(found['photographs'])} photographs."
+    across = found["pairs_across_train_and_test"]
+    sentences = [
+        f"{_many(found['pairs'], 'pair')} of near-duplicates among "
+        f"{count(found['photographs'])} photographs, in {_many(found['groups'], 'group')} of "
+        f"{count(found['in_groups'])} photographs.",
+        f"{_many(across, 'pair')} {'lies' if across == 1 else 'lie'} across train and test; "
+        f"{_many(found['test_photographs_left_out'], 'test photograph')} "
+        f"{'is' if found['test_photographs_left_out'] == 1 else 'are'} left out of the "
+        "leak-free scores.",
+        contradictions(found),
+    ]
+    return " ".join(sentences)
+
+
+def contradictions(found: Evidence) -> str:
+    """How often one lesion is filed as both."""
+    many = found["pairs_with_contradicting_labels"]
+    if not many:
+        return "No pair has contradicting labels."
+    verb = "has" if many == 1 else "have"
+    return (
+        f"{_many(many, 'pair')} {verb} contradicting labels: "
+        "one lesion is filed as benign and as malignant."
+    )
+
+
+def kept(name: str, stated: float, observed: Interval) -> str:
+    """Whether a stated error rate was observed on the test."""
+    value, low = observed.get("value"), observed.get("low")
+    if value is None:
+        return f"{name}: could not be observed."
+    if value <= stated:
+        verdict = "as stated"
+    elif low is not None and low > stated:
+        verdict = "more than stated, and chance alone does not explain it"
+    else:
+        verdict = "more than stated, though chance may explain it"
+    return f"{name}: {percent(value, 1)}, {verdict}."
+
+
+def comparison(found: Evidence | None) -> str:
+    """Whether one recipe is better than another, and whether that is more than chance."""
+    if found is None:
+        return "There is only one recipe: nothing was compared."
+    difference, better, than = found["difference"], found["better"], found["than"]
+    low, high = difference.get("low"), difference.get("high")
+    of = (
+        f"On {count(found['photographs'])} photographs and {_many(found['seeds'], 'seed')}, "
+        f"the AUROC of {better} minus that of {than}"
+    )
+    if low is None or high is None:
+        return f"{of} could not be measured."
+    measured = f"{of} is {signed_interval(difference)}. The interval"
+    if low > 0:
+        return f"{measured} excludes zero: {better} is better by more than chance."
+    if high < 0:
+        return f"{measured} excludes zero: {better} is worse by more than chance."
+    return f"{measured} includes zero: these photographs do not show that either is better."
+
+
+def licence(evidence: Evidence) -> str:
+    """What whoever passes the page on must know of its pictures."""
+    if drawn(evidence):
+        return "These pictures are drawn: they show nobody."
+    return (
+        "These are photographs of patients. This page must not be published where their licence "
+        "does not allow it; the plots, the model card and metrics.json hold none of them."
+    )
+
+
+def cancers(counts: Mapping[str, int]) -> str:
+    """How common cancers are in a split."""
+    total = sum(counts.values())
+    return percent(counts["malignant"] / total if total else None, 1)
+
+
+def _of_100(measured: Interval, what: str) -> str:
+    value = measured["value"]
+    if value is None:
+        return interval(measured)
+    return f"{interval(measured)}, {number(100 * value, 0)} of 100 {what}"
+
+
+def _odds(share: float) -> float:
+    return share / (1 - share)
+
+
+def _many(how_many: int, what: str) -> str:
+    return f"{count(how_many)} {what}{'' if how_many == 1 else 's'}"
