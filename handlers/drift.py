@@ -14,20 +14,15 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
+from handlers.quality import LUMA, laplacian, quality
+from handlers.quality import NAMES as QUALITY
 from handlers.reference import Reference
 
 FEATURES: Final = ("brightness", "contrast", "sharpness", "probability", "distance")
 """The drift features. The first three are image statistics, without unit."""
 
-STATISTICS: Final = ("brightness", "contrast", "sharpness", "clipped")
-"""What :func:`image_statistics` measures; the last is no drift feature, for nearly every photograph
-has none of it."""
-
-LUMA: Final = np.asarray((0.299, 0.587, 0.114), dtype=np.float32)
-"""ITU-R BT.601."""
-
-WHITE: Final = 250
-"""Of 255: compression leaves clipped pixels a little below the top."""
+STATISTICS: Final = ("brightness", "contrast", "sharpness", *QUALITY)
+"""What :func:`image_statistics` measures: drift features, and the quality of the photograph."""
 
 
 def image_statistics(view: Image.Image) -> dict[str, float]:
@@ -39,18 +34,16 @@ def image_statistics(view: Image.Image) -> dict[str, float]:
     Returns:
         ``brightness``: mean luma, 0 to 1; ``contrast``: standard deviation of luma, 0 to 0.5;
         ``sharpness``: log10 of the variance of the Laplacian of luma (Pech-Pacheco et al.
-        2000), about -5 for a blurred and -2 for a crisp photograph; ``clipped``: share of the
-        pixels that are white in all three colours, 0 to 1, where over-exposure has left nothing.
+        2000), about -5 for a blurred and -2 for a crisp photograph; and those of
+        :func:`handlers.quality.quality`.
     """
     pixels = np.asarray(view)
     luma = pixels.astype(np.float32) @ LUMA / 255.0
-    middle = luma[1:-1, 1:-1]
-    laplacian = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * middle
     return {
         "brightness": float(luma.mean()),
         "contrast": float(luma.std()),
-        "sharpness": float(np.log10(laplacian.var() + 1e-8)),
-        "clipped": float((pixels >= WHITE).all(axis=2).mean()),
+        "sharpness": float(np.log10(laplacian(luma).var() + 1e-8)),
+        **quality(pixels),
     }
 
 

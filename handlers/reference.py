@@ -1,6 +1,6 @@
 """How far a photograph lies from the training data, in the space of the 512 features.
 
-Deep nearest neighbours (Sun et al. 2022): one minus the cosine to the tenth nearest of up to a
+Deep nearest neighbours (Sun et al. 2022): one minus the cosine to the third nearest of up to two
 thousand training photographs. It asks only that something alike was learned from. A Gaussian around
 the training data, whose place this took, lets most noise and much without skin pass, and nearly all
 that is blurred or over-exposed.
@@ -14,10 +14,11 @@ from typing import Any, Final
 
 import numpy as np
 
-NEIGHBOUR: Final = 10
-"""Which of the nearest; fewer would trust a single odd photograph of the training data."""
-KEPT: Final = 1000
-"""Training photographs in the archive, at most: 1 MB. More catch no more."""
+NEIGHBOUR: Final = 3
+"""Which of the nearest. The first would trust a single odd photograph of the training data; the
+tenth does not know what is rare in it, such as a view through a tube."""
+KEPT: Final = 2000
+"""Training photographs in the archive, at most: 2 MB."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import binomtest, rankdata
 
 RESAMPLES: Final = 2000
 BINS: Final = 10
@@ -91,17 +91,17 @@ def interval(value: float, spread: np.ndarray) -> dict[str, float | None]:
     return {key: round(float(number), 4) for key, number in numbers.items()}
 
 
-def share(hits: np.ndarray, seed: int) -> dict[str, float | None]:
-    """A share with its interval.
+def share(hits: np.ndarray) -> dict[str, float | None]:
+    """A share with its 95 % interval (Wilson 1927), which none and all have as well.
 
     Args:
         hits: True or False for each, shape (n,); none gives None.
-        seed: of the resampling.
     """
     if not len(hits):
         return interval(float("nan"), np.empty(0))
-    drawn = np.random.default_rng(seed).binomial(len(hits), hits.mean(), RESAMPLES) / len(hits)
-    return interval(float(hits.mean()), drawn)
+    found = binomtest(int(hits.sum()), len(hits)).proportion_ci(method="wilson")
+    numbers = {"value": float(hits.mean()), "low": float(found.low), "high": float(found.high)}
+    return {key: round(number, 4) for key, number in numbers.items()}
 
 
 def _scores(benign: np.ndarray, cancers: np.ndarray, threshold: float) -> dict[str, np.ndarray]:

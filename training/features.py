@@ -60,7 +60,7 @@ class Features:
     views: np.ndarray
     """float32 of shape (n, number of views, 512); view 0 is the photograph as it is."""
     statistics: np.ndarray
-    """float32 of shape (n, 4): the image statistics named in ``handlers.drift.STATISTICS``."""
+    """float32 of shape (n, 6): the image statistics named in ``handlers.drift.STATISTICS``."""
 
     @property
     def plain(self) -> np.ndarray:

@@ -127,9 +127,8 @@ def baseline(
     # Wide enough for every drawn lesion, far too narrow for a black or a scrambled picture.
     limits = {
         "distance": (None, 3 * float(values["distance"].max())),
-        "brightness": (0.15, 0.95),
-        "contrast": (0.02, None),
-        "sharpness": (-6.0, None),
+        "exposure": (0.05, 0.95),
+        "focus": (-6.0, None),
         "clipped": (None, 0.3),
     }
     return Baseline.fit(values, limits, reference)

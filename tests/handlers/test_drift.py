@@ -9,9 +9,13 @@ from PIL import Image, ImageFilter
 
 from handlers.drift import FEATURES, STATISTICS, Baseline, image_statistics
 from handlers.imaging import centre_view
+from handlers.quality import NAMES as QUALITY
 from handlers.reference import Reference
 
 RANDOM = np.random.default_rng(3)
+
+FLAT = {"contrast": 0, "sharpness": -8, "focus": -8}
+"""Statistics of a picture of one colour."""
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +38,8 @@ def test_a_black_and_a_white_picture() -> None:
     black = image_statistics(Image.new("RGB", (224, 224)))
     white = image_statistics(Image.new("RGB", (224, 224), "white"))
 
-    assert black == pytest.approx(
-        {"brightness": 0, "contrast": 0, "sharpness": -8, "clipped": 0}, abs=1e-3
-    )
-    assert white == pytest.approx(
-        {"brightness": 1, "contrast": 0, "sharpness": -8, "clipped": 1}, abs=1e-3
-    )
+    assert black == pytest.approx(FLAT | {"brightness": 0, "exposure": 0, "clipped": 0}, abs=1e-3)
+    assert white == pytest.approx(FLAT | {"brightness": 1, "exposure": 1, "clipped": 1}, abs=1e-3)
 
 
 def test_a_checkerboard() -> None:
@@ -74,6 +74,19 @@ def test_clipped_is_the_share_that_is_white_in_all_three_colours(
 
     assert tuple(measured) == STATISTICS
     assert measured["clipped"] == pytest.approx(clipped)
+
+
+def test_quality_is_that_of_the_middle_whatever_surrounds_it(
+    drawn: Callable[..., Image.Image],
+) -> None:
+    view = centre_view(drawn(4, 1))
+    through_a_tube = Image.new("RGB", view.size)
+    through_a_tube.paste(view.crop((56, 56, 168, 168)), (56, 56))
+
+    seen, tube = image_statistics(view), image_statistics(through_a_tube)
+    assert tube["brightness"] < 0.5 * seen["brightness"]
+    for name in QUALITY:
+        assert tube[name] == seen[name]
 
 
 def test_over_exposure_is_seen(drawn: Callable[..., Image.Image]) -> None:

@@ -26,7 +26,7 @@ def ask(service: MelanomaService, *rows: Row) -> list[tuple[int, Any]]:
     [
         ({"card": {"review": {"near_threshold": [0, 1]}}}, None, ["near_threshold"]),
         ({"limits": {"distance": (None, 0.0)}}, None, ["unlike_training_data"]),
-        ({"limits": {"sharpness": (0.0, None)}}, None, ["low_quality"]),
+        ({"limits": {"focus": (0.0, None)}}, None, ["low_quality"]),
         (
             {"limits": {"distance": (None, 0.0)}},
             Image.new("RGB", (64, 64)),

@@ -7,6 +7,7 @@ import yaml
 
 from handlers import telemetry
 from handlers.drift import FEATURES, STATISTICS, Baseline
+from handlers.quality import NAMES as QUALITY
 from handlers.telemetry import (
     BACKEND_INFO,
     BASELINE_PHOTOGRAPHS,
@@ -135,7 +136,7 @@ def test_what_is_measured_and_no_drift_feature_is_not_counted(baseline: Baseline
 
     recorder.image(baseline, values)
 
-    assert set(values) - set(FEATURES) == {"clipped"}
+    assert set(values) - set(FEATURES) == set(QUALITY)
     assert {entry.labels[0] for entry in recorder.observations()} == set(FEATURES)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from handlers.drift import FEATURES, STATISTICS, Baseline
+from handlers.quality import NAMES as QUALITY
 from handlers.reference import Reference
 from training import baseline
 
@@ -14,6 +15,8 @@ SPREADS: Mapping[str, tuple[float, float]] = {
     "brightness": (0.6, 0.1),
     "contrast": (0.2, 0.05),
     "sharpness": (-3.0, 0.4),
+    "exposure": (0.5, 0.1),
+    "focus": (-3.0, 0.5),
 }
 """Mean and standard deviation of each; what is clipped is drawn otherwise."""
 
@@ -42,10 +45,9 @@ def fitted(features: np.ndarray) -> Baseline:
 @pytest.mark.parametrize(
     ("name", "share"),
     [
-        ("brightness", 2 * baseline.RARE),
-        ("contrast", baseline.RARE),
-        ("sharpness", baseline.BEYOND["sharpness"]),
-        ("clipped", baseline.RARE),
+        ("exposure", 2 * baseline.RARE),
+        ("focus", baseline.BEYOND["focus"]),
+        ("clipped", baseline.BEYOND["clipped"]),
         ("distance", baseline.BEYOND["distance"]),
     ],
 )
@@ -54,21 +56,21 @@ def test_the_limits_hold_about_the_shares_stated(fitted: Baseline, name: str, sh
         return float(np.mean([fitted.beyond(name, float(value)) for value in values]))
 
     assert beyond(drawn(0)[name]) == pytest.approx(share, abs=0.0021)
-    # Four standard errors on new photographs: of their number and of the limit's.
-    error = 4 * np.sqrt(2 * share / COUNT)
+    # Four standard errors on new photographs, of their number and of the limit's; the limit may be
+    # that of a single photograph.
+    error = 4 * np.sqrt(2 * share / COUNT) + 5 / COUNT
     assert beyond(drawn(1)[name]) == pytest.approx(share, abs=error)
 
 
 def test_only_what_is_too_far_or_too_poor_is_beyond_a_limit(fitted: Baseline) -> None:
-    assert set(fitted.limits) == {"distance", *STATISTICS}
+    assert set(fitted.limits) == {"distance", *QUALITY}
     assert fitted.beyond("distance", 1e3)
     assert not fitted.beyond("distance", 0.0)
-    assert fitted.beyond("brightness", 0.0)
-    assert fitted.beyond("brightness", 1.0)
-    assert fitted.beyond("contrast", 0.0)
-    assert not fitted.beyond("contrast", 0.5)
-    assert fitted.beyond("sharpness", -8.0)
-    assert not fitted.beyond("sharpness", -1.0)
+    assert fitted.beyond("exposure", 0.0)
+    assert fitted.beyond("exposure", 1.0)
+    assert fitted.beyond("focus", -8.0)
+    assert not fitted.beyond("focus", -1.0)
+    assert not fitted.beyond("sharpness", -8.0)
     assert fitted.beyond("clipped", 1.0)
     assert not fitted.beyond("clipped", 0.0)
     assert not fitted.beyond("probability", 1.0)
@@ -102,7 +104,8 @@ def test_as_few_photographs_as_a_data_set_may_hold_are_enough() -> None:
 
 def test_a_set_without_anything_clipped_has_a_limit_that_nothing_clipped_is_beyond() -> None:
     rng = np.random.default_rng(0)
-    statistics = np.stack([rng.random(50), rng.random(50), rng.random(50), np.zeros(50)], axis=1)
+    statistics = rng.random((50, len(STATISTICS)))
+    statistics[:, STATISTICS.index("clipped")] = 0
     given = baseline.fit(rng.random(50), rng.random(50), statistics, rng.random((50, 512)))
 
     assert not given.beyond("clipped", 0.0)

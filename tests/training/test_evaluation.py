@@ -248,11 +248,14 @@ def test_numbers_are_plain_and_short() -> None:
     assert evaluation.RESAMPLES == 2000
 
 
-def test_a_share_has_the_interval_of_its_binomial() -> None:
-    found = share(np.repeat([True, False], [80, 20]), seed=0)
+def test_a_share_has_the_interval_of_wilson() -> None:
+    found = share(np.repeat([True, False], [80, 20]))
 
-    # 0.8 with a standard error of 0.04.
+    # By hand: centre (0.8 + z2 / 200) / (1 + z2 / 100), z2 = 1.96 squared.
     assert found["value"] == 0.8
-    assert found["low"] == pytest.approx(0.72, abs=0.011)
-    assert found["high"] == pytest.approx(0.88, abs=0.011)
-    assert share(np.array([], dtype=bool), seed=0) == {"value": None, "low": None, "high": None}
+    assert found["low"] == pytest.approx(0.7112, abs=1e-3)
+    assert found["high"] == pytest.approx(0.8666, abs=1e-3)
+    everything = share(np.ones(60, dtype=bool))
+    assert (everything["value"], everything["high"]) == (1, 1)
+    assert everything["low"] == pytest.approx(60 / (60 + 1.96**2), abs=1e-3)
+    assert share(np.array([], dtype=bool)) == {"value": None, "low": None, "high": None}

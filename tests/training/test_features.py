@@ -68,7 +68,7 @@ def test_statistics_are_those_of_the_photograph_as_it_is(
 ) -> None:
     extracted = features.extract(few, network, cache, silent)
 
-    assert extracted.statistics.shape == (10, 4)
+    assert extracted.statistics.shape == (10, len(STATISTICS))
     for row, photo in enumerate(few):
         measured = image_statistics(turned(photo)[0])
         expected = [measured[name] for name in STATISTICS]

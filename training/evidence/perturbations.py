@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 from scipy import ndimage
 
-from handlers.drift import LUMA
+from handlers.quality import LUMA
 from handlers.segmentation import rough_mask
 from training.artefacts import PAINTERS
 

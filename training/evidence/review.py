@@ -47,29 +47,29 @@ def measure(
         everything.append(hits)
         caught[name] = {
             "count": len(answers),
-            "caught": share(hits, seed),
+            "caught": share(hits),
             **{reason: float(flagged(answers, reason).mean().round(4)) for reason in UNSUITABLE},
         }
         progress("review", done, total)
     return {
         "false_flags": {
-            **{reason: share(flagged(decisions, reason), seed) for reason in REASONS},
-            "unlike_or_low_quality": share(flagged(decisions, *UNSUITABLE), seed),
+            **{reason: share(flagged(decisions, reason)) for reason in REASONS},
+            "unlike_or_low_quality": share(flagged(decisions, *UNSUITABLE)),
         },
-        "errors_of_firm_answers": _firm(decisions, labels(photographs), seed),
+        "errors_of_firm_answers": _firm(decisions, labels(photographs)),
         "caught": caught,
-        "caught_in_all": share(np.concatenate(everything), seed),
+        "caught_in_all": share(np.concatenate(everything)),
     }
 
 
-def _firm(decisions: Sequence[Decision], truth: np.ndarray, seed: int) -> dict[str, Any]:
+def _firm(decisions: Sequence[Decision], truth: np.ndarray) -> dict[str, Any]:
     """Of each class, the share that a firm answer gets wrong."""
     firm = ~flagged(decisions, "near_threshold")
     called = np.asarray([decision.label for decision in decisions])
     return {
-        "cancers_missed": share((firm & (called == 0))[truth == 1], seed),
-        "benign_called_cancer": share((firm & (called == 1))[truth == 0], seed),
-        "firm": share(firm, seed),
+        "cancers_missed": share((firm & (called == 0))[truth == 1]),
+        "benign_called_cancer": share((firm & (called == 1))[truth == 0]),
+        "firm": share(firm),
     }
 
 

@@ -53,7 +53,7 @@ def measure(
         stress[name] = {
             "auroc": _auroc(probabilities(after), truth, seed),
             "change": _change(probabilities(before), probabilities(after), truth, seed),
-            "label_flips": share(flips, seed),
+            "label_flips": share(flips),
         }
     hidden = _auroc(probabilities(ask(covered, "covered", total)), truth, seed)
     areas = [cover_mask(square(_open(photo))).mean() for photo in photographs]

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from handlers.drift import LUMA
+from handlers.quality import LUMA
 from training.evidence import scenes
 from training.evidence.perturbations import SIDE, Change
 from training.evidence.scenes import TWICE, clouds, colours, photographed, picture_of

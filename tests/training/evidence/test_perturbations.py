@@ -5,7 +5,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from handlers.drift import LUMA, image_statistics
+from handlers.drift import image_statistics
+from handlers.quality import LUMA
 from handlers.segmentation import rough_mask
 from training.evidence.perturbations import (
     COVER,

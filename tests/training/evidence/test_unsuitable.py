@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from handlers.drift import LUMA, image_statistics
+from handlers.drift import image_statistics
+from handlers.quality import LUMA
 from training.evidence import unsuitable
 from training.evidence.perturbations import SIDE
 from training.evidence.unsuitable import DRAWN, SPOILT
