@@ -43,14 +43,13 @@ def precision_recall(evidence: Evidence) -> Figure:
     axes = drawn.subplots()
     lines = []
     for sample, curves in _samples(evidence):
-        curve, scores = curves["precision_recall"], evidence["scores"][sample]
+        curve = curves["precision_recall"]
         axes.plot(curve["recall"], curve["precision"], color=COLOURS[sample])
-        if scores["count"]:
-            base = scores["cancers"] / scores["count"]
-            axes.axhline(base, color=COLOURS[sample], linewidth=0.6, linestyle=(0, (4, 4)))
         lines.append((_named(evidence, sample, "auprc", "AUPRC"), COLOURS[sample]))
     labels(axes, lines, (0.02, 0.04))
-    shares(axes, "recall (sensitivity)", "precision (PPV in this sample)")
+    prevalence = evidence["decision"]["prevalence"]
+    axes.axhline(prevalence, color=GREY, linewidth=0.6, linestyle=(0, (4, 4)))
+    shares(axes, "recall (sensitivity)", f"precision (PPV at {percent(prevalence)} prevalence)")
     axes.set_aspect("equal")
     return drawn
 

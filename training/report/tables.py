@@ -107,6 +107,8 @@ def _scores(scores: Evidence) -> Table:
     ]
     for metric, name in METRICS.items():
         rows.append((name, *(interval(scores[key].get(metric)) for key in there)))
+    perfect = (number(scores[key].get("ece_if_perfect"), 3) for key in there)
+    rows.append(("ECE if every probability were right", *perfect))
     caption = "Scores with 95 % bootstrap intervals"
     return Table(caption, ("score", *there.values()), tuple(rows))
 

@@ -37,6 +37,7 @@ def scores(count: int, cancers: int, auroc: float) -> dict[str, Any]:
         "npv_at_2_percent": interval(0.9966, 0.002),
         "brier": interval(0.126, 0.03),
         "ece": interval(0.061, 0.02),
+        "ece_if_perfect": 0.5 / count**0.5,
     }
 
 

@@ -84,3 +84,12 @@ def test_a_cell_cannot_break_out_of_markdown() -> None:
     table = tables.Table("Name", ("tried", "gave"), (("a | b\nc", "<img> *x* x86_64 _y_"),), True)
 
     assert table.markdown().split("\n")[2] == r"| a \| b c | \<img> \*x\* x86_64 \_y\_ |"
+
+
+def test_what_chance_alone_makes_of_a_calibration_error_stands_beside_it(
+    evidence: dict[str, Any],
+) -> None:
+    rows = {row[0]: row[1:] for row in tables.of(evidence)["scores"].rows}
+
+    perfect = rows["ECE if every probability were right"]
+    assert perfect == ("0.046", "0.046", "0.013")
