@@ -15,9 +15,10 @@ from scipy.special import expit
 from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 
+from training.evaluation import RESAMPLES
+
 PREVALENCE: Final = 0.5
 """Share of cancers that probabilities are stated for."""
-RESAMPLES: Final = 2000
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def recalibrate(
     ordered = np.unique(probabilities)
     middles = np.floor((ordered[1:] + ordered[:-1]) / 2 * 1e6) / 1e6
     candidates = np.append(middles[middles <= highest], [highest, calibrated.threshold])
-    candidates = candidates[candidates <= max(highest, 0.0)]
+    candidates = candidates[candidates <= highest]
     changed = [int(np.sum((probabilities >= one) != before)) for one in candidates]
     # Of equals the nearest to what it was.
     best = min(

@@ -1,43 +1,26 @@
 """The whole way from photographs to the archive, on a small set."""
 
-import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
 
 from handlers.classifier import Classifier
 from handlers.drift import FEATURES, Baseline, image_statistics
 from handlers.imaging import centre_view, decode, to_tensor
+from tests.training.runs import quiet, read, said
 from training import dataset, features, folds, head, near_duplicates, pipeline
 from training.answers import Answers
 from training.backbone import Backbone
 from training.calibration import calibrate
-from training.console import Reporter
 from training.dataset import Dataset
 from training.settings import TrainingSettings
 
 Settings = Callable[[Path], TrainingSettings]
-
-
-def quiet() -> Reporter:
-    return Reporter(Console(file=StringIO(), width=200))
-
-
-def said(report: Reporter) -> str:
-    assert isinstance(report.console.file, StringIO)
-    return report.console.file.getvalue()
-
-
-def read(path: Path) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return document
 
 
 @pytest.fixture(scope="module")

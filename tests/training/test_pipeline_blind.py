@@ -1,35 +1,18 @@
 """Nothing is chosen on the photographs of ``test``, and every run is recorded."""
 
-import json
 import warnings
 from collections.abc import Callable
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from rich.console import Console
 
+from tests.training.runs import quiet, read, said
 from training import features, pipeline, synthetic
-from training.console import Reporter
 from training.settings import TrainingSettings
 
 Settings = Callable[[Path], TrainingSettings]
-
-
-def quiet() -> Reporter:
-    return Reporter(Console(file=StringIO(), width=200))
-
-
-def said(report: Reporter) -> str:
-    assert isinstance(report.console.file, StringIO)
-    return report.console.file.getvalue()
-
-
-def read(path: Path) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return document
 
 
 @pytest.fixture(scope="module")

@@ -2,16 +2,14 @@
 
 import json
 from collections.abc import Callable
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from rich.console import Console
 
+from tests.training.runs import quiet
 from training import finetune, reporting
-from training.console import Reporter
 from training.evidence import review
 from training.evidence.perturbations import PERTURBATIONS
 from training.evidence.unsuitable import DRAWN, SPOILT
@@ -21,10 +19,6 @@ FEW = 2
 """Drawn pictures of a kind, here."""
 TESTED = 6
 """Test photographs that are perturbed and spoilt, here."""
-
-
-def quiet() -> Reporter:
-    return Reporter(Console(file=StringIO(), width=200))
 
 
 def make(settings: TrainingSettings) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from handlers.classifier import REASONS, Decision
 from handlers.imaging import decode
 from training.dataset import Photograph, Progress, labels
 from training.evaluation import share
-from training.evidence.perturbations import Change, square
 from training.evidence.served import Served, flagged
+from training.evidence.subjects import changed
 from training.evidence.unsuitable import DRAWN, SPOILT
 
 EACH: Final = 60
@@ -39,7 +39,7 @@ def measure(
     progress("review", 1, total)
     caught: dict[str, Any] = {}
     everything: list[np.ndarray] = []
-    kinds = [(name, _spoilt(photographs, change, name, seed)) for name, change in SPOILT.items()]
+    kinds = [(name, changed(photographs, change, name, seed)) for name, change in SPOILT.items()]
     kinds += [(name, _drawn(name, seed)) for name in DRAWN]
     for done, (name, pictures) in enumerate(kinds, 2):
         answers = served.decide(pictures)
@@ -71,14 +71,6 @@ def _firm(decisions: Sequence[Decision], truth: np.ndarray) -> dict[str, Any]:
         "benign_called_cancer": share((firm & (called == 1))[truth == 0]),
         "firm": share(firm),
     }
-
-
-def _spoilt(
-    photographs: Sequence[Photograph], change: Change, name: str, seed: int
-) -> Iterator[Image.Image]:
-    for photo in photographs:
-        rng = np.random.default_rng((seed, crc32(name.encode()), int(photo.digest[:8], 16)))
-        yield change(square(decode(photo.path.read_bytes())), rng)
 
 
 def _drawn(name: str, seed: int) -> Iterator[Image.Image]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
-from zlib import crc32
 
 import numpy as np
-from PIL import Image
 
 from handlers.classifier import Decision
-from handlers.imaging import decode
 from training.dataset import Photograph, Progress, labels
 from training.evaluation import RESAMPLES, auroc, interval, share
-from training.evidence.perturbations import PERTURBATIONS, Change, cover_mask, covered, square
+from training.evidence.perturbations import PERTURBATIONS, Change, cover_mask, covered
 from training.evidence.served import Served, probabilities
+from training.evidence.subjects import changed, opened
 
 ACCEPTED: Final = (0.35, 0.65)
 """AUROC with the lesion covered: chance, and what it may be off."""
@@ -41,7 +39,7 @@ def measure(
     total = len(PERTURBATIONS) + 2
 
     def ask(change: Change | None, name: str, done: int) -> list[Decision]:
-        decisions = served.decide(_changed(photographs, change, name, seed))
+        decisions = served.decide(changed(photographs, change, name, seed))
         progress("stress", done, total)
         return decisions
 
@@ -56,7 +54,7 @@ def measure(
             "label_flips": share(flips),
         }
     hidden = _auroc(probabilities(ask(covered, "covered", total)), truth, seed)
-    areas = [cover_mask(square(_open(photo))).mean() for photo in photographs]
+    areas = [cover_mask(opened(photo)).mean() for photo in photographs]
     return {
         "stress": stress,
         "covered": {
@@ -66,20 +64,6 @@ def measure(
             "area_auroc": _auroc(np.asarray(areas), truth, seed),
         },
     }
-
-
-def _changed(
-    photographs: Sequence[Photograph], change: Change | None, name: str, seed: int
-) -> Iterator[Image.Image]:
-    for photo in photographs:
-        picture = square(_open(photo))
-        # By content, so that one photograph is changed alike whatever else is in the folder.
-        rng = np.random.default_rng((seed, crc32(name.encode()), int(photo.digest[:8], 16)))
-        yield picture if change is None else change(picture, rng)
-
-
-def _open(photo: Photograph) -> Image.Image:
-    return decode(photo.path.read_bytes())
 
 
 def _drawn(truth: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

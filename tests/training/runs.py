@@ -1,0 +1,24 @@
+"""What tests of whole runs share: a console that keeps what was said, and JSON read back."""
+
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from training.console import Reporter
+
+
+def quiet() -> Reporter:
+    return Reporter(Console(file=StringIO(), width=200))
+
+
+def said(report: Reporter) -> str:
+    assert isinstance(report.console.file, StringIO)
+    return report.console.file.getvalue()
+
+
+def read(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document
