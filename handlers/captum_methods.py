@@ -15,7 +15,8 @@ from contextlib import contextmanager
 def _without_running(*packages: str) -> Iterator[None]:
     """Let modules of packages be imported, but not what the packages import themselves.
 
-    Afterwards nobody can tell: who imports a package gets it whole, with these same modules in it.
+    Who imports a package afterwards gets it whole, with these same modules in it; only that they
+    are attributes of their parent (``captum._utils`` without importing it) does not hold.
     """
     absent = [name for name in packages if name not in sys.modules]
     for name in absent:
@@ -31,8 +32,22 @@ def _without_running(*packages: str) -> Iterator[None]:
 
 
 with _without_running("captum", "captum.attr"):
-    from captum.attr._core.integrated_gradients import IntegratedGradients
+    from captum._utils.models.model import Model as InterpretableModel
+    from captum.attr._core.gradient_shap import GradientShap
     from captum.attr._core.layer.grad_cam import LayerGradCam
+    from captum.attr._core.lime import Lime
+    from captum.attr._core.noise_tunnel import NoiseTunnel
+    from captum.attr._core.occlusion import Occlusion
+    from captum.attr._core.saliency import Saliency
     from captum.attr._utils.attribution import LayerAttribution
 
-__all__ = ["IntegratedGradients", "LayerAttribution", "LayerGradCam"]
+__all__ = [
+    "GradientShap",
+    "InterpretableModel",
+    "LayerAttribution",
+    "LayerGradCam",
+    "Lime",
+    "NoiseTunnel",
+    "Occlusion",
+    "Saliency",
+]

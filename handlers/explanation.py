@@ -7,77 +7,99 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
-import torch
 from PIL import Image
 
-from handlers import explainers, imaging, rendering, segmentation
-from handlers.classifier import CANCER, Forward
+from handlers import imaging, rendering, segmentation
+from handlers.classifier import CANCER
+from handlers.explainers.methods import DEFAULT, METHODS, method_named
+from handlers.explainers.places import upsampled
+from handlers.explainers.question import Question
 from handlers.protocol import Instance
 from handlers.telemetry import Recorder
 
 TARGETS: Final = ("cancer", "predicted")
 
 
+class NoAttributionError(RuntimeError):
+    """A method, named by the message, gave numbers that are not finite."""
+
+
 def check_options(instance: Instance) -> None:
     """Raise UnknownMethodError or ValueError where a method or a target does not exist."""
-    explainers.method_named(instance.method or explainers.DEFAULT)
+    method_named(method_of(instance))
     if instance.target is not None and instance.target not in TARGETS:
         known = ", ".join(TARGETS)
         raise ValueError(f"unknown target {instance.target[:40]!r}; there are: {known}")
 
 
-def explain(
-    model: Any,
+def method_of(instance: Instance) -> str:
+    """The name of the method that it asks for."""
+    return instance.method or DEFAULT
+
+
+def is_slow(instance: Instance) -> bool:
+    """Whether its method takes longer than a handful of predictions."""
+    return method_named(method_of(instance)).slow
+
+
+def fields(
+    question: Question,
     view: Image.Image,
-    inputs: torch.Tensor,
-    forward: Forward,
-    label: int,
     instance: Instance,
     recorder: Recorder,
 ) -> dict[str, Any]:
     """The fields that an explanation adds to the prediction of one photograph.
 
     Args:
-        model: the TorchScript module.
+        question: what is asked of the model.
         view: what the model saw, RGB.
-        inputs: the same as shape (1, 3, 224, 224).
-        forward: the pass that answered it.
-        label: that was answered.
-        instance: names method and target.
+        instance: names the method and what the target is called.
         recorder: told how long it took.
+
+    Raises:
+        OutOfTimeError: the method used up the time of the question.
+        NoAttributionError: it gave numbers that are not finite.
     """
-    name = instance.method or explainers.DEFAULT
-    target = instance.target or TARGETS[0]
-    index = CANCER if target == "cancer" else label
+    name = method_of(instance)
+    method = method_named(name)
     with recorder.stage("explain"):
-        attribution = explainers.method_named(name)(model, inputs, forward.activations, index)
+        attribution = method.explain(question)
+    if not np.isfinite(attribution.values).all():
+        raise NoAttributionError(name)
     with recorder.stage("render"):
-        values = explainers.upsampled(attribution.values, imaging.SIDE)
+        values = upsampled(attribution.values, imaging.SIDE)
         scale = rendering.scale_of(attribution.values)
-        heat = rendering.heatmap(values, scale)
-        laid_over = rendering.overlay(view, values, scale)
+        heat = rendering.heatmap(values, scale, signed=method.signed)
+        laid_over = rendering.overlay(view, values, scale, signed=method.signed)
         return {
             "method": name,
-            "target": target,
+            "target": instance.target or TARGETS[0],
             "heatmap": _png_text(heat),
             "overlay": _png_text(laid_over),
             "attribution": {
                 "shape": list(attribution.values.shape),
                 "values": _significant(attribution.values),
             },
+            "signed": method.signed,
             "scale": float(f"{scale:.6g}"),
+            "steps": attribution.steps,
             "convergence_delta": attribution.convergence_delta,
             "lesion_mass": lesion_mass(values, view),
         }
 
 
+def target_of(instance: Instance, label: int) -> int:
+    """The class whose logit is explained; ``label`` is the one that was answered."""
+    return CANCER if (instance.target or TARGETS[0]) == "cancer" else label
+
+
 def method_label(instances: Sequence[Instance]) -> str:
     """The methods of a request as one label value out of a fixed set."""
-    names = {instance.method or explainers.DEFAULT for instance in instances}
+    names = {method_of(instance) for instance in instances}
     if len(names) != 1:
         return "several" if names else "none"
     name = names.pop()
-    return name if name in explainers.METHODS else "unknown"
+    return name if name in METHODS else "unknown"
 
 
 def lesion_mass(values: np.ndarray, view: Image.Image) -> float | None:

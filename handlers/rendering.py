@@ -1,8 +1,13 @@
-"""From attribution to PNG: a heat map, and the photograph with the attribution laid over it."""
+"""From attribution to PNG: a heat map, and the photograph with the attribution laid over it.
+
+A fifth of a prediction's time at most may go into this: pictures are made of 255 levels through
+tables, which Pillow applies in C.
+"""
 
 from __future__ import annotations
 
 import io
+import zlib
 from typing import Final
 
 import numpy as np
@@ -12,9 +17,14 @@ AGAINST: Final = (33, 102, 172)
 NEUTRAL: Final = (247, 247, 247)
 FOR: Final = (178, 24, 43)
 """ColorBrewer's RdBu, which colour-blind readers can tell apart (Brewer 2003)."""
+EITHER: Final = (84, 39, 136)
+"""ColorBrewer's PuOr: where a method tells that a place matters, not which way."""
 
 OPACITY: Final = 0.75
 """Of the strongest attribution in the overlay; a place without attribution stays clear."""
+
+ZERO: Final = 127
+"""The level of no attribution; as many lie below it as above."""
 
 
 def scale_of(values: np.ndarray) -> float:
@@ -22,39 +32,81 @@ def scale_of(values: np.ndarray) -> float:
     return float(np.abs(values).max())
 
 
-def heatmap(values: np.ndarray, scale: float) -> Image.Image:
-    """Attribution of shape (h, w) as blue (against) over white to red (for the target)."""
-    return Image.fromarray(_colours(_normalised(values, scale)).round().astype(np.uint8))
+def heatmap(values: np.ndarray, scale: float, *, signed: bool = True) -> Image.Image:
+    """Attribution as blue (against) over white to red (for the target).
+
+    Args:
+        values: attribution of shape (h, w).
+        scale: the attribution that gets the full colour.
+        signed: whether values below and above zero mean two things; white to violet if not.
+
+    Returns:
+        h x w pixels with a palette.
+    """
+    return _painted(_levels(values, scale), _HEAT[signed])
 
 
-def overlay(view: Image.Image, values: np.ndarray, scale: float) -> Image.Image:
+def overlay(
+    view: Image.Image, values: np.ndarray, scale: float, *, signed: bool = True
+) -> Image.Image:
     """The photograph, tinted where the attribution is strong.
 
     Args:
         view: RGB of h x w pixels.
-        values: attribution of shape (h, w), see :func:`handlers.explainers.upsampled`.
+        values: attribution of shape (h, w), see :func:`handlers.explainers.places.upsampled`.
         scale: the attribution that gets the full colour.
+        signed: as for :func:`heatmap`.
+
+    Returns:
+        RGB of h x w pixels.
     """
-    relative = _normalised(values, scale)
-    weight = OPACITY * np.abs(relative)[..., None]
-    ends = np.where(relative[..., None] >= 0, np.asarray(FOR), np.asarray(AGAINST))
-    mixed = np.asarray(view, dtype=np.float32) * (1 - weight) + ends * weight
-    return Image.fromarray(mixed.round().astype(np.uint8))
+    levels = _levels(values, scale)
+    tint = _painted(levels, _ENDS[signed]).convert("RGB")
+    return Image.composite(tint, view, Image.fromarray(_WEIGHTS[levels]))
 
 
 def png(image: Image.Image) -> bytes:
     """A PNG file, without metadata."""
     buffer = io.BytesIO()
-    # A sixth of the time of the default level, for a tenth more bytes.
-    image.save(buffer, "PNG", compress_level=1)
+    if image.mode == "P":
+        image.save(buffer, "PNG", compress_level=1)
+    else:
+        # A photograph repeats nothing: looking for repeats makes it larger, and takes longer.
+        image.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_HUFFMAN_ONLY)
     return buffer.getvalue()
 
 
-def _normalised(values: np.ndarray, scale: float) -> np.ndarray:
-    return np.clip(values / scale, -1, 1) if scale > 0 else np.zeros_like(values)
+def _levels(values: np.ndarray, scale: float) -> np.ndarray:
+    """uint8 of the same shape, 0 (strongest against) to 254 (strongest for)."""
+    if scale <= 0:
+        return np.full(values.shape, ZERO, np.uint8)
+    levels = np.rint(values * (ZERO / scale)) + ZERO
+    return np.asarray(np.clip(levels, 0, 2 * ZERO), np.uint8)
 
 
-def _colours(relative: np.ndarray) -> np.ndarray:
-    stops = np.asarray((AGAINST, NEUTRAL, FOR), dtype=np.float32)
-    channels = [np.interp(relative, (-1, 0, 1), stops[:, channel]) for channel in range(3)]
-    return np.stack(channels, axis=-1)
+def _painted(levels: np.ndarray, palette: bytes) -> Image.Image:
+    image = Image.fromarray(levels)
+    image.putpalette(palette)
+    return image
+
+
+def _palette(stops: tuple[tuple[int, int, int], ...]) -> bytes:
+    """Colours of the levels, between stops evenly from the lowest level to the highest."""
+    places = np.linspace(0, 2 * ZERO, len(stops))
+    levels = np.arange(2 * ZERO + 1)
+    channels = [np.interp(levels, places, channel) for channel in zip(*stops, strict=True)]
+    return np.stack(channels, axis=1).round().astype(np.uint8).tobytes()
+
+
+def _ends(below: tuple[int, int, int], above: tuple[int, int, int]) -> bytes:
+    return bytes(below) * ZERO + bytes(above) * (ZERO + 1)
+
+
+_HEAT: Final = {
+    True: _palette((AGAINST, NEUTRAL, FOR)),
+    False: _palette((EITHER, NEUTRAL, EITHER)),
+}
+_ENDS: Final = {True: _ends(AGAINST, FOR), False: _ends(EITHER, EITHER)}
+_WEIGHTS: Final = (
+    (np.abs(np.arange(2 * ZERO + 1) - ZERO) * (255 * OPACITY / ZERO)).round().astype(np.uint8)
+)

@@ -7,13 +7,17 @@ only used for ``lesion_mass``.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from PIL import Image, ImageFilter
 
-BLUR = 4.0
-"""Pixels; takes out hairs and pores before the threshold."""
+REDUCED: Final = 4
+"""Pixels of the view that become one: a rough outline needs no more, and is there sooner."""
+BLUR: Final = 1.0
+"""Of those; takes out hairs and pores before the threshold."""
 
-INSIDE = 0.7
+INSIDE: Final = 0.7
 """Share of Otsu's threshold: the fading border belongs to the lesion. Chosen on drawn lesions,
 where it is flat from 0.7 to 0.8."""
 
@@ -28,7 +32,8 @@ def rough_mask(view: Image.Image) -> np.ndarray | None:
         bool of shape (h, w), True is lesion; None where nothing stands out from the skin
         (less than 0.5 % of the picture, or more than 90 %).
     """
-    pixels = np.asarray(view.filter(ImageFilter.GaussianBlur(BLUR)), dtype=np.float32)
+    small = view.reduce(REDUCED).filter(ImageFilter.GaussianBlur(BLUR))
+    pixels = np.asarray(small, dtype=np.float32)
     height, width = pixels.shape[:2]
     ys = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     xs = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
@@ -41,8 +46,10 @@ def rough_mask(view: Image.Image) -> np.ndarray | None:
     if difference.max() <= 0:
         return None
     mask = difference > INSIDE * _otsu(difference[radius <= 1.0])
-    share = float(mask.mean())
-    return mask if 0.005 <= share <= 0.9 else None
+    if not 0.005 <= float(mask.mean()) <= 0.9:
+        return None
+    full = mask.repeat(REDUCED, axis=0).repeat(REDUCED, axis=1)
+    return np.asarray(full[: view.height, : view.width])
 
 
 def _otsu(values: np.ndarray) -> float:

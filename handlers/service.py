@@ -18,6 +18,7 @@ from PIL import Image
 from handlers import drift, explanation, imaging, protocol
 from handlers.admission import Admission
 from handlers.classifier import LABELS, Classifier, Decision, Forward
+from handlers.explaining import Explaining
 from handlers.protocol import Request, RequestError
 from handlers.settings import HandlerSettings
 from handlers.telemetry import (
@@ -105,6 +106,7 @@ class MelanomaService:
         self.classifier = classifier
         self.settings = settings
         self.admission = Admission(batch_size, settings.batch_seconds)
+        self.explaining = Explaining(classifier.model, settings)
 
     def answer(self, rows: Sequence[Row], recorder: Recorder) -> list[Answer]:
         """Answer a batch, one answer a row, in order; never raises for a bad request.
@@ -118,7 +120,7 @@ class MelanomaService:
         for first in range(0, len(turns), self.settings.forward_batch):
             group = turns[first : first + self.settings.forward_batch]
             if self.admission.open():
-                self._serve(group, start + self.settings.explain_seconds, recorder)
+                self._serve(group, start + self.settings.explain_batch_seconds, recorder)
             else:
                 for job in group:
                     job.error = self._overloaded()
@@ -205,25 +207,16 @@ class MelanomaService:
         assert job.request is not None
         results = []
         for index, photograph in enumerate(job.photographs):
-            decision = photograph.decision
-            result = self._prediction(decision)
+            result = self._prediction(photograph.decision)
             if job.request.verb == "explain":
-                if time.perf_counter() > deadline:
-                    raise RequestError(
-                        job.request.where(
-                            index,
-                            f"no time left to explain it ({self.settings.explain_seconds:g} s a "
-                            "batch): send fewer instances, or use grad_cam",
-                        ),
-                        status=503,
-                    )
-                result |= explanation.explain(
-                    self.classifier.model,
+                result |= self.explaining.explain(
+                    job.request,
+                    index,
                     photograph.prepared.view,
                     photograph.prepared.inputs[None],
                     photograph.forward,
-                    decision.label,
-                    job.request.instances[index],
+                    photograph.decision.label,
+                    deadline,
                     recorder,
                 )
             results.append(result)

@@ -41,8 +41,15 @@ class HandlerSettings:
     batch_seconds: float = 0.75
     """Seconds that the requests of one batch are served for; the rest is told to come back."""
 
-    explain_seconds: float = 30.0
+    explain_seconds: float = 5.0
+    """Seconds that one explanation may take; past them it is answered with 503."""
+
+    explain_batch_seconds: float = 30.0
     """Seconds that the explanations of one batch may take; later ones are answered with 503."""
+
+    explain_at_once: int = 1
+    """Explanations by slow methods at once, over all workers of a server; the rest is told to come
+    back, and finds a worker that is free for what is quick."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> HandlerSettings:

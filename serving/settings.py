@@ -6,6 +6,7 @@ import socket
 from contextlib import ExitStack
 from pathlib import Path
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -40,6 +41,9 @@ class ServingSettings(BaseSettings):
 
     logs: Path = Path("build/logs")
     """TorchServe's logs."""
+
+    workers: int = Field(default=2, ge=1)
+    """Of the server: while one makes a slow explanation, another predicts."""
 
     start_seconds: float = 120.0
     """Until a worker must be ready."""

@@ -58,6 +58,7 @@ class TorchServe:
         try:
             self.start()
             self.wait_ready()
+            self.add_workers()
         except BaseException:
             self.stop()
             raise
@@ -106,8 +107,8 @@ class TorchServe:
                 start_new_session=True,
             )
 
-    def wait_ready(self) -> None:
-        """Wait until a worker has loaded the model.
+    def wait_ready(self, workers: int = 1) -> None:
+        """Wait until so many workers have loaded the model.
 
         Raises:
             ServerError: the server ended, or took longer than ``start_seconds``.
@@ -116,7 +117,7 @@ class TorchServe:
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 raise ServerError(f"TorchServe ended while starting: {self._last_words()}")
-            if self._is_ready():
+            if self._ready() >= workers:
                 return
             if self._is_pointless():
                 raise ServerError(f"the worker dies while loading: {self._last_words()}")
@@ -125,14 +126,27 @@ class TorchServe:
             f"no worker was ready after {self.settings.start_seconds:g} s: {self._last_words()}"
         )
 
-    def _is_ready(self) -> bool:
-        """Whether a worker has loaded the model."""
+    def add_workers(self) -> None:
+        """Ask for the rest of the workers; the first answers while they load.
+
+        Raises:
+            ServerError: TorchServe did not take it.
+        """
+        if self.settings.workers == 1:
+            return
+        address = f"{self.management}/models/{MODEL}"
+        reply = httpx.put(address, params={"min_worker": self.settings.workers}, timeout=10)
+        if reply.status_code != 202:
+            raise ServerError(f"TorchServe refused {self.settings.workers} workers: {reply.text}")
+
+    def _ready(self) -> int:
+        """How many workers have loaded the model."""
         try:
             reply = httpx.get(f"{self.management}/models/{MODEL}", timeout=5)
         except httpx.HTTPError:
-            return False
+            return 0
         workers = reply.json()[0]["workers"] if reply.status_code == 200 else []
-        return any(worker["status"] == "READY" for worker in workers)
+        return sum(worker["status"] == "READY" for worker in workers)
 
     def _is_pointless(self) -> bool:
         """Whether a worker has died too often; TorchServe would start it again without end."""

@@ -74,7 +74,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 @pytest.fixture(scope="session")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TorchServe]:
-    """Makes servers on free ports, with logs of their own; not yet started."""
+    """Makes servers on free ports, with logs of their own; not yet started.
+
+    Of one worker, unless told otherwise: that is ready sooner.
+    """
     given: set[int] = set()
 
     def make(**changes: Any) -> TorchServe:
@@ -85,6 +88,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TorchServ
         settings = ServingSettings(
             config=ROOT / "model_store" / "config",
             logs=tmp_path_factory.mktemp("logs"),
+            workers=1,
             **ports,
         )
         return TorchServe(settings.model_copy(update=changes))

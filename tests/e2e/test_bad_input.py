@@ -12,6 +12,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from handlers.explainers.methods import METHODS
 from serving.torchserve import TorchServe
 from tests.e2e.requests_of import EXPLAIN, PREDICT, RAW_EXPLAIN, RAW_PREDICT, base64_of, instances
 
@@ -137,7 +138,7 @@ def test_a_body_beyond_the_frontends_limit_is_413(client: httpx.Client) -> None:
 
 
 def test_unknown_method_and_target(client: httpx.Client) -> None:
-    known = "there are: grad_cam, integrated_gradients"
+    known = f"there are: {', '.join(METHODS)}"
     reply = client.post(EXPLAIN, json=instances(JPEG, method="crystal_ball"))
     refused(reply, 400, f"instance 0: unknown method 'crystal_ball'; {known}")
     refused(client.post(RAW_EXPLAIN, content=JPEG, headers={"x-method": "no"}), 400, known)

@@ -27,7 +27,7 @@ from tests.e2e.requests_of import (
 PREDICTION = {"label", "probability", "threshold", "review", "reasons", "model_version"}
 EXPLANATION = PREDICTION | {
     *("method", "target", "heatmap", "overlay", "attribution", "scale"),
-    *("convergence_delta", "lesion_mass"),
+    *("signed", "steps", "convergence_delta", "lesion_mass"),
 }
 
 

@@ -27,7 +27,7 @@ import pytest
 
 from handlers.classifier import Classifier
 from handlers.drift import FEATURES, Baseline, image_statistics
-from handlers.explainers import METHODS
+from handlers.explainers.methods import METHODS
 from handlers.imaging import centre_view, decode
 from monitoring import threshold_file
 from monitoring.dashboards import files as dashboards

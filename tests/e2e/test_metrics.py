@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from handlers.backends import NAMES
 from handlers.classifier import LABELS, REASONS
 from handlers.drift import FEATURES
-from handlers.explainers import METHODS
+from handlers.explainers.methods import METHODS
 from handlers.protocol import ANSWERS
 from handlers.telemetry import METRICS, OUTCOMES, VERSION
 from serving.torchserve import TorchServe

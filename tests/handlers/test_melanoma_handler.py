@@ -152,13 +152,13 @@ def test_headers_are_read_whatever_their_case(
 
     answers = ask(
         wire(image, Explain="True", **{"X-Target": "predicted"}),
-        wire(image, explain="True", x_method="saliency"),
+        wire(image, explain="True", x_method="grad-cam"),
         wire(b'"text"', **{"Content-Type": "application/json"}),
     )
 
     assert [status for status, _ in answers] == [200, 400, 400]
     assert answers[0][1]["target"] == "predicted"
-    assert answers[1][1]["error"].startswith("unknown method 'saliency'")
+    assert answers[1][1]["error"].startswith("unknown method 'grad-cam'")
     assert answers[2][1]["error"].startswith('no "instances" in the body')
 
 

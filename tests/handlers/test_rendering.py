@@ -7,11 +7,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handlers.explainers import upsampled
+from handlers.explainers.places import upsampled
 from handlers.imaging import centre_view
-from handlers.rendering import AGAINST, FOR, NEUTRAL, OPACITY, heatmap, overlay, png, scale_of
+from handlers.rendering import (
+    AGAINST,
+    EITHER,
+    FOR,
+    NEUTRAL,
+    OPACITY,
+    heatmap,
+    overlay,
+    png,
+    scale_of,
+)
 
 SIDE = 224
+LEVEL = 1.5
+"""Of 255: what 255 levels of attribution may be off in a colour."""
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +49,13 @@ def test_no_attribution_leaves_the_photograph_as_it_is(view: Image.Image) -> Non
     assert scale_of(nothing) == 0
     assert overlay(view, nothing, scale_of(nothing)).tobytes() == view.tobytes()
     assert overlay(view, nothing, 1.0).tobytes() == view.tobytes()
-    assert heatmap(nothing, 0.0).getcolors() == [(SIDE * SIDE, NEUTRAL)]
+    assert heatmap(nothing, 0.0).convert("RGB").getcolors() == [(SIDE * SIDE, NEUTRAL)]
 
 
 def test_heat_is_red_for_and_blue_against() -> None:
-    heat = heatmap(halves(), 2.0)
+    heat = heatmap(halves(), 2.0).convert("RGB")
 
-    assert (heat.mode, heat.size) == ("RGB", (SIDE, SIDE))
+    assert heat.size == (SIDE, SIDE)
     assert heat.getpixel((0, 100)) == AGAINST
     assert heat.getpixel((SIDE - 1, 100)) == FOR
     assert AGAINST[2] > AGAINST[0]
@@ -53,13 +65,13 @@ def test_heat_is_red_for_and_blue_against() -> None:
 def test_heat_is_paler_the_weaker_and_never_beyond_the_ends() -> None:
     values = np.asarray([[-9.0, -1.0, -0.5, 0.0, 0.5, 1.0, 9.0]])
 
-    colours = np.asarray(heatmap(values, 1.0))[0].astype(int)
+    colours = np.asarray(heatmap(values, 1.0).convert("RGB"))[0].astype(int)
 
     assert colours[0].tolist() == colours[1].tolist() == list(AGAINST)
     assert colours[-1].tolist() == colours[-2].tolist() == list(FOR)
     assert colours[3].tolist() == list(NEUTRAL)
     for half, end in ((2, AGAINST), (4, FOR)):
-        assert np.abs(colours[half] - (np.asarray(end) + NEUTRAL) / 2).max() <= 0.5
+        assert np.abs(colours[half] - (np.asarray(end) + NEUTRAL) / 2).max() <= LEVEL
 
 
 def test_the_overlay_tints_in_proportion(view: Image.Image) -> None:
@@ -72,8 +84,19 @@ def test_the_overlay_tints_in_proportion(view: Image.Image) -> None:
     left, right = slice(None, SIDE // 2), slice(SIDE // 2, None)
     strong = before * (1 - OPACITY) + np.asarray(AGAINST) * OPACITY
     weak = before * (1 - OPACITY / 2) + np.asarray(FOR) * OPACITY / 2
-    assert np.abs(after[:, left] - strong[:, left]).max() < 0.51
-    assert np.abs(after[:, right] - weak[:, right]).max() < 0.51
+    assert np.abs(after[:, left] - strong[:, left]).max() < LEVEL
+    assert np.abs(after[:, right] - weak[:, right]).max() < LEVEL
+
+
+def test_what_has_no_sign_has_a_colour_that_means_neither(view: Image.Image) -> None:
+    values = np.abs(halves())
+
+    heat = heatmap(values, 2.0, signed=False).convert("RGB")
+    laid_over = np.asarray(overlay(view, values, 2.0, signed=False), np.float64)
+
+    assert heat.getcolors() == [(SIDE * SIDE, EITHER)]
+    tinted = np.asarray(view) * (1 - OPACITY) + np.asarray(EITHER) * OPACITY
+    assert np.abs(laid_over - tinted).max() < LEVEL
 
 
 def test_the_overlay_leaves_the_view_it_was_given_alone(view: Image.Image) -> None:

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handlers import explainers
+from handlers.explainers import integrated_gradients
+from handlers.explainers.methods import METHODS
+from handlers.explainers.places import upsampled
 from handlers.imaging import centre_view, decode
 from handlers.rendering import heatmap, overlay
 from handlers.service import MelanomaService, Row
@@ -26,6 +28,8 @@ EXPLANATION = PREDICTION | {
     "scale",
     "convergence_delta",
     "lesion_mass",
+    "signed",
+    "steps",
 }
 
 Photograph = Callable[[int, int], bytes]
@@ -81,7 +85,8 @@ def test_an_explanation_has_exactly_the_keys_of_the_contract(
     v1: Body,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(explainers, "IG_STEPS", 2)  # what is written does not depend on them
+    monkeypatch.setattr(integrated_gradients, "FIRST", 2)  # what is written does not depend on it
+    monkeypatch.setattr(integrated_gradients, "MOST", 2)
     image = photograph(1, 1)
 
     answer = ask_one(service, v1(image, method=method), "explain")
@@ -96,16 +101,18 @@ def test_an_explanation_has_exactly_the_keys_of_the_contract(
     assert list(values.shape) == explanation["attribution"]["shape"] == [side, side]
     assert explanation["scale"] == pytest.approx(float(np.abs(values).max()), rel=1e-5)
     assert (explanation["convergence_delta"] is None) == (method == "grad_cam")
+    assert explanation["steps"] == (0 if method == "grad_cam" else 2)
+    assert explanation["signed"] is True
     assert isinstance(explanation["lesion_mass"], float)
     assert 0 <= explanation["lesion_mass"] <= 1
     # The pictures show the very numbers that come with them.
-    drawn = explainers.upsampled(values, 224)
+    drawn = upsampled(values, 224)
     for name, wanted in (
-        ("heatmap", heatmap(drawn, explanation["scale"])),
+        ("heatmap", heatmap(drawn, explanation["scale"]).convert("RGB")),
         ("overlay", overlay(centre_view(decode(image)), drawn, explanation["scale"])),
     ):
         found = np.asarray(picture_of(explanation[name]), int)
-        assert np.abs(found - np.asarray(wanted, int)).max() <= 1
+        assert np.abs(found - np.asarray(wanted, int)).max() <= 2  # of 255 levels, one
 
 
 def test_an_explanation_says_what_the_prediction_says(
@@ -185,7 +192,8 @@ def test_the_target_predicted_is_the_label_of_the_answer(
 def test_each_instance_may_name_its_own_method_and_target(
     service: MelanomaService, photograph: Photograph, v1: Body, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(explainers, "IG_STEPS", 2)
+    monkeypatch.setattr(integrated_gradients, "FIRST", 2)
+    monkeypatch.setattr(integrated_gradients, "MOST", 2)
     body = json.loads(v1(photograph(2, 0), photograph(2, 1)))
     body["instances"][0] |= {"method": "integrated_gradients"}
     body["instances"][1] |= {"target": "predicted"}
@@ -202,8 +210,8 @@ def test_each_instance_may_name_its_own_method_and_target(
     ("options", "said"),
     [
         (
-            {"method": "saliency"},
-            "unknown method 'saliency'; there are: grad_cam, integrated_gradients",
+            {"method": "grad-cam"},
+            f"unknown method 'grad-cam'; there are: {', '.join(METHODS)}",
         ),
         ({"target": "benign"}, "unknown target 'benign'; there are: cancer, predicted"),
         ({"target": ""}, "unknown target ''; there are: cancer, predicted"),
@@ -223,6 +231,6 @@ def test_an_unknown_method_or_target_is_refused_with_those_there_are(
 def test_predictions_have_no_use_for_method_and_target(
     service: MelanomaService, photograph: Photograph, v1: Body
 ) -> None:
-    answer = ask_one(service, v1(photograph(2, 0), method="saliency"), "predict", target="x")
+    answer = ask_one(service, v1(photograph(2, 0), method="grad-cam"), "predict", target="x")
 
     assert set(answer["predictions"][0]) == PREDICTION

@@ -95,10 +95,12 @@ def test_an_explanation_out_of_time_is_refused_with_its_number(
     v1: Body,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    service = service_with(explain_seconds=60)
+    service = service_with(explain_batch_seconds=60)
     # A clock that goes 25 seconds a look: the batch's start at 0, explanations until 60.
     ticks = iter(range(0, 10_000, 25))
-    monkeypatch.setattr("handlers.service.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    clock = SimpleNamespace(perf_counter=lambda: next(ticks))
+    monkeypatch.setattr("handlers.service.time", clock)
+    monkeypatch.setattr("handlers.explaining.time", clock)
     image = photograph(1, 0)
 
     first, second = ask(service, Row(v1(image, image, image), "explain"), Row(v1(image), "predict"))
@@ -124,8 +126,8 @@ def test_the_time_limit_leaves_predictions_alone(
     )
 
     assert [status for status, _ in answers] == [503, 200, 503]
-    assert answers[0][1]["error"].startswith("instance 0: no time left to explain it")
-    assert answers[2][1]["error"].startswith("no time left to explain it")
+    assert answers[0][1]["error"].startswith("instance 0: grad_cam was not done within 1e-09 s")
+    assert answers[2][1]["error"].startswith("grad_cam was not done within 1e-09 s")
 
 
 def test_who_is_left_when_the_time_of_a_batch_is_spent_is_told_to_come_back(

@@ -1,0 +1,52 @@
+"""Every method there is, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from handlers.explainers.grad_cam import grad_cam
+from handlers.explainers.gradients import gradient_shap, saliency, smooth_grad
+from handlers.explainers.integrated_gradients import integrated_gradients
+from handlers.explainers.lime import lime
+from handlers.explainers.occlusion import occlusion
+from handlers.explainers.question import Attribution, Question
+
+
+class UnknownMethodError(ValueError):
+    """There is no method of this name; the message lists those there are."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to explain an answer."""
+
+    explain: Callable[[Question], Attribution]
+    slow: bool
+    """Whether it takes longer than a handful of predictions."""
+    signed: bool = True
+    """Whether its map tells what spoke for the target from what spoke against it."""
+    complete: bool = False
+    """Whether its map sums to a difference of two logits, and it says how nearly."""
+
+
+METHODS: Final[dict[str, Method]] = {
+    "grad_cam": Method(grad_cam, slow=False),
+    "integrated_gradients": Method(integrated_gradients, slow=True, complete=True),
+    "saliency": Method(saliency, slow=False, signed=False),
+    "smooth_grad": Method(smooth_grad, slow=True, signed=False),
+    "gradient_shap": Method(gradient_shap, slow=True, complete=True),
+    "occlusion": Method(occlusion, slow=True),
+    "lime": Method(lime, slow=True),
+}
+DEFAULT: Final = "grad_cam"
+
+
+def method_named(name: str) -> Method:
+    """The method of a name; raises UnknownMethodError."""
+    try:
+        return METHODS[name]
+    except KeyError:
+        known = ", ".join(METHODS)
+        raise UnknownMethodError(f"unknown method {name[:40]!r}; there are: {known}") from None

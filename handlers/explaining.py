@@ -1,0 +1,109 @@
+"""Explains photographs for the service: within a time, in turn, or with an error that helps."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from handlers import explanation
+from handlers.background import Background, BusyError
+from handlers.classifier import Forward
+from handlers.explainers.question import Budget, OutOfTimeError, Question
+from handlers.explainers.repeated import Repeated
+from handlers.protocol import Request, RequestError
+from handlers.settings import HandlerSettings
+from handlers.telemetry import Recorder
+
+
+class Explaining:
+    """Of one worker; not shared between threads."""
+
+    def __init__(self, model: Any, settings: HandlerSettings, scratch: Path | None = None) -> None:
+        """Take the model and the limits.
+
+        Args:
+            model: with a submodule ``head``, for methods to run.
+            settings: the limits.
+            scratch: a folder that all workers of a server share; by default the one for
+                temporary files.
+        """
+        self._model = model
+        # Half a second and the memory of a model: a worker that only predicts never needs it.
+        self._repeated = cache(lambda: Repeated(model))
+        self._settings = settings
+        folder = scratch or Path(tempfile.gettempdir())
+        self._background = Background(settings.explain_at_once, folder)
+
+    def explain(
+        self,
+        request: Request,
+        index: int,
+        view: Image.Image,
+        inputs: torch.Tensor,
+        forward: Forward,
+        label: int,
+        deadline: float,
+        recorder: Recorder,
+    ) -> dict[str, Any]:
+        """The fields that an explanation adds to the prediction of one photograph.
+
+        Args:
+            request: with the instance.
+            index: of the instance.
+            view: what the model saw, RGB.
+            inputs: the same as shape (1, 3, 224, 224).
+            forward: the pass that answered it.
+            label: that was answered.
+            deadline: of the batch, on the clock of ``time.perf_counter``.
+            recorder: told how long it took.
+
+        Raises:
+            RequestError: no time left, another one's turn, or nothing came of it.
+        """
+        instance = request.instances[index]
+        name, slow = explanation.method_of(instance), explanation.is_slow(instance)
+        seconds = self._settings.explain_seconds
+
+        def refusal(message: str, status: int = 503, wait: int | None = None) -> RequestError:
+            return RequestError(request.where(index, message), status, wait)
+
+        def explained() -> dict[str, Any]:
+            target = explanation.target_of(instance, label)
+            model = self._repeated() if slow else self._model
+            question = Question(model, inputs, forward.activations, target, Budget(seconds))
+            return explanation.fields(question, view, instance, recorder)
+
+        if time.perf_counter() > deadline:
+            batch = self._settings.explain_batch_seconds
+            raise refusal(
+                f"no time left to explain it ({batch:g} s a batch): send fewer instances, or use "
+                "grad_cam"
+            )
+        try:
+            if not slow:
+                return explained()
+            with self._background.turn():
+                return self._background.run(explained)
+        except BusyError:
+            wait = math.ceil(seconds)
+            raise refusal(
+                f"another explanation by a slow method is being made: send this one again in "
+                f"{wait} s, or use grad_cam",
+                wait=wait,
+            ) from None
+        except OutOfTimeError:
+            raise refusal(
+                f"{name} was not done within {seconds:g} s: send it again when there is less to "
+                "do, use grad_cam, or allow it more with LESIONLENS_EXPLAIN_SECONDS"
+            ) from None
+        except explanation.NoAttributionError:
+            raise refusal(
+                f"{name} gave no finite numbers for this photograph: use another method", 500
+            ) from None

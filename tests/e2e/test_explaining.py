@@ -1,0 +1,109 @@
+"""Slow explanations on a real server: predictions go on, turns are taken, time runs out cleanly."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from handlers.background import Background
+from handlers.explainers.methods import METHODS
+from serving.torchserve import MODEL, TorchServe
+from tests.e2e.conftest import Trained
+
+SLOW = "lime"
+DEADLINE = 60
+
+
+@pytest.fixture(scope="module")
+def photograph(trained: Trained) -> bytes:
+    return Path(trained.summary["example"]).read_bytes()
+
+
+def explain(server: TorchServe, photograph: bytes, method: str) -> httpx.Response:
+    return httpx.post(
+        f"{server.inference}/explanations/{MODEL}",
+        content=photograph,
+        headers={"x-method": method},
+        timeout=DEADLINE,
+    )
+
+
+def predict(server: TorchServe, photograph: bytes) -> httpx.Response:
+    address = f"{server.inference}/predictions/{MODEL}"
+    return httpx.post(address, content=photograph, timeout=DEADLINE)
+
+
+def workers(server: TorchServe) -> set[int]:
+    listed = httpx.get(f"{server.management}/models/{MODEL}").json()[0]["workers"]
+    return {worker["pid"] for worker in listed}
+
+
+@pytest.fixture(scope="module")
+def pair(start: Callable[..., TorchServe]) -> Iterator[TorchServe]:
+    """A server as `make serve` starts it; slow machines need time for a slow explanation."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LESIONLENS_EXPLAIN_SECONDS", str(DEADLINE))
+        with start(workers=2) as server:
+            server.wait_ready(2)
+            yield server
+
+
+def test_predictions_go_on_while_a_slow_explanation_is_made(
+    pair: TorchServe, photograph: bytes
+) -> None:
+    predicted = []
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(explain, pair, photograph, SLOW)
+        while not slow.done():
+            reply = predict(pair, photograph)
+            if not slow.done():
+                predicted.append(reply.status_code)
+        explained = slow.result()
+
+    assert explained.status_code == 200
+    assert explained.json()["method"] == SLOW
+    assert len(predicted) > 3
+    assert set(predicted) == {200}
+
+
+def test_a_second_slow_one_is_told_to_come_back(pair: TorchServe, photograph: bytes) -> None:
+    scratch = Path(psutil.Process(min(workers(pair))).environ()["TMPDIR"])
+    with Background(1, scratch).turn():  # as another worker has it
+        refused = explain(pair, photograph, SLOW)
+        quick = explain(pair, photograph, "grad_cam")
+
+    assert refused.status_code == 503
+    assert int(refused.headers["retry-after"]) == DEADLINE
+    assert "another explanation by a slow method" in refused.json()["error"]
+    assert quick.status_code == 200
+    assert explain(pair, photograph, SLOW).status_code == 200
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_is_served(method: str, pair: TorchServe, photograph: bytes) -> None:
+    reply = explain(pair, photograph, method)
+
+    assert reply.status_code == 200
+    answer = reply.json()
+    assert answer["method"] == method
+    assert answer["signed"] == METHODS[method].signed
+    assert (answer["convergence_delta"] is not None) == METHODS[method].complete
+    assert len(answer["overlay"]) < 200_000  # base64 of 150 kB
+
+
+def test_out_of_time_is_a_clear_answer_and_the_worker_lives(
+    start: Callable[..., TorchServe], photograph: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LESIONLENS_EXPLAIN_SECONDS", "0.05")
+    with start() as server:
+        before = workers(server)
+        reply = explain(server, photograph, SLOW)
+
+        assert reply.status_code == 503
+        assert reply.json()["error"].startswith(f"{SLOW} was not done within 0.05 s")
+        assert predict(server, photograph).status_code == 200
+        assert workers(server) == before
+        assert all(psutil.pid_exists(pid) for pid in before)

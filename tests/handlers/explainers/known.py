@@ -1,0 +1,78 @@
+"""Models of small pictures of which it is known what a map has to show."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from handlers.explainers.question import Budget, Question
+
+SIDE = 112
+"""Pixels; half of what the service sees, a quarter of the time."""
+
+
+def noise(seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(1, 3, SIDE, SIDE, generator=generator)
+
+
+def ask(
+    model: Any, inputs: torch.Tensor, target: int = 1, budget: Budget | None = None
+) -> Question:
+    activations = torch.ones(1, 512, 7, 7)
+    return Question(model, inputs, activations, target, budget or Budget(float("inf")))
+
+
+class Known(nn.Module):
+    """Counts how it is asked; its head is there for Grad-CAM."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1), nn.Linear(512, 2))
+        self.batches: list[int] = []
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        self.batches.append(len(inputs))
+        logit = self.logit(inputs)
+        return torch.stack([-logit, logit], dim=1)
+
+    def logit(self, inputs: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError
+
+
+class Linear(Known):
+    """Its logit is a weighted sum of the pixels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = noise(1)[0]
+
+    def logit(self, inputs: torch.Tensor) -> torch.Tensor:
+        return (inputs * self.weights).sum(dim=(1, 2, 3))
+
+
+class Corner(Known):
+    """Its logit is how rough the picture is on a sixteenth of its area, above on the right."""
+
+    def logit(self, inputs: torch.Tensor) -> torch.Tensor:
+        return inputs[:, :, : SIDE // 4, -SIDE // 4 :].square().mean(dim=(1, 2, 3))
+
+
+def corner_of(values: np.ndarray) -> np.ndarray:
+    """The places of a map where Corner looks."""
+    rows, columns = values.shape
+    return values[: rows // 4, -columns // 4 :]
+
+
+def ticking() -> Callable[[], float]:
+    """A clock on which a second goes by between one look and the next."""
+    now = -1.0
+
+    def look() -> float:
+        nonlocal now
+        now += 1
+        return now
+
+    return look

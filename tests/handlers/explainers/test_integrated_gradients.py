@@ -1,0 +1,153 @@
+"""Integrated Gradients: complete, Captum's with even steps, and finer where it is rough."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from captum.attr import IntegratedGradients
+from PIL import Image
+from scipy.stats import spearmanr
+from torch import nn
+
+from handlers.classifier import Classifier
+from handlers.explainers import integrated_gradients as module
+from handlers.explainers.baselines import blurred
+from handlers.explainers.integrated_gradients import integrated_gradients
+from handlers.explainers.question import Question
+from handlers.explainers.repeated import Repeated
+from handlers.imaging import centre_view, to_tensor
+from training.export import SplitResNet
+
+
+@pytest.fixture(scope="module")
+def inputs(drawn: Callable[..., Image.Image]) -> torch.Tensor:
+    return to_tensor(centre_view(drawn(11, 1))).unsqueeze(0)
+
+
+def question(model: object, inputs: torch.Tensor, target: int = 1) -> Question:
+    return Question(model, inputs, torch.empty(0), target)
+
+
+class Kinked(nn.Module):
+    """A logit that rises by ten on a part of the way from 0 to 1, and is flat elsewhere."""
+
+    def __init__(self, begin: float, end: float) -> None:
+        super().__init__()
+        self.begin, self.end = begin, end
+        self.calls: list[torch.Tensor] = []
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        way = inputs.mean(dim=(1, 2, 3))
+        self.calls.append(way.detach())
+        rise = 10 * ((way - self.begin) / (self.end - self.begin)).clamp(0, 1)
+        return torch.stack([-rise, rise], dim=1)
+
+
+def black(inputs: torch.Tensor) -> torch.Tensor:
+    return torch.zeros_like(inputs)
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_they_are_complete_within_the_delta_that_they_tell(
+    target: int, classifier: Classifier, eager: SplitResNet, inputs: torch.Tensor
+) -> None:
+    with torch.inference_mode():
+        here, there = (float(eager(x)[0, target]) for x in (inputs, blurred(inputs)))
+
+    found = integrated_gradients(question(classifier.model, inputs, target))
+
+    assert found.values.shape == (28, 28)
+    assert found.values.dtype == np.float32
+    assert found.convergence_delta is not None
+    assert abs(here - there) > 0.01
+    assert found.values.sum(dtype=np.float64) - (here - there) == pytest.approx(
+        found.convergence_delta, abs=1e-4
+    )
+    near = abs(found.convergence_delta) <= module.TOLERANCE * abs(here - there)
+    assert near or found.steps == module.MOST
+
+
+def test_with_even_steps_they_are_captums_trapezoids(
+    classifier: Classifier,
+    eager: SplitResNet,
+    inputs: torch.Tensor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "FIRST", 6)
+    monkeypatch.setattr(module, "MOST", 6)
+    wanted = IntegratedGradients(eager).attribute(
+        inputs, baselines=blurred(inputs), target=1, n_steps=6, method="riemann_trapezoid"
+    )
+    # Captum's weights add up to (n - 1) / n.
+    wanted = wanted * 6 / 5
+    cells = wanted[0].sum(dim=0).numpy().reshape(28, 8, 28, 8).sum(axis=(1, 3))
+
+    found = integrated_gradients(question(classifier.model, inputs))
+
+    assert found.steps == 6
+    np.testing.assert_allclose(found.values, cells, atol=1e-4)
+
+
+def test_steps_are_added_where_the_path_is_rough_and_nowhere_else() -> None:
+    model = Kinked(0.30, 0.33)
+
+    found = integrated_gradients(question(model, torch.ones(1, 3, 224, 224)), black)
+
+    steps = torch.cat(model.calls)
+    added = steps[module.FIRST :]
+    assert len(added) > 0
+    assert ((added > 0.2) & (added < 0.4)).all()
+    assert found.steps == len(steps)
+    assert found.convergence_delta == pytest.approx(0, abs=0.1)
+
+
+def test_a_smooth_path_gets_no_more_steps_than_the_first(inputs: torch.Tensor) -> None:
+    model = Kinked(-50.0, 50.0)
+
+    found = integrated_gradients(question(model, inputs), black)
+
+    assert found.steps == module.FIRST
+    assert found.convergence_delta == pytest.approx(0, abs=1e-4)
+
+
+def test_a_path_too_rough_to_follow_ends_at_the_most_steps() -> None:
+    # A jump: between no two steps do the gradients show it.
+    model = Kinked(0.3, 0.3 + 1e-9)
+
+    found = integrated_gradients(question(model, torch.ones(1, 3, 224, 224)), black)
+
+    assert found.steps <= module.MOST
+    assert found.convergence_delta == pytest.approx(-10, abs=0.5)
+
+
+def test_a_photograph_that_is_its_own_baseline_gets_nothing(classifier: Classifier) -> None:
+    flat = torch.full((1, 3, 224, 224), 0.5)
+
+    found = integrated_gradients(question(classifier.model, flat), lambda inputs: inputs.clone())
+
+    assert found.steps == module.FIRST
+    assert not found.values.any()
+    assert found.convergence_delta == 0
+
+
+def test_frozen_and_in_another_layout_the_model_gives_the_same_map(
+    classifier: Classifier, inputs: torch.Tensor
+) -> None:
+    plain = integrated_gradients(question(classifier.model, inputs)).values
+
+    found = integrated_gradients(question(Repeated(classifier.model), inputs)).values
+
+    assert spearmanr(plain.ravel(), found.ravel()).statistic > 0.99
+    assert np.abs(found - plain).max() < 0.02 * np.abs(plain).max()
+
+
+def test_freezing_leaves_the_model_as_it_is(
+    classifier: Classifier, eager: SplitResNet, inputs: torch.Tensor
+) -> None:
+    repeated = Repeated(classifier.model)
+
+    with torch.inference_mode():
+        expected = eager(inputs)
+        assert torch.allclose(repeated(inputs), expected, atol=1e-4)
+        assert torch.allclose(classifier.model(inputs), expected, atol=1e-5)

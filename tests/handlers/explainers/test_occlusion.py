@@ -1,0 +1,66 @@
+"""Occlusion: by how much the logit falls, place by place."""
+
+import numpy as np
+import pytest
+import torch
+from captum.attr import Occlusion
+
+from handlers.explainers import occlusion as module
+from handlers.explainers.baselines import blurred
+from handlers.explainers.occlusion import occlusion
+from handlers.explainers.question import Question
+from tests.handlers.explainers.known import SIDE, Linear, ask
+from training.export import SplitResNet
+
+
+def test_of_a_linear_model_a_place_is_what_the_windows_over_it_took(
+    picture: torch.Tensor,
+) -> None:
+    model = Linear()
+    part = (model.weights * (picture - blurred(picture))[0]).sum(dim=0).numpy()
+    places = SIDE // 28
+    wanted: list[list[list[float]]] = [[[] for _ in range(places)] for _ in range(places)]
+    for row in range(places - 1):
+        for column in range(places - 1):
+            fall = part[row * 28 : row * 28 + 56, column * 28 : column * 28 + 56].sum()
+            for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):
+                wanted[row + i][column + j].append(float(fall))
+
+    found = occlusion(ask(model, picture))
+
+    assert found.values.shape == (4, 4)
+    assert [len(falls) for falls in wanted[1]] == [2, 4, 4, 2]
+    means = [[np.mean(falls) for falls in row] for row in wanted]
+    np.testing.assert_allclose(found.values, means, atol=1e-2)
+
+
+def test_of_a_photograph_there_are_eight_places_a_side() -> None:
+    found = occlusion(
+        ask(lambda inputs: inputs.mean(dim=(2, 3))[:, :2], torch.ones(1, 3, 224, 224))
+    )
+
+    assert found.values.shape == (8, 8)
+    assert found.steps == 50
+    # Nothing is lost where there are no details.
+    np.testing.assert_allclose(found.values, 0, atol=1e-5)
+
+
+def test_it_is_captums_on_the_eager_model(
+    why_cancer: Question, eager: SplitResNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STRIDE", 56)
+    monkeypatch.setattr(module, "WINDOW", 112)
+    wanted = Occlusion(eager).attribute(
+        why_cancer.inputs,
+        (3, 112, 112),
+        strides=(3, 56, 56),
+        baselines=blurred(why_cancer.inputs),
+        target=1,
+    )
+
+    found = occlusion(why_cancer)
+
+    assert np.abs(found.values).max() > 1e-3
+    upright = found.values.repeat(56, axis=0).repeat(56, axis=1)
+    for colour in wanted[0].detach().numpy():
+        np.testing.assert_allclose(upright, colour, atol=1e-5)

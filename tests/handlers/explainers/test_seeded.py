@@ -1,0 +1,48 @@
+"""Random numbers from a seed, and the global generators as they were."""
+
+import numpy as np
+import pytest
+import torch
+
+from handlers.explainers.seeded import seeded
+
+
+def draw() -> list[float]:
+    return [*torch.rand(3).tolist(), *np.random.uniform(size=3)]
+
+
+def test_inside_they_are_always_the_same() -> None:
+    found = []
+    for _ in range(2):
+        draw()
+        with seeded():
+            found.append(draw())
+
+    assert found[0] == found[1]
+
+
+def test_another_seed_gives_others() -> None:
+    with seeded(1):
+        one = draw()
+    with seeded(2):
+        two = draw()
+
+    assert not set(one) & set(two)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_afterwards_they_go_on_as_if_nothing_was(fails: bool) -> None:
+    with seeded(1):
+        wanted = [draw(), draw()]
+
+    with seeded(1):
+        found = [draw()]
+        try:
+            with seeded(2):
+                draw()
+                assert not fails
+        except AssertionError:
+            pass
+        found.append(draw())
+
+    assert found == wanted

@@ -1,0 +1,84 @@
+"""Superpixels: connected, numbered, of about one size, along the edges."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from handlers.explainers.superpixels import superpixels
+
+
+def disc() -> tuple[np.ndarray, np.ndarray]:
+    """A dark disc off the grid, on skin with some noise; and where it is."""
+    rows, columns = np.indices((56, 56))
+    inside = (rows - 30) ** 2 + (columns - 26) ** 2 < 15**2
+    rng = np.random.default_rng(3)
+    return np.where(inside, -1.5, 1.0) + rng.normal(0, 0.05, (3, 56, 56)), inside
+
+
+def hairs() -> np.ndarray:
+    """Thin dark lines across every piece."""
+    picture = np.ones((3, 56, 56))
+    picture[:, 3::9] = -2
+    picture[:, :, 5::11] = -2
+    return picture
+
+
+PICTURES = {
+    "flat": np.zeros((3, 56, 56)),
+    "disc": disc()[0],
+    "hairs": hairs(),
+    "noise": np.random.default_rng(4).normal(size=(3, 56, 56)),
+    "narrow": np.random.default_rng(5).normal(size=(3, 20, 56)),
+}
+names = pytest.mark.parametrize("name", PICTURES)
+
+
+@names
+def test_each_is_connected(name: str) -> None:
+    pieces = superpixels(PICTURES[name])
+
+    for piece in np.unique(pieces):
+        assert ndimage.label(pieces == piece)[1] == 1
+
+
+@names
+def test_they_are_numbered_without_gaps(name: str) -> None:
+    pieces = superpixels(PICTURES[name])
+
+    assert pieces.shape == PICTURES[name].shape[1:]
+    assert pieces.dtype == np.int64
+    assert np.array_equal(np.unique(pieces), np.arange(pieces.max() + 1))
+    assert 20 <= pieces.max() + 1 <= 49
+
+
+@names
+def test_none_is_most_of_the_picture(name: str) -> None:
+    pieces = superpixels(PICTURES[name])
+
+    assert np.bincount(pieces.ravel()).max() < pieces.size / 8
+
+
+@names
+def test_there_is_no_chance_in_them(name: str) -> None:
+    before = PICTURES[name].copy()
+
+    assert np.array_equal(superpixels(PICTURES[name]), superpixels(PICTURES[name]))
+    assert np.array_equal(PICTURES[name], before)
+
+
+def test_without_colours_they_are_the_grid() -> None:
+    pieces = superpixels(PICTURES["flat"])
+
+    assert np.bincount(pieces.ravel()).tolist() == [64] * 49
+    assert (pieces[:8, :8] == pieces[0, 0]).all()
+
+
+def test_none_lies_across_an_edge() -> None:
+    picture, inside = disc()
+
+    pieces = superpixels(picture)
+
+    shares = np.bincount(pieces.ravel(), inside.ravel()) / np.bincount(pieces.ravel())
+    # Weighted by size: how many pixels are with most of their piece.
+    right = np.maximum(shares, 1 - shares) * np.bincount(pieces.ravel())
+    assert right.sum() / pieces.size > 0.99

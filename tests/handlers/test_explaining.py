@@ -1,0 +1,99 @@
+"""Explanations in time and in turn, or an error that helps; whatever happens, the worker lives."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from handlers.background import Background
+from handlers.classifier import Classifier
+from handlers.explainers.methods import METHODS
+from handlers.explaining import Explaining
+from handlers.service import Answer, MelanomaService, Row
+from handlers.settings import HandlerSettings
+from handlers.telemetry import Recorder
+
+Photograph = Callable[[int, int], bytes]
+SLOW = [name for name, method in METHODS.items() if method.slow]
+
+
+class Broken(nn.Module):
+    """Gives no numbers."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return inputs.mean(dim=(1, 2, 3))[:, None] * torch.full((1, 2), float("nan"))
+
+
+@pytest.fixture
+def asked(
+    classifier: Classifier, photograph: Photograph, tmp_path: Path
+) -> Callable[..., list[Answer]]:
+    """Answers of a service whose workers share a folder, to one photograph by several methods."""
+
+    def ask(*methods: str, model: nn.Module | None = None, **settings: float) -> list[Answer]:
+        limits = HandlerSettings(**settings)  # type: ignore[arg-type]
+        service = MelanomaService(classifier, limits)
+        service.explaining = Explaining(model or classifier.model, limits, tmp_path)
+        rows = [Row(photograph(3, 1), "explain", method=name) for name in methods]
+        return service.answer([*rows, Row(photograph(3, 1), "predict")], Recorder("v1"))
+
+    return ask
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_stops_when_its_time_is_over(
+    method: str, asked: Callable[..., list[Answer]]
+) -> None:
+    late, predicted = asked(method, explain_seconds=1e-9)
+
+    assert late.status == 503
+    message = json.loads(late.body)["error"]
+    assert message.startswith(f"{method} was not done within 1e-09 s")
+    assert "use grad_cam" in message
+    assert "LESIONLENS_EXPLAIN_SECONDS" in message
+    assert predicted.status == 200
+
+
+@pytest.mark.parametrize("method", SLOW)
+def test_while_another_worker_explains_slowly_one_is_told_to_come_back(
+    method: str, asked: Callable[..., list[Answer]], tmp_path: Path
+) -> None:
+    with Background(1, tmp_path).turn():
+        refused, quick, predicted = asked(method, "grad_cam", explain_seconds=7)
+
+    assert (refused.status, refused.retry_after) == (503, 7)
+    assert "send this one again in 7 s" in json.loads(refused.body)["error"]
+    assert (quick.status, predicted.status) == (200, 200)
+
+
+def test_a_turn_is_given_back_when_the_time_is_over(asked: Callable[..., list[Answer]]) -> None:
+    late, again, _ = asked(SLOW[0], SLOW[0], explain_seconds=1e-9)
+
+    # Not told to come back: nobody else has the turn.
+    assert (late.retry_after, again.retry_after) == (None, None)
+    assert (late.status, again.status) == (503, 503)
+
+
+@pytest.mark.parametrize("method", ["saliency", "occlusion"])
+def test_numbers_that_are_not_finite_are_an_error_that_names_the_method(
+    method: str,
+    asked: Callable[..., list[Answer]],
+    classifier: Classifier,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("handlers.explaining.Repeated", lambda model: model)
+
+    failed, predicted = asked(method, model=Broken(classifier.model.head))
+
+    assert failed.status == 500
+    assert json.loads(failed.body)["error"] == (
+        f"{method} gave no finite numbers for this photograph: use another method"
+    )
+    assert predicted.status == 200
