@@ -16,7 +16,7 @@ COMPILE := build/lock/bin/uv pip compile --quiet --python-version 3.11 --no-head
 # anything else runs on the same cores. On an idle machine sleeping costs about a fifth.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup data audit train report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload measure-training measure-report measure-telemetry images sbom pod publish deploy rollback lock clean
+.PHONY: help setup data audit train report explain-report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload measure-training measure-report measure-telemetry images sbom pod publish deploy rollback lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ train: $(INSTALLED) ## Fit, calibrate, evaluate and export the model; FINETUNE=h
 
 report: $(TRAINED) ## Measure the trained model: reports/<version>/ with page, plots, numbers, model card
 	$(RUN) -m training report
+
+explain-report: $(TRAINED) ## Measure what its explanations are worth: explanations.html beside the report (20 minutes)
+	$(RUN) -m training explain-report
 
 archive: $(ARCHIVE) ## Pack the trained model as melanoma.mar (trains if nothing is trained)
 
@@ -83,6 +86,14 @@ measure-training: $(INSTALLED) ## Time photographs to archive, without and with 
 
 measure-report: $(TRAINED) ## Make the report of the trained model and keep its numbers for the pages
 	$(RUN) -m loadtests.model_report
+	$(RUN) -m loadtests.tables
+
+measure-explanations: $(TRAINED) ## Measure every attribution method and keep the numbers for the pages (30 minutes)
+	$(RUN) -m loadtests.explain_report
+	$(RUN) -m loadtests.tables
+
+measure-explaining: $(ARCHIVE) ## Time served explanations beside predictions (10 minutes)
+	$(RUN) -m loadtests.explain_cost
 	$(RUN) -m loadtests.tables
 
 measure-features: $(INSTALLED) ## Time feature extraction, and its memory over 10,000 drawn pictures (15 minutes)

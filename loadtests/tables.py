@@ -12,11 +12,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from loadtests import model_tables
+from loadtests import explain_tables, model_tables
 from loadtests.bench import report
 
 PAGES: Final = tuple(
-    map(Path, ("README.md", "docs/model.md", "docs/monitoring.md", "docs/speed.md"))
+    map(
+        Path,
+        (
+            "README.md",
+            "docs/explanations.md",
+            "docs/model.md",
+            "docs/monitoring.md",
+            "docs/speed.md",
+        ),
+    )
 )
 """Each holds, for a table, the result's path between ``<!--`` and ``-->``, and ``<!-- end -->``."""
 
@@ -133,6 +142,9 @@ TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/results/report.json recipes": model_tables.recipes_table,
     "docs/results/report.json flags": model_tables.flags_table,
     "docs/results/report.json stress": model_tables.stress_table,
+    "docs/results/explaining.json": explain_tables.served_table,
+    "docs/results/explanations.json": explain_tables.evidence_table,
+    "docs/results/explanations.json baselines": explain_tables.baselines_table,
     "docs/results/telemetry.json": telemetry_table,
     "docs/results/bench.json": report.summary_table,
     "docs/results/bench.json servers": report.table,

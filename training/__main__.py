@@ -1,4 +1,4 @@
-"""``python -m training [data|audit|train|report|archive|all] [--finetune head|layer4|all]``."""
+"""``python -m training [data|audit|train|report|explain-report|archive|all] [--finetune ...]``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from training.archive import NothingToArchiveError
 from training.backbone import WeightsError
 from training.console import Reporter
 from training.dataset import DatasetError
+from training.explaining import reporting as explaining
 from training.export import ParityError
 from training.reporting import NothingToReportError
 from training.settings import TrainingSettings
@@ -37,10 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
         "step",
         nargs="?",
         default="all",
-        choices=("data", "audit", "train", "report", "archive", "all"),
+        choices=("data", "audit", "train", "report", "explain-report", "archive", "all"),
         help="data: find and check the photographs; audit: find near-duplicates among them; train: "
-        "fit and export; report: measure what was trained; archive: pack it; all: train and "
-        "archive (default)",
+        "fit and export; report: measure what was trained; explain-report: measure what its "
+        "explanations are worth; archive: pack it; all: train and archive (default)",
     )
     parser.add_argument(
         "--finetune",
@@ -82,6 +83,8 @@ def _run(step: str, settings: TrainingSettings, report: Reporter) -> int:
             pipeline.train(settings, report)
         if step == "report":
             reporting.report(settings, report)
+        if step == "explain-report":
+            explaining.report(settings, report)
         if step in ("archive", "all"):
             pipeline.pack(settings, report)
     finally:

@@ -21,7 +21,7 @@ from training.folds import held_out
 from training.head import Head, HeadRecipe
 from training.optimise import Batch, Plan, Scorer, optimise, pooled
 
-PLAN: Final = Plan(epochs=6, rate=3e-4)
+PLAN: Final = Plan(epochs=5, rate=3e-4)
 
 
 @dataclass(frozen=True)

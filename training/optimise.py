@@ -42,7 +42,7 @@ class Plan:
     """Weight decay."""
     average: float = 0.9
     """Share of the moving average that each step leaves; more holds on to where it began."""
-    patience: int = 5
+    patience: int = 3
     """Epochs without a better AUROC after which it stops. In the middle of a cycle, where the rate
     is highest, the AUROC is lower for a while."""
 

@@ -58,6 +58,16 @@ class TrainingSettings(BaseSettings):
     report_recipes: Annotated[tuple[str, ...], NoDecode] = ("head", "layer4")
     """Recipes that the report compares, separated by commas; ``all`` wants a GPU."""
 
+    explain_photographs: int = Field(default=40, ge=1)
+    """Test photographs whose deletion and insertion curves the report on explanations draws."""
+
+    explain_outlined: int = Field(default=12, ge=1)
+    """Pictures of each kind in which it knows where a map should point: photographs with masks,
+    drawn lesions, photographs with a planted artefact; and those that it compares baselines on."""
+
+    explain_repeated: int = Field(default=4, ge=1)
+    """Test photographs that it explains again and again: disturbed, and by randomised models."""
+
     tracking: str | None = None
     """Where MLflow records each run: a folder or a server's address; unset: ``mlflow`` in
     ``LESIONLENS_BUILD``; empty: nowhere."""

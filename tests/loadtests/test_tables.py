@@ -45,6 +45,17 @@ def test_every_table_is_shown_somewhere(root: Path, name: str) -> None:
             ("from_nothing", "backends", "measured", "fp32", "auroc_loss"),
             "| 0.1230 |",
         ),
+        ("docs/results/explaining.json", ("alone", "ratio"), ": 0.12 times"),
+        (
+            "docs/results/explanations.json",
+            ("methods", "grad_cam", "deletion", "value"),
+            "| 0.123 (",
+        ),
+        (
+            "docs/results/explanations.json baselines",
+            ("baselines", "integrated_gradients", "black", "insertion", "value"),
+            "| 0.123 (",
+        ),
         ("docs/results/telemetry.json", ("cost_ms", "median"), "0.12 ms"),
         (
             "docs/results/bench.json servers",

@@ -86,8 +86,9 @@ def test_archive_before_train_says_train_first(run: Run) -> None:
     assert "train first" in errors(text)[0]
 
 
-def test_report_before_train_says_train_first(run: Run) -> None:
-    status, text = run("report")
+@pytest.mark.parametrize("step", ["report", "explain-report"])
+def test_a_report_before_train_says_train_first(run: Run, step: str) -> None:
+    status, text = run(step)
 
     assert status == 2
     assert len(errors(text)) == 1
@@ -173,7 +174,7 @@ def test_an_unknown_step_names_those_there_are(capsys: pytest.CaptureFixture[str
 
     assert raised.value.code == 2
     printed = capsys.readouterr().err
-    for step in ("data", "audit", "train", "report", "archive", "all"):
+    for step in ("data", "audit", "train", "report", "explain-report", "archive", "all"):
         assert step in printed
 
 

@@ -37,11 +37,30 @@ def write(evidence: Mapping[str, Any], thumbnails: Mapping[str, bytes], folder: 
     drawn = draw(evidence)
     html = page.html(evidence, thumbnails, drawn)
     card = page.card(evidence)
-    write_json(folder / NUMBERS, dict(evidence))
+    put(folder, (NUMBERS, evidence), drawn, {CARD: card, PAGE: html})
+    return folder / PAGE
+
+
+def put(
+    folder: Path,
+    numbers: tuple[str, Mapping[str, Any]],
+    drawn: Mapping[str, bytes],
+    texts: Mapping[str, str],
+) -> None:
+    """Write what has been made, the numbers first.
+
+    Args:
+        folder: made where it is missing.
+        numbers: file and document; a number that is not finite is a ValueError, before anything
+            is written.
+        drawn: PNG files by name, for ``plots``.
+        texts: by file.
+    """
+    name, document = numbers
+    write_json(folder / name, dict(document))
     for name, data in drawn.items():
         with whole(folder / PLOTS / f"{name}.png") as temporary:
             temporary.write_bytes(data)
-    for name, text in ((CARD, card), (PAGE, html)):
+    for name, text in texts.items():
         with whole(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    return folder / PAGE

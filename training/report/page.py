@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from training.report import formats, tables, wording
+from training.report import tables, wording
 from training.report.pictures import data_uri
+from training.report.templates import environment
 
 SHOWN: Final = 100
 """Pairs on the page; all are in metrics.json."""
@@ -31,7 +29,7 @@ def html(evidence: Evidence, thumbnails: Mapping[str, bytes], plots: Mapping[str
     """
     # File names are anybody's: here all is escaped.
     return (
-        _environment(autoescape=True)
+        environment()
         .get_template("page.html.j2")
         .render(
             evidence,
@@ -49,7 +47,7 @@ def html(evidence: Evidence, thumbnails: Mapping[str, bytes], plots: Mapping[str
 def card(evidence: Evidence) -> str:
     """MODEL_CARD.md (Mitchell et al. 2019): no picture, no file name."""
     return (
-        _environment(autoescape=False)
+        environment(autoescape=False)
         .get_template("model_card.md.j2")
         .render(evidence, tables=tables.of(evidence), say=wording, evidence=evidence)
     )
@@ -81,25 +79,3 @@ def _pair(pair: Evidence, thumbnails: Mapping[str, bytes]) -> dict[str, Any]:
 
 def _across(files: Sequence[str]) -> bool:
     return len({name.startswith("test/") for name in files}) == 2
-
-
-def _environment(autoescape: bool) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=autoescape,  # noqa: S701 - off for Markdown alone, whose tables escape for it
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    for written in (
-        formats.count,
-        formats.interval,
-        formats.number,
-        formats.percent,
-        formats.percent_interval,
-        formats.plain,
-        formats.words,
-    ):
-        environment.filters[written.__name__] = written
-    return environment

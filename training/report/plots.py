@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 from training.report import comparisons, curves
 from training.report.style import SETTINGS, png
 
-PLOTS: Final[dict[str, Callable[[Mapping[str, Any]], Figure]]] = {
+Plots = Mapping[str, Callable[[Mapping[str, Any]], Figure]]
+
+PLOTS: Final[Plots] = {
     "roc": curves.roc,
     "precision_recall": curves.precision_recall,
     "reliability": curves.reliability,
@@ -21,7 +23,7 @@ PLOTS: Final[dict[str, Callable[[Mapping[str, Any]], Figure]]] = {
 }
 
 
-def draw(evidence: Mapping[str, Any]) -> dict[str, bytes]:
+def draw(evidence: Mapping[str, Any], plots: Plots = PLOTS) -> dict[str, bytes]:
     """PNG files by name; the same document gives the same bytes."""
     with matplotlib.rc_context(SETTINGS):
-        return {name: png(plot(evidence)) for name, plot in PLOTS.items()}
+        return {name: png(plot(evidence)) for name, plot in plots.items()}

@@ -10,7 +10,7 @@ from PIL import Image
 
 from handlers.imaging import ImageError
 from training import report
-from training.report.pictures import data_uri
+from training.report.pictures import compact, data_uri
 
 MAKE, ORIENTATION, GPS = 0x010F, 0x0112, 0x8825
 
@@ -50,6 +50,19 @@ def test_small_upright_and_the_same_picture() -> None:
     top, bottom = (np.asarray(read.getpixel((24, y))) for y in (12, 84))
     assert top.argmax() == 0
     assert bottom.argmax() == 2
+
+
+def test_compact_is_the_same_picture_upright_and_nothing_else() -> None:
+    out = io.BytesIO()
+    Image.effect_noise((224, 224), 60).convert("RGB").save(out, "PNG")
+    small = compact(out.getvalue())
+    read = Image.open(io.BytesIO(small))
+
+    assert (read.format, read.mode, read.size) == ("JPEG", "RGB", (224, 224))
+    assert len(small) < 0.6 * len(out.getvalue())
+    before, after = (np.asarray(Image.open(one), np.float32) for one in (out, io.BytesIO(small)))
+    assert np.abs(before - after).mean() < 4
+    assert b"Secret" not in compact(photograph())
 
 
 def test_what_is_no_photograph_is_refused() -> None:

@@ -1,0 +1,231 @@
+"""``make measure-explaining``: what an explanation costs beside a prediction, and beside others.
+
+One server as `make serve` starts it. What is compared is asked in turn, so that the machine's drift
+hits both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from typing import Any, Final
+
+import httpx
+import numpy as np
+from rich.progress import track
+
+from loadtests.machine import kind
+from loadtests.photographs import bodies
+from loadtests.settings import LoadSettings
+from serving.settings import ServingSettings, free_ports
+from serving.torchserve import MODEL, TorchServe
+
+WARM: Final = 20
+PAIRS: Final = 200
+"""Of a prediction and an explanation of one photograph, by a lone client."""
+CLIENTS: Final = 8
+ROUNDS: Final = 5
+"""Of predictions alone and of predictions beside or instead of something else."""
+SECONDS: Final = 6.0
+"""Of a round."""
+OF_A_METHOD: Final = 10
+"""Photographs that each method explains."""
+PATIENCE: Final = 30.0
+"""Seconds that the server gives an explanation: on a busy machine as well, all are measured."""
+PATHS: Final = 100
+"""Photographs for Integrated Gradients."""
+SLOW: Final = "smooth_grad"
+"""The method that runs beside predictions: it always takes all its steps."""
+
+Body = dict[str, Any]
+
+
+def asked(body: Body, method: str) -> Body:
+    """The same instances, to be explained by a method."""
+    return {"instances": [one | {"method": method} for one in body["instances"]]}
+
+
+def timed(client: httpx.Client, verb: str, body: Body) -> tuple[float, Any]:
+    """Milliseconds of a request, and what it was answered.
+
+    Raises:
+        httpx.HTTPStatusError: it was not answered.
+    """
+    start = time.perf_counter()
+    reply = client.post(f"/v1/models/{MODEL}:{verb}", json=body).raise_for_status()
+    return (time.perf_counter() - start) * 1000, reply.json()
+
+
+def p50(times: Sequence[float]) -> float:
+    """Median, milliseconds."""
+    return round(float(np.median(times)), 2)
+
+
+def p95(times: Sequence[float]) -> float:
+    """95th percentile, milliseconds."""
+    return round(float(np.quantile(times, 0.95)), 2)
+
+
+def alone(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]:
+    """One client, predictions and explanations in turn."""
+    times: dict[str, list[float]] = {"predict": [], "explain": []}
+    for number in track(range(PAIRS), description="one client", transient=True):
+        body = photographs[number % len(photographs)]
+        for verb in list(times)[:: 1 if number % 2 else -1]:
+            times[verb].append(timed(client, verb, body)[0])
+    return compared(times["predict"], times["explain"])
+
+
+def together(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
+    """Eight clients, a round of predictions and a round of explanations in turn."""
+    times: dict[str, list[float]] = {"predict": [], "explain": []}
+    for _ in track(range(ROUNDS), description="eight clients", transient=True):
+        for verb, found in times.items():
+            end = time.perf_counter() + SECONDS
+
+            def one(start: int, verb: str = verb, end: float = end) -> list[float]:
+                own: list[float] = []
+                with httpx.Client(base_url=address, timeout=60) as client:
+                    while time.perf_counter() < end:
+                        body = photographs[(start + CLIENTS * len(own)) % len(photographs)]
+                        own.append(timed(client, verb, body)[0])
+                return own
+
+            with ThreadPoolExecutor(CLIENTS) as pool:
+                for own in pool.map(one, range(CLIENTS)):
+                    found += own
+    return compared(times["predict"], times["explain"])
+
+
+def compared(predict: Sequence[float], explain: Sequence[float]) -> dict[str, Any]:
+    """Both p50, and how many times the one is the other."""
+    return {
+        "predict": {"count": len(predict), "p50_ms": p50(predict)},
+        "explain": {"count": len(explain), "p50_ms": p50(explain)},
+        "ratio": round(p50(explain) / p50(predict), 3),
+    }
+
+
+def beside(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
+    """Predictions of one client, alone and while another asks for one slow explanation on end."""
+    times: dict[str, list[float]] = {"alone": [], "beside": []}
+    slow: list[float] = []
+    with (
+        httpx.Client(base_url=address, timeout=60) as client,
+        httpx.Client(base_url=address, timeout=60) as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        for _ in track(range(ROUNDS), description="beside a slow one", transient=True):
+            for which, found in times.items():
+                over = Event()
+
+                def explain(over: Event = over) -> None:
+                    while not over.is_set():
+                        body = photographs[len(slow) % len(photographs)]
+                        slow.append(timed(other, "explain", asked(body, SLOW))[0])
+
+                explaining = pool.submit(explain) if which == "beside" else None
+                end = time.perf_counter() + SECONDS
+                while time.perf_counter() < end:
+                    body = photographs[len(found) % len(photographs)]
+                    found.append(timed(client, "predict", body)[0])
+                over.set()
+                if explaining:
+                    explaining.result()
+    return {
+        "method": SLOW,
+        "explanations": {"count": len(slow), "p50_ms": p50(slow)},
+        **{
+            which: {"count": len(found), "p50_ms": p50(found), "p95_ms": p95(found)}
+            for which, found in times.items()
+        },
+        "p95_ratio": round(p95(times["beside"]) / p95(times["alone"]), 3),
+    }
+
+
+def methods(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]:
+    """Each method as it is served, on the same photographs in turn."""
+    refused = client.post(f"/v1/models/{MODEL}:explain", json=asked(photographs[0], "?"))
+    names = refused.json()["error"].partition("there are: ")[2].split(", ")
+    times: dict[str, list[float]] = {name: [] for name in names}
+    steps: dict[str, list[int]] = {name: [] for name in names}
+    for body in track(photographs[: OF_A_METHOD + 1], description="methods", transient=True):
+        for name in names:
+            took, answer = timed(client, "explain", asked(body, name))
+            times[name].append(took)
+            steps[name].append(answer["explanations"][0]["steps"])
+    # The first of each is slow: TorchScript optimises itself in it.
+    return {
+        name: {"p50_ms": p50(times[name][1:]), "steps": int(np.median(steps[name][1:]))}
+        for name in names
+    }
+
+
+def paths(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]:
+    """How nearly Integrated Gradients sum to the difference of the logits, and their time."""
+    times, steps, missed = [], [], []
+    for body in track(photographs[:PATHS], description="Integrated Gradients", transient=True):
+        took, answer = timed(client, "explain", asked(body, "integrated_gradients"))
+        (found,) = answer["explanations"]
+        total = float(np.sum(found["attribution"]["values"]))
+        delta = found["convergence_delta"]
+        times.append(took)
+        steps.append(found["steps"])
+        missed.append(abs(delta / (total - delta)))
+    return {
+        "photographs": len(times),
+        "p50_ms": p50(times),
+        "p95_ms": p95(times),
+        "steps": {"median": int(np.median(steps)), "largest": max(steps)},
+        "relative_delta": {
+            "median": round(float(np.median(missed)), 4),
+            "p95": round(float(np.quantile(missed, 0.95)), 4),
+            "largest": round(max(missed), 4),
+        },
+    }
+
+
+def measure(settings: ServingSettings, photographs: list[Body]) -> dict[str, Any]:
+    """All of it, from one server."""
+    with (
+        TorchServe(settings) as server,
+        httpx.Client(base_url=server.inference, timeout=60) as client,
+    ):
+        server.wait_ready(settings.workers)
+        for body in photographs[:WARM]:
+            for verb in ("predict", "explain"):
+                timed(client, verb, body)
+        return {
+            "machine": kind(),
+            "workers": settings.workers,
+            "alone": alone(client, photographs),
+            "together": {"clients": CLIENTS, **together(server.inference, photographs)},
+            "methods": methods(client, photographs),
+            "integrated_gradients": paths(client, photographs),
+            "beside": beside(server.inference, photographs),
+        }
+
+
+def main() -> None:
+    """Measure and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=Path("docs/results/explaining.json"))
+    output = parser.parse_args().output
+    os.environ["LESIONLENS_EXPLAIN_SECONDS"] = str(PATIENCE)
+    with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch:
+        settings = ServingSettings(logs=Path(scratch)).model_copy(update=free_ports())
+        result = measure(settings, bodies(LoadSettings()))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"written to {output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Maps that know nothing of the model: what explains must do better than they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+from zlib import crc32
+
+import numpy as np
+from scipy import ndimage
+
+from handlers.imaging import SIDE
+from handlers.quality import LUMA
+from training.explaining.curves import PLACES
+from training.explaining.subjects import Subject
+
+WIDTH: Final = 0.25
+"""Deviation of the centred Gaussian, of the side: about as wide as a lesion in its photograph."""
+
+
+def random(subject: Subject) -> np.ndarray:
+    """Uniform numbers, the same for a photograph at every call; shape (28, 28)."""
+    drawn = np.random.default_rng(crc32(subject.name.encode()))
+    return drawn.random((PLACES, PLACES), dtype=np.float32)
+
+
+def edges(subject: Subject) -> np.ndarray:
+    """Magnitude of the grey picture's gradient by Sobel, mean over a place; shape (28, 28).
+
+    Adebayo et al. 2018: maps that resemble an edge detector persuade, whatever the model does.
+    """
+    grey = np.asarray(subject.view, dtype=np.float32) @ np.asarray(LUMA, dtype=np.float32)
+    magnitude = np.hypot(ndimage.sobel(grey, axis=0), ndimage.sobel(grey, axis=1))
+    cell = SIDE // PLACES
+    return np.asarray(magnitude.reshape(PLACES, cell, PLACES, cell).mean(axis=(1, 3)))
+
+
+def centre(subject: Subject) -> np.ndarray:
+    """A Gaussian around the middle, where photographers put the lesion; shape (28, 28)."""
+    del subject  # the same for every photograph
+    axis = (np.arange(PLACES) + 0.5) / PLACES - 0.5
+    squares = axis[:, None] ** 2 + axis[None, :] ** 2
+    return np.asarray(np.exp(-squares / (2 * WIDTH**2)), dtype=np.float32)
+
+
+CONTROLS: Final[Mapping[str, Callable[[Subject], np.ndarray]]] = {
+    "random": random,
+    "edges": edges,
+    "centre": centre,
+}

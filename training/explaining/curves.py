@@ -1,0 +1,88 @@
+"""Deletion and insertion (Petsiuk et al. 2018).
+
+What happens to the answer when the places that a map calls important are taken away, or are all
+there is. What is taken away is replaced by a blurred copy, not by black, which would itself be a
+picture that the model never saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from handlers.explainers.places import upsampled
+from handlers.imaging import SIDE
+
+PLACES: Final = 28
+"""On each side; the finest map that a method gives."""
+STEPS: Final = 16
+"""Of 49 places each."""
+SHARES: Final = np.linspace(0, 1, STEPS + 1)
+"""Of the places that are replaced, or shown."""
+
+_TIES: Final = np.random.default_rng(0).permutation(PLACES**2)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Probability of the explained class at each of ``SHARES``, shapes (17,)."""
+
+    deletion: np.ndarray
+    insertion: np.ndarray
+
+
+def at_places(values: np.ndarray) -> np.ndarray:
+    """A map of shape (h, w) at 28 x 28 places: bilinear from coarser, mean from finer."""
+    if len(values) <= PLACES:
+        return values if len(values) == PLACES else upsampled(values, PLACES)
+    grid = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))[None]
+    return np.asarray(functional.adaptive_avg_pool2d(grid, PLACES)[0].numpy())
+
+
+def ranks(values: np.ndarray) -> np.ndarray:
+    """Place in the order of importance, 0 for what spoke most for the target.
+
+    Equal places come in one fixed order without a direction: row by row, a map with plateaus
+    would seem to point to the top of the picture.
+
+    Args:
+        values: shape (28, 28).
+
+    Returns:
+        Numbers 0 to 783, shape (28, 28).
+    """
+    order = np.lexsort((_TIES, -values.ravel().astype(np.float64)))
+    found = np.empty(values.size, dtype=np.int64)
+    found[order] = np.arange(values.size)
+    return found.reshape(values.shape)
+
+
+def curves(
+    score: Callable[[torch.Tensor], np.ndarray],
+    inputs: torch.Tensor,
+    blank: torch.Tensor,
+    values: np.ndarray,
+    ends: tuple[float, float],
+) -> Curves:
+    """Both curves of one map; 30 passes.
+
+    Args:
+        score: probability of the explained class for inputs of shape (1, 3, 224, 224), shape (1,).
+        inputs: the photograph, shape (1, 3, 224, 224).
+        blank: what replaces it, same shape.
+        values: the map, shape (h, w).
+        ends: score of the photograph and of what replaces it, the same for every map.
+    """
+    order = torch.from_numpy(ranks(at_places(values)))
+    cell = SIDE // PLACES
+    deletion, insertion = [ends[0]], [ends[1]]
+    for count in np.rint(SHARES[1:-1] * PLACES**2).astype(int):
+        important = (order < int(count)).repeat_interleave(cell, 0).repeat_interleave(cell, 1)
+        deletion.append(float(score(torch.where(important, blank, inputs))[0]))
+        insertion.append(float(score(torch.where(important, inputs, blank))[0]))
+    return Curves(np.asarray([*deletion, ends[1]]), np.asarray([*insertion, ends[0]]))

@@ -1,0 +1,63 @@
+"""The archived network as an eager module, whose parts can be exchanged before it is asked."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import nn
+from torchvision.models import ResNet, resnet18
+
+from handlers.classifier import LABELS
+from handlers.explainers.question import Question
+from training.export import SplitResNet
+from training.features import WIDTH
+
+
+def eager_of(model: Any) -> SplitResNet:
+    """The same answers as a TorchScript module from ``training.export``; its weights are copied."""
+    with torch.random.fork_rng():  # weights that are drawn only to be replaced
+        network = _split(resnet18(weights=None), nn.Linear(WIDTH, len(LABELS)))
+    network.load_state_dict(model.state_dict())
+    return network
+
+
+def untrained(seed: int) -> SplitResNet:
+    """The same network as a training from nothing would begin with."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return _split(resnet18(weights=None), nn.Linear(WIDTH, len(LABELS)))
+
+
+def with_head(network: SplitResNet, layer: nn.Linear) -> SplitResNet:
+    """The same convolutions, not copied, before another final layer."""
+    return SplitResNet(network.features, layer).eval()
+
+
+class Frozen:
+    """A network as it is now, ready to be asked; what happens to it afterwards does not matter.
+
+    Eager, a tenth slower than TorchScript: what torch.jit.freeze makes of a module stays in memory
+    for good, and there is a new network for every stage of every photograph.
+    """
+
+    def __init__(self, network: SplitResNet) -> None:
+        """Copy it into the memory layout that convolutions are fastest in."""
+        self._network = copy.deepcopy(network).to(memory_format=torch.channels_last)
+
+    def question(self, inputs: torch.Tensor, target: int) -> Question:
+        """Why it answers so.
+
+        Args:
+            inputs: shape (1, 3, 224, 224).
+            target: class that is explained.
+        """
+        with torch.inference_mode():
+            activations = self._network.features(inputs)
+        return Question(self._network, inputs, activations, target)
+
+
+def _split(network: ResNet, layer: nn.Linear) -> SplitResNet:
+    convolutions = nn.Sequential(*list(network.children())[:-2])
+    return SplitResNet(convolutions, layer).eval().requires_grad_(False)

@@ -1,0 +1,99 @@
+"""Photographs with the map of each method: answered rightly, wrongly, and flagged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from handlers import rendering
+from handlers.classifier import LABELS, Decision
+from handlers.drift import image_statistics
+from handlers.explainers.methods import METHODS
+from handlers.explainers.places import upsampled
+from handlers.imaging import SIDE
+from training.dataset import CLASSES, Photograph, Progress
+from training.explaining.kept import Kept
+from training.explaining.subjects import Explained, Subject
+
+KINDS: Final = ("correct", "wrong", "flagged")
+"""An answer that is flagged is neither of the others: it is not to be relied on."""
+EACH: Final = 2
+"""Of a kind and a true label."""
+MOST: Final = 400
+"""Photographs looked at, at most."""
+
+
+def examples(
+    explained: Explained, photographs: Sequence[Photograph], kept: Kept, progress: Progress
+) -> list[dict[str, Any]]:
+    """The first of each kind and true label in the order of their digests, not of their looks.
+
+    Args:
+        explained: the trained model.
+        photographs: of the test.
+        kept: maps that are there already.
+        progress: called with (what, done, total).
+
+    Returns:
+        For each ``kind``, ``label``, ``probability``, ``threshold``, ``answer``, ``reasons``,
+        ``target`` (the answer that the maps explain), ``original`` (PNG) and ``maps``: for each
+        method ``overlay`` (PNG), ``scale``, ``shape`` and ``signed``.
+    """
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {
+        (kind, label): [] for kind in KINDS for label in CLASSES
+    }
+    for photo, subject, decision in _answered(explained, photographs[:MOST]):
+        label = CLASSES[photo.label]
+        place = found[kind_of(decision, photo.label), label]
+        if len(place) < EACH:
+            place.append(
+                {
+                    "kind": kind_of(decision, photo.label),
+                    "label": label,
+                    "probability": decision.probability,
+                    "threshold": explained.classifier.threshold,
+                    "answer": LABELS[decision.label],
+                    "reasons": list(decision.reasons),
+                    "target": LABELS[subject.target],
+                    "original": rendering.png(subject.view),
+                    "maps": _maps(explained, subject, kept),
+                }
+            )
+        progress("examples", sum(map(len, found.values())), EACH * len(found))
+        if all(len(place) == EACH for place in found.values()):
+            break
+    return [one for place in found.values() for one in place]
+
+
+def kind_of(decision: Decision, label: int) -> str:
+    """Under which of ``KINDS`` an answer belongs."""
+    if decision.review:
+        return "flagged"
+    return "correct" if decision.label == label else "wrong"
+
+
+def _answered(
+    explained: Explained, photographs: Sequence[Photograph]
+) -> Iterator[tuple[Photograph, Subject, Decision]]:
+    for photo in photographs:
+        subject = explained.photograph(photo)
+        forward = explained.classifier.forward(subject.inputs)
+        (decision,) = explained.classifier.decide(forward, [image_statistics(subject.view)])
+        yield photo, subject, decision
+
+
+def _maps(explained: Explained, subject: Subject, kept: Kept) -> dict[str, Any]:
+    maps = {}
+    for name, method in METHODS.items():
+        values = explained.attribution(subject, name, kept).values
+        scale = rendering.scale_of(values)
+        laid_over = rendering.overlay(
+            subject.view, upsampled(values, SIDE), scale, signed=method.signed
+        )
+        maps[name] = {
+            "overlay": rendering.png(laid_over),
+            "scale": scale,
+            "shape": list(values.shape),
+            "signed": method.signed,
+        }
+    return maps

@@ -1,0 +1,132 @@
+"""Whether a map points into an outline: the share of its attribution there, and its maximum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from handlers.explainers.places import upsampled
+from handlers.imaging import SIDE, decode
+from training.dataset import Photograph
+from training.explaining.subjects import Explained, Subject
+from training.synthetic import draw
+
+NEAR: Final = 15.0
+"""Pixels by which a maximum may miss the outline (Zhang et al. 2016): half a place of the coarsest
+map, which can point no better."""
+PROPORTIONS: Final = 0.01
+"""Difference between those of a photograph and of its mask: rounding of a scaled copy."""
+
+
+@dataclass(frozen=True)
+class Outlined:
+    """A picture in which it is known where to look."""
+
+    subject: Subject
+    mask: np.ndarray
+    """bool of shape (224, 224)."""
+
+
+@dataclass(frozen=True)
+class Located:
+    """Of one map and one outline."""
+
+    mass: float
+    """Share of what speaks for the target that lies inside, 0 to 1."""
+    pointing: bool
+    """Whether the maximum lies inside or near (pointing game, Zhang et al. 2016)."""
+
+
+def locate(values: np.ndarray, mask: np.ndarray) -> Located:
+    """Hold a map against an outline, brought to pixels as it is shown.
+
+    Args:
+        values: the map, shape (h, w); below 0 it speaks against the target and does not count.
+        mask: bool of shape (224, 224).
+    """
+    pixels = values if len(values) == SIDE else upsampled(values, SIDE)
+    positive = np.maximum(pixels, 0.0).astype(np.float64)
+    total = float(positive.sum())
+    near = ndimage.distance_transform_edt(~mask) <= NEAR
+    # A plateau counts where most of it does.
+    highest = pixels >= pixels.max()
+    return Located(
+        # A map that speaks for nothing points nowhere.
+        mass=float(positive[mask].sum()) / total if total > 0 else 0.0,
+        pointing=total > 0 and bool(near[highest].mean() > 0.5),
+    )
+
+
+def masks_of(folder: Path, photographs: tuple[Photograph, ...]) -> dict[str, Path]:
+    """Outlines that people drew, by the digest of the photograph.
+
+    Args:
+        folder: holds ``masks/NAME.png`` for photographs ``NAME.*``.
+        photographs: that may have one; two of one name have none, as nobody knows whose it is.
+    """
+    names: dict[str, list[str]] = {}
+    for photo in photographs:
+        names.setdefault(photo.path.stem, []).append(photo.digest)
+    found = {path.stem: path for path in (folder / "masks").glob("*.png")}
+    return {
+        digests[0]: found[name]
+        for name, digests in names.items()
+        if len(digests) == 1 and name in found
+    }
+
+
+def masked(
+    explained: Explained, photographs: tuple[Photograph, ...], masks: Mapping[str, Path], most: int
+) -> Iterator[Outlined]:
+    """Photographs with their outlines, in the order of their digests, opened one by one.
+
+    One whose outline is empty in the square that the model sees, or has other proportions than
+    the photograph, is passed over.
+    """
+    count = 0
+    for photo in photographs:
+        if count >= most:
+            return
+        if photo.digest not in masks:
+            continue
+        picture = decode(photo.path.read_bytes())
+        mask = seen(masks[photo.digest], picture)
+        if mask is not None:
+            count += 1
+            yield Outlined(explained.subject(photo.digest, picture), mask)
+
+
+def seen(path: Path, picture: Image.Image) -> np.ndarray | None:
+    """The part of an outline that the model sees.
+
+    Args:
+        path: of the mask, white is lesion.
+        picture: the photograph that it belongs to, perhaps at another scale.
+
+    Returns:
+        bool of shape (224, 224); None where it is empty or does not fit the photograph.
+    """
+    with Image.open(path) as opened:
+        mask = opened.convert("L")
+    if abs(mask.width / mask.height - picture.width / picture.height) > PROPORTIONS:
+        return None
+    short = min(mask.size)
+    left, top = (mask.width - short) / 2, (mask.height - short) / 2
+    box = (left, top, left + short, top + short)
+    found = np.asarray(mask.resize((SIDE, SIDE), Image.Resampling.NEAREST, box=box)) >= 128
+    return found if found.any() else None
+
+
+def synthetic(explained: Explained, count: int) -> Iterator[Outlined]:
+    """Drawn lesions, benign and malignant in turn, whose outline is exact."""
+    for number in range(count):
+        lesion = draw(number, number % 2)
+        mask = Image.fromarray(lesion.mask).resize((SIDE, SIDE), Image.Resampling.NEAREST)
+        subject = explained.subject(f"synthetic-{number}", Image.fromarray(lesion.image))
+        yield Outlined(subject, np.asarray(mask))

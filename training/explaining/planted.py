@@ -1,0 +1,130 @@
+"""A model that learned an artefact on purpose: its maps must show the artefact.
+
+What a real model looks at nobody knows; what this one looks at is known. Coloured patches beside
+the lesion are what models of the ISIC archive were caught reading (Rieger et al. 2020).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from handlers.explainers.question import Question
+from handlers.imaging import SIDE, centre_view, decode, to_tensor
+from training import head
+from training.dataset import Photograph, Progress
+from training.explaining.eager import Frozen, eager_of, with_head
+from training.explaining.kept import Kept
+from training.explaining.localisation import Outlined
+from training.explaining.subjects import Explained, Subject
+from training.head import Head
+
+LEARNED: Final = 220
+"""Photographs that the final layer learns from, each with the patch and without: nothing else
+tells the classes apart."""
+PATCH: Final = 32
+"""Pixels on each side of the patch."""
+INSET: Final = 8
+"""Pixels between the patch and the two edges of its corner."""
+COLOUR: Final = (0, 150, 60)
+"""Green, which skin is not: the frozen backbone, which never learned patches, must tell it."""
+PLANTED: Final = 1
+"""Class of the photographs that have the patch."""
+STRENGTH: Final = 0.1
+"""Of the regularisation; from 0.01 to 1 the accuracy is the same."""
+
+
+@dataclass(frozen=True)
+class Spoilt:
+    """A model that answers whether there is a patch."""
+
+    network: Frozen
+    accuracy: float
+    """On photographs held out, each with the patch and without."""
+    held_out: tuple[Photograph, ...]
+    digest: str
+    """Of the photographs that it learned from and was tried on."""
+
+    def outlined(self) -> Iterator[Outlined]:
+        """Each photograph held out, with the patch and its outline, opened one by one."""
+        for photo in self.held_out:
+            view, mask = planted(photo)
+            yield Outlined(Subject(photo.digest, view, to_tensor(view)[None], PLANTED), mask)
+
+    def question(self, subject: Subject) -> Question:
+        """Why it answers that there is a patch."""
+        return self.network.question(subject.inputs, subject.target)
+
+
+def train(
+    explained: Explained,
+    photographs: Sequence[Photograph],
+    count: int,
+    kept: Kept,
+    progress: Progress,
+) -> Spoilt:
+    """Fit a final layer to the patch, behind the convolutions of the trained model.
+
+    Args:
+        explained: the trained model.
+        photographs: two at least; nothing is asked of their labels.
+        count: held out, at most a quarter of the photographs.
+        kept: what is there already.
+        progress: called with (what, done, total).
+    """
+    hold = max(1, min(count, len(photographs) // 4))
+    held_out, learned = photographs[:hold], photographs[hold : hold + LEARNED]
+    described = "".join(photo.digest for photo in (*held_out, *learned))
+    digest = hashlib.sha256(f"{hold} {described}".encode()).hexdigest()[:16]
+
+    def compute() -> dict[str, np.ndarray]:
+        fitted = head.fit(*_examples(explained, learned, progress), STRENGTH)
+        views, truth = _examples(explained, held_out, progress)
+        right = (fitted.log_odds(views[:, 0]) > 0) == (truth == PLANTED)
+        return {
+            "weights": fitted.weights,
+            "bias": np.asarray(fitted.bias),
+            "accuracy": np.asarray(right.mean()),
+        }
+
+    arrays = kept.get(f"planted/{digest}", compute)
+    layer = Head(arrays["weights"], float(arrays["bias"])).layer()
+    network = Frozen(with_head(eager_of(explained.model), layer))
+    return Spoilt(network, float(arrays["accuracy"]), tuple(held_out), digest)
+
+
+def planted(photo: Photograph) -> tuple[Image.Image, np.ndarray]:
+    """A photograph with a patch in one of its corners, chosen by its digest.
+
+    Returns:
+        What the model sees, RGB of 224 x 224 pixels, and where the patch is, bool of the same
+        shape.
+    """
+    view = centre_view(decode(photo.path.read_bytes()))
+    corner = int(photo.digest[:8], 16) % 4
+    near, far = INSET, SIDE - INSET - PATCH
+    left, top = (near, far)[corner % 2], (near, far)[corner // 2]
+    box = (left, top, left + PATCH - 1, top + PATCH - 1)
+    ImageDraw.Draw(view).rectangle(box, fill=COLOUR)
+    mask = np.zeros((SIDE, SIDE), dtype=bool)
+    mask[top : top + PATCH, left : left + PATCH] = True
+    return view, mask
+
+
+def _examples(
+    explained: Explained, photographs: Sequence[Photograph], progress: Progress
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features of shape (2 n, 1, 512) and labels: each photograph without the patch and with."""
+    features: list[Any] = []
+    for done, photo in enumerate(photographs, 1):
+        plain = centre_view(decode(photo.path.read_bytes()))
+        for view in (plain, planted(photo)[0]):
+            features.append(explained.classifier.forward(to_tensor(view)[None]).features)
+        progress("learn a patch", done, len(photographs))
+    labels = np.tile((1 - PLANTED, PLANTED), len(photographs))
+    return np.stack(features), labels

@@ -1,0 +1,92 @@
+"""``make explain-report``: what each attribution method is worth, measured and written down."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from handlers.explainers.methods import DEFAULT
+from training import dataset, pipeline, tracking
+from training.console import Reporter
+from training.dataset import Dataset
+from training.explaining.document import document
+from training.explaining.examples import examples
+from training.explaining.kept import Kept, folder_for
+from training.explaining.localisation import masks_of
+from training.explaining.study import Study
+from training.explaining.subjects import Explained
+from training.report import explanations
+from training.reporting import NothingToReportError
+from training.settings import TrainingSettings
+
+MASKS = "masks"
+
+
+def report(settings: TrainingSettings, reporter: Reporter) -> Path:
+    """Measure every method and write the page into ``reports/<version>/``; gives its path.
+
+    Raises:
+        NothingToReportError: train first.
+        ArchiveError: the trained model cannot be read.
+    """
+    card = _card(settings)
+    found = pipeline.find_data(settings, reporter)
+    if found.digest != card["data"]["digest"]:
+        raise NothingToReportError(
+            f"the model in {settings.model_folder} was trained on other photographs: "
+            "run `make train` first"
+        )
+    explained = Explained(settings.model_folder)
+    kept = Kept(folder_for(settings.cache, settings.model_folder, explained.classifier))
+    study = Study(explained, found, kept, settings, reporter)
+    written = document(study.measure(_masks(settings, found)), card, settings.seed)
+    with reporter.step("examples"):
+        shown = examples(explained, found.test, kept, reporter.progress)
+    folder = settings.reports / card["model_version"]
+    with reporter.step("write"):
+        page = explanations.write(written, shown, folder)
+    with reporter.step("record"):
+        tracking.keep(
+            settings.store,
+            "explain-report",
+            {**settings.asked(), **card["parameters"]},
+            {name: written[name] for name in ("methods", "controls", "planted")},
+            {"model_version": card["model_version"], "data_digest": found.digest},
+            (folder / "explanations.json",),
+            reporter.say,
+        )
+    reporter.say(conclusion(written))
+    reporter.say(f"report: {page}")
+    return page
+
+
+def conclusion(written: dict[str, Any]) -> str:
+    """What the evidence picks, what that does not beat, and whether it is what is served."""
+    chosen = written["default"]
+    picked = chosen["method"]
+    failed = ", ".join(f"{control} on {curve}" for control, curve in chosen["not_beaten"])
+    words = f"the evidence picks {picked}; "
+    words += f"it does not beat: {failed}" if failed else "it beats every control"
+    if picked != DEFAULT:
+        words += (
+            f"\nDEFAULT in handlers/explainers/methods.py is {DEFAULT}: set it to {picked}, or "
+            "say why not"
+        )
+    return words
+
+
+def _card(settings: TrainingSettings) -> dict[str, Any]:
+    path = settings.model_folder / "card.json"
+    try:
+        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise NothingToReportError(f"{path} is missing: run `make train` first") from error
+    return card
+
+
+def _masks(settings: TrainingSettings, found: Dataset) -> dict[str, Path]:
+    """Outlines beside the photographs, where they are a folder that somebody named."""
+    if settings.data is None:
+        return {}
+    return masks_of(dataset.find_layout(settings.data), found.train)

@@ -1,0 +1,217 @@
+"""Every measurement on every method, each result kept as soon as it is there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from handlers.explainers.integrated_gradients import integrated_gradients
+from handlers.explainers.methods import METHODS
+from handlers.explainers.question import Attribution, Question
+from training.console import Reporter
+from training.dataset import Dataset
+from training.explaining import cost, faithfulness, localisation, planted, randomisation
+from training.explaining.baselines import BASELINES
+from training.explaining.controls import CONTROLS
+from training.explaining.curves import Curves
+from training.explaining.kept import Kept
+from training.explaining.localisation import Outlined
+from training.explaining.measured import Drawn, Located, Measured, Repeated, Started
+from training.explaining.replacing import Replacing
+from training.explaining.subjects import Explained, Subject, attributed
+from training.settings import TrainingSettings
+
+Attribute = Callable[[Subject, str], Attribution]
+"""The answer of the method of a name about a subject."""
+
+
+class Study:
+    """The measurements of one model."""
+
+    def __init__(
+        self,
+        explained: Explained,
+        found: Dataset,
+        kept: Kept,
+        settings: TrainingSettings,
+        reporter: Reporter,
+    ) -> None:
+        """Nothing is measured yet.
+
+        Args:
+            explained: the trained model.
+            found: its photographs. The first in the order of their digests are taken, so that a
+                larger study goes on from a smaller one.
+            kept: results that are there already.
+            settings: how many photographs.
+            reporter: shows how far it is.
+        """
+        self.explained, self.found, self.kept = explained, found, kept
+        self.settings, self.reporter = settings, reporter
+
+    def measure(self, masks: Mapping[str, Path]) -> Measured:
+        """Run all of it.
+
+        Args:
+            masks: outlines that people drew, by the digest of the photograph; perhaps none.
+        """
+        step = self.reporter.step
+        with step("curves"):
+            drawn, incomplete = self._curves()
+        with step("outlines"):
+            located, accuracy, held_out = self._outlines(masks)
+        with step("repeat"):
+            repeated = self._repeated()
+        with step("baselines"):
+            started = self._baselines()
+        with step("cost"):
+            few = list(self.explained.photographs(self.found.test[: cost.PHOTOGRAPHS]))
+            spent = cost.measure(self.explained, few, self.reporter.progress)
+        return Measured(drawn, incomplete, repeated, located, accuracy, held_out, started, spent)
+
+    def _curves(self) -> tuple[dict[str, Drawn], dict[str, np.ndarray]]:
+        rows: dict[str, list[Curves]] = defaultdict(list)
+        missed: dict[str, list[float]] = defaultdict(list)
+        for subject in self._subjects(self.settings.explain_photographs, "curves"):
+            replacing = Replacing(self.explained, subject, self.kept)
+            for name in METHODS:
+                found = self._attribution(subject, name)
+                rows[name].append(replacing.curves(name, found.values))
+                if found.convergence_delta is not None:
+                    missed[name].append(incompleteness(found))
+            for name, control in CONTROLS.items():
+                rows[name].append(replacing.curves(name, control(subject)))
+        return (
+            {name: Drawn.of(found) for name, found in rows.items()},
+            {name: np.asarray(found) for name, found in missed.items()},
+        )
+
+    def _outlines(self, masks: Mapping[str, Path]) -> tuple[dict[str, Located], float, int]:
+        most, progress = self.settings.explain_outlined, self.reporter.progress
+        real = localisation.masked(self.explained, self.found.train, masks, most)
+        drawn = localisation.synthetic(self.explained, most)
+        located = {
+            "real": self._located(real, self._attribution, "outlined", min(most, len(masks))),
+            "synthetic": self._located(drawn, self._attribution, "drawn", most),
+        }
+        spoilt = planted.train(self.explained, self.found.train, most, self.kept, progress)
+
+        def attribution(subject: Subject, method: str) -> Attribution:
+            name = f"planted/{spoilt.digest}/{subject.name}-{method}"
+            return attributed(
+                self.kept, name, METHODS[method].explain, lambda: spoilt.question(subject)
+            )
+
+        count = len(spoilt.held_out)
+        located["artefact"] = self._located(spoilt.outlined(), attribution, "planted", count)
+        return located, spoilt.accuracy, count
+
+    def _located(
+        self, outlined: Iterable[Outlined], attribution: Attribute, what: str, total: int
+    ) -> Located:
+        mass: dict[str, list[float]] = defaultdict(list)
+        pointing: dict[str, list[bool]] = defaultdict(list)
+        area: list[float] = []
+        for done, one in enumerate(outlined, 1):
+            maps = {name: attribution(one.subject, name).values for name in METHODS}
+            maps |= {name: control(one.subject) for name, control in CONTROLS.items()}
+            for name, values in maps.items():
+                inside = localisation.locate(values, one.mask)
+                mass[name].append(inside.mass)
+                pointing[name].append(inside.pointing)
+            area.append(float(one.mask.mean()))
+            self.reporter.progress(what, done, total)
+        return Located(
+            {name: np.asarray(found) for name, found in mass.items()},
+            {name: np.asarray(found, dtype=bool) for name, found in pointing.items()},
+            np.asarray(area),
+        )
+
+    def _repeated(self) -> Repeated:
+        infidelity: dict[str, list[float]] = defaultdict(list)
+        sensitivity: dict[str, list[float]] = defaultdict(list)
+        correlation: dict[str, list[list[float]]] = defaultdict(list)
+        for subject in self._subjects(self.settings.explain_repeated, "repeat"):
+            disturbed = faithfulness.Disturbed(subject, self.explained.logits)
+            maps = {name: self._attribution(subject, name).values for name in METHODS}
+            for name, values in maps.items():
+                infidelity[name].append(disturbed.infidelity(values))
+                sensitivity[name].append(self._sensitivity(subject, name, values))
+                correlation[name].append([])
+            for stage, question in randomisation.cascade(self.explained.model, subject):
+                for name, values in maps.items():
+                    other = self._randomised(subject, stage, name, question)
+                    found = randomisation.rank_correlation(values, other)
+                    correlation[name][-1].append(found)
+        return Repeated(
+            {name: np.asarray(found) for name, found in infidelity.items()},
+            {name: np.asarray(found) for name, found in sensitivity.items()},
+            {name: np.asarray(found) for name, found in correlation.items()},
+        )
+
+    def _randomised(
+        self, subject: Subject, stage: str, method: str, question: Question
+    ) -> np.ndarray:
+        name = f"randomised/{subject.name}-{stage}-{method}"
+        return attributed(self.kept, name, METHODS[method].explain, lambda: question).values
+
+    def _sensitivity(self, subject: Subject, method: str, values: np.ndarray) -> float:
+        asked = METHODS[method]
+
+        def explain(inputs: torch.Tensor) -> np.ndarray:
+            question = self.explained.question(inputs, subject.target, slow=asked.slow)
+            return asked.explain(question).values
+
+        def compute() -> dict[str, np.ndarray]:
+            return {"value": np.asarray(faithfulness.max_sensitivity(subject, values, explain))}
+
+        name = f"sensitivity/{subject.name}-{method}"
+        return float(self.kept.get(name, compute)["value"])
+
+    def _baselines(self) -> dict[str, Started]:
+        rows: dict[str, list[Curves]] = defaultdict(list)
+        missed: dict[str, list[float]] = defaultdict(list)
+        for subject in self._subjects(self.settings.explain_outlined, "baselines"):
+            replacing = Replacing(self.explained, subject, self.kept)
+            for name in BASELINES:
+                found = self._from(subject, name)
+                rows[name].append(replacing.curves(f"integrated_gradients-{name}", found.values))
+                missed[name].append(incompleteness(found))
+        return {name: Started(Drawn.of(rows[name]), np.asarray(missed[name])) for name in BASELINES}
+
+    def _from(self, subject: Subject, baseline: str) -> Attribution:
+        """Integrated Gradients from one of ``BASELINES``."""
+
+        def explain(question: Question) -> Attribution:
+            return integrated_gradients(question, BASELINES[baseline])
+
+        return attributed(
+            self.kept,
+            f"baselines/{subject.name}-{baseline}",
+            explain,
+            lambda: self.explained.question(subject.inputs, subject.target, slow=True),
+        )
+
+    def _attribution(self, subject: Subject, method: str) -> Attribution:
+        return self.explained.attribution(subject, method, self.kept)
+
+    def _subjects(self, count: int, what: str) -> Iterator[Subject]:
+        """Test photographs, opened one by one; shows how many are done."""
+        asked = self.found.test[:count]
+        for done, subject in enumerate(self.explained.photographs(asked)):
+            self.reporter.progress(what, done, len(asked))
+            yield subject
+        self.reporter.progress(what, len(asked), len(asked))
+
+
+def incompleteness(found: Attribution) -> float:
+    """How far the sum of a map misses the difference of the logits, relative to it."""
+    delta = found.convergence_delta
+    assert delta is not None, "only methods that say how nearly they are complete are asked"
+    # The delta is the sum less the difference: whatever a method starts from, this is it.
+    difference = float(found.values.sum(dtype=np.float64)) - delta
+    return abs(delta) / max(abs(difference), 1e-9)

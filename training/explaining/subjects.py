@@ -1,0 +1,130 @@
+"""The model that is asked why, and what it is asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from PIL import Image
+
+from handlers import threads
+from handlers.classifier import Classifier
+from handlers.explainers.methods import METHODS
+from handlers.explainers.question import Attribution, Question
+from handlers.explainers.repeated import Repeated
+from handlers.imaging import centre_view, decode, to_tensor
+from training.dataset import Photograph
+from training.explaining.kept import Kept
+
+NO_DELTA: Final = np.nan
+"""Kept for a method that has no convergence delta."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One picture, and the class that the maps explain."""
+
+    name: str
+    """The photograph's digest, or what was drawn."""
+    view: Image.Image
+    """What the model sees, RGB of 224 x 224 pixels."""
+    inputs: torch.Tensor
+    """The same, float32 of shape (1, 3, 224, 224)."""
+    target: int
+
+
+class Explained:
+    """A trained model as it is served."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the fastest backend that the card allows: curves take thousands of passes.
+
+        Raises:
+            ArchiveError: a file is missing or cannot be read.
+        """
+        self.classifier = Classifier.load(folder, backend="", threads=threads.cores())
+        self.classifier.warm_up()
+        self.model: Any = self.classifier.model
+        self._repeated = Repeated(self.model)
+
+    def subject(self, name: str, picture: Image.Image) -> Subject:
+        """A decoded picture; explained is the class of the larger calibrated probability.
+
+        Not the label that is answered, whose threshold is set for catching cancers: between the
+        two a map of the answer would explain what the model thinks less likely.
+        """
+        view = centre_view(picture)
+        inputs = to_tensor(view)[None]
+        return Subject(name, view, inputs, int(self.logits(inputs).argmax()))
+
+    def photograph(self, photo: Photograph) -> Subject:
+        """A file, opened."""
+        return self.subject(photo.digest, decode(photo.path.read_bytes()))
+
+    def photographs(self, photographs: Sequence[Photograph]) -> Iterator[Subject]:
+        """Files, opened one by one."""
+        return map(self.photograph, photographs)
+
+    def logits(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Logits of n pictures, shape (n, 2)."""
+        return self.classifier.forward(inputs).logits
+
+    def probability(self, inputs: torch.Tensor, target: int) -> np.ndarray:
+        """Calibrated probability of a class for n pictures, shape (n,)."""
+        cancer = self.classifier.probabilities(self.logits(inputs))
+        return np.asarray(cancer if target == 1 else 1 - cancer)
+
+    def question(self, inputs: torch.Tensor, target: int, *, slow: bool) -> Question:
+        """As the service asks after the pass that answered, without a limit of time.
+
+        Args:
+            inputs: shape (1, 3, 224, 224).
+            target: class that is explained.
+            slow: whether it is asked of a method that runs the model dozens of times.
+        """
+        model = self._repeated if slow else self.model
+        return Question(model, inputs, self.classifier.forward(inputs).activations, target)
+
+    def attribution(self, subject: Subject, method: str, kept: Kept) -> Attribution:
+        """The map of a method, computed once."""
+        name = f"maps/{subject.name}-{subject.target}-{method}"
+        asked = METHODS[method]
+        return attributed(
+            kept,
+            name,
+            asked.explain,
+            lambda: self.question(subject.inputs, subject.target, slow=asked.slow),
+        )
+
+
+def attributed(
+    kept: Kept,
+    name: str,
+    explain: Callable[[Question], Attribution],
+    ask: Callable[[], Question],
+) -> Attribution:
+    """The answer of a method, computed once.
+
+    Args:
+        kept: what is there already.
+        name: of the answer.
+        explain: the method.
+        ask: makes the question where there is no answer yet.
+    """
+
+    def compute() -> dict[str, np.ndarray]:
+        found = explain(ask())
+        delta = NO_DELTA if found.convergence_delta is None else found.convergence_delta
+        return {
+            "values": found.values,
+            "steps": np.asarray(found.steps),
+            "delta": np.asarray(delta),
+        }
+
+    arrays = kept.get(name, compute)
+    delta = float(arrays["delta"])
+    return Attribution(arrays["values"], int(arrays["steps"]), None if np.isnan(delta) else delta)

@@ -1,0 +1,121 @@
+"""Every plot of the page: blue passes, orange does not, grey knows nothing of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from training.report.explanations import verdicts
+from training.report.explanations.names import title
+from training.report.explanations.panels import FAILS, PASSES, dashes, in_percent, key, panels
+from training.report.formats import number, percent
+from training.report.plots import Plots
+from training.report.style import GREY, INK, figure
+
+DONE: Final = {"deletion": "taken away", "insertion": "shown"}
+PICTURES: Final = {
+    "real": "photographs, in the lesion",
+    "synthetic": "drawn lesions, in the lesion",
+    "artefact": "on the planted artefact",
+}
+
+Document = Mapping[str, Any]
+
+
+def curves(document: Document, measure: str) -> Figure:
+    """Deletion or insertion curve of each method over those of the controls."""
+    methods, controls = list(document["methods"]), list(document["controls"])
+    drawn, each, last = panels(methods)
+    found = document["curves"]
+    for method, axes in each:
+        for place, control in enumerate(controls):
+            line = found[control][measure]
+            axes.plot(found["shares"], line, color=GREY, linestyle=dashes(place), linewidth=0.9)
+        beaten = verdicts.beaten(document, method, measure)
+        colour = PASSES if len(beaten) == len(controls) else FAILS
+        axes.plot(found["shares"], found[method][measure], color=colour, linewidth=1.8)
+        area = number(document["methods"][method][measure]["value"])
+        axes.set_title(f"{title(method)}\nAUC {area}, beats {len(beaten)} of {len(controls)}")
+        in_percent(axes)
+    key(
+        last,
+        [
+            ("beats every control", PASSES, "solid"),
+            ("does not", FAILS, "solid"),
+            *((title(name), GREY, dashes(place)) for place, name in enumerate(controls)),
+        ],
+    )
+    drawn.supxlabel(f"share of the picture {DONE[measure]}, what the map marks first", fontsize=8)
+    drawn.supylabel("P(target), mean", fontsize=8)
+    return drawn
+
+
+def randomisation(document: Document) -> Figure:
+    """Rank correlation of each method's map as the model is made random from its head down."""
+    methods = document["methods"]
+    drawn, each, last = panels(list(methods))
+    for method, axes in each:
+        found = methods[method]["randomisation"]
+        colour = PASSES if found["reacts"] else FAILS
+        stages = ["trained", *found["stages"]]
+        values = [1.0, *(one["value"] for one in found["correlation"])]
+        axes.axhline(0, color=GREY, linewidth=0.6, linestyle=(0, (4, 4)))
+        axes.plot(range(len(stages)), values, "o-", color=colour, markersize=3)
+        for place, one in enumerate(found["correlation"], start=1):
+            if one["low"] is not None and one["high"] is not None:
+                axes.plot([place] * 2, [one["low"], one["high"]], color=colour, linewidth=0.8)
+        axes.set_xticks(range(len(stages)), stages, rotation=60, ha="right", rotation_mode="anchor")
+        axes.set_title(f"{title(method)}\n{'reacts' if found['reacts'] else 'does not react'}")
+    key(last, [("reacts", PASSES, "solid"), ("does not react", FAILS, "solid")])
+    drawn.supxlabel("made random, from the head on", fontsize=8)
+    drawn.supylabel("rank correlation with the map", fontsize=8)
+    return drawn
+
+
+def masses(document: Document) -> Figure:
+    """Share of each map in the lesion and on the artefact, against what they cover."""
+    names = [*document["methods"], *document["controls"]]
+    drawn = figure(6.8, 0.9 + 0.24 * len(names))
+    grid = drawn.subplots(1, len(PICTURES), sharey=True)
+    for axes, (kind, heading) in zip(grid, PICTURES.items(), strict=True):
+        _masses(axes, document, names, kind)
+        axes.set_title(heading)
+        axes.set_xlabel("share of the map")
+    grid[0].set_yticks(range(len(names)), [title(name) for name in names])
+    grid[0].set_ylim(len(names) - 0.4, -0.9)
+    return drawn
+
+
+def _masses(axes: Axes, document: Document, names: list[str], kind: str) -> None:
+    axes.tick_params(axis="y", length=0)
+    area = document["area"][kind]
+    found = {name: verdicts.located(document, name, kind, "mass") for name in names}
+    if area is None or all(one is None or one["value"] is None for one in found.values()):
+        axes.text(0.5, 0.5, "not measured", ha="center", color=INK, transform=axes.transAxes)
+        axes.set_xticks([])
+        return
+    axes.axvline(area, color=INK, linewidth=0.8, linestyle=(0, (4, 4)))
+    axes.text(area, -0.55, f" covers {percent(area, 1)}", va="center", fontsize=7)
+    for row, (name, one) in enumerate(found.items()):
+        if one is None or one["value"] is None:
+            continue
+        colour = PASSES if verdicts.above(one, area) else FAILS
+        colour = GREY if name in document["controls"] else colour
+        if one["low"] is not None and one["high"] is not None:
+            axes.plot([one["low"], one["high"]], [row, row], color=colour, linewidth=0.9)
+        axes.plot(one["value"], row, "o", color=colour, markersize=4)
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+
+
+PLOTS: Final[Plots] = {
+    "explanations_deletion": partial(curves, measure="deletion"),
+    "explanations_insertion": partial(curves, measure="insertion"),
+    "explanations_randomisation": randomisation,
+    "explanations_lesion": masses,
+}

@@ -1,0 +1,38 @@
+"""The colours of a map, with what they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from handlers import rendering
+from training.report.explanations.cells import significant
+from training.report.explanations.names import title
+from training.report.explanations.wording import places
+from training.report.pictures import compact, data_uri
+
+
+def bar(signed: bool) -> bytes:
+    """A strip of the colours, a PNG file: from against to for, or from nothing to much."""
+    values = np.linspace(-1.0 if signed else 0.0, 1.0, 255, dtype=np.float32)
+    strip = np.repeat(values[None], 12, axis=0)
+    return rendering.png(rendering.heatmap(strip, 1.0, signed=signed))
+
+
+def ends(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """What stands below the strip of a map: numbers from its left to its right."""
+    scale = significant(found["scale"])
+    return (f"\N{MINUS SIGN}{scale}", "0", f"+{scale}") if found["signed"] else ("0", scale)
+
+
+def shown(found: Mapping[str, Any], method: str) -> dict[str, Any]:
+    """A map as the page shows it."""
+    return {
+        "title": title(method),
+        "uri": data_uri(compact(found["overlay"])),
+        "ends": ends(found),
+        "signed": found["signed"],
+        "places": places(found["shape"]),
+    }
