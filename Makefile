@@ -16,7 +16,7 @@ COMPILE := build/lock/bin/uv pip compile --quiet --python-version 3.11 --no-head
 # anything else runs on the same cores. On an idle machine sleeping costs about a fifth.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup data audit train report explain-report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload measure-training measure-report measure-telemetry images sbom pod publish deploy rollback lock clean
+.PHONY: help setup data audit train report explain-report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload measure-training measure-report measure-explanations measure-explaining measure-features measure-telemetry images sbom pod publish deploy rollback lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,11 +85,11 @@ measure-training: $(INSTALLED) ## Time photographs to archive, without and with 
 	$(RUN) -m loadtests.tables
 
 measure-report: $(TRAINED) ## Make the report of the trained model and keep its numbers for the pages
-	$(RUN) -m loadtests.model_report
+	$(RUN) -m loadtests.reports report docs/results/report.json
 	$(RUN) -m loadtests.tables
 
 measure-explanations: $(TRAINED) ## Measure every attribution method and keep the numbers for the pages (30 minutes)
-	$(RUN) -m loadtests.explain_report
+	$(RUN) -m loadtests.reports explain-report docs/results/explanations.json
 	$(RUN) -m loadtests.tables
 
 measure-explaining: $(ARCHIVE) ## Time served explanations beside predictions (10 minutes)

@@ -15,8 +15,8 @@ from training.console import Reporter
 from training.dataset import DatasetError
 from training.explaining import reporting as explaining
 from training.export import ParityError
-from training.reporting import NothingToReportError
 from training.settings import TrainingSettings
+from training.trained import NothingToReportError
 
 EXPECTED = (
     DatasetError,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from handlers import threads
-from training import backbone, pipeline, recipes, tracking
+from training import backbone, recipes, tracking
 from training.answers import Answers
 from training.calibration import PREVALENCE, threshold_interval
 from training.console import Reporter
@@ -19,13 +19,10 @@ from training.evidence import comparison, review, stress
 from training.evidence.served import Served
 from training.report import thumbnail, write
 from training.settings import TrainingSettings
+from training.trained import NothingToReportError, trained
 
 MOST: Final = 400
 """Test photographs, at most, that are perturbed and spoilt: every one is asked about 13 times."""
-
-
-class NothingToReportError(RuntimeError):
-    """There is no trained model, or it was trained on other photographs."""
 
 
 def report(settings: TrainingSettings, reporter: Reporter) -> Path:
@@ -34,13 +31,8 @@ def report(settings: TrainingSettings, reporter: Reporter) -> Path:
     Raises:
         NothingToReportError: train first.
     """
-    card, answers, leaks = _trained(settings)
-    found = pipeline.find_data(settings, reporter)
-    if found.digest != card["data"]["digest"]:
-        raise NothingToReportError(
-            f"the model in {settings.model_folder} was trained on other photographs: "
-            "run `make train` first"
-        )
+    card, found = trained(settings, reporter)
+    answers, leaks = _left_behind(settings)
     served = Served(settings.model_folder)
     asked = _spread(found)
     with reporter.step("review"):
@@ -71,11 +63,11 @@ def report(settings: TrainingSettings, reporter: Reporter) -> Path:
     return page
 
 
-def _trained(settings: TrainingSettings) -> tuple[dict[str, Any], Answers, dict[str, Any]]:
+def _left_behind(settings: TrainingSettings) -> tuple[Answers, dict[str, Any]]:
+    """What the training wrote beside the model."""
     try:
-        card = json.loads((settings.model_folder / "card.json").read_text(encoding="utf-8"))
         leaks = json.loads((settings.build / "near_duplicates.json").read_text(encoding="utf-8"))
-        return card, Answers.read(settings.build / "answers.npz"), leaks
+        return Answers.read(settings.build / "answers.npz"), leaks
     except FileNotFoundError as error:
         raise NothingToReportError(
             f"{error.filename} is missing: run `make train` first"

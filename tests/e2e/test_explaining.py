@@ -1,5 +1,6 @@
 """Slow explanations on a real server: predictions go on, turns are taken, time runs out cleanly."""
 
+import io
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from PIL import Image
 
 from handlers.background import Background
 from handlers.explainers.methods import METHODS
@@ -107,3 +109,14 @@ def test_out_of_time_is_a_clear_answer_and_the_worker_lives(
         assert predict(server, photograph).status_code == 200
         assert workers(server) == before
         assert all(psutil.pid_exists(pid) for pid in before)
+
+
+def test_a_huge_photograph_is_occluded_like_any_other(pair: TorchServe, photograph: bytes) -> None:
+    huge = io.BytesIO()
+    with Image.open(io.BytesIO(photograph)) as opened:
+        opened.convert("RGB").resize((4999, 4999)).save(huge, "JPEG", quality=80)
+
+    reply = explain(pair, huge.getvalue(), "occlusion")
+
+    assert reply.status_code == 200
+    assert reply.json()["attribution"]["shape"] == [8, 8]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from handlers.explainers.methods import DEFAULT
-from training import dataset, pipeline, tracking
+from training import dataset, tracking
 from training.console import Reporter
 from training.dataset import Dataset
 from training.explaining.document import document
@@ -17,8 +16,8 @@ from training.explaining.localisation import masks_of
 from training.explaining.study import Study
 from training.explaining.subjects import Explained
 from training.report import explanations
-from training.reporting import NothingToReportError
 from training.settings import TrainingSettings
+from training.trained import trained
 
 MASKS = "masks"
 
@@ -30,13 +29,7 @@ def report(settings: TrainingSettings, reporter: Reporter) -> Path:
         NothingToReportError: train first.
         ArchiveError: the trained model cannot be read.
     """
-    card = _card(settings)
-    found = pipeline.find_data(settings, reporter)
-    if found.digest != card["data"]["digest"]:
-        raise NothingToReportError(
-            f"the model in {settings.model_folder} was trained on other photographs: "
-            "run `make train` first"
-        )
+    card, found = trained(settings, reporter)
     explained = Explained(settings.model_folder)
     kept = Kept(folder_for(settings.cache, settings.model_folder, explained.classifier))
     study = Study(explained, found, kept, settings, reporter)
@@ -74,15 +67,6 @@ def conclusion(written: dict[str, Any]) -> str:
             "say why not"
         )
     return words
-
-
-def _card(settings: TrainingSettings) -> dict[str, Any]:
-    path = settings.model_folder / "card.json"
-    try:
-        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise NothingToReportError(f"{path} is missing: run `make train` first") from error
-    return card
 
 
 def _masks(settings: TrainingSettings, found: Dataset) -> dict[str, Path]:

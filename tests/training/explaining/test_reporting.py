@@ -18,8 +18,8 @@ from training.explaining import document as document_of
 from training.explaining.controls import CONTROLS
 from training.explaining.faithfulness import PERTURBED
 from training.explaining.randomisation import STAGES
-from training.reporting import NothingToReportError
 from training.settings import TrainingSettings
+from training.trained import NothingToReportError
 
 TIMED = 3
 """Maps by which a method is warmed up and timed."""
