@@ -15,7 +15,7 @@ from training.__main__ import main
 from training.settings import TrainingSettings
 
 WAYS = ("training/job", "training/trainjob")
-STEPS = r"\{[a-z,]+,all\}"
+STEPS = r"\{[a-z,-]+,all\}"
 """The steps that the program offers, `all` the last of them."""
 
 
