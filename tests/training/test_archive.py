@@ -33,7 +33,8 @@ def test_it_is_a_zip_of_the_model_and_the_package_of_handlers(
         names = set(packed.namelist())
         contents = {name: packed.read(name) for name in names}
 
-    sources = {f"handlers/{path.name}": path for path in (root / "handlers").glob("*.py")}
+    modules = (root / "handlers").rglob("*.py")
+    sources = {path.relative_to(root).as_posix(): path for path in modules}
     sources["melanoma_handler.py"] = root / "handlers" / "melanoma_handler.py"
     # Every file of the trained model: those of a backend are there where it passed.
     for path in trained.model_folder.iterdir():

@@ -176,7 +176,9 @@ def main(folder: Path) -> None:
         np.savez(folder / "two.npz", log_odds=first)
     finally:
         finetune_all.leave()
-        print(f"pictures {len(read)}", flush=True)
+        # In one piece: the other process writes to the same pipe.
+        sys.stdout.write(f"pictures {len(read)}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
