@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from functools import partial
 from time import perf_counter
 from typing import Any, Final
 
@@ -18,8 +18,8 @@ import numpy as np
 from training import calibration, dataset, folds, recipes
 from training.console import Reporter
 from training.evaluation import RESAMPLES, auroc, evaluate, interval
-from training.files import whole
 from training.finetune import PLAN
+from training.kept import Kept
 from training.recipes import FOLDS, Prepared, Recipe
 from training.settings import TrainingSettings
 
@@ -44,7 +44,7 @@ def compare(
         ``comparison``: the paired difference of the cross-validated AUROCs of the last recipe and
         the first, None where there is one.
     """
-    folder = settings.cache / "fits" / _key(prepared, settings)
+    fits = Kept(settings.cache / "fits" / _key(prepared, settings))
     table: dict[str, Any] = {}
     unseen: dict[str, list[_Unseen]] = {name: [] for name in names}
     for name in names:
@@ -52,7 +52,7 @@ def compare(
         seconds: list[float] = []
         for seed in range(settings.report_seeds):
             report.say(f"  {name}, seed {seed}")
-            one = _one(prepared, settings, name, seed, folder, report)
+            one = _one(prepared, settings, name, seed, fits, report)
             unseen[name].append(one.unseen)
             seconds.append(one.seconds)
             for metric, value in _scored(prepared, settings, one, seed).items():
@@ -107,7 +107,7 @@ def _one(
     settings: TrainingSettings,
     name: str,
     seed: int,
-    folder: Path,
+    fits: Kept,
     report: Reporter,
 ) -> _One:
     made: list[Recipe] = []
@@ -131,25 +131,18 @@ def _one(
     unseen, fold = np.empty(len(prepared.labels)), np.empty(len(prepared.labels), dtype=int)
     seconds = 0.0
     for number, (learn, hold) in enumerate(split):
-        place = folder / f"{name}-{seed}-{number}.npz"
-        kept = _kept(place, lambda learn=learn, hold=hold: folded(learn, hold))  # type: ignore[misc]
-        unseen[hold], fold[hold] = kept["log_odds"], number
-        seconds += float(kept["seconds"])
-    last = _kept(folder / f"{name}-{seed}-final.npz", final)
+        found = fits.get(f"{name}-{seed}-{number}", partial(_timed, partial(folded, learn, hold)))
+        unseen[hold], fold[hold] = found["log_odds"], number
+        seconds += float(found["seconds"])
+    last = fits.get(f"{name}-{seed}-final", partial(_timed, final))
     return _One(_Unseen(unseen, fold), last["log_odds"], seconds + float(last["seconds"]))
 
 
-def _kept(path: Path, compute: Callable[[], np.ndarray]) -> dict[str, np.ndarray]:
-    """What was computed once, read again; computed and kept where it is missing or damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            return {name: kept[name] for name in ("log_odds", "seconds")}
-    except (OSError, ValueError, KeyError, EOFError):
-        start = perf_counter()
-        log_odds, seconds = compute(), np.asarray(perf_counter() - start)
-        with whole(path) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, log_odds=log_odds, seconds=seconds)
-        return {"log_odds": log_odds, "seconds": seconds}
+def _timed(compute: Callable[[], np.ndarray]) -> dict[str, np.ndarray]:
+    """Log-odds, and the seconds that they took."""
+    start = perf_counter()
+    log_odds = compute()
+    return {"log_odds": log_odds, "seconds": np.asarray(perf_counter() - start)}
 
 
 def _scored(

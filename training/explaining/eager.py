@@ -11,6 +11,7 @@ from torchvision.models import ResNet, resnet18
 
 from handlers.classifier import LABELS
 from handlers.explainers.question import Question
+from training.backbone import Backbone
 from training.export import SplitResNet
 from training.features import WIDTH
 
@@ -59,5 +60,5 @@ class Frozen:
 
 
 def _split(network: ResNet, layer: nn.Linear) -> SplitResNet:
-    convolutions = nn.Sequential(*list(network.children())[:-2])
+    convolutions = Backbone(network, "untrained").convolutions()
     return SplitResNet(convolutions, layer).eval().requires_grad_(False)

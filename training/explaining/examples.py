@@ -12,8 +12,8 @@ from handlers.explainers.methods import METHODS
 from handlers.explainers.places import upsampled
 from handlers.imaging import SIDE
 from training.dataset import CLASSES, Photograph, Progress
-from training.explaining.kept import Kept
 from training.explaining.subjects import Explained, Subject
+from training.kept import Kept
 
 KINDS: Final = ("correct", "wrong", "flagged")
 """An answer that is flagged is neither of the others: it is not to be relied on."""

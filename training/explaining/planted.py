@@ -19,10 +19,10 @@ from handlers.imaging import SIDE, centre_view, decode, to_tensor
 from training import head
 from training.dataset import Photograph, Progress
 from training.explaining.eager import Frozen, eager_of, with_head
-from training.explaining.kept import Kept
 from training.explaining.localisation import Outlined
 from training.explaining.subjects import Explained, Subject
 from training.head import Head
+from training.kept import Kept
 
 LEARNED: Final = 220
 """Photographs that the final layer learns from, each with the patch and without: nothing else

@@ -7,8 +7,8 @@ import torch
 
 from handlers.explainers.baselines import blurred
 from training.explaining.curves import Curves, curves
-from training.explaining.kept import Kept
 from training.explaining.subjects import Explained, Subject
+from training.kept import Kept
 
 
 class Replacing:

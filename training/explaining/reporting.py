@@ -11,10 +11,11 @@ from training.console import Reporter
 from training.dataset import Dataset
 from training.explaining.document import document
 from training.explaining.examples import examples
-from training.explaining.kept import Kept, folder_for
+from training.explaining.kept import folder_for
 from training.explaining.localisation import masks_of
 from training.explaining.study import Study
 from training.explaining.subjects import Explained
+from training.kept import Kept
 from training.report import explanations
 from training.settings import TrainingSettings
 from training.trained import trained

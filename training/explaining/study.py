@@ -18,11 +18,11 @@ from training.explaining import cost, faithfulness, localisation, planted, rando
 from training.explaining.baselines import BASELINES
 from training.explaining.controls import CONTROLS
 from training.explaining.curves import Curves
-from training.explaining.kept import Kept
 from training.explaining.localisation import Outlined
 from training.explaining.measured import Drawn, Located, Measured, Repeated, Started
 from training.explaining.replacing import Replacing
 from training.explaining.subjects import Explained, Subject, attributed
+from training.kept import Kept
 from training.settings import TrainingSettings
 
 Attribute = Callable[[Subject, str], Attribution]

@@ -18,7 +18,7 @@ from handlers.explainers.question import Attribution, Question
 from handlers.explainers.repeated import Repeated
 from handlers.imaging import centre_view, decode, to_tensor
 from training.dataset import Photograph
-from training.explaining.kept import Kept
+from training.kept import Kept
 
 NO_DELTA: Final = np.nan
 """Kept for a method that has no convergence delta."""

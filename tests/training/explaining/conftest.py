@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from handlers.imaging import to_tensor
-from training.explaining.kept import Kept
 from training.explaining.subjects import Explained, Subject
+from training.kept import Kept
 from training.settings import TrainingSettings
 from training.synthetic import draw
 

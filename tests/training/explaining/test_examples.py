@@ -13,8 +13,8 @@ from handlers.explainers.methods import METHODS
 from training.dataset import CLASSES, Dataset, Progress
 from training.explaining import examples
 from training.explaining.examples import KINDS, kind_of
-from training.explaining.kept import Kept
 from training.explaining.subjects import Explained
+from training.kept import Kept
 
 
 @pytest.mark.parametrize(

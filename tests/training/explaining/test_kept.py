@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from handlers import explainers
-from training.explaining.kept import Kept, folder_for
+from training.explaining.kept import folder_for
 from training.explaining.subjects import Explained
+from training.kept import Kept
 from training.settings import TrainingSettings
 
 

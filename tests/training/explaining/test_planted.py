@@ -7,9 +7,9 @@ from handlers.explainers.methods import METHODS
 from handlers.imaging import SIDE, centre_view, decode
 from training.dataset import Dataset, Photograph, Progress
 from training.explaining import planted
-from training.explaining.kept import Kept
 from training.explaining.subjects import Explained
 from training.features import extract
+from training.kept import Kept
 
 
 def test_the_patch_is_where_its_outline_says_and_nowhere_else(few: list[Photograph]) -> None:

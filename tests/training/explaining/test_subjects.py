@@ -9,8 +9,8 @@ import torch
 from handlers.explainers.methods import METHODS
 from handlers.explainers.question import Attribution, Question
 from training.dataset import Dataset
-from training.explaining.kept import Kept
 from training.explaining.subjects import Explained, Subject, attributed
+from training.kept import Kept
 
 Draw = Callable[..., Subject]
 
