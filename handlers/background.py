@@ -36,7 +36,7 @@ class Background:
             at_once: of all workers that share the folder, how many may run something.
             folder: holds a lock file for each; the system frees those of a worker that dies.
         """
-        self._locks = [folder / f"lesionlens-explaining-{place}" for place in range(at_once)]
+        self.locks = [folder / f"lesionlens-explaining-{place}" for place in range(at_once)]
         # PyTorch keeps threads for each thread that calls it: these are as nice as their own.
         self._thread = ThreadPoolExecutor(1, "explain", initializer=_yield_to_others)
 
@@ -47,7 +47,7 @@ class Background:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """The right to run something slow; raises BusyError where others have it."""
-        for path in self._locks:
+        for path in self.locks:
             descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
