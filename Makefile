@@ -50,7 +50,7 @@ demo: $(INSTALLED) ## All of it once: data, training, archive, server, predict, 
 	$(RUN) -m serving.demo
 
 test: $(INSTALLED) ## Run every test
-	$(RUN) -m pytest --numprocesses 2 --dist loadgroup
+	$(RUN) -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 lint: $(INSTALLED) ## Check style and types
 	$(RUN) -m ruff check .
