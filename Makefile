@@ -10,6 +10,7 @@ BUILD := $(or $(LESIONLENS_BUILD),build)
 STORE := $(or $(LESIONLENS_ARCHIVE),model_store/model-store)
 TRAINED := $(BUILD)/model/card.json
 ARCHIVE := $(STORE)/melanoma.mar
+SAMPLES := web/static/samples/1.jpg
 ROLLOUT = $(if $(CONTEXT),LESIONLENS_CONTEXT="$(CONTEXT)") $(if $(URL),LESIONLENS_URL="$(URL)") $(RUN) -m k8s.rollout
 COMPILE := build/lock/bin/uv pip compile --quiet --python-version 3.11 --no-header
 # Threads that wait sleep: spinning, they make a forward pass several times slower as soon as
@@ -43,14 +44,14 @@ archive: $(ARCHIVE) ## Pack the trained model as melanoma.mar (trains if nothing
 serve: $(ARCHIVE) ## Serve the archive with TorchServe until Ctrl-C
 	@exec $(RUN) -m serving
 
-page: $(INSTALLED) ## The upload page beside `make serve`, until Ctrl-C
+page: $(SAMPLES) ## The upload page beside `make serve`, until Ctrl-C
 	@exec $(RUN) -m web
 
 demo: $(INSTALLED) ## All of it once: data, training, archive, server, predict, explain
 	$(RUN) -m serving.demo
 
-test: $(INSTALLED) ## Run every test
-	$(RUN) -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+test: $(SAMPLES) ## Run every test
+	$(RUN) -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 lint: $(INSTALLED) ## Check style and types
 	$(RUN) -m ruff check .
@@ -117,7 +118,7 @@ measure-telemetry: $(ARCHIVE) ## Time requests with and without metrics
 	$(RUN) -m loadtests.telemetry_cost
 	$(RUN) -m loadtests.tables
 
-images: $(INSTALLED) ## Build the container images, or IMAGE=serving; with Docker, podman or buildah
+images: $(SAMPLES) ## Build the container images, or IMAGE=serving; with Docker, podman or buildah
 	$(RUN) -m k8s.images $(IMAGE)
 
 sbom: $(INSTALLED) ## List what is in the images, as CycloneDX, in build/sbom
@@ -148,6 +149,9 @@ clean: ## Remove what can be made again, the feature cache included; .venv stays
 	rm -rf "$(BUILD)" "$(STORE)" reports .pytest_cache .mypy_cache .ruff_cache
 
 # Written last, so an interrupted install is begun again.
+$(SAMPLES): training/samples.py training/synthetic.py training/pigment.py | $(INSTALLED)
+	$(RUN) -m training.samples $(@D)
+
 $(INSTALLED): requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; \
 		sys.exit(0 if (3, 11) <= v < (3, 14) else \

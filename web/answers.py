@@ -34,8 +34,11 @@ class Prediction(BaseModel):
 class Explanation(Prediction):
     """One of ``explanations``: a prediction and why."""
 
+    method: str
     target: Label
     """What red spoke for."""
+    signed: bool
+    """Whether the method tells for from against: red and blue, or violet for both."""
     overlay: Annotated[Base64Bytes, AfterValidator(_png)]
     """PNG, 224 x 224 pixels."""
     scale: Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -1,11 +1,10 @@
-"""From an uploaded file to pixels and nothing else: what is sent on, and what is shown."""
+"""From an uploaded file to pixels and nothing else: what is sent on, and shown."""
 
 from __future__ import annotations
 
 import io
 import struct
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -20,28 +19,19 @@ SIDE: Final = 224
 
 DRAFT: Final = 3 * SIDE
 """The service decodes a large JPEG at a fraction of its size, both sides from here up. Decoded here
-in the same way and sent without loss, a photograph gets the answer that its file would get."""
+in the same way, a photograph gets the answer that its file would get."""
 
-SENT_PIXELS: Final = 4_000_000
-"""Of what is sent: as PNG and base64 16 MB at most, and the service takes 20 MB."""
+SHORTEST: Final = 32
+"""Pixels of the short side below which the service refuses a photograph."""
 
 # Pillow's own guard would only warn up to twice its limit: ours reads the header and is exact.
 Image.MAX_IMAGE_PIXELS = None
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A photograph as it leaves the page."""
+def read(file: BinaryIO, max_pixels: int) -> bytes:
+    """The centre square of a JPEG, PNG or WebP file, drawn anew; slow, so call it in a thread.
 
-    sent: bytes
-    """PNG, upright RGB, without metadata: for the service."""
-
-    seen: bytes
-    """JPEG of 224 x 224 pixels: the centre square that the model sees, for the person."""
-
-
-def read(file: BinaryIO, max_pixels: int) -> Picture:
-    """Decode a JPEG, PNG or WebP file and draw it anew; slow, so call it in a worker thread.
+    It is all that the model sees of a photograph: what is around it goes nowhere.
 
     EXIF's orientation is applied, and everything but pixels dropped: position, camera, time,
     thumbnail, comments, colour profile. Of an animated file the first frame is taken.
@@ -50,8 +40,12 @@ def read(file: BinaryIO, max_pixels: int) -> Picture:
         file: at its start.
         max_pixels: width times height, at most; read from the header, before a pixel is decoded.
 
+    Returns:
+        PNG of 224 x 224 pixels, upright RGB, without metadata.
+
     Raises:
-        PageError: not a picture, of another format, too large, broken, or more than a picture.
+        PageError: not a picture, of another format, too large, too small, broken, or more than a
+            picture.
     """
     data = file.read()
     try:
@@ -67,13 +61,14 @@ def read(file: BinaryIO, max_pixels: int) -> Picture:
         raise PageError(
             "too_many_pixels", seen=f"{pixels / 1e6:.1f}", limit=f"{max_pixels / 1e6:g}"
         )
+    if (short := min(picture.size)) < SHORTEST:
+        raise PageError("too_few_pixels", seen=str(short), limit=str(SHORTEST))
     try:
         picture.draft(None, (DRAFT, DRAFT))
         picture.load()
-        drawn = _on_white(_smaller(_eight_bits(_upright(picture))))
+        return _png(_centre(_on_white(_eight_bits(_upright(picture)))))
     except Exception as error:  # Pillow's decoders raise many kinds on damaged files
         raise PageError("broken") from error
-    return Picture(_png(drawn), _jpeg(_centre(drawn)))
 
 
 def _upright(picture: Image.Image) -> Image.Image:
@@ -94,19 +89,6 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     return picture if picture.mode == mode else picture.convert(mode)
 
 
-def _smaller(picture: Image.Image) -> Image.Image:
-    """At most ``SENT_PIXELS``, and never less than the model can use."""
-    short, long = min(picture.size), max(picture.size)
-    if long > 2 * short:
-        # The model sees the centre square. The ends go in pairs, so that its place stays exact.
-        cut = long // 2 - short
-        left, top = (cut, 0) if picture.width == long else (0, cut)
-        picture = picture.crop((left, top, picture.width - left, picture.height - top))
-    if picture.width * picture.height > SENT_PIXELS:
-        return picture.reduce(min(picture.size) // DRAFT)
-    return picture
-
-
 def _on_white(picture: Image.Image) -> Image.Image:
     if picture.mode == "RGBA":
         white = Image.new("RGBA", picture.size, "white")
@@ -125,12 +107,5 @@ def _centre(picture: Image.Image) -> Image.Image:
 def _png(picture: Image.Image) -> bytes:
     picture.info.clear()  # Pillow would write a colour profile and more from it
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=1)  # a sixth of the default's time
-    return buffer.getvalue()
-
-
-def _jpeg(picture: Image.Image) -> bytes:
-    picture.info.clear()
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=92)
+    picture.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

@@ -21,8 +21,9 @@ from web.errors import PageError
 from web.settings import PageSettings
 
 PATH: Final = "/v1/models/melanoma"
-METHOD: Final = "grad_cam"
 CONNECT_SECONDS: Final = 5.0
+LEAST_WAIT: Final = 0.5
+"""Of the patience, what a refusal uses up at least: "at once" is not believed forever."""
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -42,7 +43,7 @@ class Service:
         self._predict = settings.predictor_url.rstrip("/") + f"{PATH}:predict"
         explainer = settings.explainer_url or settings.predictor_url
         self._explain = explainer.rstrip("/") + f"{PATH}:explain"
-        self._seconds = settings.page_seconds
+        self._seconds, self._patience = settings.page_seconds, settings.page_patience
         # A new connection each time: one kept open would stay with one pod, or outlive it.
         limits = httpx.Limits(max_keepalive_connections=0)
         self._client = httpx.AsyncClient(
@@ -51,39 +52,23 @@ class Service:
             trust_env=False,  # no photograph goes to a proxy that a variable names
         )
 
-    async def ask(self, png: bytes) -> tuple[Prediction, Explanation | PageError]:
-        """Predict and explain one photograph, at the same time.
+    async def predict(self, png: bytes) -> Prediction:
+        """Ask about one photograph; raises PageError where there is no answer."""
+        return (await self._post(self._predict, _body(png), Predictions)).predictions[0]
 
-        An answer without an explanation is still an answer: why there is none comes with it.
-
-        Raises:
-            PageError: there is no prediction.
-        """
-        instance = {"data": base64.b64encode(png).decode("ascii"), "method": METHOD}
-        body = json.dumps({"instances": [instance]}).encode()
-        explaining = asyncio.create_task(self._explanation(body))
-        try:
-            prediction = (await self._post(self._predict, body, Predictions)).predictions[0]
-        except BaseException:
-            explaining.cancel()
-            raise
-        return prediction, await explaining
+    async def explain(self, png: bytes, method: str) -> Explanation:
+        """Ask why, by an attribution method; raises PageError where there is no answer."""
+        body = _body(png, method=method)
+        return (await self._post(self._explain, body, Explanations)).explanations[0]
 
     async def close(self) -> None:
         """Let go of connections."""
         await self._client.aclose()
 
-    async def _explanation(self, body: bytes) -> Explanation | PageError:
-        try:
-            return (await self._post(self._explain, body, Explanations)).explanations[0]
-        except PageError as failure:
-            return failure
-
     async def _post(self, url: str, body: bytes, kind: type[Answer]) -> Answer:
-        headers = {"content-type": "application/json"}
         try:
             async with asyncio.timeout(self._seconds):
-                reply = await self._client.post(url, content=body, headers=headers)
+                reply = await self._sent(url, body)
         except TimeoutError as error:
             raise _logged(PageError("slow", seconds=f"{self._seconds:g}"), url) from error
         except httpx.HTTPError as error:
@@ -95,13 +80,36 @@ class Service:
         except ValidationError as error:
             raise _logged(PageError("unreadable_answer"), url, "an unexpected answer") from error
 
+    async def _sent(self, url: str, body: bytes) -> httpx.Response:
+        """Send, and again when a busy service said to: nobody has to upload anything twice."""
+        patience = self._patience
+        while True:
+            reply = await self._client.post(
+                url, content=body, headers={"content-type": "application/json"}
+            )
+            wait = _retry_after(reply)
+            if wait is None or (spent := max(wait, LEAST_WAIT)) > patience:
+                return reply
+            patience -= spent
+            await asyncio.sleep(wait)
+
+
+def _body(png: bytes, **more: str) -> bytes:
+    instance = {"data": base64.b64encode(png).decode("ascii"), **more}
+    return json.dumps({"instances": [instance]}).encode()
+
+
+def _retry_after(reply: httpx.Response) -> int | None:
+    """Seconds after which a busy service may have room, where it says so."""
+    seconds = reply.headers.get("retry-after", "")
+    known = reply.status_code == 503 and seconds.isascii() and seconds.isdigit()
+    return int(seconds) if known else None
+
 
 def _fail(reply: httpx.Response, url: str) -> NoReturn:
     status = str(reply.status_code)
     if reply.status_code == 503:
-        seconds = reply.headers.get("retry-after", "")
-        after = int(seconds) if seconds.isascii() and seconds.isdigit() else None
-        raise _logged(PageError("busy", retry_after=after), url, status)
+        raise _logged(PageError("busy", retry_after=_retry_after(reply)), url, status)
     if reply.status_code in (400, 413):
         raise PageError("refused", reason=_message(reply))
     raise _logged(PageError("unreadable_answer"), url, status)

@@ -30,8 +30,11 @@ class PageSettings(BaseSettings):
     page_seconds: Annotated[float, Field(gt=0)] = 60.0
     """Until the service must have answered."""
 
+    page_patience: Annotated[float, Field(ge=0)] = 8.0
+    """Of these, how many a busy service is waited for before the person is asked to come again."""
+
     page_max_bytes: Annotated[int, Field(gt=0)] = 15_000_000
-    """Of a file: what becomes 20 MB, the service's limit, as base64."""
+    """Of a file."""
 
     page_max_pixels: Annotated[int, Field(gt=0)] = 25_000_000
     """Width times height of a photograph; the service's own limit."""
@@ -41,4 +44,5 @@ class PageSettings(BaseSettings):
     asked to come again."""
 
     page_at_once: Annotated[int, Field(ge=1)] = 4
-    """Photographs at a time that are held in memory and asked about; others wait."""
+    """Photographs at a time that are decoded and asked about, and as many explanations; others
+    wait."""

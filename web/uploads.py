@@ -1,18 +1,21 @@
-"""The uploaded file of a request, never more of it than the limit."""
+"""What a form brings: a file, never more of it than the limit, or a sample's name; and choices."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope
 
+from web import samples
 from web.errors import PageError
+from web.methods import DEFAULT, SECONDS
 
 FIELD: Final = "photograph"
 """Name of the form's file input."""
@@ -22,6 +25,20 @@ ENVELOPE: Final = 65_536
 
 DRAINED: Final = 300_000_000
 """Bytes of a refused upload that are read and thrown away."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A photograph and what is asked about it."""
+
+    photograph: BinaryIO
+    """At its start; gone with the request."""
+
+    method: str
+    """Of explanation."""
+
+    version: str
+    """Of the model whose answer the person reads already, or empty."""
 
 
 class Body:
@@ -70,10 +87,10 @@ class Body:
 
 
 @asynccontextmanager
-async def uploaded(scope: Scope, body: Body) -> AsyncIterator[BinaryIO]:
-    """The form's one file, at its start; gone when the context ends.
+async def uploaded(scope: Scope, body: Body) -> AsyncIterator[Asked]:
+    """The form's one file, or the sample that it names; gone when the context ends.
 
-    It is in memory up to 1 MB and else in a file without a name in the temporary folder. What
+    A file is in memory up to 1 MB and else in a file without a name in the temporary folder. What
     its sender called it is not looked at.
 
     Args:
@@ -81,14 +98,27 @@ async def uploaded(scope: Scope, body: Body) -> AsyncIterator[BinaryIO]:
         body: of the request, not yet read.
 
     Raises:
-        PageError: no file, too large, or no form.
+        PageError: no file, too large, or no form of this page.
     """
     try:
         async with Request(scope, body).form(max_files=1, max_fields=8) as form:
+            method = _text(form, "method") or DEFAULT
+            if method not in SECONDS:
+                raise PageError("unreadable_form")
+            version, sample = _text(form, "version"), _text(form, "sample")
+            if sample:
+                with samples.opened(sample) as drawn:
+                    yield Asked(drawn, method, version)
+                return
             file = form.get(FIELD)
             if not isinstance(file, UploadFile) or not file.size:
                 raise PageError("no_file")
             body.check(file.size)
-            yield file.file
+            yield Asked(file.file, method, version)
     except (HTTPException, ClientDisconnect) as error:
         raise PageError("unreadable_form") from error
+
+
+def _text(form: FormData, name: str) -> str:
+    value = form.get(name)
+    return value if isinstance(value, str) else ""

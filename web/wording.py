@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
 from web.answers import Explanation, Prediction
 from web.errors import PageError
+from web.methods import QUICK, SECONDS
 from web.pictures import SIDE
+from web.texts import Texts
 
-Texts = dict[str, Any]
+UNSUITABLE: Final = frozenset({"low_quality", "unlike_training_data"})
+"""Reasons for which a label would say more than the model knows."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,16 @@ class AnswerWords:
     """A prediction in words."""
 
     heading: str
+    choice: str | None
+    """The label, where the heading does not say it."""
     frequency: str
     threshold: str
     origin: list[str]
     """That the model was not trained on photographs of people, where it was not."""
     review: str
     reasons: list[str]
+    advice: list[str]
+    """What to do now."""
     version: str
 
 
@@ -39,6 +46,8 @@ class AnswerWords:
 class ExplanationWords:
     """An explanation in words and pictures."""
 
+    method: str
+    signed: bool
     seen: str
     """data: URL of what the model saw."""
     seen_caption: str
@@ -46,6 +55,15 @@ class ExplanationWords:
     """data: URL."""
     colours: str
     notes: list[str]
+
+
+@dataclass(frozen=True)
+class MethodWords:
+    """An attribution method to choose."""
+
+    value: str
+    label: str
+    """Its name and its cost."""
 
 
 def failure_words(failure: PageError, texts: Texts) -> FailureWords:
@@ -60,10 +78,12 @@ def failure_words(failure: PageError, texts: Texts) -> FailureWords:
 def answer_words(prediction: Prediction, texts: Texts) -> AnswerWords:
     """Say what the model thinks, how sure it is and whether a person must look."""
     words, review = texts["answer"], texts["review"]
-    version = prediction.model_version
-    known = review["reasons"]
+    label, version = prediction.label, prediction.model_version
+    reasons = prediction.reasons if prediction.review else []
+    doubt = "unsuitable" if UNSUITABLE & set(reasons) else "unsure" if prediction.review else None
     return AnswerWords(
-        heading=words["heading"][prediction.label],
+        heading=words["doubtful"][doubt] if doubt else words["heading"][label],
+        choice=words["choice"][label] if doubt else None,
         frequency=words["frequency"].format(
             count=count(prediction.probability, texts),
             percent=percent(prediction.probability, texts),
@@ -72,39 +92,63 @@ def answer_words(prediction: Prediction, texts: Texts) -> AnswerWords:
         origin=[text for name, text in words["origin"].items() if name in version.split("-")],
         review=review["yes"] if prediction.review else review["no"],
         reasons=[
-            known[reason] if reason in known else review["other"].format(reason=reason)
-            for reason in (prediction.reasons if prediction.review else ())
+            review["reasons"].get(reason) or review["other"].format(reason=reason)
+            for reason in reasons
+        ],
+        advice=[
+            *([review["advice"]["again"]] if doubt == "unsuitable" else []),
+            review["advice"]["cancer" if label == "cancer" or doubt else "no cancer"],
         ],
         version=words["version"].format(version=version),
     )
 
 
 def explanation_words(
-    explanation: Explanation, prediction: Prediction, seen: bytes, texts: Texts
+    explanation: Explanation, version: str, seen: bytes, texts: Texts
 ) -> ExplanationWords:
     """Say what the colours mean and what they do not.
 
     Args:
-        explanation: of the same photograph as the prediction.
-        prediction: that the person reads.
-        seen: JPEG of what the model saw.
+        explanation: of the photograph.
+        version: of the model whose answer the person reads, or empty.
+        seen: PNG of what the model saw.
         texts: of a language.
     """
-    words, target = texts["explanation"], explanation.target
-    notes = []
+    words, target = texts["explanation"], texts["label"][explanation.target]
+    colours = words["colours"]["signed" if explanation.signed else "unsigned"]
+    notes = [texts["methods"][explanation.method]["reading"]]
     if explanation.lesion_mass is not None:
         share = percent(explanation.lesion_mass, texts)
-        notes.append(words["mass"].format(percent=share, target=target))
+        mass = words["mass"]["signed" if explanation.signed else "unsigned"]
+        notes.append(mass.format(percent=share, target=target))
     notes.append(words["meaning"])
-    if explanation.model_version != prediction.model_version:
+    if version and explanation.model_version != version:
         notes.append(words["other_model"].format(version=explanation.model_version))
     return ExplanationWords(
-        seen=_url("image/jpeg", seen),
+        method=explanation.method,
+        signed=explanation.signed,
+        seen=picture_url("image/png", seen),
         seen_caption=words["seen"].format(side=SIDE),
-        overlay=_url("image/png", explanation.overlay),
-        colours=words["colours"].format(target=target, scale=f"{explanation.scale:.2g}"),
+        overlay=picture_url("image/png", explanation.overlay),
+        colours=colours.format(target=target, scale=_decimal(f"{explanation.scale:.2g}", texts)),
         notes=notes,
     )
+
+
+def method_words(texts: Texts) -> list[MethodWords]:
+    """Name every method with its cost."""
+    words = texts["methods"]
+    return [
+        MethodWords(name, words["choice"].format(name=words[name]["name"], cost=_cost(name, texts)))
+        for name in SECONDS
+    ]
+
+
+def _cost(method: str, texts: Texts) -> str:
+    seconds, words = SECONDS[method], texts["methods"]["cost"]
+    if seconds <= QUICK:
+        return str(words["quick"])
+    return str(words["some"]).format(seconds=_decimal(f"{seconds:.1f}", texts))
 
 
 def count(probability: float, texts: Texts) -> str:
@@ -124,8 +168,13 @@ def percent(share: float, texts: Texts) -> str:
         return str(words["few"])
     if share > 0.999:
         return str(words["many"])
-    return str(words["some"]).format(percent=f"{100 * share:.1f}")
+    return str(words["some"]).format(percent=_decimal(f"{100 * share:.1f}", texts))
 
 
-def _url(kind: str, data: bytes) -> str:
+def _decimal(number: str, texts: Texts) -> str:
+    return number.replace(".", texts["decimal"])
+
+
+def picture_url(kind: str, data: bytes) -> str:
+    """data: URL of a picture."""
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -71,6 +71,7 @@ def explanation(**changes: Any) -> dict[str, Any]:
         "scale": 0.8214,
         "convergence_delta": None,
         "lesion_mass": 0.71,
+        "signed": True,
     }
     return {**prediction(), **explained, **changes}
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-import httpx
+import asyncio
+import io
+import json
+from pathlib import Path
 
-from tests.web.conftest import Double, Elements, Reply, Visit, explanation, prediction
+import httpx
+import pytest
+from starlette.types import Message
+
+from tests.web.conftest import EXPLAIN, Double, Elements, Reply, Visit, explanation, prediction
+from web import samples
+from web.app import HERE, create_app
+from web.pictures import read
+from web.settings import PageSettings
 
 POLICY = {
     "default-src 'none'",
-    "img-src data:",
+    "script-src 'self'",
     "style-src 'self'",
+    "connect-src 'self'",
+    "img-src 'self' data: blob:",
     "form-action 'self'",
     "base-uri 'none'",
     "frame-ancestors 'none'",
@@ -27,6 +40,7 @@ def pages(visit: Visit, upload: Visit, photograph: bytes) -> dict[str, httpx.Res
         "method": visit("DELETE"),
         "bug": upload(photograph, broken),
         "style": visit("GET", "/static/page.css"),
+        "script": visit("GET", "/static/page.js"),
         "health": visit("GET", "/healthz"),
     }
 
@@ -34,14 +48,16 @@ def pages(visit: Visit, upload: Visit, photograph: bytes) -> dict[str, httpx.Res
 def test_every_reply_is_strict(visit: Visit, upload: Visit, photograph: bytes) -> None:
     replies = pages(visit, upload, photograph)
     assert [reply.status_code for reply in replies.values()] == [
-        *(200, 200, 415, 404, 405, 500, 200, 200)
+        *(200, 200, 415, 404, 405, 500, 200, 200, 200)
     ]
     for name, reply in replies.items():
         headers = reply.headers
         assert set(headers["content-security-policy"].split("; ")) == POLICY, name
         assert headers["referrer-policy"] == "no-referrer"
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["cache-control"] == ("no-cache" if name == "style" else "no-store"), name
+        assert headers["cache-control"] == (
+            "no-cache" if name in ("style", "script") else "no-store"
+        ), name
         assert "set-cookie" not in headers
         assert "server" not in headers
 
@@ -50,10 +66,12 @@ def test_every_page_is_what_the_policy_allows_and_a_screen_reader_needs(
     visit: Visit, upload: Visit, photograph: bytes
 ) -> None:
     for name, reply in pages(visit, upload, photograph).items():
-        if name in ("style", "health"):
+        if name in ("style", "script", "health"):
             continue
         page = Elements(reply.text)
-        assert not page.of("script"), name
+        code, data = page.of("script")
+        assert code == {"type": "module", "src": "/static/page.js"}
+        assert data == {"id": "words", "type": "application/json"}
         assert not page.of("style"), name
         ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
         assert len(ids) == len(set(ids))
@@ -65,6 +83,7 @@ def test_every_page_is_what_the_policy_allows_and_a_screen_reader_needs(
             for key in ("aria-describedby", "aria-labelledby", "for"):
                 assert set((attributes.get(key) or "").split()) <= set(ids), (name, tag)
         assert page.of("html") == [{"lang": "en"}]
+        assert '<a href="/?lang=da" lang="da" hreflang="da">Dansk</a>' in reply.text
         assert len(page.of("h1")) == len(page.of("main")) == len(page.of("title")) == 1
         assert page.text.count("Not a medical device") == 1
         assert all(attributes.get("alt") for attributes in page.of("img"))
@@ -73,11 +92,11 @@ def test_every_page_is_what_the_policy_allows_and_a_screen_reader_needs(
 def test_the_form_takes_a_photograph(visit: Visit) -> None:
     page = Elements(visit("GET").text)
 
-    (form,) = page.of("form")
-    (field,) = page.of("input")
+    form, _ = page.of("form")
+    field, _ = page.of("input")
     assert form["method"] == "post"
     assert form["enctype"] == "multipart/form-data"
-    assert form["action"] == "/"
+    assert form["action"] == "/?lang=en"
     assert field["type"] == "file"
     assert field["accept"] == "image/jpeg,image/png,image/webp"
     assert {"for": field["id"]} in page.of("label")
@@ -91,12 +110,15 @@ def test_the_answer_is_read_from_top_to_bottom(upload: Visit, photograph: bytes)
     elements = Elements(page.text)
 
     told = [
-        "The model says: cancer",
+        "The model cannot judge this photograph well",
+        "it would say: cancer",
         "about 21 show cancer",
         "10.9",
         "A person must look",
         "so close to the threshold",
         "more light",
+        "Take it once more",
+        "Show the birthmark to a doctor",
         "Why",
         "What the model saw",
         "Red spoke for cancer",
@@ -108,7 +130,7 @@ def test_the_answer_is_read_from_top_to_bottom(upload: Visit, photograph: bytes)
     assert -1 not in places
     assert places == sorted(places)
     seen, overlay = (attributes["src"] or "" for attributes in elements.of("img"))
-    assert seen.startswith("data:image/jpeg;base64,")
+    assert seen.startswith("data:image/png;base64,")
     assert overlay == "data:image/png;base64," + explanation()["overlay"]
     assert page.status_code == 200
 
@@ -123,14 +145,16 @@ def test_both_are_asked_about_the_same_pixels(upload: Visit, photograph: bytes) 
 
 
 def test_without_an_explanation_the_answer_stands(upload: Visit, photograph: bytes) -> None:
-    page = upload(photograph, Double(explain=Reply({}, 503, {"retry-after": "3"})))
+    busy = Double(explain=Reply({}, 503, {"retry-after": "9"}))
+    page = upload(photograph, busy)
 
     elements = Elements(page.text)
     assert page.status_code == 200
     assert "about 21 show cancer" in elements.text
     assert "no explanation this time" in elements.text
-    assert "in 3 seconds" in elements.text
-    assert elements.of("img") == []
+    assert "in 9 seconds" in elements.text
+    (seen,) = elements.of("img")
+    assert seen["id"] == "seen"  # to be explained after all
 
 
 def test_what_others_wrote_is_shown_as_text(upload: Visit, photograph: bytes) -> None:
@@ -153,8 +177,85 @@ def test_health_is_the_pages_own(visit: Visit) -> None:
 
 
 def test_page_and_style_are_light(visit: Visit, upload: Visit, photograph: bytes) -> None:
-    style = len(visit("GET", "/static/page.css").content)
+    static = sum(
+        len(visit("GET", f"/static/{path.name}").content)
+        for path in (HERE / "static").iterdir()
+        if path.is_file()
+    )
     page = upload(photograph)
     pictures = sum(len(attributes["src"] or "") for attributes in Elements(page.text).of("img"))
 
-    assert len(page.content) - pictures + style < 20_000
+    assert len(page.content) - pictures + static < 100_000 / 2
+
+
+def test_the_answer_is_there_before_the_explanation(photograph: bytes) -> None:
+    double = Double()
+    double.explain.seconds = 3600
+
+    async def before() -> str:
+        page = create_app(PageSettings(), httpx.ASGITransport(double))
+        parts: asyncio.Queue[bytes] = asyncio.Queue()
+        request = httpx.Request("POST", "http://page/", files={"photograph": ("x", photograph)})
+        body = [{"type": "http.request", "body": request.read(), "more_body": False}]
+
+        async def receive() -> Message:
+            if body:
+                return body.pop()
+            await asyncio.sleep(3600)
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            await parts.put(message.get("body", b""))
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/",
+            "query_string": b"",
+            "headers": [(b"content-type", request.headers["content-type"].encode())],
+        }
+        serving = asyncio.create_task(page(scope, receive, send))  # type: ignore[arg-type]
+        seen = ""
+        while "</section>" not in seen:
+            seen += (await asyncio.wait_for(parts.get(), 30)).decode()
+        serving.cancel()
+        return seen
+
+    seen = asyncio.run(before())
+
+    assert "The model says: cancer" in seen
+    assert 'id="why"' in seen
+    assert "overlay" not in seen
+
+
+def test_another_method_is_a_part_of_the_page(visit: Visit, photograph: bytes) -> None:
+    double = Double()
+    files = {"photograph": ("x", photograph)}
+    asked = {"method": "lime", "version": "an older one"}
+
+    part = visit("POST", "/explanation", double, files=files, data=asked)
+
+    elements = Elements(part.text)
+    (path, _, body) = double.asked[0]
+    assert (path, json.loads(body)["instances"][0]["method"]) == (EXPLAIN, "lime")
+    assert elements.of("html") == []
+    assert "another version of the model" in elements.text
+    assert len(elements.of("img")) == 2
+    assert visit("POST", "/explanation", files=files, data={"method": "x"}).status_code == 400
+
+
+def test_a_sample_is_asked_about_without_an_upload(
+    visit: Visit, photograph: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "1.jpg").write_bytes(photograph)
+    monkeypatch.setattr(samples, "FOLDER", tmp_path)
+    double = Double()
+
+    page = visit("GET")
+    answer = visit("POST", double=double, data={"sample": "1.jpg"})
+
+    assert 'src="/static/samples/1.jpg"' in page.text
+    assert answer.status_code == 200
+    assert double.images()[0] == read(io.BytesIO(photograph), 10**6)
+    for name in ("2.jpg", "../1.jpg", "/etc/passwd"):
+        assert visit("POST", data={"sample": name}).status_code == 400

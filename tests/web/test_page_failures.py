@@ -16,7 +16,7 @@ from web.settings import PageSettings
 
 FAILURES: list[tuple[Reply, int, str]] = [
     (Reply({"error": "instance 0: <b>20 x 20</b> pixels"}, 400), 400, "<b>20 x 20</b> pixels"),
-    (Reply({}, 503, {"retry-after": "3"}), 503, "Send it again in 3 seconds"),
+    (Reply({}, 503, {"retry-after": "9"}), 503, "Send it again in 9 seconds"),
     (Reply({}, 500), 502, "could not be understood"),
     (Reply(None, error=httpx.ConnectError("refused")), 502, "cannot be reached"),
     (Reply({}, seconds=30), 504, "within 0.3 seconds"),

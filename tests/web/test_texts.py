@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 import pytest
+from starlette.requests import Request
 
 from web import texts
 from web.app import HERE
@@ -28,12 +29,12 @@ def gaps(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
-ENGLISH = dict(leaves(texts.load("en")))
+ENGLISH = dict(leaves(texts.load()["en"]))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_language_has_every_text_with_the_same_gaps(language: str) -> None:
-    own = dict(leaves(texts.load(language)))
+    own = dict(leaves(texts.load()[language]))
 
     assert own.keys() == ENGLISH.keys()
     assert {name: gaps(text) for name, text in own.items()} == {
@@ -41,6 +42,26 @@ def test_a_language_has_every_text_with_the_same_gaps(language: str) -> None:
     }
     assert own["language"] == language
     assert all(text.strip() == text != "" for text in own.values())
+
+
+@pytest.mark.parametrize(
+    ("address", "header", "chosen"),
+    [
+        ("", "", "en"),
+        ("", "da-DK,da;q=0.9,en;q=0.8", "da"),
+        ("", "fr, da;q=0.5", "da"),
+        ("", "da;q=0, en", "en"),
+        ("", "xx", "en"),
+        ("lang=en", "da", "en"),
+        ("lang=da", "en", "da"),
+        ("lang=../en", "", "en"),
+    ],
+)
+def test_the_address_and_then_the_browser_choose(address: str, header: str, chosen: str) -> None:
+    headers = [(b"accept-language", header.encode())]
+    request = Request({"type": "http", "query_string": address.encode(), "headers": headers})
+
+    assert texts.choose(request, texts.load())["language"] == chosen
 
 
 def test_every_failure_has_words_and_a_status() -> None:
@@ -59,3 +80,10 @@ def test_the_templates_have_no_words_of_their_own() -> None:
 
 def test_the_caution_is_said_once() -> None:
     assert [name for name, text in ENGLISH.items() if "medical device" in text] == ["page.caution"]
+
+
+def test_the_script_has_no_words_of_its_own() -> None:
+    for path in sorted((HERE / "static").glob("*.js")):
+        code = re.sub(r"(?m)^\s*(//|/?\*).*$", "", path.read_text(encoding="utf-8"))
+        strings = re.findall(r'"([^"\n]*)"', re.sub(r'new (Error|RangeError)\("[^"]*"\)', "", code))
+        assert [text for text in strings if re.search(r"[a-z]+ [a-z]+ [a-z]+", text)] == []

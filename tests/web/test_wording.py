@@ -7,13 +7,25 @@ from typing import Any
 
 import pytest
 
+from handlers.explainers.methods import DEFAULT as OWN_DEFAULT
+from handlers.explainers.methods import METHODS
 from tests.web.conftest import explanation, prediction
 from web import texts
 from web.answers import Explanation, Prediction
 from web.errors import PageError
-from web.wording import AnswerWords, answer_words, count, explanation_words, failure_words, percent
+from web.methods import DEFAULT, SECONDS
+from web.wording import (
+    AnswerWords,
+    answer_words,
+    count,
+    explanation_words,
+    failure_words,
+    method_words,
+    percent,
+)
 
-ENGLISH = texts.load()
+ENGLISH = texts.load()["en"]
+VERSION = prediction()["model_version"]
 HARD = "\u00a0"  # no line ends between a number and its unit
 
 
@@ -43,6 +55,7 @@ def test_the_answer_comes_in_plain_words() -> None:
     said = words()
 
     assert said.heading == "The model says: cancer"
+    assert said.choice is None
     assert "Of 100 such photographs, about 21 show cancer" in said.frequency
     assert f"10.9{HARD}%" in said.threshold
     assert said.reasons == []
@@ -72,6 +85,25 @@ def test_each_reason_to_look_is_told(reason: str, told: str) -> None:
     assert said.review == ENGLISH["review"]["yes"]
     assert len(said.reasons) == 1
     assert told in said.reasons[0]
+    assert "doctor" in said.advice[-1]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "heading", "again"),
+    [
+        (["near_threshold"], "The model is not sure", False),
+        (["low_quality"], "The model cannot judge this photograph well", True),
+        (["near_threshold", "unlike_training_data"], "The model cannot judge", True),
+    ],
+)
+def test_a_doubtful_answer_is_calm_and_says_what_to_do(
+    reasons: list[str], heading: str, again: bool
+) -> None:
+    said = words(review=True, reasons=reasons)
+
+    assert said.heading.startswith(heading)
+    assert said.choice == "If it had to choose, it would say: cancer."
+    assert any("closer, sharper" in text for text in said.advice) is again
 
 
 @pytest.mark.parametrize(
@@ -91,24 +123,47 @@ def test_a_model_that_knows_no_people_says_so(version: str, told: int) -> None:
 
 
 def test_the_explanation_says_what_the_colours_mean_and_what_they_do_not() -> None:
-    asked = Prediction.model_validate(prediction())
     given = Explanation.model_validate(explanation())
 
-    said = explanation_words(given, asked, b"seen", ENGLISH)
+    said = explanation_words(given, VERSION, b"seen", ENGLISH)
 
-    assert said.seen == "data:image/jpeg;base64," + base64.b64encode(b"seen").decode()
+    assert said.seen == "data:image/png;base64," + base64.b64encode(b"seen").decode()
     assert said.overlay == "data:image/png;base64," + explanation()["overlay"]
     assert "Red spoke for cancer, blue against it" in said.colours
     assert "The full colour is 0.82" in said.colours
-    assert f"71.0{HARD}% of what spoke for cancer" in said.notes[0]
-    assert "not what is true" in said.notes[1]
-    assert len(said.notes) == 2
+    assert f"7{HARD}x{HARD}7 places" in said.notes[0]
+    assert f"71.0{HARD}% of what spoke for cancer" in said.notes[1]
+    assert "not what is true" in said.notes[2]
+    assert len(said.notes) == 3
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_of_the_service_can_be_chosen_and_read(method: str) -> None:
+    given = Explanation.model_validate(explanation(method=method))
+
+    assert set(METHODS) == set(SECONDS)
+    assert DEFAULT == OWN_DEFAULT
+    for known in texts.load().values():
+        (label,) = [choice.label for choice in method_words(known) if choice.value == method]
+        assert label.startswith(known["methods"][method]["name"])
+        said = explanation_words(given, VERSION, b"", known)
+        assert said.notes[0] == known["methods"][method]["reading"]
+
+
+def test_a_map_without_signs_is_not_read_as_for_and_against() -> None:
+    given = Explanation.model_validate(explanation(method="saliency", signed=False))
+
+    said = explanation_words(given, VERSION, b"", ENGLISH)
+
+    assert "Violet" in said.colours
+    assert not any("Red" in text for text in (said.colours, *said.notes))
+    assert f"71.0{HARD}% of the colour" in said.notes[1]
 
 
 def test_without_an_outline_nothing_is_said_of_one() -> None:
     given = Explanation.model_validate(explanation(lesion_mass=None))
 
-    said = explanation_words(given, Prediction.model_validate(prediction()), b"", ENGLISH)
+    said = explanation_words(given, VERSION, b"", ENGLISH)
 
     assert not any("outline" in note for note in said.notes)
 
@@ -116,7 +171,7 @@ def test_without_an_outline_nothing_is_said_of_one() -> None:
 def test_an_explanation_by_another_model_is_called_so() -> None:
     given = Explanation.model_validate(explanation(model_version="folder-weights-new"))
 
-    said = explanation_words(given, Prediction.model_validate(prediction()), b"", ENGLISH)
+    said = explanation_words(given, VERSION, b"", ENGLISH)
 
     assert "another version of the model (folder-weights-new)" in said.notes[-1]
 

@@ -1,0 +1,99 @@
+"""Debian's Chromium in front of the page, watched: what it asks for and what it complains of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, Request, sync_playwright
+from playwright.sync_api import Page as Tab
+
+from tests.conftest import program
+
+FLAGS: Final = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+DESKTOP: Final[dict[str, Any]] = {"viewport": {"width": 1100, "height": 900}}
+PHONE: Final[dict[str, Any]] = {
+    "viewport": {"width": 390, "height": 844},
+    "is_mobile": True,
+    "has_touch": True,
+    "device_scale_factor": 2,
+}
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """One browser, without a screen."""
+    path = program("chromium", "chromium")
+    # As root, as containers run tests, Chromium starts only without its sandbox.
+    flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Visit:
+    """One tab of a fresh context, and all that it did."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.url = url
+        self.tab: Tab = context.new_page()
+        self.complaints: list[str] = []
+        self.asked: list[Request] = []
+        self.tab.on("console", lambda message: self._hear(message.type, message.text))
+        self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.tab.on("request", self.asked.append)
+
+    def _hear(self, kind: str, text: str) -> None:
+        # Chromium reports each status of 400 and above itself: those are the page's answers.
+        if kind in ("error", "warning") and "Failed to load resource" not in text:
+            self.complaints.append(text)
+
+    @property
+    def sent(self) -> list[bytes]:
+        """Bodies of its POST requests."""
+        posts = (request for request in self.asked if request.method == "POST")
+        return [request.post_data_buffer or b"" for request in posts]
+
+    def heading(self) -> str:
+        """The page's heading, as it is read now."""
+        return self.tab.locator("h1").inner_text()
+
+    def explained(self) -> None:
+        """Wait until answer and explanation are there."""
+        self.tab.locator("#overlay").wait_for()
+        self.tab.locator("#progress").wait_for(state="hidden")
+
+    def checked(self) -> None:
+        """Nobody else was asked, and the browser had nothing to complain of."""
+        hosts = {
+            urlsplit(request.url).netloc
+            for request in self.asked
+            if not request.url.startswith(("data:", "blob:"))
+        }
+        assert hosts == {urlsplit(self.url).netloc}
+        assert self.complaints == []
+
+
+@contextmanager
+def visiting(browser: Browser, url: str, path: str = "/", **options: Any) -> Iterator[Visit]:
+    """A visit that must end without a complaint."""
+    context = browser.new_context(**{**DESKTOP, "locale": "en-GB", **options})
+    context.set_default_timeout(60_000)
+    try:
+        visit = Visit(context, url)
+        visit.tab.goto(url + path)
+        yield visit
+        visit.checked()
+    finally:
+        context.close()

@@ -1,0 +1,117 @@
+"""The HTML of every page, from its templates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from web import samples
+from web.answers import Explanation, Prediction
+from web.errors import PageError
+from web.texts import Texts
+from web.wording import answer_words, explanation_words, failure_words, method_words, picture_url
+
+TEMPLATES: Final = Path(__file__).resolve().parent / "templates"
+GAP: Final = "<!-- why -->"
+"""In the answer's template: where the explanation goes, which comes later than what is around."""
+
+
+class Pages:
+    """Renders in a language; raises nothing but what a wrong template raises."""
+
+    def __init__(self, known: Mapping[str, Texts], max_bytes: int) -> None:
+        """Load the templates.
+
+        Args:
+            known: texts of every language, English first.
+            max_bytes: of an upload.
+        """
+        self._languages = [(code, texts["name"]) for code, texts in known.items()]
+        self._max_bytes = max_bytes
+        loader = FileSystemLoader(TEMPLATES)
+        self._templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+
+    def form(self, texts: Texts) -> str:
+        """The first page."""
+        return self._page("page.html", texts)
+
+    def failure(self, failure: PageError, texts: Texts) -> str:
+        """Why there is no answer, and the form."""
+        return self._page("failure.html", texts, failure=failure_words(failure, texts))
+
+    def answer(self, prediction: Prediction, texts: Texts) -> tuple[str, str]:
+        """The page of an answer, before and after the explanation."""
+        now = datetime.now(UTC)
+        made = {
+            "machine": now.isoformat(timespec="seconds"),
+            "person": f"{now:%Y-%m-%d %H:%M} UTC",
+        }
+        words = answer_words(prediction, texts)
+        page = self._page("answer.html", texts, answer=words, made=made)
+        before, _, after = page.partition(GAP)
+        return before, after
+
+    def why(
+        self,
+        why: Explanation | PageError,
+        square: bytes,
+        method: str,
+        version: str,
+        texts: Texts,
+    ) -> str:
+        """What fills the gap.
+
+        Args:
+            why: the explanation, or why there is none.
+            square: PNG of what the model saw.
+            method: that was asked for.
+            version: of the model whose answer is on the page, or empty.
+            texts: of a language.
+        """
+        known: dict[str, Any] = {"method": method, "version": version, "explanation": None}
+        if isinstance(why, PageError):
+            known |= {
+                "unexplained": failure_words(why, texts),
+                "seen": picture_url("image/png", square),
+            }
+        else:
+            known["explanation"] = explanation_words(why, version, square, texts)
+        return self._page("why.html", texts, **known)
+
+    def _page(self, template: str, texts: Texts, **known: Any) -> str:
+        limit = f"{self._max_bytes / 1e6:g}"
+        pictures = [
+            {"name": name, "alt": texts["samples"]["alt"].format(number=number)}
+            for number, name in enumerate(samples.names(), 1)
+        ]
+        return self._templates.get_template(template).render(
+            t=texts,
+            home=f"/?lang={texts['language']}",
+            languages=self._languages,
+            hint=texts["form"]["hint"].format(limit=limit),
+            methods=method_words(texts),
+            samples=pictures,
+            words=self._script_words(texts, limit),
+            **known,
+        )
+
+    def _script_words(self, texts: Texts, limit: str) -> dict[str, Any]:
+        """What the script says before or without the server."""
+        failures = texts["failures"]
+        told = {
+            kind: {
+                "heading": failures[kind]["heading"],
+                "text": failures[kind]["text"].replace("{limit}", limit),
+            }
+            for kind in ("too_large", "not_a_picture", "heic", "two_things", "broken", "no_file")
+        }
+        return {
+            "progress": texts["progress"],
+            "failures": told,
+            "max_bytes": self._max_bytes,
+            "locale": texts["language"],
+        }

@@ -1,0 +1,22 @@
+"""Drawn pictures to try the page with; `make samples` draws them, none need be there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from web.errors import PageError
+
+FOLDER: Final = Path(__file__).resolve().parent / "static" / "samples"
+
+
+def names() -> list[str]:
+    """Of the files in ``static/samples``."""
+    return sorted(path.name for path in FOLDER.glob("*.jpg"))
+
+
+def opened(name: str) -> BinaryIO:
+    """The file of that name; raises PageError where there is none."""
+    if name not in names():
+        raise PageError("no_file")
+    return (FOLDER / name).open("rb")
