@@ -52,7 +52,7 @@ class Visit:
         self.asked: list[Request] = []
         self.tab.on("console", lambda message: self._hear(message.type, message.text))
         self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.tab.on("request", self.asked.append)
+        self.tab.on("request", lambda request: self.asked.append(request))
 
     def _hear(self, kind: str, text: str) -> None:
         # Chromium reports each status of 400 and above itself: those are the page's answers.
@@ -60,10 +60,9 @@ class Visit:
             self.complaints.append(text)
 
     @property
-    def sent(self) -> list[bytes]:
-        """Bodies of its POST requests."""
-        posts = (request for request in self.asked if request.method == "POST")
-        return [request.post_data_buffer or b"" for request in posts]
+    def posts(self) -> list[Request]:
+        """What it sent; without the files, which a browser does not tell of."""
+        return [request for request in self.asked if request.method == "POST"]
 
     def heading(self) -> str:
         """The page's heading, as it is read now."""

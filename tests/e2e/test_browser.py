@@ -1,0 +1,275 @@
+"""The page in a real browser, before a real server: all that a person can do with it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser
+
+from handlers.imaging import centre_view, decode
+from serving.torchserve import TorchServe
+from tests.e2e.browser import PHONE, Visit, chromium, visiting
+from tests.e2e.pages import NAME, Page, running, with_position
+from tests.e2e.relay import Relay
+from tests.web.test_pictures import FILES, MAKER, told
+from training.synthetic import draw
+
+DROP = """({name, base64}) => {
+    const bytes = Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0));
+    const data = new DataTransfer();
+    data.items.add(new File([bytes], name, {type: "image/jpeg"}));
+    const event = {dataTransfer: data, bubbles: true, cancelable: true};
+    document.body.dispatchEvent(new DragEvent("dragover", event));
+    document.body.dispatchEvent(new DragEvent("drop", event));
+}"""
+STRIP = """async (base64) => {
+    const {kindOf, stripped} = await import("/static/files.js");
+    const bytes = Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0));
+    const clean = stripped(bytes, kindOf(bytes));
+    return btoa(Array.from(clean, (byte) => String.fromCharCode(byte)).join(""));
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def page(server: TorchServe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with running(tmp_path_factory.mktemp("page"), server.inference) as started:
+        yield started
+
+
+@pytest.fixture
+def visit(browser: Browser, page: Page) -> Iterator[Visit]:
+    with visiting(browser, page.url) as begun:
+        yield begun
+
+
+def choose(visit: Visit, photograph: bytes, name: str = NAME) -> None:
+    """As a person chooses a file."""
+    file: Any = {"name": name, "mimeType": "image/jpeg", "buffer": photograph}
+    visit.tab.set_input_files("#photograph", file)
+
+
+def clip(visit: Visit) -> str:
+    return str(visit.tab.locator("#overlay").evaluate("one => getComputedStyle(one).clipPath"))
+
+
+def test_a_chosen_file_is_answered_and_explained(
+    browser: Browser, page: Page, photographs: list[bytes]
+) -> None:
+    secret = with_position(photographs[0])
+    assert Image.open(io.BytesIO(secret)).getexif().get_ifd(0x8825)[1] == "N"
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        with Relay(listening, page.port) as relay, visiting(browser, relay.url) as visit:
+            choose(visit, secret)
+            visit.explained()
+
+            frequency = visit.tab.locator(".frequency").inner_text()
+            assert frequency.startswith("Of 100 such photographs")
+            assert visit.tab.evaluate("document.activeElement.tagName") == "H1"
+            assert len(visit.posts) == 1
+            first = relay.heard
+            visit.tab.select_option("#method", "saliency")
+            visit.tab.locator(".legend.unsigned").wait_for()
+            again = relay.heard[len(first) :]
+
+    assert NAME.encode() not in first
+    sent = first[first.index(b"\x89PNG") :]
+    exif = Image.open(io.BytesIO(sent)).getexif()
+    assert dict(exif) == {0x0112: 3}  # how it was held is kept, and nothing else
+    # Another explanation is of the square that is on the page already.
+    square = Image.open(io.BytesIO(again[again.index(b"\x89PNG") :]))
+    assert square.size == (224, 224)
+
+
+def test_a_dropped_file_is_answered_and_explained(visit: Visit, photographs: list[bytes]) -> None:
+    dropped = {"name": NAME, "base64": base64.b64encode(photographs[1]).decode()}
+    visit.tab.evaluate(DROP, dropped)
+    visit.explained()
+
+    assert "such photographs" in visit.tab.locator(".frequency").inner_text()
+    assert len(visit.posts) == 1
+
+
+def test_a_sample_is_answered_without_an_upload(visit: Visit) -> None:
+    visit.tab.locator("button.sample").first.press("Enter")
+    visit.explained()
+
+    (sent,) = visit.posts
+    assert sent.post_data == "sample=1.jpg"
+
+
+def test_the_slider_and_the_methods_work_by_keyboard(visit: Visit) -> None:
+    visit.tab.locator("button.sample").first.click()
+    visit.explained()
+    slider = visit.tab.locator("#share")
+    half = clip(visit)
+    slider.press("End")
+    assert (half, clip(visit)) == ("inset(0px 50% 0px 0px)", "inset(0px 0% 0px 0px)")
+    slider.press("Home")
+    assert clip(visit) == "inset(0px 100% 0px 0px)"
+    heading = visit.heading()
+
+    method = visit.tab.locator("#method")
+    method.focus()
+    method.press("s")  # Saliency
+    visit.tab.locator(".legend.unsigned").wait_for()
+
+    assert visit.tab.evaluate("document.activeElement.id") == "method"
+    assert visit.tab.locator("#method").input_value() == "saliency"
+    assert "Violet is where" in visit.tab.locator("#why").inner_text()
+    assert visit.heading() == heading
+    assert [urlsplit(post.url).path for post in visit.posts] == ["/", "/explanation"]
+
+
+def test_another_photograph_starts_anew(visit: Visit, photographs: list[bytes]) -> None:
+    visit.tab.locator("button.sample").first.click()
+    visit.explained()
+    visit.tab.get_by_text("Ask about another photograph").click()
+
+    assert visit.heading() == "A second look at a birthmark"
+    choose(visit, photographs[0])
+    visit.explained()
+    assert len(visit.posts) == 2
+
+
+def test_the_report_has_both_pictures_on_paper(visit: Visit) -> None:
+    visit.tab.locator("button.sample").first.click()
+    visit.explained()
+    visit.tab.emulate_media(media="print")
+
+    left, right = (visit.tab.locator(name).bounding_box() for name in ("#seen", "#overlay"))
+    assert left is not None
+    assert right is not None
+    assert left["x"] + left["width"] <= right["x"]
+    assert clip(visit) == "none"
+    assert not visit.tab.locator("#again").is_visible()
+    text = visit.tab.locator("body").inner_text()
+    assert "Not a medical device" in text
+    assert "Model " in text
+    assert visit.tab.locator("time").is_visible()
+
+
+def test_it_works_without_a_script(browser: Browser, page: Page, photographs: list[bytes]) -> None:
+    with visiting(browser, page.url, java_script_enabled=False) as visit:
+        choose(visit, photographs[0])
+        visit.tab.locator("button[type=submit]").first.click()
+        visit.tab.locator("#overlay").wait_for()
+
+        assert visit.tab.locator("#seen").is_visible()
+        assert not visit.tab.locator("#share").is_visible()
+        visit.tab.goto(page.url)
+        visit.tab.locator("button.sample").nth(1).click()
+        visit.tab.locator("#overlay").wait_for()
+
+
+def test_it_speaks_danish_to_a_danish_browser(browser: Browser, page: Page) -> None:
+    with visiting(browser, page.url, locale="da-DK", **PHONE) as visit:
+        assert visit.tab.locator("html").get_attribute("lang") == "da"
+        assert visit.tab.locator("#camera").is_visible()
+        visit.tab.locator("button.sample").first.tap()
+        visit.explained()
+        assert "sådanne billeder" in visit.tab.locator(".frequency").inner_text()
+        visit.tab.get_by_text("English", exact=True).tap()
+        visit.tab.get_by_text("Your photograph", exact=True).first.wait_for()
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_the_browser_takes_nothing_from_the_pixels(kind: str, visit: Visit) -> None:
+    lesion = Image.fromarray(draw(7, 1, size=200).image).crop((0, 20, 200, 180))
+    data = FILES[kind](lesion)
+
+    clean = base64.b64decode(visit.tab.evaluate(STRIP, base64.b64encode(data).decode()))
+
+    seen = [np.asarray(centre_view(decode(file))) for file in (data, clean)]
+    assert np.array_equal(*seen)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_the_browser_takes_out_what_a_camera_writes(kind: str, visit: Visit) -> None:
+    buffer = io.BytesIO()
+    picture = Image.fromarray(draw(7, 1, size=200).image)
+    picture.save(buffer, kind, **told(kind))
+    data = buffer.getvalue()
+    after = data + b"a film with its own position" if kind == "JPEG" else data
+
+    clean = base64.b64decode(visit.tab.evaluate(STRIP, base64.b64encode(after).decode()))
+
+    assert MAKER.encode() in after
+    assert MAKER.encode() not in clean
+    assert b"film" not in clean
+    before, left = (Image.open(io.BytesIO(file)) for file in (data, clean))
+    assert set(left.getexif()) == {0x0112}
+    assert left.getexif().get_ifd(0x8825) == {}
+    assert not {"icc_profile", "xmp", "comment"} & set(left.info)
+    assert np.array_equal(np.asarray(before), np.asarray(left))
+
+
+def jpeg() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (300, 300), (200, 150, 120)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>document.title = "broken"</script></svg>'
+HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
+    "svg": (lambda: SVG, "not a JPEG, PNG or WebP"),
+    "zip in a jpeg": (lambda: jpeg() + b"PK\x05\x06" + bytes(18), "more than a picture"),
+    "page in a jpeg": (lambda: jpeg()[:20] + b"<script>" + jpeg()[20:], "more than a picture"),
+    "half": (lambda: jpeg()[: len(jpeg()) // 2], "broken or cut off"),
+    "heic": (lambda: b"\0\0\0\x28ftypheic\0\0\0\0mif1" + bytes(64), "HEIC"),
+    "nothing": (lambda: b"", "not a JPEG, PNG or WebP"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_refused_before_it_is_sent(name: str, visit: Visit) -> None:
+    data, message = HOSTILE[name]
+    choose(visit, data(), '"><img src=x onerror="document.title=1">.jpg')
+    visit.tab.locator(".failure").wait_for()
+
+    assert message in visit.heading()
+    assert visit.posts == []
+    assert visit.tab.locator("main img:not(.sample img)").count() == 0
+    assert visit.tab.title().endswith("LesionLens")
+
+
+def test_a_file_of_200_megabytes_is_refused_before_it_is_read(visit: Visit, tmp_path: Path) -> None:
+    large = tmp_path / "large.jpg"
+    with large.open("wb") as file:
+        file.truncate(200_000_000)
+
+    visit.tab.set_input_files("#photograph", large)
+    visit.tab.locator(".failure").wait_for()
+
+    assert visit.heading() == "The file is too large"
+    assert "At most 15 MB" in visit.tab.locator(".failure").inner_text()
+    assert visit.posts == []
+
+
+def test_the_policy_lets_nothing_in(visit: Visit) -> None:
+    headers = visit.tab.request.get(visit.url).headers
+    policy = headers["content-security-policy"]
+
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+    assert "set-cookie" not in headers
+    assert visit.tab.context.cookies() == []
+    storage = visit.tab.evaluate("[localStorage.length, sessionStorage.length]")
+    assert storage == [0, 0]
+    assert json.loads(visit.tab.locator("#words").inner_text())["max_bytes"] == 15_000_000

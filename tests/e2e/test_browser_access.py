@@ -1,0 +1,69 @@
+"""Nobody is kept out: axe-core on every state of the page, in light and dark, large and small."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from serving.torchserve import TorchServe
+from tests.e2e.browser import DESKTOP, PHONE, Visit, chromium, visiting
+from tests.e2e.pages import Page, running
+from tests.e2e.test_browser import choose
+
+SCREENS = {"desktop": DESKTOP, "phone": PHONE}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def page(server: TorchServe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with running(tmp_path_factory.mktemp("page"), server.inference) as started:
+        yield started
+
+
+def violations(visit: Visit) -> list[str]:
+    found = Axe().run(visit.tab)
+    assert found.response["passes"]  # it did look
+    return [
+        f"{one['id']}: {[node['html'] for node in one['nodes']]}"
+        for one in found.response["violations"]
+    ]
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(scheme: Any, screen: str, browser: Browser, page: Page) -> None:
+    options = {**SCREENS[screen], "color_scheme": scheme, "reduced_motion": "reduce"}
+    with visiting(browser, page.url, **options) as visit:
+        visit.tab.locator("summary").click()
+        assert violations(visit) == []
+
+        choose(visit, b"no picture")
+        visit.tab.locator(".failure").wait_for()
+        assert violations(visit) == []
+
+        visit.tab.locator("button.sample").nth(3).click()  # the one that is doubted
+        visit.explained()
+        assert violations(visit) == []
+        wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+        assert not visit.tab.evaluate(wide)
+
+
+def test_axe_would_find_something(browser: Browser, page: Page) -> None:
+    with visiting(browser, page.url) as visit:
+        visit.tab.evaluate("document.querySelector('label').remove()")
+        assert any(found.startswith("label") for found in violations(visit))
+
+
+def test_the_skip_link_comes_first(browser: Browser, page: Page) -> None:
+    with visiting(browser, page.url) as visit:
+        visit.tab.keyboard.press("Tab")
+        assert visit.tab.evaluate("document.activeElement.className") == "skip"

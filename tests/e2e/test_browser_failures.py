@@ -1,0 +1,181 @@
+"""What a person reads in a browser where there is no answer, and what a second try does."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser
+
+from handlers.background import Background
+from serving.torchserve import TorchServe
+from tests.e2e.browser import Visit, chromium, visiting
+from tests.e2e.pages import Page, running
+from tests.e2e.relay import Relay
+from tests.e2e.test_browser import choose
+from tests.e2e.test_explaining import scratch
+
+STATUS = {
+    400: ("The model could not use this picture", "Bad Request"),
+    413: ("The model could not use this picture", "Request Entity Too Large"),
+    500: ("The service's answer could not be understood", "Try again"),
+    503: ("The service is busy, or just starting", "30 seconds"),
+}
+
+
+class Refusing:
+    """A service that answers with a status: a real one cannot be made to at a given moment."""
+
+    def __init__(self) -> None:
+        self.status = 503
+        self.asked: list[str] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                outer.asked.append(self.path)
+                self.rfile.read(int(self.headers["content-length"]))
+                self.send_response(outer.status)
+                self.send_header("retry-after", "30")
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *arguments: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def __enter__(self) -> Refusing:
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def refusing() -> Iterator[Refusing]:
+    with Refusing() as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def refused(refusing: Refusing, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with running(tmp_path_factory.mktemp("refused"), refusing.url) as started:
+        yield started
+
+
+def told(visit: Visit) -> str:
+    visit.tab.locator(".failure").wait_for()
+    visit.tab.locator("#progress").wait_for(state="hidden")
+    assert visit.tab.evaluate("document.activeElement.tagName") == "H1"
+    return visit.tab.locator(".failure").inner_text()
+
+
+@pytest.mark.parametrize("status", STATUS)
+def test_a_refusal_is_told_and_the_same_photograph_can_be_sent_again(
+    status: int, browser: Browser, refused: Page, refusing: Refusing, photographs: list[bytes]
+) -> None:
+    refusing.status = status
+    heading, text = STATUS[status]
+    with visiting(browser, refused.url) as visit:
+        choose(visit, photographs[0])
+        said = told(visit)
+        assert heading in said
+        assert text in said
+        assert len(visit.posts) == 1
+
+        again = visit.tab.get_by_text("Ask again about the same photograph")
+        again.evaluate("button => { button.click(); button.click(); }")
+        told(visit)
+        assert len(visit.posts) == 2  # an impatient second click sends nothing
+
+
+def test_a_service_that_is_down_is_told_and_a_retry_after_it_is_up_succeeds(
+    browser: Browser, server: TorchServe, tmp_path: Path, photographs: list[bytes]
+) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound, not listening: nobody else gets the port
+        relay = Relay(nobody, urlsplit(server.inference).port or 0)
+        with running(tmp_path, relay.url) as page, visiting(browser, page.url) as visit:
+            choose(visit, photographs[0])
+            assert "The service cannot be reached" in told(visit)
+            with relay:
+                visit.tab.get_by_text("Ask again about the same photograph").click()
+                visit.explained()
+            assert len(visit.posts) == 2
+
+
+def test_a_slow_service_is_given_up_and_shows_progress_till_then(
+    browser: Browser, tmp_path: Path, photographs: list[bytes]
+) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()  # takes connections, and never answers
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with running(tmp_path, url, LESIONLENS_PAGE_SECONDS="2") as page:
+            with visiting(browser, page.url) as visit:
+                choose(visit, photographs[0])
+                visit.tab.get_by_text("The model is looking").wait_for()
+                assert visit.tab.locator("#preview").is_visible()
+                assert visit.tab.locator("#cancel").is_visible()
+                said = told(visit)
+                assert "The service took too long" in said
+                assert "within 2 seconds" in said
+
+
+def test_what_was_begun_can_be_cancelled(
+    browser: Browser, tmp_path: Path, photographs: list[bytes]
+) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with running(tmp_path, url) as page, visiting(browser, page.url) as visit:
+            choose(visit, photographs[0])
+            visit.tab.get_by_text("The model is looking").wait_for()
+            visit.tab.locator("#cancel").click()
+            visit.tab.locator("#progress").wait_for(state="hidden")
+            assert visit.heading() == "A second look at a birthmark"
+            assert page.process.poll() is None
+
+
+def test_a_page_that_is_gone_is_told(
+    browser: Browser, server: TorchServe, tmp_path: Path, photographs: list[bytes]
+) -> None:
+    with running(tmp_path, server.inference) as page, visiting(browser, page.url) as visit:
+        page.process.kill()
+        page.process.wait()
+        choose(visit, photographs[0])
+        assert "The connection broke off" in told(visit)
+
+
+def test_a_busy_explainer_leaves_the_answer_and_can_be_asked_again(
+    browser: Browser, server: TorchServe, tmp_path: Path, photographs: list[bytes]
+) -> None:
+    settings = {"LESIONLENS_PAGE_PATIENCE": "0"}
+    with running(tmp_path, server.inference, **settings) as page:
+        with visiting(browser, page.url) as visit:
+            with Background(1, scratch(server)).turn():  # as another worker has it
+                visit.tab.locator("summary").click()
+                visit.tab.select_option("#first-method", "lime")
+                choose(visit, photographs[0])
+                visit.tab.get_by_text("no explanation this time").wait_for()
+                assert visit.tab.locator(".frequency").is_visible()
+                assert "busy" in visit.tab.locator("#why").inner_text()
+            visit.tab.select_option("#method", "grad_cam")
+            visit.explained()
+            assert [urlsplit(post.url).path for post in visit.posts] == ["/", "/explanation"]
