@@ -17,7 +17,7 @@ COMPILE := build/lock/bin/uv pip compile --quiet --python-version 3.11 --no-head
 # anything else runs on the same cores. On an idle machine sleeping costs about a fifth.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup data audit train report explain-report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload measure-training measure-report measure-explanations measure-explaining measure-features measure-telemetry images sbom pod publish deploy rollback lock clean
+.PHONY: help setup data audit train report explain-report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload measure-training measure-report measure-explanations measure-explaining measure-features measure-page measure-telemetry screenshots images sbom pod publish deploy rollback lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,13 @@ measure-explanations: $(TRAINED) ## Measure every attribution method and keep th
 measure-explaining: $(ARCHIVE) ## Time served explanations beside predictions (10 minutes)
 	$(RUN) -m loadtests.explain_cost
 	$(RUN) -m loadtests.tables
+
+measure-page: $(ARCHIVE) $(SAMPLES) ## Time the upload page in Chromium, from a dropped photograph to its answer
+	$(RUN) -m loadtests.page.timing
+	$(RUN) -m loadtests.tables
+
+screenshots: $(ARCHIVE) $(SAMPLES) ## Take the documentation's pictures of the upload page, in Chromium
+	$(RUN) -m loadtests.page.pictures
 
 measure-features: $(INSTALLED) ## Time feature extraction, and its memory over 10,000 drawn pictures (15 minutes)
 	$(RUN) -m loadtests.feature_cost

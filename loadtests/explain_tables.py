@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 
@@ -31,6 +32,14 @@ def served_table(document: dict[str, Any]) -> str:
         for name, found in document["methods"].items()
     ]
     return "\n".join(["| measured | |", "| --- | --- |", *rows])
+
+
+def page_costs(document: dict[str, Any]) -> str:
+    """``web/methods.json``: seconds of each method, for those who choose one on the page."""
+    seconds = {
+        name: float(f"{found['p50_ms'] / 1000:.2g}") for name, found in document["methods"].items()
+    }
+    return json.dumps(seconds, indent=1) + "\n"
 
 
 def evidence_table(document: dict[str, Any]) -> str:

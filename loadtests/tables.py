@@ -23,6 +23,7 @@ PAGES: Final = tuple(
             "docs/explanations.md",
             "docs/model.md",
             "docs/monitoring.md",
+            "docs/page.md",
             "docs/speed.md",
         ),
     )
@@ -135,6 +136,19 @@ def loadtest_table(document: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def page_table(document: dict[str, Any]) -> str:
+    """How long the upload page takes in a browser, and what it weighs."""
+    photograph, weight = document["photograph"], document["weight_bytes"]
+    size = f"{photograph['megapixels']:g} megapixels, {photograph['bytes'] / 1e6:.1f} MB"
+    rows = [
+        f"| from the drop to the {what}, p50 and p95 ({size}) "
+        f"| {document[name]['p50_ms']:.0f} ms, {document[name]['p95_ms']:.0f} ms |"
+        for name, what in (("answered", "answer"), ("explained", "explanation"))
+    ]
+    rows.append(f"| the page without pictures, uncompressed | {weight['all'] / 1000:.0f} kB |")
+    return "\n".join(["| measured | |", "| --- | --- |", *rows])
+
+
 TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/results/training.json": model_tables.training_table,
     "docs/results/training.json backends": backends_table,
@@ -145,6 +159,7 @@ TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/results/explaining.json": explain_tables.served_table,
     "docs/results/explanations.json": explain_tables.evidence_table,
     "docs/results/explanations.json baselines": explain_tables.baselines_table,
+    "docs/results/page.json": page_table,
     "docs/results/telemetry.json": telemetry_table,
     "docs/results/bench.json": report.summary_table,
     "docs/results/bench.json servers": report.table,
@@ -180,7 +195,14 @@ def filled(text: str, root: Path) -> str:
     return text
 
 
+def costs(root: Path) -> str:
+    """What ``web/methods.json`` holds."""
+    served = json.loads((root / "docs/results/explaining.json").read_text(encoding="utf-8"))
+    return explain_tables.page_costs(served)
+
+
 if __name__ == "__main__":
+    Path("web/methods.json").write_text(costs(Path()), encoding="utf-8")
     for page in PAGES:
         page.write_text(filled(page.read_text(encoding="utf-8"), Path()), encoding="utf-8")
     sys.exit(0)

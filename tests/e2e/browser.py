@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Request
 from playwright.sync_api import Page as Tab
 
+from loadtests.page.browser import chromium as start
 from tests.conftest import program
 
-FLAGS: Final = (
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 DESKTOP: Final[dict[str, Any]] = {"viewport": {"width": 1100, "height": 900}}
 PHONE: Final[dict[str, Any]] = {
     "viewport": {"width": 390, "height": 844},
@@ -31,15 +25,9 @@ PHONE: Final[dict[str, Any]] = {
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """One browser, without a screen."""
-    path = program("chromium", "chromium")
-    # As root, as containers run tests, Chromium starts only without its sandbox.
-    flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=flags)
-        try:
-            yield browser
-        finally:
-            browser.close()
+    program("chromium", "chromium")
+    with start() as browser:
+        yield browser
 
 
 class Visit:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.tables import PAGES, TABLES, filled
+from loadtests.tables import PAGES, TABLES, costs, filled
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
@@ -13,6 +13,10 @@ def test_a_page_shows_the_committed_results(root: Path, page: Path) -> None:
     text = (root / page).read_text(encoding="utf-8")
 
     assert filled(text, root) == text
+
+
+def test_the_page_names_the_committed_costs(root: Path) -> None:
+    assert (root / "web/methods.json").read_text("utf-8") == costs(root)
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -56,6 +60,7 @@ def test_every_table_is_shown_somewhere(root: Path, name: str) -> None:
             ("baselines", "integrated_gradients", "black", "insertion", "value"),
             "| 0.123 (",
         ),
+        ("docs/results/page.json", ("answered", "p95_ms"), ", 0 ms |"),
         ("docs/results/telemetry.json", ("cost_ms", "median"), "0.12 ms"),
         (
             "docs/results/bench.json servers",
