@@ -8,18 +8,26 @@ from __future__ import annotations
 import io
 import logging
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from ts.metrics.metric_type_enum import MetricTypes
+from ts.protocol.otf_message_handler import create_predict_response
 
 from handlers import service, telemetry, threads
 from handlers.classifier import Classifier
+from handlers.job import Row
 from handlers.settings import HandlerSettings
+
+_FIRST: Final = struct.pack("!ii", 200, 0)
+"""Of a message to the frontend: its code, and the length of its text."""
+_LAST: Final = struct.pack("!i", -1)
+"""Ends its list of answers."""
 
 
 class MelanomaHandler:
@@ -52,7 +60,9 @@ class MelanomaHandler:
             raise RuntimeError("handle() was called before initialize()")
         recorder = telemetry.Recorder(self.service.classifier.version)
         rows = [self._row(parameters, context, index) for index, parameters in enumerate(data)]
-        answers = self.service.answer(rows, recorder)
+        answers = self.service.answer(
+            rows, recorder, early=lambda some: self._send_early(some, context)
+        )
         for index, answer in enumerate(answers):
             if answer.status != 200:
                 context.set_response_status(answer.status, HTTPStatus(answer.status).phrase, index)
@@ -63,7 +73,27 @@ class MelanomaHandler:
         self._emit(context, recorder.observations())
         return [answer.body for answer in answers]
 
-    def _row(self, parameters: dict[str, Any], context: Any, index: int) -> service.Row:
+    def _send_early(self, answers: dict[int, service.Answer], context: Any) -> None:
+        """Answer some requests of a batch while TorchServe waits for the rest.
+
+        TorchServe takes the answers of a batch together, but for streams: it passes a part on and
+        waits for more. So these are streams of one part, begun and ended in one message: the first
+        "there is more" in it makes TorchServe wait. An error closes its connection at once, before
+        the part has gone out: errors wait.
+        """
+        sent = {index: answer.body for index, answer in answers.items() if answer.status == 200}
+        if not sent:
+            return
+        requests = {index: context.request_ids[index] for index in sent}
+        for index in requests:
+            context.set_response_content_type(index, "application/json")
+        begun = create_predict_response(sent, requests, "", 200, context, ts_stream_next=True)
+        ended = create_predict_response(dict.fromkeys(sent, b""), requests, "", 200, context)
+        context.cl_socket.sendall(begun[: -len(_LAST)] + ended[len(_FIRST) :])
+        for index in requests:
+            del context.request_ids[index]  # what is sent at the end is of those that are left
+
+    def _row(self, parameters: dict[str, Any], context: Any, index: int) -> Row:
         body = next((parameters[name] for name in ("body", "data") if name in parameters), b"")
         if isinstance(body, str):
             body = body.encode()
@@ -72,7 +102,7 @@ class MelanomaHandler:
             for name, value in context.get_all_request_header(index).items()
             if isinstance(value, str)
         }
-        return service.Row(
+        return Row(
             body=bytes(body),
             verb="explain" if headers.get("explain") == "True" else "predict",
             content_type=headers.get("content-type", ""),

@@ -1,4 +1,4 @@
-"""From attribution to PNG: a heat map, and the photograph with the attribution laid over it.
+"""From attribution to pictures: a heat map, and the photograph with the attribution laid over it.
 
 A fifth of a prediction's time at most may go into this: pictures are made of 255 levels through
 tables, which Pillow applies in C.
@@ -6,8 +6,6 @@ tables, which Pillow applies in C.
 
 from __future__ import annotations
 
-import io
-import zlib
 from typing import Final
 
 import numpy as np
@@ -63,17 +61,6 @@ def overlay(
     levels = _levels(values, scale)
     tint = _painted(levels, _ENDS[signed]).convert("RGB")
     return Image.composite(tint, view, Image.fromarray(_WEIGHTS[levels]))
-
-
-def png(image: Image.Image) -> bytes:
-    """A PNG file, without metadata."""
-    buffer = io.BytesIO()
-    if image.mode == "P":
-        image.save(buffer, "PNG", compress_level=1)
-    else:
-        # A photograph repeats nothing: looking for repeats makes it larger, and takes longer.
-        image.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_HUFFMAN_ONLY)
-    return buffer.getvalue()
 
 
 def _levels(values: np.ndarray, scale: float) -> np.ndarray:

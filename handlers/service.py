@@ -9,17 +9,17 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from PIL import Image
 
 from handlers import drift, explanation, imaging, protocol
 from handlers.admission import Admission
 from handlers.classifier import LABELS, Classifier, Decision, Forward
 from handlers.explaining import Explaining
-from handlers.protocol import Request, RequestError
+from handlers.job import Job, Photograph, Prepared, Row
+from handlers.protocol import RequestError
 from handlers.settings import HandlerSettings
 from handlers.telemetry import (
     BATCH_SIZE,
@@ -35,19 +35,6 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Row:
-    """One request as the server received it."""
-
-    body: bytes
-    verb: protocol.Verb
-    content_type: str = ""
-    method: str | None = None
-    target: str | None = None
-    probe: bool = False
-    """Whether it only asks if the service answers: its photograph is nobody's, and not counted."""
-
-
-@dataclass(frozen=True)
 class Answer:
     """One response: HTTP status and JSON body."""
 
@@ -57,37 +44,8 @@ class Answer:
     """Seconds, where the same request may be answered later."""
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    """One photograph, ready for the model."""
-
-    view: Image.Image
-    inputs: torch.Tensor
-    """Shape (3, 224, 224)."""
-    statistics: dict[str, float]
-
-
-@dataclass(frozen=True)
-class _Photograph:
-    """One photograph, answered."""
-
-    prepared: _Prepared
-    forward: Forward
-    decision: Decision
-
-
-@dataclass
-class _Job:
-    """One request on its way through the stages; ``error`` ends it early."""
-
-    row: Row
-    request: Request | None = None
-    prepared: list[_Prepared] = field(default_factory=list)
-    photographs: list[_Photograph] = field(default_factory=list)
-    seen: list[tuple[Decision, dict[str, float]]] = field(default_factory=list)
-    """What is counted of each photograph, when the rest of it is gone."""
-    answer: str = ""
-    error: RequestError | None = None
+Early = Callable[[dict[int, Answer]], None]
+"""Takes answers of a batch that are there before the others."""
 
 
 class MelanomaService:
@@ -108,36 +66,57 @@ class MelanomaService:
         self.admission = Admission(batch_size, settings.batch_seconds)
         self.explaining = Explaining(classifier.model, settings)
 
-    def answer(self, rows: Sequence[Row], recorder: Recorder) -> list[Answer]:
+    def answer(
+        self, rows: Sequence[Row], recorder: Recorder, early: Early | None = None
+    ) -> list[Answer]:
         """Answer a batch, one answer a row, in order; never raises for a bad request.
 
-        Predictions come first: an explanation must not cost them their turn.
+        Predictions come first, slow explanations last: they must not cost others their turn.
+
+        Args:
+            rows: the requests.
+            recorder: told what is counted.
+            early: called with the answers, by place, that need not wait for the slow ones.
         """
         start = time.perf_counter()
         self.admission.begin(len(rows))
-        jobs = [_Job(row) for row in rows]
+        jobs = [Job(place, row) for place, row in enumerate(rows)]
         turns = sorted(jobs, key=lambda job: job.row.verb == "explain")
+        answers: dict[int, Answer] = {}
+        slow: list[Job] = []
+        deadline = start + self.settings.explain_batch_seconds
         for first in range(0, len(turns), self.settings.forward_batch):
             group = turns[first : first + self.settings.forward_batch]
             if self.admission.open():
-                self._serve(group, start + self.settings.explain_batch_seconds, recorder)
+                slow += self._serve(group, deadline, recorder)
             else:
                 for job in group:
                     job.error = self._overloaded()
+        if slow and early is not None:
+            waiting = {job.place for job in slow}
+            done = [job for job in jobs if job.place not in waiting]
+            answers = {job.place: self._close(job, recorder, start) for job in done}
+            early(answers)
+        self._each(slow, lambda job: self._complete(job, deadline, recorder))
         self.admission.end()
-        answers = [self._close(job, recorder, start) for job in jobs]
+        answers = answers | {
+            job.place: self._close(job, recorder, start) for job in jobs if job.place not in answers
+        }
         for verb in protocol.ANSWERS:
             if size := sum(job.row.verb == verb for job in jobs):
                 recorder.observe(BATCH_SIZE, size, verb)
-        return answers
+        return [answers[job.place] for job in jobs]
 
-    def _serve(self, jobs: Sequence[_Job], deadline: float, recorder: Recorder) -> None:
-        """Some requests of a batch, through all stages."""
+    def _serve(self, jobs: Sequence[Job], deadline: float, recorder: Recorder) -> list[Job]:
+        """Some requests of a batch, through all stages; those of slow methods to be completed."""
         with recorder.stage("decode"):
             self._each(jobs, self._read)
         with recorder.stage("forward"):
             self._classify([job for job in jobs if job.error is None])
-        self._each(jobs, lambda job: self._complete(job, deadline, recorder))
+        slow = [job for job in jobs if job.is_slow]
+        quick = [job for job in jobs if not job.is_slow]
+        self._each(quick, lambda job: self._complete(job, deadline, recorder))
+        return slow
 
     def _overloaded(self) -> RequestError:
         wait = self.admission.retry_after
@@ -147,7 +126,7 @@ class MelanomaService:
             retry_after=wait,
         )
 
-    def _each(self, jobs: Sequence[_Job], step: Callable[[_Job], None]) -> None:
+    def _each(self, jobs: Sequence[Job], step: Callable[[Job], None]) -> None:
         """Run a step on every job still alive, keeping each failure in its own job."""
         for job in jobs:
             if job.error is not None:
@@ -159,7 +138,7 @@ class MelanomaService:
             except Exception as error:
                 job.error = _failure(error)
 
-    def _read(self, job: _Job) -> None:
+    def _read(self, job: Job) -> None:
         row, limits = job.row, self.settings
         request = job.request = protocol.parse(
             row.body,
@@ -180,10 +159,10 @@ class MelanomaService:
             except ValueError as error:  # ImageError, UnknownMethodError, an unknown target
                 raise RequestError(request.where(index, str(error))) from None
             view = imaging.centre_view(picture)
-            prepared = _Prepared(view, imaging.to_tensor(view), drift.image_statistics(view))
+            prepared = Prepared(view, imaging.to_tensor(view), drift.image_statistics(view))
             job.prepared.append(prepared)
 
-    def _classify(self, jobs: Sequence[_Job]) -> None:
+    def _classify(self, jobs: Sequence[Job]) -> None:
         """One forward pass over the photographs of all requests, in chunks of bounded size."""
         try:
             self._forward(jobs)
@@ -191,7 +170,7 @@ class MelanomaService:
             for job in jobs:
                 job.error = _failure(error)
 
-    def _forward(self, jobs: Sequence[_Job]) -> None:
+    def _forward(self, jobs: Sequence[Job]) -> None:
         everything = [(job, prepared) for job in jobs for prepared in job.prepared]
         for start in range(0, len(everything), self.settings.forward_batch):
             chunk = everything[start : start + self.settings.forward_batch]
@@ -201,9 +180,9 @@ class MelanomaService:
             decisions = self.classifier.decide(forward, statistics)
             for place, (job, prepared) in enumerate(chunk):
                 own = Forward(forward.activations[place : place + 1], forward.logits[place])
-                job.photographs.append(_Photograph(prepared, own, decisions[place]))
+                job.photographs.append(Photograph(prepared, own, decisions[place]))
 
-    def _complete(self, job: _Job, deadline: float, recorder: Recorder) -> None:
+    def _complete(self, job: Job, deadline: float, recorder: Recorder) -> None:
         assert job.request is not None
         results = []
         for index, photograph in enumerate(job.photographs):
@@ -235,7 +214,7 @@ class MelanomaService:
             "model_version": self.classifier.version,
         }
 
-    def _close(self, job: _Job, recorder: Recorder, start: float) -> Answer:
+    def _close(self, job: Job, recorder: Recorder, start: float) -> Answer:
         """Write the answer of one request and count it."""
         verb, error = job.row.verb, job.error
         outcome = "ok" if error is None else "refused" if error.status < 500 else "failed"
@@ -265,7 +244,7 @@ def _failure(error: Exception) -> RequestError:
     return RequestError("the service failed on this request; try again", status=500)
 
 
-def _method_label(job: _Job) -> str:
+def _method_label(job: Job) -> str:
     """The methods of a request as one label value out of a fixed set."""
     if job.row.verb == "predict":
         return "none"

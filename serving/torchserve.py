@@ -185,6 +185,9 @@ class TorchServe:
             **{"LOG_LOCATION": logs, "METRICS_LOCATION": logs},
             # Threads that wait sleep; spinning, they starve whatever shares their cores.
             "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
+            # NumPy's have no such policy: they spin for 25 ms after each product of matrices, which
+            # doubles the time of the next forward pass. The products are small; one thread will do.
+            "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),
             "TS_INFERENCE_ADDRESS": self.inference,
             "TS_MANAGEMENT_ADDRESS": self.management,
             "TS_METRICS_ADDRESS": self.metrics,

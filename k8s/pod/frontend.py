@@ -111,6 +111,7 @@ def environment(settings: PodSettings, given: dict[str, str]) -> dict[str, str]:
         **dict.fromkeys(("HOME", "TMPDIR", "TEMP", "LOG_LOCATION", "METRICS_LOCATION"), scratch),
         # Threads that wait sleep; spinning, they use up the container's share of the CPU.
         "OMP_WAIT_POLICY": given.get("OMP_WAIT_POLICY", "PASSIVE"),
+        "OPENBLAS_NUM_THREADS": given.get("OPENBLAS_NUM_THREADS", "1"),  # these can only spin
         "TS_INFERENCE_ADDRESS": f"http://0.0.0.0:{settings.inference_port}",
         "TS_MANAGEMENT_ADDRESS": f"http://127.0.0.1:{settings.management_port}",
         "TS_METRICS_ADDRESS": f"http://0.0.0.0:{settings.metrics_port}",

@@ -87,6 +87,27 @@ def test_predictions_go_on_while_a_slow_explanation_is_made(
     assert set(predicted) == {200}
 
 
+def test_predictions_in_the_batch_of_a_slow_explanation_do_not_wait_for_it(
+    start: Callable[..., TorchServe], photograph: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LESIONLENS_EXPLAIN_SECONDS", str(DEADLINE))
+    with start() as server, ThreadPoolExecutor(6) as pool:
+        first = pool.submit(explain, server, photograph, SLOW)
+        wait_until_someone_explains(server)
+        # All these wait for the one worker, and become its next batch.
+        second = pool.submit(explain, server, photograph, SLOW)
+        others = [pool.submit(predict, server, photograph) for _ in range(4)]
+        replies = [other.result() for other in others]
+        early = not second.done()
+        alone = predict(server, photograph)
+        explained = [first.result(), second.result()]
+
+    assert early
+    assert [reply.status_code for reply in (*replies, *explained)] == [200] * 6
+    assert {reply.text for reply in replies} == {alone.text}
+    assert {reply.headers["content-type"] for reply in replies} == {"application/json"}
+
+
 def test_a_second_slow_one_is_told_to_come_back(pair: TorchServe, photograph: bytes) -> None:
     with Background(1, scratch(pair)).turn():  # as another worker has it
         refused = explain(pair, photograph, SLOW)

@@ -153,3 +153,12 @@ def test_a_killed_worker_comes_back(
                 url = server.inference + RAW_PREDICT
                 status = httpx.post(url, content=photographs[0], timeout=10).status_code
         assert status == 200
+
+
+def test_no_thread_of_a_library_spins_in_a_worker(server: TorchServe) -> None:
+    (worker,) = httpx.get(f"{server.management}/models/melanoma").json()[0]["workers"]
+
+    environment = psutil.Process(worker["pid"]).environ()
+
+    assert environment["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert environment["OPENBLAS_NUM_THREADS"] == "1"

@@ -12,7 +12,8 @@ from handlers.background import Background
 from handlers.classifier import Classifier
 from handlers.explainers.methods import METHODS
 from handlers.explaining import Explaining
-from handlers.service import Answer, MelanomaService, Row
+from handlers.job import Row
+from handlers.service import Answer, MelanomaService
 from handlers.settings import HandlerSettings
 from handlers.telemetry import Recorder
 
@@ -97,3 +98,48 @@ def test_numbers_that_are_not_finite_are_an_error_that_names_the_method(
         f"{method} gave no finite numbers for this photograph: use another method"
     )
     assert predicted.status == 200
+
+
+def test_what_is_quick_is_answered_before_what_is_slow(
+    classifier: Classifier, photograph: Photograph, tmp_path: Path
+) -> None:
+    service = MelanomaService(classifier, HandlerSettings(batch_seconds=60))
+    service.explaining = Explaining(classifier.model, service.settings, tmp_path)
+    image, recorder = photograph(3, 1), Recorder("v1")
+    rows = [
+        Row(image, "explain", method="smooth_grad"),
+        *([Row(image, "predict")] * (2 * service.settings.forward_batch)),
+        Row(image, "explain", method="grad_cam"),
+        Row(b"text", "predict"),
+    ]
+    given: list[dict[int, Answer]] = []
+    explained: list[int] = []
+
+    def times() -> int:
+        return len([seen for seen in recorder.observations() if "explain" in seen.labels])
+
+    def early(answers: dict[int, Answer]) -> None:
+        given.append(answers)
+        explained.append(times())
+
+    answers = service.answer(rows, recorder, early)
+
+    (some,) = given
+    assert sorted(some) == list(range(1, len(rows)))
+    assert [answer.status for answer in answers] == [*([200] * (len(rows) - 1)), 400]
+    assert all(answers[place] is answer for place, answer in some.items())
+    assert explained[0] < times()  # the slow one was not yet made
+
+
+def test_nothing_is_early_where_nothing_is_slow(
+    classifier: Classifier, photograph: Photograph
+) -> None:
+    service = MelanomaService(classifier, HandlerSettings())
+    rows = [Row(photograph(3, 1), verb) for verb in ("predict", "explain")]
+
+    def early(answers: dict[int, Answer]) -> None:
+        pytest.fail("nothing had to wait")
+
+    answers = service.answer(rows, Recorder("v1"), early)  # type: ignore[arg-type]
+
+    assert [answer.status for answer in answers] == [200, 200]

@@ -1,8 +1,10 @@
 """The TorchServe adapter, through TorchServe's own context and metrics."""
 
+import io
 import json
 import logging
 import re
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -232,3 +234,56 @@ def test_the_baseline_is_told_once_at_the_start(
     assert ("lesionlens_drift_baseline_ratio", "ratio", "GAUGE") in {line[:3] for line in lines}
     assert {line[3]["model_version"] for line in lines} == {"synthetic-untrained-0123abcd"}
     assert len({(line[0], *line[3].items()) for line in lines}) == len(lines)
+
+
+class Frontend:
+    """Reads what a worker sends, as ``ModelResponseDecoder.java`` of TorchServe 0.12 does."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[str, int, dict[str, str], bytes]] = []
+
+    def sendall(self, message: bytes) -> None:
+        stream = io.BytesIO(message)
+
+        def number() -> int:
+            return int(struct.unpack("!i", stream.read(4))[0])
+
+        def text() -> str:
+            return stream.read(number()).decode()
+
+        assert (number(), text()) == (200, "")
+        while (length := number()) != -1:
+            name = stream.read(length).decode()
+            assert text() == "application/json"
+            status, _ = number(), text()
+            headers = {text(): text() for _ in range(number())}
+            self.answers.append((name, status, headers, stream.read(number())))
+        assert stream.read() == b""
+
+
+def test_quick_requests_of_a_batch_do_not_wait_for_a_slow_one(
+    handler: MelanomaHandler, context: Context, photograph: Photograph
+) -> None:
+    image = photograph(1, 0)
+    requests = [
+        wire(image),
+        wire(image, explain="True", x_method="smooth_grad"),
+        wire(b"text"),
+        wire(image, explain="True"),
+    ]
+    processors, data, _ = Service.retrieve_data_for_inference(requests)
+    context.request_processor = processors
+    context.request_ids = {0: "predict", 1: "slow", 2: "refused", 3: "grad_cam"}
+    context.cl_socket = frontend = Frontend()
+
+    bodies = handler.handle(data, context)
+
+    begun, ended = frontend.answers[:2], frontend.answers[2:]
+    assert [name for name, *_ in begun] == [name for name, *_ in ended] == ["predict", "grad_cam"]
+    assert [headers["ts_stream_next"] for _, _, headers, _ in begun] == ["true", "true"]
+    assert [headers["ts_stream_next"] for _, _, headers, _ in ended] == ["false", "false"]
+    assert [body.decode() for *_, body in begun] == [bodies[0], bodies[3]]
+    assert [body for *_, body in ended] == [b"", b""]
+    # An error would close its connection before its text is out: it waits, and so does the slow.
+    assert context.request_ids == {1: "slow", 2: "refused"}
+    assert json.loads(bodies[1])["method"] == "smooth_grad"

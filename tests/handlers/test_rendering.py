@@ -9,6 +9,7 @@ from PIL import Image
 
 from handlers.explainers.places import upsampled
 from handlers.imaging import centre_view
+from handlers.png import encoded
 from handlers.rendering import (
     AGAINST,
     EITHER,
@@ -17,7 +18,6 @@ from handlers.rendering import (
     OPACITY,
     heatmap,
     overlay,
-    png,
     scale_of,
 )
 
@@ -112,10 +112,22 @@ def test_the_scale_is_the_largest_attribution(values: list[list[float]], scale: 
     assert scale_of(np.asarray(values, np.float32)) == scale
 
 
-def test_a_png_is_lossless(grainy: Image.Image) -> None:
-    with Image.open(io.BytesIO(png(grainy))) as decoded:
-        assert decoded.format == "PNG"
-        assert decoded.tobytes() == grainy.tobytes()
+@pytest.mark.parametrize("size", [(224, 224), (7, 3), (1, 1)])
+def test_a_png_is_lossless(size: tuple[int, int], grainy: Image.Image) -> None:
+    picture = grainy.resize(size)
+    map_ = heatmap(np.random.default_rng(2).normal(size=size[::-1]), 2.0)
+
+    for image in (picture, map_):
+        with Image.open(io.BytesIO(encoded(image))) as decoded:
+            assert decoded.format == "PNG"
+            assert decoded.size == size
+            assert decoded.mode == image.mode
+            assert decoded.convert("RGB").tobytes() == image.convert("RGB").tobytes()
+
+
+def test_another_mode_is_refused(grainy: Image.Image) -> None:
+    with pytest.raises(ValueError, match="mode L"):
+        encoded(grainy.convert("L"))
 
 
 def test_a_png_carries_no_metadata(view: Image.Image) -> None:
@@ -124,7 +136,7 @@ def test_a_png_carries_no_metadata(view: Image.Image) -> None:
     tag[0x010E] = "Jane Doe, left forearm"
     marked.info |= {"exif": tag.tobytes(), "comment": b"Jane Doe", "dpi": (72, 72)}
 
-    data = png(overlay(marked, halves(), 2.0))
+    data = encoded(overlay(marked, halves(), 2.0))
 
     assert [
         name for name in (b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"pHYs", b"tIME") if name in data
@@ -139,5 +151,5 @@ def test_pictures_of_an_answer_are_small(grainy: Image.Image) -> None:
     values = upsampled(np.random.default_rng(1).normal(size=(28, 28)), SIDE)
     scale = scale_of(values)
 
-    assert len(png(overlay(grainy, values, scale))) < 150_000
-    assert len(png(heatmap(values, scale))) < 150_000
+    assert len(encoded(overlay(grainy, values, scale))) < 150_000
+    assert len(encoded(heatmap(values, scale))) < 150_000

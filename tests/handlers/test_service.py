@@ -14,8 +14,9 @@ from handlers.explainers import integrated_gradients
 from handlers.explainers.methods import METHODS
 from handlers.explainers.places import upsampled
 from handlers.imaging import centre_view, decode
+from handlers.job import Row
 from handlers.rendering import heatmap, overlay
-from handlers.service import MelanomaService, Row
+from handlers.service import MelanomaService
 from handlers.telemetry import Recorder
 
 PREDICTION = {"label", "probability", "threshold", "review", "reasons", "model_version"}

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from handlers import imaging
-from handlers.service import Answer, MelanomaService, Row
+from handlers.job import Row
+from handlers.service import Answer, MelanomaService
 from handlers.telemetry import Recorder
 
 Photograph = Callable[[int, int], bytes]

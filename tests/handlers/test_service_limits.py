@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from handlers.service import MelanomaService, Row
+from handlers.job import Row
+from handlers.service import MelanomaService
 from handlers.telemetry import Recorder
 
 Photograph = Callable[[int, int], bytes]

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from handlers.drift import FEATURES
-from handlers.service import MelanomaService, Row
+from handlers.job import Row
+from handlers.service import MelanomaService
 from handlers.telemetry import (
     BATCH_SIZE,
     DRIFT_OBSERVATIONS,

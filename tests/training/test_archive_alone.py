@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from handlers.classifier import Classifier
-from handlers.service import MelanomaService, Row
+from handlers.job import Row
+from handlers.service import MelanomaService
 from handlers.settings import HandlerSettings
 from handlers.telemetry import Recorder
 

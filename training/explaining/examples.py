@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from handlers import rendering
+from handlers import png, rendering
 from handlers.classifier import LABELS, Decision
 from handlers.drift import image_statistics
 from handlers.explainers.methods import METHODS
@@ -55,7 +55,7 @@ def examples(
                     "answer": LABELS[decision.label],
                     "reasons": list(decision.reasons),
                     "target": LABELS[subject.target],
-                    "original": rendering.png(subject.view),
+                    "original": png.encoded(subject.view),
                     "maps": _maps(explained, subject, kept),
                 }
             )
@@ -91,7 +91,7 @@ def _maps(explained: Explained, subject: Subject, kept: Kept) -> dict[str, Any]:
             subject.view, upsampled(values, SIDE), scale, signed=method.signed
         )
         maps[name] = {
-            "overlay": rendering.png(laid_over),
+            "overlay": png.encoded(laid_over),
             "scale": scale,
             "shape": list(values.shape),
             "signed": method.signed,

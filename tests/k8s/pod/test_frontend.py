@@ -48,6 +48,15 @@ def test_only_requests_and_metrics_are_open_to_others(settings: PodSettings) -> 
     assert "PYTHONPATH" not in addresses
 
 
+def test_no_thread_of_a_library_spins(settings: PodSettings) -> None:
+    given = {"OMP_WAIT_POLICY": "ACTIVE", "OPENBLAS_NUM_THREADS": "2"}
+
+    own = frontend.environment(settings, {})
+
+    assert (own["OMP_WAIT_POLICY"], own["OPENBLAS_NUM_THREADS"]) == ("PASSIVE", "1")
+    assert given.items() <= frontend.environment(settings, given).items()
+
+
 @pytest.mark.parametrize(
     ("log", "deaths", "words", "hopeless"),
     [

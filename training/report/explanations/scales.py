@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from handlers import rendering
+from handlers import png, rendering
 from training.report.explanations.cells import significant
 from training.report.explanations.names import title
 from training.report.explanations.wording import places
@@ -18,7 +18,7 @@ def bar(signed: bool) -> bytes:
     """A strip of the colours, a PNG file: from against to for, or from nothing to much."""
     values = np.linspace(-1.0 if signed else 0.0, 1.0, 255, dtype=np.float32)
     strip = np.repeat(values[None], 12, axis=0)
-    return rendering.png(rendering.heatmap(strip, 1.0, signed=signed))
+    return png.encoded(rendering.heatmap(strip, 1.0, signed=signed))
 
 
 def ends(found: Mapping[str, Any]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from PIL import Image
 from handlers import rendering
 from handlers.explainers.places import upsampled
 from handlers.imaging import SIDE
+from handlers.png import encoded
 from tests.training.report.conftest import interval, png
 from training import synthetic
 from training.report.explanations import page
@@ -203,12 +204,12 @@ def explained(seed: int, label: int) -> dict[str, Any]:
         scale = rendering.scale_of(values)
         laid_over = rendering.overlay(view, upsampled(values, SIDE), scale, signed=signed)
         maps[name] = {
-            "overlay": rendering.png(laid_over),
+            "overlay": encoded(laid_over),
             "scale": scale,
             "shape": [side, side],
             "signed": signed,
         }
-    return {"original": rendering.png(view), "maps": maps}
+    return {"original": encoded(view), "maps": maps}
 
 
 @pytest.fixture

@@ -1,0 +1,68 @@
+"""One request of a batch on its way through the stages of the service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from PIL import Image
+
+from handlers import explanation, protocol
+from handlers.classifier import Decision, Forward
+from handlers.protocol import Request, RequestError
+
+
+@dataclass(frozen=True)
+class Row:
+    """One request as the server received it."""
+
+    body: bytes
+    verb: protocol.Verb
+    content_type: str = ""
+    method: str | None = None
+    target: str | None = None
+    probe: bool = False
+    """Whether it only asks if the service answers: its photograph is nobody's, and not counted."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One photograph, ready for the model."""
+
+    view: Image.Image
+    inputs: torch.Tensor
+    """Shape (3, 224, 224)."""
+    statistics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """One photograph, answered."""
+
+    prepared: Prepared
+    forward: Forward
+    decision: Decision
+
+
+@dataclass
+class Job:
+    """One request on its way through the stages; ``error`` ends it early."""
+
+    place: int
+    """In the batch."""
+    row: Row
+    request: Request | None = None
+    prepared: list[Prepared] = field(default_factory=list)
+    photographs: list[Photograph] = field(default_factory=list)
+    seen: list[tuple[Decision, dict[str, float]]] = field(default_factory=list)
+    """What is counted of each photograph, when the rest of it is gone."""
+    answer: str = ""
+    error: RequestError | None = None
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether it is alive and its explanation takes longer than a handful of predictions."""
+        request = self.request
+        if self.error is not None or request is None or request.verb != "explain":
+            return False
+        return any(map(explanation.is_slow, request.instances))
