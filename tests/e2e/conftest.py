@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Browser
 
 from k8s.images.__main__ import version
 from k8s.images.build import build
@@ -22,10 +23,12 @@ from k8s.rollout.settings import RolloutSettings
 from serving.settings import ServingSettings, free_ports
 from serving.torchserve import TorchServe
 from tests.conftest import program
+from tests.e2e.browser import chromium
 from tests.e2e.containers import Container, templates
+from tests.e2e.environment import ROOT, without_settings
 from tests.e2e.kept_back import kept_back
+from tests.e2e.pages import Page, running
 
-ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"
 REAL = (SHARED / "lesions").is_dir() and (SHARED / "weights").is_dir()
 
@@ -177,6 +180,15 @@ def photographs(trained: Trained) -> list[bytes]:
     return [path.read_bytes() for path in paths[:100]]
 
 
-def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment without a user's settings."""
-    return {name: text for name, text in environment.items() if not name.startswith("LESIONLENS_")}
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser, without a screen."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def page(server: TorchServe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """The upload page in front of the server."""
+    with running(tmp_path_factory.mktemp("page"), server.inference) as started:
+        yield started

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.e2e.conftest import ROOT, without_settings
+from tests.e2e.environment import ROOT, without_settings
 
 NAME = "SECRET-NAME.jpg"
 SECONDS = 30

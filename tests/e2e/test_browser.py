@@ -17,9 +17,8 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from handlers.imaging import centre_view, decode
-from serving.torchserve import TorchServe
-from tests.e2e.browser import PHONE, Visit, chromium, visiting
-from tests.e2e.pages import NAME, Page, running, with_position
+from tests.e2e.browser import PHONE, Visit, visiting
+from tests.e2e.pages import NAME, Page, with_position
 from tests.e2e.relay import Relay
 from tests.web.test_pictures import FILES, MAKER, told
 from training.synthetic import draw
@@ -38,18 +37,6 @@ STRIP = """async (base64) => {
     const clean = stripped(bytes, kindOf(bytes));
     return btoa(Array.from(clean, (byte) => String.fromCharCode(byte)).join(""));
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def page(server: TorchServe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with running(tmp_path_factory.mktemp("page"), server.inference) as started:
-        yield started
 
 
 @pytest.fixture

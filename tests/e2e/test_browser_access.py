@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from serving.torchserve import TorchServe
-from tests.e2e.browser import DESKTOP, PHONE, Visit, chromium, visiting
-from tests.e2e.pages import Page, running
+from tests.e2e.browser import DESKTOP, PHONE, Visit, visiting
+from tests.e2e.pages import Page
 from tests.e2e.test_browser import choose
 
 SCREENS = {"desktop": DESKTOP, "phone": PHONE}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def page(server: TorchServe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with running(tmp_path_factory.mktemp("page"), server.inference) as started:
-        yield started
 
 
 def violations(visit: Visit) -> list[str]:

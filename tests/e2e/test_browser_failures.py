@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 
 from handlers.background import Background
 from serving.torchserve import TorchServe
-from tests.e2e.browser import Visit, chromium, visiting
+from tests.e2e.browser import Visit, visiting
 from tests.e2e.pages import Page, running
 from tests.e2e.relay import Relay
 from tests.e2e.test_browser import choose
@@ -58,12 +58,6 @@ class Refusing:
     def __exit__(self, *error: object) -> None:
         self.server.shutdown()
         self.server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from k8s.pod.errors import ExitCode
 from k8s.rollout import bundle
 from k8s.rollout.settings import RolloutSettings
-from tests.e2e.conftest import ROOT, Trained
+from tests.e2e.conftest import Trained
 from tests.e2e.containers import Container
+from tests.e2e.environment import ROOT
 
 Start = Callable[..., Container]
 KILL_JAVA = """\

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.e2e.conftest import ROOT, without_settings
+from tests.e2e.environment import ROOT, without_settings
 
 
 def test_the_demo_ends_well_on_the_embedded_default(tmp_path: Path) -> None:

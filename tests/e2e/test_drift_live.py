@@ -39,7 +39,8 @@ from monitoring.resampling import drift_index
 from serving.settings import free_ports
 from serving.torchserve import TorchServe
 from tests.e2e import kept_back
-from tests.e2e.conftest import REAL, ROOT, SHARED, Trained, without_settings
+from tests.e2e.conftest import REAL, SHARED, Trained
+from tests.e2e.environment import ROOT, without_settings
 from tests.e2e.requests_of import EXPLAIN, instances
 from tests.e2e.watching import Figures, Watched, changed, photographs_of
 from training.synthetic import draw_set

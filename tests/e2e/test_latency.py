@@ -16,7 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from monitoring.prometheus.objectives import BUCKETS
 from serving.torchserve import TorchServe
-from tests.e2e.conftest import ROOT, Trained, without_settings
+from tests.e2e.conftest import Trained
+from tests.e2e.environment import ROOT, without_settings
 
 QUANTILES = (0.5, 0.95)
 

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from serving.torchserve import TorchServe
-from tests.e2e.conftest import ROOT, Trained, without_settings
+from tests.e2e.conftest import Trained
+from tests.e2e.environment import ROOT, without_settings
 
 
 def loadtest(

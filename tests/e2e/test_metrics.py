@@ -16,7 +16,8 @@ from handlers.explainers.methods import METHODS
 from handlers.protocol import ANSWERS
 from handlers.telemetry import METRICS, OUTCOMES, VERSION
 from serving.torchserve import TorchServe
-from tests.e2e.conftest import ROOT, Trained
+from tests.e2e.conftest import Trained
+from tests.e2e.environment import ROOT
 from tests.e2e.requests_of import EXPLAIN, PREDICT, RAW_EXPLAIN, instances
 from tests.e2e.watching import until
 

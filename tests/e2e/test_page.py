@@ -10,7 +10,6 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -20,12 +19,6 @@ from PIL import Image
 from serving.torchserve import TorchServe
 from tests.e2e.pages import NAME, SECONDS, Page, running, with_position
 from tests.e2e.requests_of import EXPLAIN, PREDICT, instances
-
-
-@pytest.fixture(scope="module")
-def page(server: TorchServe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with running(tmp_path_factory.mktemp("page"), server.inference) as started:
-        yield started
 
 
 def test_an_upload_gets_the_answer_and_the_overlay_of_the_service(

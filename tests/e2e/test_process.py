@@ -19,7 +19,8 @@ import pytest
 
 from serving.settings import free_ports
 from serving.torchserve import ServerError, TorchServe
-from tests.e2e.conftest import ROOT, Trained, without_settings
+from tests.e2e.conftest import Trained
+from tests.e2e.environment import ROOT, without_settings
 from tests.e2e.requests_of import RAW_PREDICT
 
 

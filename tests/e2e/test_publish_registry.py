@@ -13,8 +13,9 @@ from k8s.rollout import stores
 from k8s.rollout.settings import RolloutSettings
 from serving.settings import free_ports
 from tests.conftest import program
-from tests.e2e.conftest import ROOT, Trained
+from tests.e2e.conftest import Trained
 from tests.e2e.containers import RUNTIME, wait_for
+from tests.e2e.environment import ROOT
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from serving.torchserve import TorchServe
-from tests.e2e.conftest import ROOT
+from tests.e2e.environment import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -12,7 +12,8 @@ import pytest
 
 from k8s.rollout import release
 from serving.torchserve import TorchServe
-from tests.e2e.conftest import ROOT, Trained, without_settings
+from tests.e2e.conftest import Trained
+from tests.e2e.environment import ROOT, without_settings
 from tests.k8s.rollout import api_double
 from tests.k8s.rollout.api_double import Api, Object
 

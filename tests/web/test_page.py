@@ -111,14 +111,14 @@ def test_the_answer_is_read_from_top_to_bottom(upload: Visit, photograph: bytes)
 
     told = [
         "The model cannot judge this photograph well",
-        "it would say: cancer",
-        "about 21 show cancer",
-        "10.9",
         "A person must look",
         "so close to the threshold",
         "more light",
         "Take it once more",
         "Show the birthmark to a doctor",
+        "it would say: cancer",
+        "about 21 show cancer",
+        "10.9",
         "Why",
         "What the model saw",
         "Red spoke for cancer",
