@@ -98,6 +98,24 @@ def test_a_refusal_is_told_and_the_same_photograph_can_be_sent_again(
         assert len(visit.posts) == 2  # an impatient second click sends nothing
 
 
+def test_what_is_asked_again_is_what_was_asked_last(
+    browser: Browser, refused: Page, refusing: Refusing, photographs: list[bytes]
+) -> None:
+    refusing.status = 503
+    with visiting(browser, refused.url) as visit:
+        choose(visit, photographs[0])
+        told(visit)
+        visit.tab.locator("button.sample").nth(1).click()
+        told(visit)
+        visit.tab.get_by_text("Ask again about the same photograph").click()
+        told(visit)
+        assert [post.post_data for post in visit.posts[1:]] == ["sample=2.jpg"] * 2
+
+        choose(visit, b"no picture")
+        told(visit)
+        assert visit.tab.get_by_text("Ask again about the same photograph").count() == 0
+
+
 def test_a_service_that_is_down_is_told_and_a_retry_after_it_is_up_succeeds(
     browser: Browser, server: TorchServe, tmp_path: Path, photographs: list[bytes]
 ) -> None:

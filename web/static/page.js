@@ -8,8 +8,8 @@ const one = (id) => document.getElementById(id);
 const main = one("content");
 const first = main.cloneNode(true);
 
-/** What is being asked or was asked last; a retry sends it again as it is. */
-let photograph = null;
+/** Asks once more what was asked last, as it is; null where it could not be asked. */
+let repeat = null;
 let method = "";
 let running = null;
 let taken = 0;
@@ -46,7 +46,9 @@ function enhance() {
     event.preventDefault();
     send(new URLSearchParams({ sample: event.submitter.value }), null);
   });
-  if (first.querySelector("#ask")) main.querySelector(".actions a")?.addEventListener("click", startAgain);
+  if (first.querySelector("#ask")) {
+    main.querySelector(".actions a")?.addEventListener("click", startAgain);
+  }
   const print = one("print");
   if (print) {
     print.hidden = false;
@@ -65,7 +67,9 @@ function enhanceWhy() {
   if (share && overlay) {
     overlay.closest(".pictures").classList.add("compared");
     share.parentElement.hidden = false;
-    const slide = () => overlay.style.setProperty("clip-path", `inset(0 ${100 - share.value}% 0 0)`);
+    const slide = () => {
+      overlay.style.setProperty("clip-path", `inset(0 ${100 - share.value}% 0 0)`);
+    };
     share.addEventListener("input", slide);
     slide();
   }
@@ -103,15 +107,11 @@ async function take(file) {
   } catch {
     return refuse("broken");
   }
-  photograph = new Blob([clean], { type: `image/${kind}` });
-  return ask();
-}
-
-function ask() {
+  const photograph = new Blob([clean], { type: `image/${kind}` });
   const form = new FormData();
   form.append("photograph", photograph, "photograph"); // not the name that the file has
   form.append("method", method);
-  send(form, photograph);
+  return send(form, photograph);
 }
 
 /** Send a form, show its answer as soon as that has come, and why when that has. */
@@ -120,10 +120,10 @@ function send(form, preview) {
   const request = new XMLHttpRequest(); // fetch does not say how much is sent
   let shown = false;
   running = request;
+  repeat = () => send(form, preview);
   request.open("POST", document.querySelector(".name a").getAttribute("href"));
   request.upload.addEventListener("progress", (event) => {
     one("sent").value = (100 * event.loaded) / event.total;
-    stage(words.progress.sending.replace("{percent}", Math.round(one("sent").value)));
   });
   request.upload.addEventListener("load", () => {
     one("sent").removeAttribute("value");
@@ -150,7 +150,7 @@ function send(form, preview) {
     one("why").append(paragraph(words.progress.lost)); // the answer has come, and stays
     return done();
   });
-  stage(words.progress.sending.replace("{percent}", "0"));
+  stage(words.progress.sending);
   request.send(form);
 }
 
@@ -198,7 +198,7 @@ function display(page) {
 }
 
 function refuse(kind) {
-  photograph = null;
+  repeat = null;
   fail(words.failures[kind]);
 }
 
@@ -221,11 +221,11 @@ function fail(told) {
 }
 
 function offerRetry() {
-  if (!photograph) return;
+  if (!repeat) return;
   const retry = document.createElement("button");
   retry.type = "button";
   retry.textContent = words.progress.retry;
-  retry.addEventListener("click", ask, { once: true });
+  retry.addEventListener("click", repeat, { once: true });
   main.querySelector(".failure").append(retry);
 }
 
