@@ -79,6 +79,21 @@ def recipes_table(document: dict[str, Any]) -> str:
     return _table(head, rows)
 
 
+def features_table(document: dict[str, Any]) -> str:
+    """What extracting features takes, in time and memory."""
+    time, memory = document["time"], document["memory"]
+    rows = [
+        f"| {time['photographs']} photographs, times decoding and one forward pass a view alone "
+        f"| {time['ratio']:.2f} |",
+        *(
+            f"| {found['photographs']} drawn pictures, most memory of extraction and search "
+            f"| {found['peak_mb']['after_search']:.0f} MB |"
+            for found in (memory["few"], memory["many"])
+        ),
+    ]
+    return _table("measured |", rows)
+
+
 def flags_table(document: dict[str, Any]) -> str:
     """What is flagged that need not be, and what is caught."""
     review = document["review"]

@@ -156,6 +156,7 @@ TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/results/report.json recipes": model_tables.recipes_table,
     "docs/results/report.json flags": model_tables.flags_table,
     "docs/results/report.json stress": model_tables.stress_table,
+    "docs/results/features.json": model_tables.features_table,
     "docs/results/explaining.json": explain_tables.served_table,
     "docs/results/explanations.json": explain_tables.evidence_table,
     "docs/results/explanations.json baselines": explain_tables.baselines_table,

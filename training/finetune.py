@@ -17,11 +17,12 @@ from torch import nn
 from training.backbone import Backbone
 from training.dataset import Progress
 from training.features import VIEWS, Activations
-from training.folds import held_out
 from training.head import Head, HeadRecipe
 from training.optimise import Batch, Plan, Scorer, optimise, pooled
 
-PLAN: Final = Plan(epochs=5, rate=3e-4)
+PLAN: Final = Plan(epochs=5, rate=1e-4, average=0.97, mixup=0.4)
+"""Nothing is held out for an early stop: the rate falls to nothing in the last epochs.
+``docs/model.md`` has what else was tried, and that none of it is better than ``head``."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,6 @@ class Layer4Recipe:
     start: HeadRecipe
     """Gives the final layer to begin with."""
     activations: Activations
-    groups: np.ndarray
-    """Of near-duplicates, shape (n,)."""
-    validation_share: float
-    """Of the photographs to learn from, held out for choosing the epoch."""
     progress: Progress
     plan: Plan = PLAN
 
@@ -73,18 +70,15 @@ class Layer4Recipe:
 
         Args:
             learn: places.
-            seed: of what is held out for choosing the epoch, order and views.
+            seed: of order, views and blending.
         """
-        labels = self.start.labels
-        inner = held_out(labels[learn], self.groups[learn], self.validation_share, seed)
-        fold = (learn[inner[0]], learn[inner[1]])
-        begin = self.start.fit(fold[0], seed)
+        begin = self.start.fit(learn, seed)
         layer4: nn.Module = begin.backbone.stages()[1]
         scorer = optimise(
             Scorer(layer4, begin.head),
             _batches(self.activations),
-            labels,
-            fold,
+            self.start.labels,
+            (learn, learn[:0]),
             self.plan,
             seed,
             self.progress,

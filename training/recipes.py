@@ -99,7 +99,7 @@ def recipe_of(
         return Recipe(name, start.fit, tuple(split), choice, parameters)
     split = folds.grouped(labels, groups, FOLDS[name], seed)
     plan, fit = _finetuning(name, start, prepared, settings, report)
-    parameters |= {"epochs": plan.epochs, "rate": plan.rate, "batch": plan.batch}
+    parameters |= {name: getattr(plan, name) for name in ("epochs", "rate", "batch", "mixup")}
     return Recipe(name, fit, tuple(split), choice, parameters)
 
 
@@ -115,7 +115,7 @@ def _finetuning(
         every = AllRecipe(start, train, prepared.groups, share, report.progress)
         return finetune_all.PLAN, every.fit
     activations = features.activations_of(train, prepared.backbone, settings.cache)
-    last = Layer4Recipe(start, activations, prepared.groups, share, report.progress)
+    last = Layer4Recipe(start, activations, report.progress)
     return LAYER4, last.fit
 
 

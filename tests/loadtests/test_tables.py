@@ -49,6 +49,7 @@ def test_every_table_is_shown_somewhere(root: Path, name: str) -> None:
             ("from_nothing", "backends", "measured", "fp32", "auroc_loss"),
             "| 0.1230 |",
         ),
+        ("docs/results/features.json", ("time", "ratio"), "| 0.12 |"),
         ("docs/results/explaining.json", ("alone", "ratio"), ": 0.12 times"),
         (
             "docs/results/explanations.json",

@@ -24,7 +24,7 @@ from training.records import Records
 
 COUNT = 48
 LEARN, NEW = np.arange(36), np.arange(36, COUNT)
-PLAN = Plan(epochs=3, rate=1e-3, batch=12, average=0.6)
+PLAN = Plan(epochs=8, rate=1e-3, batch=12, average=0.6)
 CHOICE = Choice(0.01, "flips", ())
 
 
@@ -53,7 +53,7 @@ def planted(
             views[place] = layer4(torch.from_numpy(np.stack(turned)).float()).mean(dim=(2, 3))
     start = HeadRecipe(own, Features(views, np.empty((COUNT, 4))), labels, CHOICE)
     activations = Activations(records, tuple(f"{place:02d}" for place in range(COUNT)))
-    return Layer4Recipe(start, activations, np.arange(COUNT), 0.2, silent, PLAN)
+    return Layer4Recipe(start, activations, silent, PLAN)
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,7 @@ def test_the_exported_model_answers_as_the_fit_did(
     activations = features.activations_of(train, network, tmp_path)
     start = HeadRecipe(network, extracted, labels, CHOICE)
     plan = Plan(epochs=2, rate=1e-3, batch=4, average=0.5)
-    recipe = Layer4Recipe(start, activations, np.arange(12), 0.2, silent, plan)
+    recipe = Layer4Recipe(start, activations, silent, plan)
     fitted = recipe.fit(np.arange(12), 0)
 
     export.export(fitted.backbone, fitted.head, tmp_path / "model.pt", train[:2])

@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from training import head
+from training import optimise as optimising
 from training.optimise import Batch, Plan, Scorer, optimise, pooled, predict
 
 COUNT = 120
@@ -196,3 +197,34 @@ def test_a_plan_may_be_as_short_as_it_likes(task: Task, epochs: int, size: int) 
 
     total = epochs * (80 // size)
     assert calls[-1] == ("steps", total, total)
+
+
+def test_where_nothing_is_held_out_the_last_epoch_is_taken(trap: Task) -> None:
+    steps: list[tuple[str, int, int]] = []
+    everything = (np.arange(COUNT), np.arange(0))
+    plan = replace(PLAN, patience=1)
+
+    fitted = optimise(
+        trap.start, trap.batch, LABELS, everything, plan, 0, lambda *call: steps.append(call)
+    )
+
+    assert steps[-1][1] == steps[-1][2] == plan.epochs * -(-COUNT // plan.batch)
+    assert not torch.equal(fitted.last.weight, trap.start.last.weight)
+
+
+def test_blended_photographs_learn_as_well(task: Task) -> None:
+    blended = task.fit(replace(PLAN, mixup=0.4))
+
+    assert task.score(blended) > 0.9
+    assert not torch.equal(blended.last.weight, task.fit().last.weight)
+
+
+def test_what_is_blended_is_blended_alike() -> None:
+    names, values = torch.eye(6)[:, :, None, None], torch.arange(6.0)
+
+    rows, numbers = optimising._blended((names, values), 0.4, np.random.default_rng(0))
+
+    shares = rows[:, :, 0, 0]
+    torch.testing.assert_close(shares.sum(dim=1), torch.ones(6))
+    torch.testing.assert_close(shares @ values, numbers)
+    assert ((shares > 0).sum(dim=1) == 2).sum() > 2  # two of them, unless one met itself

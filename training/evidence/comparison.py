@@ -44,7 +44,7 @@ def compare(
         ``comparison``: the paired difference of the cross-validated AUROCs of the last recipe and
         the first, None where there is one.
     """
-    fits = Kept(settings.cache / "fits" / _key(prepared, settings))
+    fits = Kept(settings.cache / "fits" / _key(prepared))
     table: dict[str, Any] = {}
     unseen: dict[str, list[_Unseen]] = {name: [] for name in names}
     for name in names:
@@ -186,7 +186,7 @@ def _difference(
     }
 
 
-def _key(prepared: Prepared, settings: TrainingSettings) -> str:
+def _key(prepared: Prepared) -> str:
     described = json.dumps(
         [
             VERSION,
@@ -194,7 +194,6 @@ def _key(prepared: Prepared, settings: TrainingSettings) -> str:
             prepared.backbone.digest,
             asdict(PLAN),
             FOLDS,
-            settings.validation_share,
         ]
     )
     return hashlib.sha256(described.encode()).hexdigest()[:16]
