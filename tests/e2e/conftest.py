@@ -46,6 +46,14 @@ class Trained:
     """Where the real ones lie, with ``first`` and ``second`` that it has never seen."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _time_to_explain() -> Iterator[None]:
+    """Explanations yield to all else on a machine, and other tests run beside these."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LESIONLENS_EXPLAIN_SECONDS", "60")
+        yield
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """The main job, once: photographs to archive, by the command a user runs."""
@@ -180,9 +188,9 @@ def photographs(trained: Trained) -> list[bytes]:
     return [path.read_bytes() for path in paths[:100]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser, without a screen."""
+    """One browser, without a screen. Playwright keeps an event loop running while it is there."""
     with chromium() as started:
         yield started
 

@@ -90,6 +90,7 @@ def test_a_dropped_file_is_answered_and_explained(visit: Visit, photographs: lis
     visit.explained()
 
     assert "such photographs" in visit.tab.locator(".frequency").inner_text()
+    assert visit.tab.locator("time").count() == visit.tab.locator(".actions").count() == 1
     assert len(visit.posts) == 1
 
 

@@ -103,7 +103,7 @@ def test_numbers_that_are_not_finite_are_an_error_that_names_the_method(
 def test_what_is_quick_is_answered_before_what_is_slow(
     classifier: Classifier, photograph: Photograph, tmp_path: Path
 ) -> None:
-    service = MelanomaService(classifier, HandlerSettings(batch_seconds=60))
+    service = MelanomaService(classifier, HandlerSettings(batch_seconds=60, explain_seconds=60))
     service.explaining = Explaining(classifier.model, service.settings, tmp_path)
     image, recorder = photograph(3, 1), Recorder("v1")
     rows = [

@@ -14,7 +14,9 @@ from ts.context import Context
 from ts.service import Service
 
 from handlers import telemetry
+from handlers.explaining import Explaining
 from handlers.melanoma_handler import MelanomaHandler
+from handlers.settings import HandlerSettings
 
 # What the frontend reads of a worker's log: ``Metric.java`` of TorchServe 0.12.
 METRIC_LINE = re.compile(
@@ -262,8 +264,15 @@ class Frontend:
 
 
 def test_quick_requests_of_a_batch_do_not_wait_for_a_slow_one(
-    handler: MelanomaHandler, context: Context, photograph: Photograph
+    handler: MelanomaHandler,
+    context: Context,
+    photograph: Photograph,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    assert handler.service is not None
+    patient = HandlerSettings(explain_seconds=60)
+    explaining = Explaining(handler.service.classifier.model, patient)
+    monkeypatch.setattr(handler.service, "explaining", explaining)
     image = photograph(1, 0)
     requests = [
         wire(image),

@@ -171,7 +171,7 @@ def main(folder: Path) -> None:
             for view in range(len(VIEWS)):
                 records.write(f"{photo.digest}-{view}", np.ones(records.shape))
         kept = Activations(records, tuple(photo.digest for photo in found.train))
-        Layer4Recipe(own.start, kept, EVERY, 0.25, quiet, PLAN).fit(EVERY, 0)
+        Layer4Recipe(own.start, kept, quiet, PLAN).fit(EVERY, 0)
         np.testing.assert_array_equal(log_odds(own.fit(EVERY, 0)), first)
         np.savez(folder / "two.npz", log_odds=first)
     finally:

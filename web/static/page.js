@@ -142,6 +142,7 @@ function send(form, preview) {
     done();
     if (!shown) return display(page);
     const rest = [...page.querySelector("main").children];
+    while (one("why").nextSibling) one("why").nextSibling.remove(); // a part of it may have come
     one("why").replaceWith(...rest.slice(rest.findIndex((part) => part.id === "why")));
     return enhance();
   });
