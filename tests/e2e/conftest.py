@@ -166,7 +166,9 @@ def start_container(
     known = templates()
 
     def make(component: str, arguments: tuple[str, ...] = (), **changes: Any) -> Container:
-        given = {"models": release, **changes}
+        # Beside other tests an explanation takes longer than a pod of its own would give it.
+        patience = {"LESIONLENS_EXPLAIN_SECONDS": "60"}
+        given = {"models": release, "variables": patience, **changes}
         return Container(serving_image, images, known[component], arguments=arguments, **given)
 
     return make
