@@ -107,7 +107,7 @@ class Pages:
                 "heading": failures[kind]["heading"],
                 "text": failures[kind]["text"].replace("{limit}", limit),
             }
-            for kind in ("too_large", "not_a_picture", "heic", "two_things", "broken", "no_file")
+            for kind in ("too_large", "not_a_picture", "heic", "two_things", "broken")
         }
         return {
             "progress": texts["progress"],

@@ -46,7 +46,6 @@ class AnswerWords:
 class ExplanationWords:
     """An explanation in words and pictures."""
 
-    method: str
     signed: bool
     seen: str
     """data: URL of what the model saw."""
@@ -125,7 +124,6 @@ def explanation_words(
     if version and explanation.model_version != version:
         notes.append(words["other_model"].format(version=explanation.model_version))
     return ExplanationWords(
-        method=explanation.method,
         signed=explanation.signed,
         seen=picture_url("image/png", seen),
         seen_caption=words["seen"].format(side=SIDE),
