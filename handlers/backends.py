@@ -22,7 +22,7 @@ PLAIN: Final = "fp32"
 """TorchScript as it is in the archive; runs everywhere."""
 
 Run = Callable[[torch.Tensor], torch.Tensor]
-"""Photographs, float32 of shape (n, 3, 224, 224), to activations, float32 of (n, 512, 7, 7)."""
+"""Photographs, float32 of shape (n, 3, 224, 224), to activations, float32 of (n, width, 7, 7)."""
 
 logger = logging.getLogger(__name__)
 

@@ -32,13 +32,13 @@ class Forward:
     """One forward pass over n photographs."""
 
     activations: torch.Tensor
-    """Before pooling, float32 of shape (n, 512, 7, 7)."""
+    """Before pooling, float32 of shape (n, width, 7, 7): 512 wide, 1024 with a fitted `layer4`."""
     logits: torch.Tensor
     """float32 of shape (n, 2), before calibration."""
 
     @property
     def features(self) -> np.ndarray:
-        """The pooled activations, shape (n, 512)."""
+        """The pooled activations, shape (n, width)."""
         return np.asarray(self.activations.mean(dim=(2, 3)).numpy())
 
 
@@ -51,7 +51,7 @@ class Decision:
     review: bool
     reasons: tuple[str, ...]
     distance: float
-    """To the training features, from :class:`handlers.reference.Reference`."""
+    """To the training features, from :class:`handlers.reference.Reference`; 0 to 2, no unit."""
 
 
 class Classifier:

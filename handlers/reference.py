@@ -1,4 +1,4 @@
-"""How far a photograph lies from the training data, in the space of the 512 features.
+"""How far a photograph lies from the training data, in the space of the pooled features.
 
 Deep nearest neighbours (Sun et al. 2022): one minus the cosine to the third nearest of up to two
 thousand training photographs. It asks only that something alike was learned from. A Gaussian around
@@ -26,16 +26,16 @@ class Reference:
     """Features of training photographs, each of length one."""
 
     features: np.ndarray
-    """float32 of shape (m, 512), in steps of half precision."""
+    """float32 of shape (m, width), in steps of half precision."""
 
     @classmethod
     def fit(cls, features: np.ndarray) -> Reference:
-        """Take features of shape (n, 512), evenly over all where there are more than enough."""
+        """Take features of shape (n, width), evenly over all where there are more than enough."""
         places = np.linspace(0, len(features) - 1, min(len(features), KEPT)).round().astype(int)
         return cls(_unit(features[places]).astype(np.float16).astype(np.float32))
 
     def distance(self, features: np.ndarray) -> np.ndarray:
-        """Distance of features of shape (n, 512) to the training data, shape (n,), 0 to 2."""
+        """Distance of features of shape (n, width) to the training data, shape (n,), 0 to 2."""
         nth = min(NEIGHBOUR, len(self.features))
         # Row by row: a product of matrices rounds otherwise with the number of its rows.
         alike = [self.features @ row for row in _unit(features)]

@@ -12,13 +12,28 @@ from torch import nn
 from torchvision.models import ResNet, ResNet18_Weights, resnet18
 
 
+class Beside(nn.Module):
+    """A stage as it was and as it was fitted, one beside the other: their channels together."""
+
+    def __init__(self, first: nn.Module, fitted: nn.Module) -> None:
+        """Take both; neither is copied."""
+        super().__init__()
+        self.first = first
+        self.fitted = fitted
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """From (n, 256, 14, 14) to (n, 1024, 7, 7): the first half is what it was."""
+        # Not torch.cat: what TorchScript makes of it for a gradient fails in inference mode.
+        return torch.stack([self.first(inputs), self.fitted(inputs)], dim=1).flatten(1, 2)
+
+
 class WeightsError(RuntimeError):
     """The weights cannot be used; the message names the file and what was expected."""
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A ResNet-18 in eval mode, all parameters frozen."""
+    """A ResNet-18 in eval mode, all parameters frozen; its ``layer4`` may be a :class:`Beside`."""
 
     network: ResNet
     source: str
@@ -35,7 +50,7 @@ class Backbone:
         return total.hexdigest()
 
     def convolutions(self) -> nn.Sequential:
-        """Everything before pooling: (n, 3, 224, 224) to (n, 512, 7, 7)."""
+        """Everything before pooling: (n, 3, 224, 224) to (n, width, 7, 7)."""
         return nn.Sequential(*list(self.network.children())[:-2])
 
     def stages(self) -> tuple[nn.Sequential, nn.Module]:

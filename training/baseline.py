@@ -32,7 +32,7 @@ def fit(
         probability: calibrated, of fits that never saw them, shape (n,).
         distance: to the features that those fits learned from, shape (n,).
         statistics: image statistics, shape (n, 6).
-        features: pooled, of the final model, shape (n, 512).
+        features: pooled, of the final model, shape (n, width).
     """
     values: Mapping[str, np.ndarray] = {
         "probability": probability,

@@ -21,7 +21,7 @@ from training.recipes import Recipe
 
 ARCHITECTURES: Final = {
     "head": "ResNet-18, frozen, with a fitted final layer",
-    "layer4": "ResNet-18, frozen up to layer3, layer4 and the final layer fitted",
+    "layer4": "ResNet-18, frozen; a fitted layer4 beside its own, a fitted final layer on both",
     "all": "ResNet-18, fitted",
 }
 

@@ -33,7 +33,7 @@ class Fitted(Protocol):
         """The final layer."""
 
     def features(self, places: np.ndarray) -> np.ndarray:
-        """Pooled features of the photographs in these places, shape (m, 512)."""
+        """Pooled features of the photographs in these places, shape (m, width)."""
 
 
 Fit = Callable[[np.ndarray, int], Fitted]

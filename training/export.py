@@ -28,7 +28,7 @@ class ParityError(RuntimeError):
 
 
 class SplitResNet(nn.Module):
-    """``features``: (n, 3, 224, 224) to (n, 512, 7, 7); ``head``: that to logits (n, 2)."""
+    """``features``: (n, 3, 224, 224) to (n, width, 7, 7); ``head``: that to logits (n, 2)."""
 
     def __init__(self, features: nn.Module, layer: nn.Linear) -> None:
         """Take the convolutions and the final layer."""

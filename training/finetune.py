@@ -1,5 +1,10 @@
 """The last stage of the network and the final layer, fitted to the photographs.
 
+The stage as it was stays beside the fitted one, and the log-odds are the mean of both. On so few
+photographs a fitted stage is no better than the first, but wrong about others: together they are
+better than either (an ensemble in the space of answers, Wortsman et al. 2022, by a network beside
+the frozen one, Zhang et al. 2020).
+
 What goes into ``layer4`` does not change, so it is computed once and kept: a step costs a fifth of
 one through the whole network, which two cores can afford.
 """
@@ -14,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from training.backbone import Backbone
+from training.backbone import Backbone, Beside
 from training.dataset import Progress
 from training.features import VIEWS, Activations
 from training.head import Head, HeadRecipe
@@ -22,12 +27,12 @@ from training.optimise import Batch, Plan, Scorer, optimise, pooled
 
 PLAN: Final = Plan(epochs=5, rate=1e-4, average=0.97, mixup=0.4)
 """Nothing is held out for an early stop: the rate falls to nothing in the last epochs.
-``docs/model.md`` has what else was tried, and that none of it is better than ``head``."""
+``docs/explanation/model.md`` has what else was tried."""
 
 
 @dataclass(frozen=True)
 class FittedLayer4:
-    """A new ``layer4`` and a new final layer."""
+    """A new ``layer4`` beside the old one, and a final layer on both."""
 
     before: Backbone
     scorer: Scorer
@@ -40,18 +45,18 @@ class FittedLayer4:
 
     @property
     def backbone(self) -> Backbone:
-        """The network with the new ``layer4``."""
+        """The network with both stages."""
         network = copy.deepcopy(self.before.network)
         network.layer4 = copy.deepcopy(self.scorer.body)
         network.eval().requires_grad_(False)
         return Backbone(network, self.before.source)
 
     def features(self, places: np.ndarray) -> np.ndarray:
-        """Pooled features of the photographs in these places, shape (m, 512)."""
+        """Pooled features of the photographs in these places, shape (m, 1024)."""
         return pooled(self.scorer, _batches(self.activations), places)
 
     def features_of(self, activations: Activations) -> np.ndarray:
-        """Pooled features of other photographs, shape (m, 512)."""
+        """Pooled features of other photographs, shape (m, 1024)."""
         return pooled(self.scorer, _batches(activations), np.arange(len(activations.digests)))
 
 
@@ -69,12 +74,12 @@ class Layer4Recipe:
         """Fit to the photographs in these places.
 
         Args:
-            learn: places.
+            learn: places, shape (n,).
             seed: of order, views and blending.
         """
         begin = self.start.fit(learn, seed)
         layer4: nn.Module = begin.backbone.stages()[1]
-        scorer = optimise(
+        fitted = optimise(
             Scorer(layer4, begin.head),
             _batches(self.activations),
             self.start.labels,
@@ -83,7 +88,14 @@ class Layer4Recipe:
             seed,
             self.progress,
         )
-        return FittedLayer4(begin.backbone, scorer, self.activations)
+        both = Scorer(Beside(layer4, fitted.body), _mean(begin.head, fitted.head))
+        return FittedLayer4(begin.backbone, both.requires_grad_(False), self.activations)
+
+
+def _mean(one: Head, other: Head) -> Head:
+    """A final layer on the features of both whose log-odds are the mean of theirs."""
+    weights = np.concatenate([one.weights, other.weights]) / 2
+    return Head(weights, (one.bias + other.bias) / 2)
 
 
 def _batches(activations: Activations) -> Batch:

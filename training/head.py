@@ -42,14 +42,14 @@ AUGMENTATIONS: Final = {
 
 @dataclass(frozen=True)
 class Head:
-    """Weights of the log-odds of cancer on the 512 features as they come."""
+    """Weights of the log-odds of cancer on the features as they come."""
 
     weights: np.ndarray
-    """Shape (512,)."""
+    """Shape (width,): 512, or 1024 on two stages beside each other."""
     bias: float
 
     def log_odds(self, features: np.ndarray) -> np.ndarray:
-        """Uncalibrated log-odds of cancer of features of shape (n, 512), shape (n,)."""
+        """Uncalibrated log-odds of cancer of features of shape (n, width), shape (n,)."""
         return np.asarray(features.astype(np.float64) @ self.weights + self.bias)
 
     def layer(self) -> nn.Linear:
@@ -163,10 +163,11 @@ class HeadRecipe:
     backbone: Backbone
     features: Features
     labels: np.ndarray
+    """0 or 1, shape (n,)."""
     choice: Choice
 
     def fit(self, learn: np.ndarray, seed: int) -> FittedHead:
-        """Fit to the photographs in these places; there is nothing random in it."""
+        """Fit to the photographs in these places, shape (m,); nothing in it is random."""
         views = self.features.views[learn, : AUGMENTATIONS[self.choice.augmentation]]
         fitted = fit(views, self.labels[learn], self.choice.strength)
         return FittedHead(self.backbone, fitted, self.features.plain)

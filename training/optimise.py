@@ -35,7 +35,7 @@ class Plan:
 
     epochs: int
     rate: float
-    """Largest learning rate of the cycle."""
+    """Largest learning rate of the cycle, no unit."""
     batch: int = 32
     """Photographs a step, over all processes."""
     decay: float = 0.01
@@ -72,7 +72,7 @@ class Scorer(nn.Module):
         return self.last(self.pooled(inputs))[:, 0]  # type: ignore[no-any-return]
 
     def pooled(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Features of shape (n, 512)."""
+        """Features of shape (n, width), 512 wide unless the part gives more."""
         return self.body(inputs).float().mean(dim=(2, 3))  # type: ignore[no-any-return]
 
     @property
@@ -200,7 +200,7 @@ def predict(scorer: Scorer, batch: Batch, places: np.ndarray) -> np.ndarray:
 
 
 def pooled(scorer: Scorer, batch: Batch, places: np.ndarray) -> np.ndarray:
-    """Features of photographs as they are, shape (m, 512)."""
+    """Features of photographs as they are, shape (m, width)."""
     return _run(scorer.pooled, scorer, batch, places)
 
 

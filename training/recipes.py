@@ -36,6 +36,7 @@ class Prepared:
     backbone: Backbone
     features: Features
     labels: np.ndarray
+    """0 or 1, shape (n,)."""
     pairs: tuple[Pair, ...]
     """Near-duplicates, as places in ``found.train``."""
     groups: np.ndarray
@@ -122,7 +123,7 @@ def _finetuning(
 def features_of_test(
     fitted: Fitted, prepared: Prepared, cache: Path, progress: Progress
 ) -> np.ndarray:
-    """What a fitted model makes of the test photographs, shape (m, 512).
+    """What a fitted model makes of the test photographs, shape (m, width).
 
     Computed when everything is decided: nothing but an evaluation may call this.
     """

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
-from torchvision.models import ResNet, resnet18
+from torchvision.models import resnet18
 
 from handlers.classifier import LABELS
 from handlers.explainers.question import Question
-from training.backbone import Backbone
+from training.backbone import Backbone, Beside
 from training.export import SplitResNet
 from training.features import WIDTH
 
 
 def eager_of(model: Any) -> SplitResNet:
     """The same answers as a TorchScript module from ``training.export``; its weights are copied."""
+    state = model.state_dict()
     with torch.random.fork_rng():  # weights that are drawn only to be replaced
-        network = _split(resnet18(weights=None), nn.Linear(WIDTH, len(LABELS)))
-    network.load_state_dict(model.state_dict())
+        network = _drawn(any(name.startswith("features.7.fitted.") for name in state))
+    network.load_state_dict(state)
     return network
 
 
-def untrained(seed: int) -> SplitResNet:
-    """The same network as a training from nothing would begin with."""
+def untrained(seed: int, like: SplitResNet) -> SplitResNet:
+    """A network as a training from nothing would begin with.
+
+    Args:
+        seed: of its weights.
+        like: has one last stage, or two beside each other.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return _split(resnet18(weights=None), nn.Linear(WIDTH, len(LABELS)))
+        return _drawn(isinstance(cast(nn.Sequential, like.features)[7], Beside))
 
 
 def with_head(network: SplitResNet, layer: nn.Linear) -> SplitResNet:
@@ -59,6 +65,10 @@ class Frozen:
         return Question(self._network, inputs, activations, target)
 
 
-def _split(network: ResNet, layer: nn.Linear) -> SplitResNet:
+def _drawn(beside: bool) -> SplitResNet:
+    network, width = resnet18(weights=None), WIDTH
+    if beside:
+        network.layer4, width = Beside(network.layer4, resnet18(weights=None).layer4), 2 * WIDTH
     convolutions = Backbone(network, "untrained").convolutions()
+    layer = nn.Linear(width, len(LABELS))
     return SplitResNet(convolutions, layer).eval().requires_grad_(False)

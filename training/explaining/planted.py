@@ -119,7 +119,7 @@ def planted(photo: Photograph) -> tuple[Image.Image, np.ndarray]:
 def _examples(
     explained: Explained, photographs: Sequence[Photograph], progress: Progress
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features of shape (2 n, 1, 512) and labels: each photograph without the patch and with."""
+    """Features of shape (2 n, 1, width) and labels: each photograph without the patch and with."""
     features: list[Any] = []
     for done, photo in enumerate(photographs, 1):
         plain = centre_view(decode(photo.path.read_bytes()))

@@ -46,7 +46,8 @@ def cascade(model: Any, subject: Subject) -> Iterator[tuple[str, Question]]:
     Yields:
         The stage that was exchanged last, and the question.
     """
-    network, fresh = eager_of(model), untrained(crc32(subject.name.encode()))
+    network = eager_of(model)
+    fresh = untrained(crc32(subject.name.encode()), network)
     features = cast(nn.Sequential, network.features)
     others = cast(nn.Sequential, fresh.features)
     for stage, places in STAGES.items():

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import cast
 from zlib import crc32
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from handlers.explainers.methods import METHODS
+from training.backbone import Beside
 from training.explaining.eager import eager_of, untrained
 from training.explaining.randomisation import STAGES, cascade, rank_correlation
 from training.explaining.subjects import Explained, Subject
@@ -81,7 +84,7 @@ def test_in_the_end_nothing_is_left_of_the_trained_network(
     assert places == {int(name.split(".")[0]) for name in names}
 
     inputs = subject(0).inputs
-    fresh = untrained(crc32(subject(0).name.encode()))
+    fresh = untrained(crc32(subject(0).name.encode()), eager_of(explained.model))
     with torch.inference_mode():
         assert torch.allclose(stages[-1].logits, fresh(inputs), rtol=1e-4, atol=1e-4)
 
@@ -97,11 +100,31 @@ def test_each_photograph_has_an_untrained_network_of_its_own(
     assert not torch.allclose(one, other)
 
 
-def test_drawing_a_network_leaves_the_generator_as_it_was() -> None:
+def test_drawing_a_network_leaves_the_generator_as_it_was(explained: Explained) -> None:
+    like = eager_of(explained.model)
     state = torch.random.get_rng_state()
-    untrained(1)
+    untrained(1, like)
 
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_a_model_with_two_last_stages_goes_the_same_way(
+    explained: Explained, subject: Draw
+) -> None:
+    plain, fitted = eager_of(explained.model), untrained(0, eager_of(explained.model))
+    features, others = (cast(nn.Sequential, one.features) for one in (plain, fitted))
+    features[7] = Beside(features[7], others[7])
+    plain.head[2] = nn.Linear(1024, 2)
+    model = torch.jit.script(plain.eval())
+    inputs = subject(0).inputs
+
+    with torch.inference_mode():
+        assert torch.allclose(eager_of(model)(inputs), model(inputs), atol=1e-5)
+    last = list(cascade(model, subject(0)))[-1][1]
+    fresh = untrained(crc32(subject(0).name.encode()), plain)
+    with torch.inference_mode():
+        assert last.logits(inputs).shape == (1, 2)
+        assert torch.allclose(last.logits(inputs), fresh(inputs), rtol=1e-4, atol=1e-4)
 
 
 def test_rank_correlation_sees_the_order_and_nothing_else() -> None:
