@@ -26,8 +26,9 @@ def files(settings: LoadSettings) -> list[Path]:
     Raises:
         FileNotFoundError: the folder holds no photograph.
     """
+    data = settings.data or _drawn(settings.cache)
     # Those of the test where the folder has the Kaggle layout: users send what is new.
-    folder = settings.data / "test" if (settings.data / "test").is_dir() else settings.data
+    folder = data / "test" if (data / "test").is_dir() else data
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise FileNotFoundError(
@@ -36,6 +37,12 @@ def files(settings: LoadSettings) -> list[Path]:
         )
     step = max(1, len(paths) // settings.load_photographs)  # some of each class
     return list(islice(paths[::step], settings.load_photographs))
+
+
+def _drawn(cache: Path) -> Path:
+    """The newest of the drawn sets."""
+    sets = [path.parent for path in cache.glob("synthetic-*/synthetic.json")]
+    return max(sets, key=lambda path: path.stat().st_mtime, default=cache)
 
 
 def _body(path: Path) -> dict[str, object]:

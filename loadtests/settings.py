@@ -15,8 +15,11 @@ class LoadSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="LESIONLENS_", extra="ignore", frozen=True)
 
-    data: Path = Path("build/cache/synthetic")
+    data: Path | None = None
     """Folder of photographs; unset, the lesions that ``make data`` draws where it finds none."""
+
+    cache: Path = Path("build/cache")
+    """Where they are drawn."""
 
     load_photographs: int = Field(default=100, ge=1)
     """How many different photographs are sent, in turn."""

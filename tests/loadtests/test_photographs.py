@@ -1,0 +1,40 @@
+"""Which photographs the load tests send."""
+
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from loadtests.photographs import files
+from loadtests.settings import LoadSettings
+
+
+def picture(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (32, 32)).save(path)
+    return path
+
+
+def test_those_of_the_test_folder(tmp_path: Path) -> None:
+    picture(tmp_path / "train/benign/1.jpg")
+    new = picture(tmp_path / "test/benign/2.jpg")
+
+    assert files(LoadSettings(data=tmp_path)) == [new]
+
+
+def test_without_a_folder_the_set_that_was_drawn_last(tmp_path: Path) -> None:
+    for age, name in enumerate(("synthetic-2-2-0", "synthetic-9-9-0")):
+        picture(tmp_path / name / "test/benign/1.jpg")
+        stamp = tmp_path / name / "synthetic.json"
+        stamp.touch()
+        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+
+    (found,) = files(LoadSettings(cache=tmp_path))
+
+    assert found.parts[-4] == "synthetic-2-2-0"
+
+
+def test_where_there_is_none_it_says_how_to_get_some(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="make data"):
+        files(LoadSettings(cache=tmp_path))
