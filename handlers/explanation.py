@@ -34,7 +34,7 @@ def check_options(instance: Instance) -> None:
 
 def method_of(instance: Instance) -> str:
     """The name of the method that it asks for."""
-    return instance.method or DEFAULT
+    return DEFAULT if instance.method is None else instance.method
 
 
 def is_slow(instance: Instance) -> bool:

@@ -214,6 +214,7 @@ def test_each_instance_may_name_its_own_method_and_target(
             {"method": "grad-cam"},
             f"unknown method 'grad-cam'; there are: {', '.join(METHODS)}",
         ),
+        ({"method": ""}, f"unknown method ''; there are: {', '.join(METHODS)}"),
         ({"target": "benign"}, "unknown target 'benign'; there are: cancer, predicted"),
         ({"target": ""}, "unknown target ''; there are: cancer, predicted"),
         ({"target": "\ud800"}, "unknown target '\\ud800'; there are: cancer, predicted"),
