@@ -61,7 +61,7 @@ class Explaining:
             inputs: the same as shape (1, 3, 224, 224).
             forward: the pass that answered it.
             label: that was answered.
-            deadline: of the batch, on the clock of ``time.perf_counter``.
+            deadline: of the batch, in seconds on the clock of ``time.perf_counter``.
             recorder: told how long it took.
 
         Raises:

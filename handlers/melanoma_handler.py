@@ -55,7 +55,11 @@ class MelanomaHandler:
         self._emit(context, first)
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[str]:
-        """Answer one batch; statuses and content types go through the context."""
+        """Answer one batch; statuses and content types go through the context.
+
+        Raises:
+            RuntimeError: the archive was not loaded first.
+        """
         if self.service is None:
             raise RuntimeError("handle() was called before initialize()")
         recorder = telemetry.Recorder(self.service.classifier.version)

@@ -20,14 +20,17 @@ ANSWERS: Final[dict[Verb, str]] = {"predict": "predictions", "explain": "explana
 
 
 class RequestError(Exception):
-    """A request that cannot be answered: an HTTP status and a message for the client."""
+    """A request that cannot be answered: an HTTP status and a message for the client.
+
+    Args:
+        retry_after: seconds after which the same request may be answered, where it may.
+    """
 
     def __init__(self, message: str, status: int = 400, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
         self.retry_after = retry_after
-        """Seconds after which the same request may be answered."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,10 @@ def parse(
         body: as it came over the wire.
         verb: ``predict`` or ``explain``.
         content_type: of the body; a JSON body is recognised without it.
-        method, target: the headers ``x-method`` and ``x-target``, for all instances that do
-            not name their own.
-        max_instances, max_body_bytes: limits.
+        method: the header ``x-method``, for all instances that do not name their own.
+        target: likewise ``x-target``.
+        max_instances: photographs that one request may hold.
+        max_body_bytes: bytes that a body may have.
 
     Raises:
         RequestError: with 400, or 413 for a body that is too large.

@@ -26,7 +26,7 @@ ZERO: Final = 127
 
 
 def scale_of(values: np.ndarray) -> float:
-    """The attribution that gets the full colour: the largest absolute value."""
+    """The attribution that gets the full colour: the largest absolute value of shape (h, w)."""
     return float(np.abs(values).max())
 
 

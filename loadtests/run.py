@@ -118,7 +118,13 @@ def _measured(row: dict[str, Any]) -> dict[str, Any]:
 def show(
     verdicts: list[Verdict], seen: dict[str, dict[str, Any]], memory: dict[str, float] | None
 ) -> None:
-    """Print objective by objective."""
+    """Print objective by objective.
+
+    Args:
+        verdicts: on each objective.
+        seen: what was measured of each verb.
+        memory: of the worker, MB and MB an hour, from :func:`loadtests.memory.slope_per_hour`.
+    """
     for verb, found in seen.items():
         print(f"{verb}: {found['requests']} requests")
     for verdict in verdicts:

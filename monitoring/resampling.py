@@ -54,7 +54,7 @@ class Traffic:
     def minutes(
         self, random: np.random.Generator, masses: np.ndarray, length: int = DAY
     ) -> np.ndarray:
-        """Photographs in each minute and bin, integers of shape (length, features, bins)."""
+        """Photographs in each of so many minutes and bin, shape (length, features, bins)."""
         features, bins = masses.shape
         arrivals = random.poisson(self.photographs_per_hour / HOUR, length)
         minute = np.repeat(np.arange(length), arrivals)

@@ -167,7 +167,7 @@ def _progress(items: Iterable[int], title: str) -> Iterable[int]:
 
 
 def main() -> None:
-    """Calibrate and write ``thresholds.json``; an error if the budget is not kept."""
+    """Calibrate and write ``thresholds.json``; raises RuntimeError if the budget is not kept."""
     found = calibrate()
     rate = found.measured["false_alarms"]["rate_a_day"]["either"]
     if rate["high"] > BUDGET:

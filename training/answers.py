@@ -21,9 +21,11 @@ class Answers:
     distance: np.ndarray
     """Of the same, to the features that its fit learned from, shape (n,)."""
     train_labels: np.ndarray
+    """0 or 1, shape (n,)."""
     test: np.ndarray
     """P(cancer) of photographs of ``test``, of the final model, shape (m,)."""
     test_labels: np.ndarray
+    """0 or 1, shape (m,)."""
     leak_free: np.ndarray
     """Which of ``test`` make a score without leaks, bool of shape (m,)."""
 

@@ -50,7 +50,10 @@ def _curve(rng: np.random.Generator, size: int, length: float, bend: float) -> N
 
 
 def hair(rng: np.random.Generator, density: Density, mask: Mask) -> Density:
-    """Tapered hairs of one person: one colour, much the same thickness and direction at random."""
+    """Tapered hairs of one person: one colour, much the same thickness and direction at random.
+
+    Density, given and returned, has shape (3, size, size), the mask (size, size).
+    """
     size = len(mask)
     canvas, pen = _canvas(size)
     thickness = rng.uniform(0.9, 2.6) * _OVERSAMPLING * size / 300
@@ -69,7 +72,10 @@ def hair(rng: np.random.Generator, density: Density, mask: Mask) -> Density:
 
 
 def ruler(rng: np.random.Generator, density: Density, mask: Mask) -> Density:
-    """A millimetre scale along one edge, every fifth tick longer, slightly askew."""
+    """A millimetre scale along one edge, every fifth tick longer, slightly askew.
+
+    Density, given and returned, has shape (3, size, size), the mask (size, size).
+    """
     size = len(mask)
     canvas, pen = _canvas(size)
     full = size * _OVERSAMPLING
@@ -87,7 +93,10 @@ def ruler(rng: np.random.Generator, density: Density, mask: Mask) -> Density:
 
 
 def ink(rng: np.random.Generator, density: Density, mask: Mask) -> Density:
-    """Strokes or dots of a surgical pen on the skin beside the lesion; skin shows through."""
+    """Strokes or dots of a surgical pen on the skin beside the lesion; skin shows through.
+
+    Density, given and returned, has shape (3, size, size), the mask (size, size).
+    """
     size = len(mask)
     canvas, pen = _canvas(size)
     full = size * _OVERSAMPLING
@@ -121,7 +130,10 @@ def ink(rng: np.random.Generator, density: Density, mask: Mask) -> Density:
 
 
 def dark_corners(rng: np.random.Generator, density: Density, mask: Mask) -> Density:
-    """The round field of view of a dermatoscope, black outside."""
+    """The round field of view of a dermatoscope, black outside.
+
+    Density, given and returned, has shape (3, size, size), the mask (size, size).
+    """
     size = len(mask)
     x0, y0 = rng.normal(0, 0.015, 2)
     axis = np.linspace(-0.5, 0.5, size, dtype=np.float32)

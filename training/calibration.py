@@ -144,7 +144,7 @@ def threshold_for(cancers: np.ndarray, sensitivity: float) -> float:
 
 
 def threshold_interval(cancers: np.ndarray, sensitivity: float, seed: int) -> dict[str, float]:
-    """The threshold with its bootstrap 95 % interval: ``value``, ``low``, ``high``.
+    """The threshold with its bootstrap 95 % interval: ``value``, ``low``, ``high``, probabilities.
 
     Args:
         cancers: probabilities of photographs that are cancer, shape (n,).

@@ -80,6 +80,8 @@ def _ece_if_perfect(benign: np.ndarray, cancers: np.ndarray, rng: np.random.Gene
 def interval(value: float, spread: np.ndarray) -> dict[str, float | None]:
     """``value``, and ``low`` and ``high``: the 2.5th and 97.5th percentile of resamples.
 
+    All in the unit of ``value``, rounded to four decimals.
+
     Args:
         value: of the sample itself; one that is not a number gives None.
         spread: of the resamples, shape (r,).
@@ -129,7 +131,8 @@ def auroc(benign: np.ndarray, cancers: np.ndarray) -> np.ndarray:
     """Area under the ROC curve as the Mann-Whitney statistic (Hanley & McNeil 1982).
 
     Args:
-        benign, cancers: scores of shapes (r, b) and (r, c), r samples at once.
+        benign: scores of shape (r, b), r samples at once.
+        cancers: scores of shape (r, c).
 
     Returns:
         Shape (r,).
@@ -144,7 +147,8 @@ def auprc(benign: np.ndarray, cancers: np.ndarray) -> np.ndarray:
     """Average precision, each class weighing a half; of equal scores the benign come first.
 
     Args:
-        benign, cancers: scores of shapes (r, b) and (r, c), r samples at once.
+        benign: scores of shape (r, b), r samples at once.
+        cancers: scores of shape (r, c).
 
     Returns:
         Shape (r,).
@@ -163,7 +167,8 @@ def ece(benign: np.ndarray, cancers: np.ndarray) -> np.ndarray:
     """Expected calibration error (Naeini et al. 2015), ten bins, each class weighing a half.
 
     Args:
-        benign, cancers: P(cancer) of shapes (r, b) and (r, c), r samples at once.
+        benign: P(cancer) of shape (r, b), r samples at once.
+        cancers: P(cancer) of shape (r, c).
 
     Returns:
         Shape (r,).

@@ -73,12 +73,13 @@ class AllRecipe:
     start: HeadRecipe
     photographs: Sequence[Photograph]
     groups: np.ndarray
+    """Of near-duplicates, shape (n,)."""
     validation_share: float
     progress: Progress
     plan: Plan = PLAN
 
     def fit(self, learn: np.ndarray, seed: int) -> FittedAll:
-        """Fit to the photographs in these places, with all processes."""
+        """Fit to the photographs in these places, shape (m,), with all processes."""
         labels = self.start.labels
         inner = held_out(labels[learn], self.groups[learn], self.validation_share, seed)
         fold = (learn[inner[0]], learn[inner[1]])

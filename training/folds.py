@@ -40,12 +40,14 @@ def held_out(labels: np.ndarray, groups: np.ndarray, share: float, seed: int) ->
     """One such split: about ``share`` of the photographs is held out, some of each class.
 
     Args:
-        labels, groups: as above.
+        labels: 0 or 1, shape (n,).
+        groups: number of the group of each photograph, shape (n,).
         share: above 0, at most a half.
         seed: of the shuffling.
 
     Raises:
-        DatasetError: as above, or the near-duplicates lie so that no part has both classes.
+        DatasetError: as for :func:`grouped`, or the near-duplicates lie so that no part has both
+            classes.
     """
     for fold in grouped(labels, groups, max(2, round(1 / share)), seed):
         if len(np.unique(labels[fold[1]])) == 2:

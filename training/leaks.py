@@ -91,7 +91,8 @@ def between(
 
     Args:
         found: the photographs.
-        test_views, train_views: features of both folders, shapes (m, v, 512) and (n, v, 512).
+        test_views: features of the test folder, shape (m, v, 512).
+        train_views: features of the train folder, shape (n, v, 512).
         within_train: pairs of places in ``train``, from :func:`training.near_duplicates.find`.
         progress: called with (what, done, total).
     """

@@ -44,7 +44,7 @@ def _step(field: Field, width: float) -> Field:
 
 
 def bare_skin(rng: np.random.Generator, size: int) -> Field:
-    """Optical density of bare skin, (3, size, size), from very light to dark."""
+    """Optical density of bare skin, (3, size, size) pixels, from very light to dark."""
     light = np.array([0.04, 0.15, 0.17]) + rng.normal(0, (0.02, 0.04, 0.06))  # the camera's cast
     tone = light.astype(np.float32)[:, None, None]
     tone = tone + np.float32(0.85 * rng.beta(0.8, 1.6)) * _MELANIN
@@ -171,7 +171,7 @@ def _patch(rng: np.random.Generator, body: Body, reach: float) -> Field:
 
 
 def pigmented(rng: np.random.Generator, skin: Field, body: Body, criteria: Criteria) -> Field:
-    """Skin of shape (size, size, 3) with the lesion's pigment on it, 0 to 1."""
+    """Skin with the lesion's pigment on it; both optical densities of shape (3, size, size)."""
     size = len(body.mask)
     # Dark skin hides thin pigment, so the lesion has more of it there.
     base = rng.uniform(0.4, 0.95) + 0.35 * float(skin[0].mean())

@@ -96,6 +96,7 @@ def draw_set(
     """Draw a data set in the Kaggle layout, with masks, and return its folder.
 
     `per_class` gives the pictures of each class for each split, as in {"train": 240, "test": 80}.
+    `size` is the side of each in pixels.
     Pictures are {split}/{class}/synthetic_NNNN.jpg, masks masks/{split}/{class}/synthetic_NNNN.png.
     `progress` is called with (split, pictures done, pictures in all) after each picture.
 

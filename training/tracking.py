@@ -102,7 +102,10 @@ def keep(
 
     Args:
         store: as above; empty records nowhere.
-        name, parameters, tags, files: as above.
+        name: as for :func:`record`.
+        parameters: as for :func:`record`.
+        tags: as for :func:`record`.
+        files: as for :func:`record`.
         numbers: what came out, nested.
         say: told why it was not recorded.
     """

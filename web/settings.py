@@ -28,10 +28,11 @@ class PageSettings(BaseSettings):
     """Port of the page itself."""
 
     page_seconds: Annotated[float, Field(gt=0)] = 60.0
-    """Until the service must have answered."""
+    """Until the service must have answered, in seconds."""
 
     page_patience: Annotated[float, Field(ge=0)] = 8.0
-    """Of these, how many a busy service is waited for before the person is asked to come again."""
+    """Of these seconds, how many a busy service is waited for before the person is asked to come
+    again."""
 
     page_max_bytes: Annotated[int, Field(gt=0)] = 15_000_000
     """Of a file."""

@@ -104,7 +104,11 @@ def _verb(builder: str) -> list[str]:
 
 
 def builder_of(settings: ImageSettings) -> str:
-    """The one asked for, or the first that works: a docker client may be without its engine."""
+    """The one asked for, or the first that works: a docker client may be without its engine.
+
+    Raises:
+        ImageError: none of them works here.
+    """
     if settings.builder:
         return settings.builder
     for name in BUILDERS:

@@ -47,7 +47,15 @@ def memory_kills(cgroups: Path = CGROUPS) -> int:
 
 
 def check_memory(settings: PodSettings, limit: int | None) -> None:
-    """Refuse a limit that the service does not fit in; it would be killed again and again."""
+    """Refuse a limit that the service does not fit in; it would be killed again and again.
+
+    Args:
+        settings: name the least that will do.
+        limit: bytes, or None where there is no limit.
+
+    Raises:
+        PodError: the limit is lower.
+    """
     if limit is not None and limit < settings.min_memory:
         raise PodError(
             ExitCode.MEMORY,
@@ -61,6 +69,9 @@ def jvm_memory(limit: int | None) -> list[str]:
 
     Two gigabytes each of heap and buffers (``config.properties``) are what a flood of the largest
     bodies takes; where the limit leaves less, less is better than being killed.
+
+    Args:
+        limit: bytes that the container may use, or None.
     """
     if limit is None or limit >= WORKER_BYTES + JVM_LARGEST + JVM_LARGEST // 2:
         return []
@@ -69,7 +80,7 @@ def jvm_memory(limit: int | None) -> list[str]:
 
 
 def check_scratch(settings: PodSettings) -> None:
-    """Refuse to start where nothing can be written."""
+    """Refuse to start where nothing can be written; raises PodError."""
     try:
         with tempfile.TemporaryFile(dir=settings.scratch) as file:
             file.write(b"x")
@@ -81,7 +92,7 @@ def check_scratch(settings: PodSettings) -> None:
 
 
 def check_ports(settings: PodSettings) -> None:
-    """Refuse to start where a port of ours is taken."""
+    """Refuse to start where a port of ours is taken; raises PodError that names it."""
     ports = {
         "LESIONLENS_INFERENCE_PORT": settings.inference_port,
         "LESIONLENS_MANAGEMENT_PORT": settings.management_port,

@@ -170,5 +170,6 @@ def _explained(words: str) -> str:
     """Kubectl's own words without its log, and what to do where they leave one alone."""
     words = "\n".join(line for line in words.splitlines() if not LOG_LINE.match(line))
     if "no matches for kind" in words or "doesn't have a resource type" in words:
-        return f"{words}\nInstall what the overlay uses first: docs/kubernetes.md has the versions"
+        page = "docs/how-to/kubernetes.md"
+        return f"{words}\nInstall what the overlay uses first: {page} has the versions"
     return words

@@ -51,7 +51,11 @@ def read(path: Path) -> Release:
 
 
 def write(path: Path, release: Release) -> None:
-    """Name another release; comments and the rest of the file stay. Written whole or not at all."""
+    """Name another release; comments and the rest of the file stay. Written whole or not at all.
+
+    Raises:
+        RolloutError: the file is no release.
+    """
     text = path.read_text(encoding="utf-8")
     for name, value in (("storageUri", release.storage_uri), ("digest", release.digest)):
         # A backslash would mean something in a replacement.

@@ -20,7 +20,7 @@ class Burst:
     """Of each request that was answered with 200."""
     failures: int = 0
     wall: float = 0.0
-    """From the first request to the last answer."""
+    """Seconds from the first request to the last answer."""
 
     @property
     def throughput(self) -> float:

@@ -21,14 +21,14 @@ COLUMNS: Final = (
 
 
 def ratio_to_limit(document: dict[str, Any]) -> float:
-    """Served p50 of one client over decode and forward in one process, same backend."""
+    """Served p50 of one client over decode and forward in one process, same backend; no unit."""
     served = document["servers"][OURS]["cells"]["predict small"]["1"]["p50_ms"]
     limit = document["in_process"]["small"]["both_ms"][document["backend"]]
     return float(served / limit)
 
 
 def speed_up(document: dict[str, Any], backend: str) -> float:
-    """Eager float32's forward pass over a backend's."""
+    """How many times as fast a backend's forward pass is as eager float32's."""
     forward = document["in_process"]["small"]["forward_ms"]
     return float(forward["eager"] / forward[backend])
 

@@ -49,7 +49,7 @@ class Server:
         self._stack = ExitStack()
 
     def __enter__(self) -> Server:
-        """Start and wait for the first prediction."""
+        """Start and wait for the first prediction; raises RuntimeError where none comes."""
         with ExitStack() as stack:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
             started = self.contender.start(self._programs, self._archive, scratch)

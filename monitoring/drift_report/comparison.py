@@ -29,6 +29,7 @@ class FeatureChange:
     reference: np.ndarray
     """Photographs in each bin, shape (bins,)."""
     current: np.ndarray
+    """Likewise, shape (bins,)."""
     index_reference: float
     """Population stability index against the training data, no unit."""
     index_current: float
@@ -71,7 +72,13 @@ def of_bins(
     current: Mapping[str, np.ndarray],
     shares: Mapping[str, np.ndarray],
 ) -> list[FeatureChange]:
-    """Chi-squared test of homogeneity on counts by bin; for the features that all three have."""
+    """Chi-squared test of homogeneity on counts by bin; for the features that all three have.
+
+    Args:
+        reference: photographs in each bin, by feature, each of shape (bins,).
+        current: likewise.
+        shares: of the training data in each bin, likewise of shape (bins,).
+    """
     names = [name for name in FEATURES if name in reference.keys() & current.keys() & shares.keys()]
     tests = [_homogeneity(reference[name], current[name]) for name in names]
     return [

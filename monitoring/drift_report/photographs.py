@@ -51,7 +51,7 @@ class Sample:
 
 
 def model_of(archive: Path) -> Classifier:
-    """The model of a ``.mar``; ReportError where there is none or it cannot be used."""
+    """The model of a ``.mar``; raises ReportError where there is none or it cannot be used."""
     if not archive.is_file():
         raise ReportError(f"{archive} is missing: build it with `make archive`")
     try:

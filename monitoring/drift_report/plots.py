@@ -26,7 +26,13 @@ UNITS: Final = {
 
 
 def of_values(feature: str, reference: np.ndarray, current: np.ndarray) -> str:
-    """Histograms of single values of both samples, as a data URI."""
+    """Histograms of single values of both samples, as a data URI.
+
+    Args:
+        feature: one of :data:`UNITS`.
+        reference: a value a photograph, shape (n,).
+        current: likewise, shape (m,).
+    """
     figure = Figure(figsize=(4.6, 2.3), layout="constrained")
     axes = figure.subplots()
     edges = np.histogram_bin_edges(np.concatenate([reference, current]), 30).tolist()

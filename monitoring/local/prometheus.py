@@ -75,7 +75,7 @@ class Prometheus(Process):
         return list(self.ask("query", query=expression)["result"])
 
     def ask(self, what: str, **parameters: str) -> dict[str, Any]:
-        """The data of ``/api/v1/{what}``; LocalError where Prometheus refuses."""
+        """The data of ``/api/v1/{what}``; raises LocalError where Prometheus refuses."""
         # POST: an expression may be longer than a URL should be.
         method = "POST" if parameters else "GET"
         answer = httpx.request(

@@ -21,7 +21,7 @@ _Y, _X = (np.mgrid[0:SIDE, 0:SIDE] + 0.5) / SIDE
 
 
 def landscape(generator: np.random.Generator) -> np.ndarray:
-    """Sky with clouds, two to four ridges, grass in front."""
+    """Sky with clouds, two to four ridges, grass in front; shape (300, 300, 3)."""
     sky = _blend(_Y, generator.uniform((60, 110, 170), (140, 180, 240)), np.array([225, 225, 225]))
     cloud = (
         clouds(generator, 9, 4) + 0.6 * clouds(generator, 20, 10) + 0.3 * clouds(generator, 45, 22)
@@ -44,7 +44,7 @@ def landscape(generator: np.random.Generator) -> np.ndarray:
 
 
 def bricks(generator: np.random.Generator) -> np.ndarray:
-    """Bricks in running bond, or square tiles."""
+    """Bricks in running bond, or square tiles; shape (300, 300, 3)."""
     tiles = generator.random() < 0.4
     rows = generator.uniform(5, 14)
     columns = rows if tiles else rows / generator.uniform(2.2, 3.2)
@@ -61,7 +61,7 @@ def bricks(generator: np.random.Generator) -> np.ndarray:
 
 
 def wood(generator: np.random.Generator) -> np.ndarray:
-    """Planks, each with its own grain."""
+    """Planks, each with its own grain; shape (300, 300, 3)."""
     planks = int(generator.integers(1, 6))
     plank = np.floor(_Y * planks).astype(int)
     bend = 0.5 * clouds(generator, 5, 2) + generator.normal(0, 3, planks)[plank]
@@ -76,7 +76,7 @@ def wood(generator: np.random.Generator) -> np.ndarray:
 
 
 def cloth(generator: np.random.Generator) -> np.ndarray:
-    """Checked cloth: coloured threads along and across in a twill."""
+    """Checked cloth: coloured threads along and across in a twill; shape (300, 300, 3)."""
     threads = generator.uniform(30, 220, (4, 1)) + generator.normal(0, 30, (4, 3))
     widths = generator.integers(4, 34, 6)
     order = np.repeat(generator.integers(0, 4, 6), widths)
@@ -88,7 +88,7 @@ def cloth(generator: np.random.Generator) -> np.ndarray:
 
 
 def keyboard(generator: np.random.Generator) -> np.ndarray:
-    """Rows of keys with a letter each, seen from above."""
+    """Rows of keys with a letter each, seen from above; shape (300, 300, 3)."""
     dark = generator.random() < 0.6
     low, high = (15, 60) if dark else (190, 245)
     frame = np.full(3, generator.uniform(low, high) * 0.7)
@@ -118,7 +118,7 @@ def keyboard(generator: np.random.Generator) -> np.ndarray:
 
 
 def bare_wall(generator: np.random.Generator) -> np.ndarray:
-    """A painted wall, rough plaster, with the soft shadow of something."""
+    """A painted wall, rough plaster, with the soft shadow of something; shape (300, 300, 3)."""
     paint = generator.uniform(110, 240) + generator.normal(0, 18, 3)
     wall = paint + 2.5 * clouds(generator, 90, 90)[:, :, None]
     angle = generator.uniform(0, 2 * np.pi)
@@ -129,7 +129,7 @@ def bare_wall(generator: np.random.Generator) -> np.ndarray:
 
 
 def foliage(generator: np.random.Generator) -> np.ndarray:
-    """Leaves over leaves, the deeper the darker."""
+    """Leaves over leaves, the deeper the darker; shape (300, 300, 3)."""
     canvas = Image.new("RGB", (TWICE, TWICE), (18, 28, 12))
     pen = ImageDraw.Draw(canvas)
     green = generator.uniform((50, 110, 20), (150, 190, 80))
@@ -166,7 +166,7 @@ def _blend(share: np.ndarray | float, low: np.ndarray, high: np.ndarray) -> np.n
 
 
 def photographed(generator: np.random.Generator, pixels: np.ndarray) -> Image.Image:
-    """As a telephone takes it: uneven light, lens blur, sensor noise."""
+    """A scene (300, 300, 3) as a telephone takes it: uneven light, lens blur, sensor noise."""
     slope = generator.normal(0, 0.15, 2)
     light = generator.uniform(0.85, 1.1) * (1 + slope[0] * (_X - 0.5) + slope[1] * (_Y - 0.5))
     radius = generator.uniform(0.3, 0.9)
@@ -175,7 +175,7 @@ def photographed(generator: np.random.Generator, pixels: np.ndarray) -> Image.Im
 
 
 def colours(levels: np.ndarray) -> tuple[int, int, int]:
-    """A colour as Pillow takes it, from three levels, clipped to 0 to 255."""
+    """A colour as Pillow takes it, from levels of shape (3,), clipped to 0 to 255."""
     red, green, blue = (int(level) for level in np.clip(levels, 0, 255))
     return red, green, blue
 

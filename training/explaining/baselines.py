@@ -18,7 +18,10 @@ def black(inputs: torch.Tensor) -> torch.Tensor:
 
 
 def skin(inputs: torch.Tensor) -> torch.Tensor:
-    """Pictures of one colour, each channel's median: of skin, where that is most of a picture."""
+    """Pictures of one colour, each channel's median: of skin, where that is most of a picture.
+
+    Shape (n, 3, 224, 224) like the inputs.
+    """
     median = inputs.flatten(2).median(dim=2).values
     return median[..., None, None].expand_as(inputs).clone()
 

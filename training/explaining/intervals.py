@@ -28,7 +28,7 @@ def mean(values: np.ndarray, seed: int) -> dict[str, float | None]:
 
 
 def paired(ours: np.ndarray, theirs: np.ndarray, seed: int) -> dict[str, float | None]:
-    """Mean difference of two numbers a photograph, ours minus theirs."""
+    """Mean difference of two numbers a photograph, ours minus theirs, both of shape (n,)."""
     return mean(ours - theirs, seed)
 
 

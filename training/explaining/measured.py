@@ -47,8 +47,9 @@ class Repeated:
     """Of methods that are asked again and again about few photographs, by method."""
 
     infidelity: dict[str, np.ndarray]
+    """Shape (n,)."""
     max_sensitivity: dict[str, np.ndarray]
-    """Shape (n,), like the infidelity."""
+    """Shape (n,)."""
     randomised: dict[str, np.ndarray]
     """Rank correlation with the map of the trained network, shape (n, number of stages)."""
 

@@ -1,0 +1,205 @@
+"""Every public function says the shapes, units and errors that its types do not."""
+
+import ast
+from textwrap import dedent
+
+import pytest
+
+from tests.docstrings import known, offences, parameters
+from tests.raised import raised
+from tests.test_architecture import PACKAGES, inside
+
+SOURCES = {str(path): source for path, source in inside(*PACKAGES).items()}
+KNOWN = known(SOURCES)
+OFFENCES = [one for path, source in SOURCES.items() for one in offences(path, source, KNOWN)]
+
+
+@pytest.mark.parametrize("rule", ["docstring", "shape", "unit", "error", "parameter"])
+def test_public_code_says_what_its_types_do_not(rule: str) -> None:
+    found = [str(one) for one in OFFENCES if one.rule == rule]
+
+    assert not found, "docstrings lack:\n" + "\n".join(found)
+
+
+def test_no_package_is_passed_over() -> None:
+    assert {path.partition("/")[0] for path in SOURCES} == set(PACKAGES)
+    assert {one.rule for one in OFFENCES} <= {"docstring", "shape", "unit", "error", "parameter"}
+
+
+def missing(source: str, path: str = "handlers/one.py") -> list[str]:
+    """What a module with a docstring and this text lacks, with the rule."""
+    text = '"""A module."""\n' + dedent(source)
+    return [f"{one.rule}: {one.missing}" for one in offences(path, text, known({path: text}))]
+
+
+GOOD = '''
+    Field = NDArray[np.float32]
+
+    class Model:
+        """Takes inputs of shape (n, 3).
+
+        Args:
+            size: in pixels.
+        """
+
+        rate: float
+        """Requests a second."""
+
+        def __init__(self, size: int) -> None:
+            self.size = size
+
+        def run(self, inputs: torch.Tensor) -> Field:
+            """Run it."""
+
+        @property
+        def wait_ms(self) -> float:
+            """What it waits."""
+
+        @wait_ms.setter
+        def wait_ms(self, value: np.ndarray) -> None: ...
+
+        def _hidden(self, x: np.ndarray, wait: float): ...
+
+    async def good(x: np.ndarray, y: np.ndarray, deadline: float, *rest: int) -> np.ndarray:
+        """Shape (n,).
+
+        Args:
+            x, y: as above.
+            deadline: seconds
+                from now.
+            *rest: unused.
+
+        Raises:
+            ValueError: never mind.
+        """
+        def nested(wait: float): raise KeyError
+        try:
+            raise LookupError
+        except LookupError:
+            pass
+        raise ValueError("no")
+'''
+
+
+def test_good_code_passes() -> None:
+    assert missing(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "untold", "lacks"),
+    [
+        ("of shape (n, 3)", "of colours", "shape: the shape of inputs"),
+        ("of shape (n, 3)", "of colours", "shape: the shape of what it returns"),
+        ("Shape (n,).", "Good.", "shape: the shape of x"),
+        ("Shape (n,).", "Good.", "shape: the shape of what it returns"),
+        ("x, y: as above.", "x, y: two arrays.", "shape: the shape of y"),
+        ("Requests a second.", "How fast.", "unit: its unit"),
+        ("wait_ms", "wait", "unit: the unit of what it returns"),
+        ("in pixels", "of it", "unit: the unit of size"),
+        ("seconds\n", "counted\n", "unit: the unit of deadline"),
+        ("ValueError: never", "KeyError: never", "error: that it raises ValueError"),
+        ("Raises:", "Notes:", "error: that it raises ValueError"),
+        ("except LookupError", "except OSError", "error: that it raises LookupError"),
+        ("x, y: as", "x, z: as", "parameter: a parameter z, which Args describes"),
+        (
+            "size: in pixels",
+            "length: in pixels",
+            "parameter: a parameter length, which Args describes",
+        ),
+        ('"""Run it."""', "...", "docstring: a docstring"),
+        ('"""What it waits."""', "...", "docstring: a docstring"),
+    ],
+)
+def test_each_rule_sees_what_is_missing(told: str, untold: str, lacks: str) -> None:
+    assert told in GOOD
+    assert lacks in missing(GOOD.replace(told, untold))
+
+
+def test_a_field_says_its_shape_under_it_or_in_the_class() -> None:
+    text = 'class One:\n    """Many (n,)."""\n\n    x: np.ndarray\n    """Of these."""\n'
+
+    assert missing(text) == []
+    assert missing(text.replace("(n,)", "")) == ["shape: its shape"]
+    assert missing(text.replace("(n,)", "").replace("Of these", "(n,)")) == []
+
+
+def test_classes_and_modules_need_a_docstring_and_private_ones_do_not() -> None:
+    for path, text, count in (
+        ("web/one.py", "class One: ...", 2),
+        ("web/one.py", "class _One: ...", 1),
+        ("web/_one.py", "class One: ...", 0),
+        ("web/__main__.py", "def main(): ...", 2),
+    ):
+        assert len(offences(path, text, known({}))) == count, (path, text)
+
+
+def test_names_for_arrays_are_known_where_they_are_imported() -> None:
+    sources = {
+        "web/fields.py": '"""Fields."""\nField = NDArray[np.float32]',
+        "web/one.py": '"""One."""\nfrom web.fields import Field\n'
+        'def one(x: "Field | None"):\n    """One."""',
+        "web/other.py": '"""One."""\nfrom pydantic import Field\n'
+        'def one(x: Field):\n    """One."""',
+    }
+    found = {path for path, text in sources.items() if offences(path, text, known(sources))}
+
+    assert found == {"web/one.py"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["(n,)", "(n, 512)", "(3, size, size)", "(n, ...)", "28 x 28", "shape (bins,)", "a scalar"],
+)
+def test_a_shape_can_be_said_in_many_ways(said: str) -> None:
+    assert missing(f'def one(x: Tensor):\n    """Of {said}."""') == []
+
+
+@pytest.mark.parametrize("said", ["(what, done, total)", "(Yeh et al. 2019)", "(a)", "2 of 3"])
+def test_other_brackets_are_no_shape(said: str) -> None:
+    assert missing(f'def one(x: Tensor):\n    """Of {said}."""') == ["shape: the shape of x"]
+
+
+def test_the_unit_of_a_parameter_is_not_that_of_the_result() -> None:
+    text = (
+        'def delay(wait: int) -> int:\n    """Some.\n\n    Args:\n        wait: seconds.\n    """'
+    )
+
+    assert missing(text) == ["unit: the unit of what it returns"]
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ("raise A", {"A"}),
+        ("raise a.b.A('x') from None", {"A"}),
+        ("if x:\n  pass\nelse:\n  raise A", {"A"}),
+        ("match x:\n  case 1:\n    raise A", {"A"}),
+        ("with x:\n  for y in z:\n    raise A", {"A"}),
+        ("with suppress(A):\n  raise A", set()),
+        ("try:\n  raise B\nexcept A:\n  pass", set()),
+        ("try:\n  raise KeyError\nexcept (OSError, LookupError):\n  pass", set()),
+        ("try:\n  raise A\nexcept:\n  pass", set()),
+        ("try:\n  raise OSError\nexcept Exception:\n  pass", set()),
+        ("try:\n  raise A\nexcept B:\n  pass", {"A"}),
+        ("try:\n  raise A\nexcept A:\n  done()\n  raise", {"A"}),
+        ("try:\n  x()\nexcept A:\n  raise A", {"A"}),
+        ("try:\n  x()\nfinally:\n  raise A", {"A"}),
+        ("try:\n  x()\nexcept A as error:\n  raise error", set()),
+        ("def inner():\n  raise A", set()),
+        ("raise NotImplementedError", set()),
+        ("raise SystemExit(2)", set()),
+    ],
+)
+def test_errors_count_where_they_leave_the_function(body: str, names: set[str]) -> None:
+    bases = {"A": {"Exception", "A"}, "B": {"A"}}
+
+    assert set(raised(ast.parse(body).body, bases)) == names
+
+
+def test_parameters_are_read_with_the_lines_that_follow() -> None:
+    text = (
+        "One.\n\nArgs:\n    a, b: one\n        and: two.\n    ``c``: three.\n\nReturns:\n    d: x"
+    )
+
+    assert list(parameters(text)) == ["a", "b", "c"]
+    assert parameters(text)["b"].endswith("and: two.")
