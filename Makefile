@@ -19,7 +19,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # NumPy's threads know no policy, only how long they spin: 2^4 cycles instead of 2^26.
 export OPENBLAS_THREAD_TIMEOUT ?= 4
 
-.PHONY: help setup data audit train report explain-report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload measure-training measure-report measure-explanations measure-explaining measure-features measure-page measure-telemetry screenshots images sbom pod publish deploy rollback lock clean
+.PHONY: help setup data audit train report explain-report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload measure-training measure-report measure-explanations measure-explaining measure-features measure-page measure-request measure-telemetry screenshots samples docs images sbom pod publish deploy rollback lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,13 @@ page: $(SAMPLES) ## The upload page beside `make serve`, until Ctrl-C
 
 demo: $(INSTALLED) ## All of it once: data, training, archive, server, predict, explain
 	$(RUN) -m serving.demo
+
+samples: $(SAMPLES) ## Draw the pictures that the page offers to try
+
+docs: $(INSTALLED) ## Build the documentation's site in build/site; every link is checked
+	@# Not --quiet: what is not said is not counted, and then nothing is strict.
+	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
+	@echo "open build/site/index.html"
 
 test: $(SAMPLES) ## Run every test
 	$(RUN) -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
@@ -97,6 +104,10 @@ measure-explanations: $(TRAINED) ## Measure every attribution method and keep th
 
 measure-explaining: $(ARCHIVE) ## Time served explanations beside predictions (10 minutes)
 	$(RUN) -m loadtests.explain_cost
+	$(RUN) -m loadtests.tables
+
+measure-request: $(ARCHIVE) ## Time the parts of one request
+	$(RUN) -m loadtests.request_life
 	$(RUN) -m loadtests.tables
 
 measure-page: $(ARCHIVE) $(SAMPLES) ## Time the upload page in Chromium, from a dropped photograph to its answer

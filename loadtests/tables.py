@@ -20,11 +20,13 @@ PAGES: Final = tuple(
         Path,
         (
             "README.md",
-            "docs/explanations.md",
-            "docs/model.md",
-            "docs/monitoring.md",
-            "docs/page.md",
-            "docs/speed.md",
+            "docs/explanation/explanations.md",
+            "docs/explanation/model.md",
+            "docs/explanation/drift.md",
+            "docs/explanation/life-of-a-request.md",
+            "docs/how-to/monitoring.md",
+            "docs/how-to/page.md",
+            "docs/explanation/speed.md",
         ),
     )
 )
@@ -149,6 +151,34 @@ def page_table(document: dict[str, Any]) -> str:
     return "\n".join(["| measured | |", "| --- | --- |", *rows])
 
 
+PARTS: Final = {
+    "around": "HTTP, TorchServe's frontend, its connection to the worker",
+    "decode": "the file to the square that the model sees",
+    "forward": "the network, to log-odds",
+    "explain": "the attribution (`grad_cam`)",
+    "render": "heat map and overlay as PNG",
+    "rest": "JSON, probability, flags, drift bins, metrics",
+}
+"""Of a request, in their order, and what is done in each."""
+
+
+def request_table(document: dict[str, Any]) -> str:
+    """Where the milliseconds of one request go, as a Markdown table."""
+    kinds = ("predict", "explain", "predict_12_megapixels")
+    rows = [
+        f"| {what} | "
+        + " | ".join(
+            f"{document[kind]['parts_ms'][part]:.1f}" if part in document[kind]["parts_ms"] else ""
+            for kind in kinds
+        )
+        + " |"
+        for part, what in PARTS.items()
+    ]
+    total = " | ".join(f"**{document[kind]['mean_ms']:.1f}**" for kind in kinds)
+    head = "| ms, mean | predict | explain | predict, 12 megapixels |"
+    return "\n".join([head, "| --- | --- | --- | --- |", *rows, f"| **together** | {total} |"])
+
+
 TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/results/training.json": model_tables.training_table,
     "docs/results/training.json backends": backends_table,
@@ -161,6 +191,7 @@ TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/results/explanations.json": explain_tables.evidence_table,
     "docs/results/explanations.json baselines": explain_tables.baselines_table,
     "docs/results/page.json": page_table,
+    "docs/results/request.json": request_table,
     "docs/results/telemetry.json": telemetry_table,
     "docs/results/bench.json": report.summary_table,
     "docs/results/bench.json servers": report.table,

@@ -13,7 +13,7 @@ from k8s.pod.settings import PodSettings
 
 @pytest.fixture(scope="module")
 def page(root: Path) -> str:
-    return (root / "docs/kubernetes.md").read_text(encoding="utf-8")
+    return (root / "docs/how-to/kubernetes.md").read_text(encoding="utf-8")
 
 
 def test_every_exit_status_is_explained(page: str) -> None:

@@ -1,0 +1,1 @@
+"""The documentation: pages, and in `generate` what writes pages from the code."""

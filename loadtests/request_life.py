@@ -1,0 +1,120 @@
+"""``make measure-request``: where the milliseconds of one request go.
+
+One server as `make serve` starts it, one client. What the client waits is measured here; what the
+handler and its stages take is read from the server's own metrics, before and after.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import numpy as np
+from prometheus_client.parser import text_string_to_metric_families
+from rich.progress import track
+
+from loadtests.bench.photographs import texts
+from loadtests.explain_cost import Body, timed
+from loadtests.machine import kind
+from loadtests.photographs import files
+from loadtests.settings import LoadSettings
+from serving.settings import ServingSettings, free_ports
+from serving.torchserve import MODEL, TorchServe
+
+REQUESTS: Final = 300
+"""Of each kind."""
+SUMS: Final = ("lesionlens_stage_seconds_sum", "lesionlens_request_seconds_sum")
+HANDLER: Final = "handler"
+
+
+def spent(server: TorchServe) -> dict[str, float]:
+    """Seconds since the start in each stage, and in the handler altogether."""
+    text = httpx.get(f"{server.metrics}/metrics").raise_for_status().text
+    found: dict[str, float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name in SUMS:
+                name = sample.labels.get("stage", HANDLER)
+                found[name] = found.get(name, 0.0) + sample.value
+    return found
+
+
+def lived(
+    server: TorchServe, client: httpx.Client, verb: str, photographs: Sequence[Body], label: str
+) -> dict[str, Any]:
+    """Milliseconds of one kind of request, on the average, as they follow each other.
+
+    Args:
+        server: idle but for this.
+        client: of that server.
+        verb: ``predict`` or ``explain``.
+        photographs: bodies, asked in turn.
+        label: for the progress bar.
+    """
+    before = spent(server)
+    times = [
+        timed(client, verb, photographs[number % len(photographs)])[0]
+        for number in track(range(REQUESTS), description=label, transient=True)
+    ]
+    after = spent(server)
+    stages = {
+        name: (seconds - before.get(name, 0.0)) * 1000 / REQUESTS
+        for name, seconds in after.items()
+        if seconds > before.get(name, 0.0)
+    }
+    handler = stages.pop(HANDLER)
+    total = float(np.mean(times))
+    parts = {
+        "around": total - handler,
+        **stages,
+        "rest": handler - sum(stages.values()),
+    }
+    return {
+        "requests": REQUESTS,
+        "mean_ms": round(total, 2),
+        "p50_ms": round(float(np.median(times)), 2),
+        "parts_ms": {name: round(value, 2) for name, value in parts.items()},
+    }
+
+
+def measure(settings: ServingSettings, load: LoadSettings) -> dict[str, Any]:
+    """Predictions and explanations of photographs as they are, and predictions of a phone's."""
+    small, large = (
+        [{"instances": [{"data": text}]} for text in found] for found in texts(files(load)).values()
+    )
+    with (
+        TorchServe(settings) as server,
+        httpx.Client(base_url=server.inference, timeout=60) as client,
+    ):
+        server.wait_ready(settings.workers)
+        for body in [*small, *large]:
+            for verb in ("predict", "explain"):
+                timed(client, verb, body)
+        return {
+            "machine": kind(),
+            "predict": lived(server, client, "predict", small, "predict"),
+            "explain": lived(server, client, "explain", small, "explain"),
+            "predict_12_megapixels": lived(server, client, "predict", large, "12 megapixels"),
+        }
+
+
+def main() -> None:
+    """Measure and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=Path("docs/results/request.json"))
+    output = parser.parse_args().output
+    with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch:
+        settings = ServingSettings(logs=Path(scratch)).model_copy(update=free_ports())
+        result = measure(settings, LoadSettings())
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"{MODEL}: {result['predict']['mean_ms']} ms a prediction; written to {output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""Every block of the README and of the tutorial, in order, in a clean directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+import torch
+from PIL import Image
+from torchvision.models import resnet18
+
+from serving.settings import free_ports
+from tests.conftest import program
+from tests.docs.blocks import Reader, blocks
+from tests.e2e.environment import without_settings
+from tests.e2e.test_rollout import ready
+from tests.k8s.rollout import api_double
+from tests.k8s.rollout.api_double import Api
+
+SMALL = {
+    "LESIONLENS_SYNTHETIC_TRAIN": "24",
+    "LESIONLENS_SYNTHETIC_TEST": "12",
+    "LESIONLENS_BACKENDS": "fp32",
+    "LESIONLENS_REPORT_SEEDS": "1",
+    "LESIONLENS_EXPLAIN_SECONDS": "60",
+}
+"""Fewer drawings, and fewer of everything that is measured on them; time beside other tests."""
+
+
+@pytest.fixture
+def checkout(root: Path, tmp_path: Path) -> Path:
+    """A clean directory with what git has, and the packages that are installed already.
+
+    Installing them is what `.ci/run` begins with.
+    """
+    folder = tmp_path / "lesionlens"
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    for name in filter(None, listed.stdout.split("\0")):
+        if (root / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, folder / name)
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder
+
+
+@pytest.fixture
+def reader(checkout: Path, tmp_path: Path) -> Iterator[Callable[..., Reader]]:
+    """Makes readers who stand in the clean directory; what they started is ended."""
+    ports = free_ports() | {"page_port": free_ports()["inference_port"]}
+    ports["prometheus_port"] = free_ports()["metrics_port"]
+    host = "http://127.0.0.1"
+    inference, page = (f"{host}:{ports[name]}" for name in ("inference_port", "page_port"))
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    variables = {
+        **without_settings(os.environ),
+        **SMALL,
+        **{f"LESIONLENS_{name.upper()}": str(port) for name, port in ports.items()},
+        # Nobody listens there: every download fails at once, as on a machine without a network.
+        **dict.fromkeys(("https_proxy", "http_proxy"), f"{host}:9"),
+        "no_proxy": "127.0.0.1",
+        "HOME": str(tmp_path),
+        "COLUMNS": "200",  # a table's cells stay on one line
+        "TMPDIR": str(temporary),
+        "LESIONLENS_PREDICTOR_URL": inference,
+        "PYTEST_ADDOPTS": "tests/web/test_settings.py",
+    }
+    made: list[Reader] = []
+
+    def make(replaced: dict[str, str] | None = None, **more: str) -> Reader:
+        own = Reader(
+            checkout,
+            variables | more,
+            {f"{host}:8080": inference, f"{host}:8000": page, **(replaced or {})},
+            {
+                "make train serve": f"{inference}/ping",
+                "make serve": f"{inference}/ping",
+                "make page": page,
+                "make monitor": f"{host}:{ports['prometheus_port']}/-/ready",
+            },
+        )
+        made.append(own)
+        return own
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def test_blocks_are_found_with_their_lines() -> None:
+    page = "a\n```sh\nmake\n```\n```json\n{}\n```\n```python\nx = 1\n```\n"
+
+    found = blocks(page)
+
+    assert [(one.language, one.text, one.line) for one in found] == [
+        ("sh", "make\n", 2),
+        ("python", "x = 1\n", 8),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ("```sh\ntrue\n```\n```sh\nls /nowhere | cat\n```\n", "/nowhere"),
+        ("```python\nx = 1\n```\n```python\nprint(y)\n```\n", "NameError"),
+        ("```sh\nmake serve\n```\n", "No rule to make target"),
+    ],
+)
+def test_a_block_that_fails_fails_the_page(page: str, words: str, tmp_path: Path) -> None:
+    own = Reader(tmp_path, dict(os.environ), {}, {"make serve": "http://127.0.0.1:9"})
+    with pytest.raises(AssertionError, match=words):
+        own.read(page)
+
+
+def test_the_tutorial_leads_to_an_explained_prediction(
+    root: Path, checkout: Path, reader: Callable[..., Reader]
+) -> None:
+    page = (root / "docs/tutorial/first-prediction.md").read_text(encoding="utf-8")
+    own = reader()
+
+    own.read(page)
+
+    assert len(own.said) == len(blocks(page)) > 8
+    answered = [json.loads(text) for text in own.said if text.startswith("{")]
+    assert set(answered[0]) > {"label", "probability", "review"}
+    assert "not a JPEG, PNG or WebP" in answered[1]["error"]
+    assert size(checkout / "overlay.png") == (224, 224)
+    assert "Integrated Gradients [28, 28]" in "".join(own.said)
+
+
+def test_the_readme_does_what_it_says(
+    root: Path,
+    checkout: Path,
+    reader: Callable[..., Reader],
+    prometheus: str,
+    tmp_path: Path,
+) -> None:
+    page = (root / "README.md").read_text(encoding="utf-8")
+    for name in ("buildah", "podman", "mmdebstrap"):
+        program(name, "buildah podman mmdebstrap")
+    weights = tmp_path / "resnet18.pth"
+    torch.manual_seed(0)
+    torch.save(resnet18(weights=None).state_dict(), weights)
+    drawn = checkout / "build/cache/synthetic-24-12-0"
+    with ExitStack() as stack:
+        config = stack.enter_context(api_double.serving(Api(status=ready), tmp_path, "kind-test"))
+        own = reader(
+            {"/path/to/folder": str(drawn), "/path/to/resnet18.pth": str(weights)},
+            LESIONLENS_KUBECONFIG=str(config),
+            KUBECACHEDIR=str(tmp_path / "kubectl"),
+            LESIONLENS_IMAGE_BUILDER="buildah",
+            LESIONLENS_IMAGE_BASE="debian",
+            LESIONLENS_IMAGE_TORCH=os.environ.get("LESIONLENS_IMAGE_TORCH", "torch==2.13.0"),
+            LESIONLENS_IMAGE_PREFIX="localhost",
+            LESIONLENS_IMAGE_STORAGE=str(root / "build" / "containers"),
+        )
+        # A cluster's service is asked where it is said to be.
+        own.variables = {**own.variables, "LESIONLENS_URL": own.replaced["http://127.0.0.1:8080"]}
+        first, rest = page.split("## Photographs of your own")
+        own.read(first)
+        _demonstrated("".join(own.said), checkout)
+        photo = next((drawn / "test" / "malignant").glob("*"))
+        shutil.copy(photo, checkout / "photo.jpg")
+        own.read(rest)
+
+        assert len(own.said) == len(blocks(page)) > 10
+        said = "".join(own.said)
+        assert "passed" in said  # `make test`
+        assert "layer4" in said
+        assert httpx.get(own.answers["make monitor"]).status_code == 200
+    assert len(list(checkout.glob("reports/*/report.html"))) == 1
+    assert size(checkout / "overlay.png") == (224, 224)
+    assert "kind-test" in said
+
+
+def _demonstrated(said: str, checkout: Path) -> None:
+    """What the demo leaves where nothing is set and nothing can be reached."""
+    assert "EMBEDDED SYNTHETIC SET" in said
+    assert "UNTRAINED" in said
+    assert re.search(r"model version +│ synthetic-untrained-", said)
+    for step in ("data", "features", "fit", "archive", "serve", "predict", "explain", "stop"):
+        assert f"│ {step} " in said
+    with Image.open(checkout / "reports/demo/explanation.png") as picture:
+        assert picture.size == (968, 580)
+        # Two photographs on white: neither half is blank.
+        for left in (24, 496):
+            half = picture.crop((left, 24, left + 448, 472)).convert("L")
+            assert len(half.getcolors(256)) > 50

@@ -1,0 +1,217 @@
+"""The site: built strictly and from the disk alone, whole, and with a way to every page."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from PIL import Image
+
+from docs.generate import names, settings, targets
+from handlers import telemetry
+from handlers.settings import HandlerSettings
+from k8s.pod.settings import PodSettings
+from loadtests.page import pictures
+from serving.settings import ServingSettings
+from training.settings import TrainingSettings
+
+BROKEN = {
+    "a link to a page that is not there": "[x](nowhere.md)",
+    "a link to a heading that is not there": "[x](index.md#nowhere)",
+    "a name that no page describes": "[x][handlers.nowhere]",
+}
+
+
+class Links(HTMLParser):
+    """What a page leads to and loads, and the places in it that can be led to."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.targets: list[str] = []
+        self.loaded: list[str] = []
+        self.ids: set[str] = set()
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        own = dict(attributes)
+        self.ids |= {str(own[name]) for name in ("id", "name") if own.get(name)}
+        if tag == "a" and own.get("href"):
+            self.targets.append(str(own["href"]))
+        if tag in ("script", "img", "iframe") and own.get("src"):
+            self.loaded.append(str(own["src"]))
+        if tag == "link" and own.get("href") and own.get("rel") not in ("next", "prev"):
+            self.loaded.append(str(own["href"]))
+
+
+def mkdocs(folder: Path, site: Path) -> subprocess.CompletedProcess[str]:
+    """``make docs`` of a folder, where every connection is refused."""
+    return subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)],
+        cwd=folder,
+        env=os.environ
+        | {"NO_MKDOCS_2_WARNING": "1"}
+        | dict.fromkeys(("https_proxy", "http_proxy"), "http://127.0.0.1:9"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def site(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    done = mkdocs(root, folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> dict[Path, Links]:
+    return {path: Links(path) for path in site.rglob("*.html") if path.name != "404.html"}
+
+
+def _place(page: Path, target: str) -> tuple[Path, str] | None:
+    """File and anchor that a link within the site leads to; None, it leads out of it."""
+    found = urlsplit(target)
+    if found.scheme or found.netloc:
+        return None
+    path = page if not found.path else Path(os.path.normpath(page.parent / unquote(found.path)))
+    return path, unquote(found.fragment)
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN.keys())
+def test_what_leads_nowhere_ends_the_build(root: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/index.md").write_text(f"# Page\n\n{text}\n", encoding="utf-8")
+    config = (root / "mkdocs.yml").read_text(encoding="utf-8")
+    (tmp_path / "mkdocs.yml").write_text(
+        # The same checks of one page: without what the code writes.
+        config.partition("\nnav:")[0].replace("hooks: [docs/generate/hooks.py]", "")
+        + "\nnav: [Home: index.md]\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "docs/generate").symlink_to(root / "docs/generate")
+    (tmp_path / "docs/assets").symlink_to(root / "docs/assets")
+
+    done = mkdocs(tmp_path, tmp_path / "site")
+
+    assert done.returncode != 0
+    assert "nowhere" in done.stdout + done.stderr
+
+
+def test_every_link_leads_somewhere(pages: dict[Path, Links]) -> None:
+    broken = []
+    for page, links in pages.items():
+        for target in links.targets:
+            place = _place(page, target)
+            if place is None:
+                continue
+            path, anchor = place
+            known = pages[path].ids if path in pages else set()
+            if not path.is_file() or (anchor and path in pages and anchor not in known):
+                broken.append((page.name, target))
+
+    assert len(pages) > 60
+    assert broken == []
+
+
+def test_every_page_can_be_reached_from_the_first(site: Path, pages: dict[Path, Links]) -> None:
+    reached, waiting = set(), [site / "index.html"]
+    while waiting:
+        page = waiting.pop()
+        if page in reached or page not in pages:
+            continue
+        reached.add(page)
+        waiting += [place[0] for target in pages[page].targets if (place := _place(page, target))]
+
+    assert set(pages) == reached
+
+
+def test_no_page_asks_another_host(site: Path, pages: dict[Path, Links]) -> None:
+    for page, links in pages.items():
+        assert [one for one in links.loaded if _place(page, one) is None] == [], page
+    styles = "".join(path.read_text(encoding="utf-8") for path in site.rglob("*.css"))
+    assert re.findall(r"url\(['\"]?(?:https?:)?//[^)]*\)|@import[^;]*//[^;]*", styles) == []
+
+
+def test_every_public_name_is_in_the_reference(pages: dict[Path, Links]) -> None:
+    shown = {one for path, links in pages.items() if "python" in path.parts for one in links.ids}
+    missing, found = [], 0
+    for package in names.SHOWN:
+        for folder in names.packages(package):
+            for module in names.modules(folder):
+                members = [
+                    *module.functions.values(),
+                    *module.classes.values(),
+                    *(one for owner in module.classes.values() for one in owner.functions.values()),
+                ]
+                for member in members:
+                    if member.is_alias or not member.is_public or member.is_special:
+                        continue
+                    if member.parent is not None and not member.parent.is_public:
+                        continue
+                    found += 1
+                    if member.path not in shown:
+                        missing.append(member.path)
+
+    assert found > 600
+    assert missing == []
+
+
+def test_the_packages_shown_are_all_there_are() -> None:
+    assert {*names.SHOWN, "docs"} == set(names.mypy_packages())
+
+
+@pytest.mark.parametrize(
+    "kind", [HandlerSettings, PodSettings, ServingSettings, TrainingSettings], ids=str
+)
+def test_the_settings_shown_are_those_of_the_classes(kind: type) -> None:
+    (read,) = [one for one in settings.classes() if one.name == kind.__name__]
+    shown = {variable: default for variable, default, _ in settings.fields(read)}
+    own = kind() if hasattr(kind, "__dataclass_fields__") else kind.model_construct()
+    expected = {
+        f"LESIONLENS_{name.upper()}": getattr(own, name)
+        for name in getattr(kind, "model_fields", None) or kind.__dataclass_fields__
+    }
+
+    assert {
+        name: ",".join(value) if isinstance(value, tuple) else str("" if value is None else value)
+        for name, value in expected.items()
+    } == shown
+
+
+def test_every_metric_is_shown(site: Path) -> None:
+    page = (site / "reference/metrics.html").read_text(encoding="utf-8")
+
+    for metric in telemetry.METRICS:
+        assert f"<code>{metric.name}</code>" in page
+
+
+def test_every_target_that_a_page_names_is_there(root: Path) -> None:
+    known, named = set(targets.targets()), set()
+    for page in [*root.glob("*.md"), *root.glob("docs/*/*.md"), *root.glob("monitoring/*/*.md")]:
+        text = page.read_text(encoding="utf-8")
+        named |= set(re.findall(r"(?:`|^)make ([a-z][a-z-]*[a-z])(?![a-z.-])", text, re.MULTILINE))
+
+    assert len(named) > 25
+    assert named <= known
+
+
+def test_no_picture_is_of_a_patient(root: Path) -> None:
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    kinds = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+    found = {name for name in listed.stdout.splitlines() if Path(name).suffix.lower() in kinds}
+
+    # `make screenshots` drops drawn lesions on the page, `make bench` plots numbers.
+    drawn = {f"docs/pictures/page-{name}.png" for name in pictures.SHOTS}
+    assert found == drawn | {"docs/results/bench.png"}
+    for name in found:
+        with Image.open(root / name) as picture:
+            assert not picture.getexif()
