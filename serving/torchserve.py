@@ -27,6 +27,9 @@ STOP_SECONDS: Final = 7.0
 POLL_SECONDS: Final = 0.1
 DEATHS: Final = 3
 """Of a worker while it loads, after which waiting is pointless."""
+LONGEST_TMPDIR: Final = 70
+"""Bytes of the path of the folder for temporary files: Linux takes 107 of a Unix socket's, and
+TorchServe's lie in a folder of ours below it."""
 HOPELESS: Final = ("ArchiveError: ", "LESIONLENS_")
 """What our handler says of an archive or a setting that is no better at the next try."""
 
@@ -77,7 +80,7 @@ class TorchServe:
         """Start the process.
 
         Raises:
-            ServerError: no archive, or a port is taken.
+            ServerError: no archive, a port is taken, or ``TMPDIR`` is too long.
         """
         settings = self.settings
         archive = settings.archive / f"{MODEL}.mar"
@@ -86,6 +89,11 @@ class TorchServe:
         # TorchServe would take any file for an archive and fail on it again and again.
         if not zipfile.is_zipfile(archive):
             raise ServerError(f"{archive} is not a model archive: remove it and `make archive`")
+        if len(os.fsencode(tempfile.gettempdir())) > LONGEST_TMPDIR:
+            raise ServerError(
+                f"TMPDIR={tempfile.gettempdir()} is too long for TorchServe's sockets: set it to a "
+                f"folder whose path has at most {LONGEST_TMPDIR} characters"
+            )
         self._demand_free_ports()
         settings.logs.mkdir(parents=True, exist_ok=True)
         # TorchServe unpacks archives and puts sockets and its pid file here.

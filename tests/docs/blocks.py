@@ -64,8 +64,9 @@ class Reader:
     variables: Mapping[str, str]
     replaced: Mapping[str, str]
     """What a page can only give an example of, and what stands for it here: ports, paths."""
-    answers: Mapping[str, str]
-    """Commands that go on until Ctrl-C, and the address at which each is known to be up."""
+    answers: Mapping[str, tuple[str, str]]
+    """Commands that go on until Ctrl-C; what each says, and the address that answers, when it is
+    up: TorchServe answers pings before its worker does."""
     said: list[str] = field(default_factory=list)
     """What each block printed."""
     _exports: list[str] = field(default_factory=list)
@@ -92,9 +93,9 @@ class Reader:
     def _shell(self, text: str, where: str) -> None:
         self._exports += re.findall(r"^export .*$", text, re.MULTILINE)
         script = "\n".join(["set -euo pipefail", *self._exports, text])
-        for command, address in self.answers.items():
+        for command, (words, address) in self.answers.items():
             if re.search(rf"^{re.escape(command)}\b", text, re.MULTILINE):
-                self._serve(command, address, script, where)
+                self._serve(command, words, address, script, where)
                 return
         done = subprocess.run(
             ["bash", "-c", script],
@@ -108,7 +109,7 @@ class Reader:
         assert done.returncode == 0, f"{where}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
         self.said.append(done.stdout + done.stderr)
 
-    def _serve(self, command: str, address: str, script: str, where: str) -> None:
+    def _serve(self, command: str, words: str, address: str, script: str, where: str) -> None:
         name = command.split()[-1]  # `make train serve` starts what `make serve` does
         self._end(name)
         log = self.folder / f"{name}.log"
@@ -124,12 +125,15 @@ class Reader:
             )
         self._servers[name] = process
         deadline = time.monotonic() + PATIENCE
-        while not _answers(address):
-            words = log.read_text(encoding="utf-8", errors="replace")[-4000:]
-            assert process.poll() is None, f"{where}\n{words}"
-            assert time.monotonic() < deadline, f"{where}\nnothing answers at {address}\n{words}"
+        while True:
+            ended = process.poll() is not None  # before its last words are read
+            said = log.read_text(encoding="utf-8", errors="replace")
+            if words in said and _answers(address):
+                break
+            assert not ended, f"{where}\n{said[-4000:]}"
+            assert time.monotonic() < deadline, f"{where}\nnothing at {address}\n{said[-4000:]}"
             time.sleep(0.2)
-        self.said.append(log.read_text(encoding="utf-8", errors="replace"))
+        self.said.append(said)
 
     def _end(self, name: str) -> None:
         process = self._servers.pop(name, None)

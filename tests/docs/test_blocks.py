@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -60,8 +61,8 @@ def reader(checkout: Path, tmp_path: Path) -> Iterator[Callable[..., Reader]]:
     ports["prometheus_port"] = free_ports()["metrics_port"]
     host = "http://127.0.0.1"
     inference, page = (f"{host}:{ports[name]}" for name in ("inference_port", "page_port"))
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
+    # Not below tmp_path, which is too deep for the sockets of a server.
+    temporary = tempfile.mkdtemp(prefix="ll-")
     variables = {
         **without_settings(os.environ),
         **SMALL,
@@ -71,7 +72,7 @@ def reader(checkout: Path, tmp_path: Path) -> Iterator[Callable[..., Reader]]:
         "no_proxy": "127.0.0.1",
         "HOME": str(tmp_path),
         "COLUMNS": "200",  # a table's cells stay on one line
-        "TMPDIR": str(temporary),
+        "TMPDIR": temporary,
         "LESIONLENS_PREDICTOR_URL": inference,
         "PYTEST_ADDOPTS": "tests/web/test_settings.py",
     }
@@ -83,10 +84,10 @@ def reader(checkout: Path, tmp_path: Path) -> Iterator[Callable[..., Reader]]:
             variables | more,
             {f"{host}:8080": inference, f"{host}:8000": page, **(replaced or {})},
             {
-                "make train serve": f"{inference}/ping",
-                "make serve": f"{inference}/ping",
-                "make page": page,
-                "make monitor": f"{host}:{ports['prometheus_port']}/-/ready",
+                "make train serve": ("\nready\n", f"{inference}/ping"),
+                "make serve": ("\nready\n", f"{inference}/ping"),
+                "make page": ("page  ", page),
+                "make monitor": ("Ctrl-C", f"{host}:{ports['prometheus_port']}/-/ready"),
             },
         )
         made.append(own)
@@ -95,6 +96,7 @@ def reader(checkout: Path, tmp_path: Path) -> Iterator[Callable[..., Reader]]:
     yield make
     for one in made:
         one.close()
+    shutil.rmtree(temporary)
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -122,7 +124,7 @@ def test_blocks_are_found_with_their_lines() -> None:
     ],
 )
 def test_a_block_that_fails_fails_the_page(page: str, words: str, tmp_path: Path) -> None:
-    own = Reader(tmp_path, dict(os.environ), {}, {"make serve": "http://127.0.0.1:9"})
+    own = Reader(tmp_path, dict(os.environ), {}, {"make serve": ("", "http://127.0.0.1:9")})
     with pytest.raises(AssertionError, match=words):
         own.read(page)
 
@@ -182,7 +184,7 @@ def test_the_readme_does_what_it_says(
         said = "".join(own.said)
         assert "passed" in said  # `make test`
         assert "layer4" in said
-        assert httpx.get(own.answers["make monitor"]).status_code == 200
+        assert httpx.get(own.answers["make monitor"][1]).status_code == 200
     assert len(list(checkout.glob("reports/*/report.html"))) == 1
     assert size(checkout / "overlay.png") == (224, 224)
     assert "kind-test" in said

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable
@@ -103,6 +104,16 @@ def test_a_file_that_is_no_archive_is_refused(
     (tmp_path / "melanoma.mar").write_bytes(b"not a zip")
     with pytest.raises(ServerError, match="is not a model archive: remove it"):
         start(archive=tmp_path).start()
+
+
+def test_a_temporary_folder_too_deep_for_sockets_is_named(
+    start: Callable[..., TorchServe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("x" * 80)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with pytest.raises(ServerError, match=r"TMPDIR=.*x is too long .* at most 70 characters"):
+        start().start()
 
 
 def test_an_archive_without_its_baseline_ends_the_start_with_what_is_missing(

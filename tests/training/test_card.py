@@ -118,7 +118,8 @@ def test_it_holds_what_serving_and_readers_need(
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("head", "frozen, with"), ("layer4", "up to layer3"), ("all", "18, fitted")]
+    ("name", "words"),
+    [("head", "frozen, with"), ("layer4", "a fitted layer4 beside its own"), ("all", "18, fitted")],
 )
 def test_it_says_what_was_fitted(
     found: Dataset,

@@ -123,7 +123,7 @@ def test_a_cluster_without_kserve_is_told_what_to_install(
 ) -> None:
     manifest = '{"apiVersion": "x.io/v1", "kind": "X", "metadata": {"name": "x"}}'
 
-    with pytest.raises(RolloutError, match=r"(?s)no matches for kind.*docs/kubernetes\.md"):
+    with pytest.raises(RolloutError, match=r"(?s)no matches for kind.*docs/how-to/kubernetes\.md"):
         connected(Api()).kubectl("apply", "--filename", "-", given=manifest)
 
 
@@ -133,7 +133,7 @@ def test_a_cluster_where_nothing_is_asked_for_yet(
     assert connected(Api()).running("lesionlens") is None
 
     monkeypatch.delitem(api_double.KINDS, "serving.kserve.io/v1beta1")
-    with pytest.raises(RolloutError, match=r"(?s)have a resource type.*docs/kubernetes\.md"):
+    with pytest.raises(RolloutError, match=r"(?s)have a resource type.*docs/how-to/kubernetes\.md"):
         connected(Api(), "kind-other").running("lesionlens")
 
 
