@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +32,7 @@ LINK: Final = re.compile(r"(\]\()((?:\.\./|[\w-]+[/.])[^)\s#]*)((?:#[^)\s]*)?\))
 RUNBOOKS: Final = "# Alerts\n\nWhat each alert means, how to tell, and what to do.\n\n"
 
 
+@cache
 def written() -> dict[str, str]:
     """Path in the site of every page that is written from the code, and its Markdown."""
     runbooks = [path for path in ELSEWHERE.values() if path.startswith("reference/runbooks/")]
@@ -80,11 +82,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Lead links to pages that lie elsewhere, and from them, to their place in the site.
-
-    Raises:
-        FileNotFoundError: a link to a file that is not in the repository.
-    """
+    """Lead links to pages that lie elsewhere, and from them, to their place in the site."""
     places = {str(ROOT / source): path for source, path in ELSEWHERE.items()}
     here = page.file.src_uri
     source = next((key for key, path in places.items() if path == here), None)
