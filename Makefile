@@ -19,7 +19,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # NumPy's threads know no policy, only how long they spin: 2^4 cycles instead of 2^26.
 export OPENBLAS_THREAD_TIMEOUT ?= 4
 
-.PHONY: help setup data audit train report explain-report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload measure-training measure-report measure-explanations measure-explaining measure-features measure-page measure-request measure-telemetry screenshots samples docs images sbom pod publish deploy rollback lock clean
+.PHONY: help setup data audit train report explain-report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload measure-training measure-report measure-explanations measure-explaining measure-features measure-gpu measure-page measure-request measure-telemetry screenshots samples docs images sbom pod publish deploy rollback lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,7 +90,7 @@ drift-report: $(INSTALLED) ## Compare REFERENCE=... with CURRENT=...: two folder
 		"make drift-report REFERENCE=folder CURRENT=folder, or REFERENCE=-2d/-1d CURRENT=-1d/now" >&2; exit 2; }
 	@$(RUN) -m monitoring.drift_report "$(REFERENCE)" "$(CURRENT)"
 
-measure-training: $(INSTALLED) ## Time photographs to archive, without and with the cache
+measure-training: $(INSTALLED) ## Time photographs to archive: from nothing, with the cache, and layer4 (15 minutes)
 	$(RUN) -m loadtests.training_time
 	$(RUN) -m loadtests.tables
 
@@ -119,6 +119,10 @@ screenshots: $(ARCHIVE) $(SAMPLES) ## Take the documentation's pictures of the u
 
 measure-features: $(INSTALLED) ## Time feature extraction, and its memory over 10,000 drawn pictures (15 minutes)
 	$(RUN) -m loadtests.feature_cost
+	$(RUN) -m loadtests.tables
+
+measure-gpu: $(INSTALLED) ## Fit FINETUNE=all with and without the GPU of this machine
+	$(RUN) -m loadtests.gpu_time
 	$(RUN) -m loadtests.tables
 
 bench: $(ARCHIVE) ## Measure this project beside other servers of the same model (15 minutes)

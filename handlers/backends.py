@@ -21,6 +21,9 @@ import torch
 PLAIN: Final = "fp32"
 """TorchScript as it is in the archive; runs everywhere."""
 
+GPU_GROUP: Final = 8
+"""Photographs that a GPU is given at once, filled up with zeros: it needs no longer for eight."""
+
 Run = Callable[[torch.Tensor], torch.Tensor]
 """Photographs, float32 of shape (n, 3, 224, 224), to activations, float32 of (n, width, 7, 7)."""
 
@@ -127,8 +130,14 @@ def _cuda(source: _Source) -> Run:
     features = _freeze(own.to(memory_format=torch.channels_last))
 
     def run(inputs: torch.Tensor) -> torch.Tensor:
-        photographs = inputs.to("cuda", torch.float16, memory_format=torch.channels_last)
-        return features(photographs).float().cpu()  # type: ignore[no-any-return]
+        rows = []
+        for group in inputs.split(GPU_GROUP):
+            # Another size would be computed in another order, and rounded otherwise.
+            filled = torch.zeros(GPU_GROUP, *group.shape[1:])
+            filled[: len(group)] = group
+            given = filled.to("cuda", torch.float16, memory_format=torch.channels_last)
+            rows.append(features(given)[: len(group)].float().cpu())
+        return torch.cat(rows)
 
     return run
 

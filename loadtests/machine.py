@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from pathlib import Path
 
 
@@ -19,3 +20,13 @@ def kind() -> dict[str, object]:
         "vector_units": [unit for unit in units if unit in flags],
         "python": platform.python_version(),
     }
+
+
+def gpus() -> list[str]:
+    """Names of the GPUs as NVIDIA's driver says them; none where there is no driver."""
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return [name.strip() for name in done.stdout.splitlines() if name.strip()]

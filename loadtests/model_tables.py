@@ -38,6 +38,8 @@ def training_table(document: dict[str, Any]) -> str:
         f"| {photographs} photographs to archive, from nothing ({cores}) "
         f"| {run['wall_seconds']:.0f} s |",
         f"| the same with the cache | {again['wall_seconds']:.0f} s |",
+        f"| the same with `FINETUNE=layer4`, from nothing "
+        f"| {document['layer4']['wall_seconds']:.0f} s |",
     ]
     return _table("measured |", rows)
 
@@ -123,6 +125,27 @@ def stress_table(document: dict[str, Any]) -> str:
     rows.append(f"| **the lesion covered** | {_interval(covered['auroc'])} | | |")
     rows.append(f"| the area of the cover alone | {_interval(covered['area_auroc'])} | | |")
     return _table("photographs | AUROC | change | labels that flip", rows)
+
+
+def gpu_table(document: dict[str, Any]) -> str:
+    """`FINETUNE=all` on a GPU beside the same on the processor of its machine."""
+    machine, auroc = document["machine"], document["auroc"]
+    seconds, fp16 = document["fitting_seconds"], document["backends"]["measured"]["cuda-fp16"]
+    pictures = sum(document["counts"]["train"].values())
+    rows = [
+        f"| four fits to {pictures} drawn lesions or two thirds of them | {seconds['with']:.0f} s "
+        f"| {seconds['without']:.0f} s |",
+        *(
+            f"| AUROC, {name} | {_interval(auroc['with'][part])} "
+            f"| {_interval(auroc['without'][part])} |"
+            for part, name in (("test", "test"), ("out_of_sample", "cross-validated"))
+        ),
+        f"| correlation of the answers on test | {document['answers_correlation']:.3f} | |",
+        "| `cuda-fp16`: labels changed, largest difference of a probability "
+        f"| {fp16['labels_changed']} of {fp16['photographs']}, "
+        f"{fp16['largest_difference']:.4f} | |",
+    ]
+    return _table(f"| {', '.join(machine['gpus'])} | {machine['cores']} cores, no GPU", rows)
 
 
 def _table(head: str, rows: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,13 +54,33 @@ class Backbone:
         """Everything before pooling: (n, 3, 224, 224) to (n, width, 7, 7)."""
         return nn.Sequential(*list(self.network.children())[:-2])
 
-    def stages(self) -> tuple[nn.Sequential, nn.Module]:
-        """The same in two parts, channels last: up to ``layer3``, and ``layer4``."""
-        stem = nn.Sequential(*list(self.network.children())[:-3])
-        return (
-            stem.to(memory_format=torch.channels_last),
-            self.network.layer4.to(memory_format=torch.channels_last),
-        )
+    def extractor(self) -> Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
+        """The same in two parts and compiled, which takes half a second and saves a fourth.
+
+        Returns:
+            A function from views of shape (n, 3, 224, 224) to what goes into ``layer4``, shape
+            (n, 256, 14, 14), and to pooled features, shape (n, width). Several threads may call it.
+        """
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
+            # The size is that of no photograph: convolutions ask for none.
+            traced = torch.jit.trace(
+                _Parts(self.network).eval(), torch.zeros(1, 3, 32, 32), check_trace=False
+            )
+            return torch.jit.optimize_for_inference(traced)
+
+
+class _Parts(nn.Module):
+    """A network without its final layer, that also says what goes into ``layer4``."""
+
+    def __init__(self, network: ResNet) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(*list(network.children())[:-3])
+        self.layer4 = network.layer4
+
+    def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        before = self.stem(inputs)
+        return before, self.layer4(before).mean(dim=(2, 3))
 
 
 def load(weights: Path | None, seed: int, say: Callable[[str], None]) -> Backbone:

@@ -13,9 +13,10 @@ import tempfile
 import time
 import warnings
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 import numpy as np
@@ -29,12 +30,15 @@ from training import calibration
 from training.calibration import Calibration
 from training.dataset import Photograph, Progress
 from training.files import whole
+from training.parallel import each
 
 AUROC_LOSS: Final = 0.002
 LABELS_CHANGED: Final = 0.005
 """What a backend may cost on photographs; the second is a share of them."""
 PHOTOGRAPHS: Final = 300
 """At most, for the comparison."""
+TIMED: Final = 60
+"""At most, for the time."""
 CALIBRATION: Final = 100
 """Training photographs that fix the ranges of int8."""
 WARM: Final = 3
@@ -74,6 +78,8 @@ class _Seen:
     """What one backend made of the photographs."""
 
     backend: Backend
+    lock: Lock = field(default_factory=Lock)
+    """A worker runs one forward pass at a time, and some backends can do no other."""
     log_odds: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
@@ -88,7 +94,8 @@ def measure(
 ) -> dict[str, Measured]:
     """Write the files of OpenVINO's backends and compare all that run here.
 
-    Every photograph goes through all of them in turn, so the machine's drift hits all alike.
+    Every photograph that is timed goes through all of them in turn, so the machine's drift hits all
+    alike.
 
     Args:
         folder: holds ``model.pt``; the files of backends that do not pass are removed from it.
@@ -111,10 +118,13 @@ def measure(
         except UnavailableError as error:
             found[name] = Measured(lacking=str(error))
     compared_on = _spread(photographs, PHOTOGRAPHS)
-    with torch.inference_mode():
-        for number, photograph in enumerate(compared_on):
-            _run_all(model, list(seen.values()), _inputs(photograph), warm=not number)
-            progress("backends", number + 1, len(compared_on))
+    every = list(seen.values())
+    _time_all(every, _spread(photographs, TIMED), progress)
+    with closing(each(lambda photo: _log_odds(model, every, photo), compared_on)) as answers:
+        for number, row in enumerate(answers, 1):
+            for own, one in zip(every, row, strict=True):
+                own.log_odds.append(one)
+            progress("backends", number, len(compared_on))
     labels = np.asarray([photograph.label for photograph in compared_on])
     reference = np.asarray(seen[PLAIN].log_odds)
     for name, own in seen.items():
@@ -133,15 +143,29 @@ def order(measured: dict[str, Measured]) -> list[str]:
     return sorted(passing, key=lambda name: measured[name].forward_ms or 0.0)
 
 
-def _run_all(model: Any, seen: Sequence[_Seen], inputs: torch.Tensor, warm: bool) -> None:
-    for own in seen:
-        for _ in range(WARM if warm else 0):
-            own.backend.run(inputs)
-        start = time.perf_counter()
-        activations = own.backend.run(inputs)
-        own.seconds.append(time.perf_counter() - start)
-        logits = model.head(activations)[0]
-        own.log_odds.append(float(logits[1] - logits[0]))
+def _time_all(seen: Sequence[_Seen], photographs: Sequence[Photograph], progress: Progress) -> None:
+    with torch.inference_mode():
+        for number, photograph in enumerate(photographs, 1):
+            inputs = _inputs(photograph)
+            for own in seen:
+                for _ in range(WARM if number == 1 else 0):
+                    own.backend.run(inputs)
+                start = time.perf_counter()
+                own.backend.run(inputs)
+                own.seconds.append(time.perf_counter() - start)
+            progress("times", number, len(photographs))
+
+
+def _log_odds(model: Any, seen: Sequence[_Seen], photograph: Photograph) -> list[float]:
+    """What each backend says of one photograph."""
+    inputs, found = _inputs(photograph), []
+    with torch.inference_mode():
+        for own in seen:
+            with own.lock:
+                activations = own.backend.run(inputs)
+            logits = model.head(activations)[0]
+            found.append(float(logits[1] - logits[0]))
+    return found
 
 
 def compared(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from handlers.classifier import LABELS
@@ -81,12 +82,15 @@ def model_card(
         "metrics": scores["test"],
         "scores": scores,
         "backends": {"order": order, "measured": documents},
-        "versions": {
-            "python": platform.python_version(),
-            **{
-                name: version(name)
-                for name in ("torch", "torchvision", "pillow", "scikit-learn", "openvino", "nncf")
-            },
-        },
+        "versions": {"python": platform.python_version(), **_versions()},
         "warning": "Not a medical device. A tool for research and teaching.",
     }
+
+
+def _versions() -> dict[str, str]:
+    """Of the packages that decide what the numbers are."""
+    found = {name: version(name) for name in ("torch", "torchvision", "pillow", "scikit-learn")}
+    for name in ("openvino", "nncf"):  # training goes without them
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

@@ -22,11 +22,13 @@ from training import backbone, dataset, features, near_duplicates, synthetic
 from training.backbone import Backbone
 from training.console import Reporter
 from training.dataset import Dataset, Photograph, Progress
-from training.features import CHUNK, VIEWS
+from training.features import VIEWS
 from training.settings import TrainingSettings
 
 SMALL: Final = 64
 """Pixels of the pictures drawn for the memory: there are many, and the model sees 224 anyway."""
+CHUNK: Final = 8
+"""Photographs in one forward pass of :func:`plain`, all views of each."""
 TESTED: Final = 2
 """Pictures a class for ``test``, which a set must have."""
 

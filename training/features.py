@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from handlers.drift import STATISTICS, image_statistics
 from handlers.imaging import PREPROCESSING, centre_view, decode, to_tensor
 from training.backbone import Backbone
 from training.dataset import Photograph, Progress
+from training.parallel import each
 from training.records import Records
 
 WIDTH: Final = 512
@@ -49,8 +50,6 @@ VIEWS: Final[dict[str, Callable[[Image.Image], Image.Image]]] = {
 }
 """A lesion has no upright position, and no photographer the same distance: each is as good a
 photograph as the first. Flips and one right angle make all the others."""
-CHUNK: Final = 8
-"""Photographs in one forward pass, all views of each."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +95,7 @@ class Activations:
                     "computed anew"
                 )
             found.append(torch.from_numpy(record))
-        stacked = torch.stack(found).float()
-        return stacked.contiguous(memory_format=torch.channels_last)
+        return torch.stack(found).float()
 
 
 def extract(
@@ -134,21 +132,19 @@ def extract(
             result[place] = record
     done = len(photographs) - len(missing)
     progress("features", done, len(photographs))
-    stem, last = backbone.stages()
-    turns = list(VIEWS.values())[:views]
-    for chunk, inputs, statistics in _prefetched(photographs, missing, turns):
-        with torch.inference_mode():
-            before = stem(inputs.flatten(0, 1).contiguous(memory_format=torch.channels_last))
-            pooled = last(before).mean(dim=(2, 3)).numpy().reshape(len(chunk), views * WIDTH)
-        for row, place in enumerate(chunk):
-            if kept is not None:
-                for view, activation in enumerate(before[row * views : (row + 1) * views]):
-                    kept.write(_name(photographs[place].digest, view), activation.half().numpy())
-            result[place] = np.concatenate([pooled[row], statistics[row]])
-            # Last, so that a photograph with features has its activations too.
-            records.write(photographs[place].digest, result[place])
-        done += len(chunk)
-        progress("features", done, len(photographs))
+    if missing:
+        forward, turns = backbone.extractor(), list(VIEWS.values())[:views]
+        found = each(lambda place: _run(photographs[place], turns, forward), missing)
+        with closing(found):
+            for place, (record, before) in zip(missing, found, strict=True):
+                if kept is not None:
+                    for view, activation in enumerate(before):
+                        kept.write(_name(photographs[place].digest, view), activation)
+                # Last, so that a photograph with features has its activations too.
+                records.write(photographs[place].digest, record)
+                result[place] = record
+                done += 1
+                progress("features", done, len(photographs))
     size = views * WIDTH
     return Features(result[:, :size].reshape(-1, views, WIDTH), result[:, size:])
 
@@ -179,33 +175,16 @@ def _has_all(kept: Records, photo: Photograph, views: int) -> bool:
     return all(kept.place(_name(photo.digest, view)).is_file() for view in range(views))
 
 
-def _prepare(
-    photo: Photograph, turns: Sequence[Callable[[Image.Image], Image.Image]]
-) -> tuple[torch.Tensor, np.ndarray]:
+def _run(
+    photo: Photograph,
+    turns: Sequence[Callable[[Image.Image], Image.Image]],
+    forward: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """What is kept of one photograph: pooled features and statistics, and activations."""
     picture = decode(photo.path.read_bytes())
     views = [turn(picture) for turn in turns]
     statistics = image_statistics(views[0])
-    inputs = torch.stack([to_tensor(view) for view in views])
-    return inputs, np.asarray([statistics[name] for name in STATISTICS], dtype=np.float32)
-
-
-def _prefetched(
-    photographs: Sequence[Photograph],
-    places: Sequence[int],
-    turns: Sequence[Callable[[Image.Image], Image.Image]],
-) -> Iterator[tuple[Sequence[int], torch.Tensor, list[np.ndarray]]]:
-    """Decode the next chunk while the model works on this one; holds two chunks at most."""
-
-    def prepare(chunk: Sequence[int]) -> tuple[torch.Tensor, list[np.ndarray]]:
-        prepared = [_prepare(photographs[place], turns) for place in chunk]
-        return torch.stack([row[0] for row in prepared]), [row[1] for row in prepared]
-
-    chunks = [places[i : i + CHUNK] for i in range(0, len(places), CHUNK)]
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        ahead = pool.submit(prepare, chunks[0]) if chunks else None
-        for number, chunk in enumerate(chunks):
-            assert ahead is not None
-            inputs, statistics = ahead.result()
-            if number + 1 < len(chunks):
-                ahead = pool.submit(prepare, chunks[number + 1])
-            yield chunk, inputs, statistics
+    with torch.inference_mode():
+        before, pooled = forward(torch.stack([to_tensor(view) for view in views]))
+    described = np.asarray([statistics[name] for name in STATISTICS], dtype=np.float32)
+    return np.concatenate([pooled.flatten().numpy(), described]), before.half().numpy()

@@ -17,12 +17,11 @@ from typing import Final
 
 import numpy as np
 import torch
-from torch import nn
 
 from training.backbone import Backbone, Beside
 from training.dataset import Progress
 from training.features import VIEWS, Activations
-from training.head import Head, HeadRecipe
+from training.head import FittedHead, Head, HeadRecipe
 from training.optimise import Batch, Plan, Scorer, optimise, pooled
 
 PLAN: Final = Plan(epochs=5, rate=1e-4, average=0.97, mixup=0.4)
@@ -34,30 +33,44 @@ PLAN: Final = Plan(epochs=5, rate=1e-4, average=0.97, mixup=0.4)
 class FittedLayer4:
     """A new ``layer4`` beside the old one, and a final layer on both."""
 
-    before: Backbone
+    before: FittedHead
     scorer: Scorer
+    """Of the new stage alone."""
     activations: Activations
 
     @property
     def head(self) -> Head:
-        """The final layer."""
-        return self.scorer.head
+        """The final layer on the features of both: its log-odds are the mean of theirs."""
+        one, other = self.before.head, self.scorer.head
+        weights = np.concatenate([one.weights, other.weights]) / 2
+        return Head(weights, (one.bias + other.bias) / 2)
 
     @property
     def backbone(self) -> Backbone:
         """The network with both stages."""
-        network = copy.deepcopy(self.before.network)
-        network.layer4 = copy.deepcopy(self.scorer.body)
+        network = copy.deepcopy(self.before.backbone.network)
+        network.layer4 = Beside(network.layer4, copy.deepcopy(self.scorer.body))
         network.eval().requires_grad_(False)
-        return Backbone(network, self.before.source)
+        return Backbone(network, self.before.backbone.source)
 
     def features(self, places: np.ndarray) -> np.ndarray:
         """Pooled features of the photographs in these places, shape (m, 1024)."""
-        return pooled(self.scorer, _batches(self.activations), places)
+        return self._beside(self.before.features(places), self.activations, places)
 
-    def features_of(self, activations: Activations) -> np.ndarray:
-        """Pooled features of other photographs, shape (m, 1024)."""
-        return pooled(self.scorer, _batches(activations), np.arange(len(activations.digests)))
+    def features_of(self, plain: np.ndarray, activations: Activations) -> np.ndarray:
+        """Pooled features of m other photographs, shape (m, 1024).
+
+        Args:
+            plain: what the network gives as it was, shape (m, 512).
+            activations: of the same photographs.
+        """
+        return self._beside(plain, activations, np.arange(len(plain)))
+
+    def _beside(
+        self, plain: np.ndarray, activations: Activations, places: np.ndarray
+    ) -> np.ndarray:
+        fitted = pooled(self.scorer, _batches(activations), places)
+        return np.concatenate([plain, fitted], axis=1)
 
 
 @dataclass(frozen=True)
@@ -78,9 +91,8 @@ class Layer4Recipe:
             seed: of order, views and blending.
         """
         begin = self.start.fit(learn, seed)
-        layer4: nn.Module = begin.backbone.stages()[1]
         fitted = optimise(
-            Scorer(layer4, begin.head),
+            Scorer(begin.backbone.network.layer4, begin.head),
             _batches(self.activations),
             self.start.labels,
             (learn, learn[:0]),
@@ -88,14 +100,7 @@ class Layer4Recipe:
             seed,
             self.progress,
         )
-        both = Scorer(Beside(layer4, fitted.body), _mean(begin.head, fitted.head))
-        return FittedLayer4(begin.backbone, both.requires_grad_(False), self.activations)
-
-
-def _mean(one: Head, other: Head) -> Head:
-    """A final layer on the features of both whose log-odds are the mean of theirs."""
-    weights = np.concatenate([one.weights, other.weights]) / 2
-    return Head(weights, (one.bias + other.bias) / 2)
+        return FittedLayer4(begin, fitted, self.activations)
 
 
 def _batches(activations: Activations) -> Batch:

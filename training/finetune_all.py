@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import distributed, nn
-from torchvision.transforms import v2
+from torch import distributed
+from torchvision.transforms.v2 import functional
 
 from handlers.imaging import SIDE, centre_view, decode, to_tensor
 from training.backbone import Backbone
@@ -29,7 +29,7 @@ from training.optimise import Batch, Plan, Scorer, optimise, pooled
 
 PLAN: Final = Plan(epochs=10, rate=1e-4, batch=64)
 READERS: Final = 8
-"""Threads that decode photographs; a GPU waits for fewer."""
+"""Threads that decode and turn photographs; a GPU waits for fewer."""
 PATIENCE: Final = timedelta(days=1)
 """How long processes wait for the first, which also does all that is not shared; PyTorch's own ten
 minutes would end a run over the features of ten thousand photographs."""
@@ -147,34 +147,46 @@ def _hear() -> _Job | None:
 
 def _fit(job: _Job, progress: Progress) -> Scorer:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    started = job.start.to(device).to(memory_format=torch.channels_last)
+    started = job.start.to(device)
+    if device.type == "cuda":
+        started = started.to(memory_format=torch.channels_last)  # slower on a processor
     batch = _batches(job.photographs)
     return optimise(started, batch, job.labels, job.fold, job.plan, job.seed, progress, shared=True)
 
 
-_TURNED: Final[nn.Module] = v2.Compose(
-    [
-        v2.RandomResizedCrop(SIDE, scale=(0.7, 1.0), ratio=(0.9, 1.1)),
-        v2.RandomHorizontalFlip(),
-        v2.RandomVerticalFlip(),
-        v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.02),
-    ]
-)
-"""What another photographer would have done with the same lesion."""
+def _turned(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """What another photographer would have done with the same lesion, 224 x 224.
+
+    Not torchvision's random transforms: they draw from one generator for all threads.
+    """
+    width, height = picture.size
+    area, stretch = rng.uniform(0.7, 1), np.exp(rng.uniform(np.log(0.9), np.log(1.1)))
+    wide = min(width, round(np.sqrt(width * height * area * stretch)))
+    high = min(height, round(np.sqrt(width * height * area / stretch)))
+    left, top = rng.integers(width - wide + 1), rng.integers(height - high + 1)
+    picture = functional.resized_crop(picture, int(top), int(left), high, wide, [SIDE, SIDE])
+    for flip in (functional.horizontal_flip, functional.vertical_flip):
+        if rng.random() < 0.5:
+            picture = flip(picture)
+    for adjust in (
+        functional.adjust_brightness,
+        functional.adjust_contrast,
+        functional.adjust_saturation,
+    ):
+        picture = adjust(picture, rng.uniform(0.8, 1.2))
+    return cast(Image.Image, functional.adjust_hue(picture, rng.uniform(-0.02, 0.02)))
 
 
 def _batches(photographs: Sequence[Photograph]) -> Batch:
     def batch(places: np.ndarray, rng: np.random.Generator | None) -> torch.Tensor:
-        if rng is not None:
-            torch.manual_seed(int(rng.integers(2**31)))  # torchvision draws from the global one
+        own = [None] * len(places) if rng is None else rng.spawn(len(places))
         with ThreadPoolExecutor(READERS) as pool:
-            pictures = list(pool.map(lambda place: _read(photographs[place]), places))
-        views = [centre_view(one if rng is None else _TURNED(one)) for one in pictures]
-        stacked = torch.stack([to_tensor(view) for view in views])
-        return stacked.contiguous(memory_format=torch.channels_last)
+            views = pool.map(lambda place, one: _view(photographs[place], one), places, own)
+            return torch.stack(list(views))
 
     return batch
 
 
-def _read(photo: Photograph) -> Image.Image:
-    return decode(photo.path.read_bytes())
+def _view(photo: Photograph, rng: np.random.Generator | None) -> torch.Tensor:
+    picture = decode(photo.path.read_bytes())
+    return to_tensor(centre_view(picture if rng is None else _turned(picture, rng)))

@@ -9,7 +9,9 @@ et al. 2018): at the epoch of the best AUROC on photographs held out, or where n
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -24,8 +26,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from training.dataset import Progress
 from training.folds import Fold
 from training.head import Head
+from training.parallel import ahead, each, workers
 
-AT_ONCE: Final = 64
+AT_ONCE: Final = 16
 """Photographs in one forward pass without gradients."""
 
 
@@ -53,6 +56,10 @@ class Plan:
 Batch = Callable[[np.ndarray, np.random.Generator | None], torch.Tensor]
 """Inputs of the photographs in these places: a random view of each, or without a generator the
 photographs as they are."""
+
+
+Given = tuple[torch.Tensor, ...]
+"""Inputs, targets and weights of n photographs, n rows each."""
 
 
 class Scorer(nn.Module):
@@ -117,7 +124,9 @@ def optimise(
     # Not the wrapped model: its parameters are these.
     average = AveragedModel(start, multi_avg_fn=get_ema_multi_avg_fn(plan.average))
     steps = -(-len(learn) // plan.batch)
-    optimiser = torch.optim.AdamW(start.parameters(), plan.rate, weight_decay=plan.decay)
+    optimiser = torch.optim.AdamW(
+        start.parameters(), plan.rate, weight_decay=plan.decay, fused=True
+    )
     total = plan.epochs * steps
     cycle = torch.optim.lr_scheduler.OneCycleLR(
         optimiser,
@@ -125,8 +134,6 @@ def optimise(
         total_steps=total,
         pct_start=0.2 if total > 5 else 0.0,  # PyTorch divides by a rise of one step less one
     )
-    half = _half(device)
-    scaler = torch.amp.GradScaler(device.type, enabled=half is torch.float16)
     weights = compute_class_weight("balanced", classes=np.array([0, 1]), y=labels[learn])
 
     def scored(scorer: Scorer) -> float:
@@ -135,48 +142,87 @@ def optimise(
         score = float(roc_auc_score(labels[hold], predict(scorer, batch, hold)))
         return _agreed(score, device) if ranks > 1 else score
 
+    def given() -> Iterator[Given]:
+        for _ in range(plan.epochs):
+            order = rng.permutation(learn)
+            for at in range(0, len(order), plan.batch):
+                own = order[at : at + plan.batch]
+                # Every process needs something to do in the last, smaller step as well.
+                places = np.resize(own, max(ranks, len(own)))[rank::ranks]
+                targets = torch.from_numpy(labels[places]).float()
+                own_weights = torch.from_numpy(weights[labels[places]]).float()
+                rows = (batch(places, rng).to(device), targets.to(device), own_weights.to(device))
+                yield _blended(rows, plan.mixup, rng) if plan.mixup else rows
+
     # A cycle that only does harm gives back what it was given.
     best, best_score, best_epoch = copy.deepcopy(start), scored(start), 0
-    for epoch in range(plan.epochs):
-        order = rng.permutation(learn)
-        for step in range(steps):
-            own = order[step * plan.batch : (step + 1) * plan.batch]
-            # Every process needs something to do in the last, smaller step as well.
-            places = np.resize(own, max(ranks, len(own)))[rank::ranks]
-            inputs = batch(places, rng).to(device)
-            targets = torch.from_numpy(labels[places]).float().to(device)
-            own_weights = torch.from_numpy(weights[labels[places]]).float().to(device)
-            if plan.mixup:
-                inputs, targets, own_weights = _blended(
-                    (inputs, targets, own_weights), plan.mixup, rng
-                )
-            with torch.autocast(device.type, half, enabled=half is not None):
-                log_odds = model(inputs)
-            losses = nn.functional.binary_cross_entropy_with_logits(
-                log_odds.float(),
-                targets,
-                weight=own_weights,
-            )
-            optimiser.zero_grad(set_to_none=True)
-            scaler.scale(losses).backward()
-            scaler.step(optimiser)
-            scaler.update()
-            cycle.step()
-            average.update_parameters(start)
-            progress("steps", epoch * steps + step + 1, total)
-        averaged = cast(Scorer, average.module)
-        score = scored(averaged)
-        if score >= best_score:
-            best, best_score, best_epoch = copy.deepcopy(averaged), score, epoch
-        if len(hold) and epoch - best_epoch >= plan.patience:
-            break
+    descent = _descent(model, optimiser, device, alone=ranks == 1)
+    with descent as descend, closing(ahead(given())) as coming:
+        for epoch in range(plan.epochs):
+            for step in range(steps):
+                descend(next(coming))
+                cycle.step()
+                average.update_parameters(start)
+                progress("steps", epoch * steps + step + 1, total)
+            averaged = cast(Scorer, average.module)
+            score = scored(averaged)
+            if score >= best_score:
+                best, best_score, best_epoch = copy.deepcopy(averaged), score, epoch
+            if len(hold) and epoch - best_epoch >= plan.patience:
+                break
     best.requires_grad_(False)
     return best
 
 
-def _blended(
-    values: tuple[torch.Tensor, ...], strength: float, rng: np.random.Generator
-) -> tuple[torch.Tensor, ...]:
+@contextmanager
+def _descent(
+    model: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device, *, alone: bool
+) -> Iterator[Callable[[Given], None]]:
+    """Gives what takes one step down the loss.
+
+    Args:
+        model: gives log-odds.
+        optimiser: of its parameters.
+        device: of the model.
+        alone: no other process takes part: on a processor every core then takes its share.
+    """
+    half = _half(device)
+    scaler = torch.amp.GradScaler(device.type, enabled=half is torch.float16)
+
+    def loss(given: Given, count: int) -> torch.Tensor:
+        inputs, targets, weights = given
+        with torch.autocast(device.type, half, enabled=half is not None):
+            log_odds = model(inputs)
+        losses = nn.functional.binary_cross_entropy_with_logits(
+            log_odds.float(), targets, weight=weights, reduction="sum"
+        )
+        return losses / count
+
+    def together(given: Given) -> None:
+        optimiser.zero_grad(set_to_none=True)
+        scaler.scale(loss(given, len(given[0]))).backward()
+        scaler.step(optimiser)
+        scaler.update()
+
+    if device.type != "cpu" or not alone:
+        yield together
+        return
+    parameters = list(model.parameters())
+    with workers() as pool:
+
+        def shared(given: Given) -> None:
+            count = len(given[0])
+            parts = zip(*(rows.chunk(torch.get_num_threads()) for rows in given), strict=True)
+            # Not backward(): the threads would add to the same gradients.
+            found = pool.map(lambda part: torch.autograd.grad(loss(part, count), parameters), parts)
+            for parameter, *gradients in zip(parameters, *found, strict=True):
+                parameter.grad = functools.reduce(torch.add, gradients)
+            optimiser.step()
+
+        yield shared
+
+
+def _blended(values: Given, strength: float, rng: np.random.Generator) -> Given:
     """Each row of each tensor with the same row of a permutation, in the same share.
 
     Args:
@@ -208,11 +254,16 @@ def _run(
     run: Callable[[torch.Tensor], torch.Tensor], scorer: Scorer, batch: Batch, places: np.ndarray
 ) -> np.ndarray:
     device = scorer.last.weight.device
-    with torch.inference_mode():
-        parts = [
-            run(batch(places[at : at + AT_ONCE], None).to(device)).float().cpu()
-            for at in range(0, len(places), AT_ONCE)
-        ]
+    # In float32 itself, as it is served: a GPU would take the short cut of TF32.
+    exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+
+    def part(at: int) -> torch.Tensor:
+        with torch.inference_mode():
+            return run(batch(places[at : at + AT_ONCE], None).to(device)).float().cpu()
+
+    starts = range(0, len(places), AT_ONCE)
+    with exact:
+        parts = list(each(part, starts) if device.type == "cpu" else map(part, starts))
     return np.asarray(torch.cat(parts).numpy())
 
 

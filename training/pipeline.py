@@ -131,7 +131,13 @@ def _evaluated(
 ) -> tuple[Answers, dict[str, Any]]:
     """Answers on the test photographs, and the near-duplicates among all."""
     found = prepared.found
-    views = features.extract(found.test, prepared.backbone, settings.cache, report.progress).views
+    views = features.extract(
+        found.test,
+        prepared.backbone,
+        settings.cache,
+        report.progress,
+        activations=settings.finetune == "layer4",
+    ).views
     plain = recipes.features_of_test(fitted, prepared, settings.cache, report.progress)
     leaked = leaks.between(found, views, prepared.features.views, prepared.pairs, report.progress)
     answers = Answers(

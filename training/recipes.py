@@ -129,7 +129,7 @@ def features_of_test(
     """
     test = prepared.found.test
     if isinstance(fitted, FittedLayer4):
-        features.extract(test, prepared.backbone, cache, progress, activations=True)
+        found = features.extract(test, prepared.backbone, cache, progress, activations=True)
         kept = features.activations_of(test, prepared.backbone, cache)
-        return fitted.features_of(kept)
+        return fitted.features_of(found.plain, kept)
     return features.extract(test, fitted.backbone, cache, progress).plain

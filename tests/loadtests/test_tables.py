@@ -50,6 +50,7 @@ def test_every_table_is_shown_somewhere(root: Path, name: str) -> None:
             "| 0.1230 |",
         ),
         ("docs/results/features.json", ("time", "ratio"), "| 0.12 |"),
+        ("docs/results/gpu.json", ("auroc", "with", "test", "value"), "| 0.123 ("),
         ("docs/results/explaining.json", ("alone", "ratio"), ": 0.12 times"),
         (
             "docs/results/explanations.json",

@@ -196,16 +196,18 @@ def test_weights_of_torchvision_are_named_as_imagenet(
     assert asked[0][1]["check_hash"] is True
 
 
-def test_the_two_stages_are_the_convolutions_and_share_their_weights(weights_file: Path) -> None:
+def test_what_is_extracted_is_what_the_convolutions_give(weights_file: Path) -> None:
     own = backbone.load(weights_file, 0, pytest.fail)
+    before = own.digest
     inputs = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    forward = own.extractor()
     with torch.inference_mode():
         whole = own.convolutions()(inputs)
-        stem, last = own.stages()
-        between = stem(inputs.contiguous(memory_format=torch.channels_last))
-        parted = last(between)
+        between, pooled = forward(inputs)
+        alone = [forward(one[None])[1][0] for one in inputs]
 
     assert between.shape == (2, 256, 14, 14)
-    torch.testing.assert_close(parted, whole, atol=1e-4, rtol=1e-4)
-    assert last is own.network.layer4
-    assert own.network.layer3[0].conv1.weight.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(own.network.layer4(between), whole, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(pooled, whole.mean(dim=(2, 3)), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(torch.stack(alone), pooled, atol=1e-5, rtol=1e-5)
+    assert own.digest == before

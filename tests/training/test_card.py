@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +154,31 @@ def test_the_version_names_data_and_weights(
     )
 
     assert re.fullmatch(rf"{data}-{weights}-[0-9a-f]{{8}}", named)
+
+
+def test_packages_that_training_goes_without_are_not_named(
+    found: Dataset,
+    network: Backbone,
+    head: Head,
+    calibration: Calibration,
+    reference: Baseline,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def installed(name: str) -> str:
+        if name in ("openvino", "nncf"):
+            raise PackageNotFoundError(name)
+        return "1.0"
+
+    monkeypatch.setattr(card_module, "version", installed)
+    document = model_card(found, network, head, RECIPE, calibration, reference, SCORES, MEASURED)
+
+    assert set(document["versions"]) == {
+        "python",
+        "torch",
+        "torchvision",
+        "pillow",
+        "scikit-learn",
+    }
 
 
 def test_the_same_model_has_the_same_version_wherever_its_files_lie(

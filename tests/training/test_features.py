@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,13 +87,12 @@ def test_activations_are_those_of_layer3_in_half_precision(
 
     assert read.shape == (5, *ACTIVATIONS)
     assert read.dtype == torch.float32
-    assert read.is_contiguous(memory_format=torch.channels_last)
     for row, place, view in zip(read.numpy(), places, views, strict=True):
         _, expected = eager(network, turned(few[place])[view])
         np.testing.assert_allclose(row, expected, atol=1e-3, rtol=1e-3)
     # The last stage makes the features of them, which is what its fine-tuning starts from.
     with torch.inference_mode():
-        again = network.stages()[1](read).mean(dim=(2, 3)).numpy()
+        again = network.network.layer4(read).mean(dim=(2, 3)).numpy()
     np.testing.assert_allclose(again, extracted.views[places, views], atol=5e-3, rtol=5e-3)
 
 
@@ -125,21 +125,20 @@ def test_no_photograph_gives_no_features(
     assert features.extract([], network, tmp_path, silent).views.shape == (0, len(VIEWS), 512)
 
 
-def test_no_more_than_two_chunks_of_pictures_are_held(
+def test_no_more_than_two_photographs_a_thread_are_held(
     few: list[Photograph],
     network: Backbone,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(features, "CHUNK", 2)
-    prepare, opened, lock = features._prepare, [], threading.Lock()
+    run, opened, lock = features._run, [], threading.Lock()
 
-    def counting(photo: Photograph, turns: object) -> object:
+    def counting(photo: Photograph, *rest: Any) -> object:
         with lock:
             opened.append(photo)
-        return prepare(photo, turns)  # type: ignore[arg-type]
+        return run(photo, *rest)
 
-    monkeypatch.setattr(features, "_prepare", counting)
+    monkeypatch.setattr(features, "_run", counting)
     ahead: list[int] = []
 
     def watch(what: str, done: int, total: int) -> None:
@@ -149,7 +148,7 @@ def test_no_more_than_two_chunks_of_pictures_are_held(
     features.extract(few, network, tmp_path, watch, views=1)
 
     assert len(opened) == len(few)
-    assert max(ahead) <= 2 * features.CHUNK
+    assert max(ahead) <= 2 * torch.get_num_threads()
 
 
 def test_extracting_leaves_the_backbone_as_it_was(

@@ -3,6 +3,7 @@
 ``python -m torch.distributed.run -m tests.training.test_finetune_all FOLDER`` is what the two run.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from handlers.classifier import Classifier
 from handlers.imaging import centre_view, decode, to_tensor
@@ -122,8 +122,15 @@ def test_two_processes_share_a_fit_and_end_well(
 ) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += ["--nproc-per-node", "2", "-m", "tests.training.test_finetune_all", str(folder)]
+    # Two processes on one GPU are not what NCCL is for.
+    without_gpu = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
     with subprocess.Popen(
-        command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=root,
+        env=without_gpu,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as running:
         try:
             said, errors = running.communicate(timeout=DEADLINE)
@@ -150,13 +157,13 @@ def test_two_processes_share_a_fit_and_end_well(
 def main(folder: Path) -> None:
     """One of two processes: a fit of the whole network, one of ``layer4``, and the first again."""
     read: list[Photograph] = []
-    plain = finetune_all._read
+    plain = finetune_all._view
 
-    def counted(photo: Photograph) -> Image.Image:
+    def counted(photo: Photograph, rng: np.random.Generator | None) -> torch.Tensor:
         read.append(photo)
-        return plain(photo)
+        return plain(photo, rng)
 
-    finetune_all._read = counted
+    finetune_all._view = counted
     try:
         if finetune_all.join() > 0:
             finetune_all.help_out()

@@ -21,7 +21,9 @@ from training.dataset import Dataset, Photograph, Progress
 from training.features import VIEWS, Features
 
 KILLED = 16
-"""Photographs of the run that is killed: two chunks."""
+"""Photographs of the run that is killed."""
+DONE = 4
+"""Photographs after which another is interrupted."""
 DEADLINE = 120
 """Seconds until its first record, PyTorch being imported before."""
 EXTRACT = f"""
@@ -51,18 +53,18 @@ def test_an_interrupted_run_keeps_what_was_done(
     few: list[Photograph], network: Backbone, tmp_path: Path, counted: Counting, silent: Progress
 ) -> None:
     def interrupt(what: str, done: int, total: int) -> None:
-        if done == features.CHUNK:
+        if done == DONE:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         features.extract(few, network, tmp_path, interrupt)
     kept = kept_of(tmp_path, "features")
     assert {path.suffix for path in kept} == {".npy"}
-    assert len(kept) == features.CHUNK
+    assert len(kept) == DONE
 
     counted.seen = 0
     features.extract(few, network, tmp_path, silent)
-    assert counted.seen == len(VIEWS) * (len(few) - features.CHUNK)
+    assert counted.seen == len(VIEWS) * (len(few) - DONE)
 
 
 def test_a_killed_run_leaves_whole_records_and_the_next_goes_on_from_them(

@@ -88,6 +88,12 @@ class Task:
         return float(roc_auc_score(self.labels[HOLD], log_odds))
 
 
+@pytest.fixture(autouse=True)
+def _in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said of an epoch."""
+    monkeypatch.setattr("training.optimise.AT_ONCE", COUNT)
+
+
 @pytest.fixture
 def task() -> Task:
     """The channel that the body is blind to tells the class."""

@@ -1,0 +1,56 @@
+"""Computing on every core, each alone.
+
+Threads that share a forward pass wait for the slowest at every layer, and on a machine that does
+other things as well one always is. Threads that each have an item of their own do not wait.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar, cast
+
+import torch
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@contextmanager
+def workers() -> Iterator[ThreadPoolExecutor]:
+    """As many threads as PyTorch would use for one computation, each of which computes alone."""
+    threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)  # of the threads that begin later
+
+
+def ahead(items: Iterator[Item]) -> Generator[Item]:
+    """The same items, each made while the one before is worked on; close it to end it early."""
+    end = object()
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = pool.submit(next, items, end)
+            yield cast(Item, item)
+
+
+def each(compute: Callable[[Item], Result], items: Sequence[Item]) -> Generator[Result]:
+    """What ``compute`` gives for each item, in their order; close it to end it early.
+
+    Two items a thread are begun and not yet given, at most.
+    """
+    most = 2 * torch.get_num_threads()
+    begun: deque[Future[Result]] = deque()
+    with workers() as pool:
+        for item in items:
+            begun.append(pool.submit(compute, item))
+            if len(begun) == most:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
