@@ -22,7 +22,7 @@ PLAIN: Final = "fp32"
 """TorchScript as it is in the archive; runs everywhere."""
 
 GPU_GROUP: Final = 8
-"""Photographs that a GPU is given at once, filled up with zeros: it needs no longer for eight."""
+"""Photographs that a GPU is given at once, filled up with zeros; eight take hardly longer."""
 
 Run = Callable[[torch.Tensor], torch.Tensor]
 """Photographs, float32 of shape (n, 3, 224, 224), to activations, float32 of (n, width, 7, 7)."""
