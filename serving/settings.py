@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import socket
-from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -59,16 +61,29 @@ class DemoSettings(ServingSettings):
     """Folder of pictures and reports."""
 
 
+LISTENING: Final = range(20_000, 32_768)
+"""Ports to listen on. Linux takes those of outgoing connections from above: a port found free up
+there may be a client's before the server, which is seconds in starting, asks for it."""
+
+# From a place of each process's own: two that look at once would both find the same port free.
+_candidates = itertools.islice(
+    itertools.cycle(LISTENING), os.getpid() * 4_001 % len(LISTENING), None
+)
+
+
 def free_ports() -> dict[str, int]:
     """A free port for each that a server opens, by the name of its setting.
 
-    All are held open until the last is found, so no two are the same.
+    No two are the same, nor are those of two calls.
     """
     names = ("inference", "management", "metrics", "grpc_inference", "grpc_management")
-    with ExitStack() as held:
-        ports = {}
-        for name in names:
-            probe = held.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            ports[f"{name}_port"] = int(probe.getsockname()[1])
-    return ports
+    return {f"{name}_port": next(filter(_free, _candidates)) for name in names}
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

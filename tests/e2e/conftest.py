@@ -89,18 +89,13 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TorchServ
 
     Of one worker, unless told otherwise: that is ready sooner.
     """
-    given: set[int] = set()
 
     def make(**changes: Any) -> TorchServe:
-        # What was free may come again as long as nobody listens there.
-        while given & set((ports := free_ports()).values()):
-            continue
-        given.update(ports.values())
         settings = ServingSettings(
             config=ROOT / "model_store" / "config",
             logs=tmp_path_factory.mktemp("logs"),
             workers=1,
-            **ports,
+            **free_ports(),
         )
         return TorchServe(settings.model_copy(update=changes))
 

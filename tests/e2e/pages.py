@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from serving.settings import free_ports
 from tests.e2e.environment import ROOT, without_settings
 
 NAME = "SECRET-NAME.jpg"
@@ -26,9 +26,7 @@ class Page:
     """``python -m web`` on a free port, and what it has said."""
 
     def __init__(self, folder: Path, predictor: str, **variables: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_ports()["inference_port"]
         self.url = f"http://127.0.0.1:{self.port}"
         self.temporary = folder / "tmp"
         self.temporary.mkdir()

@@ -76,6 +76,17 @@ def test_a_signal_ends_every_process_within_ten_seconds(
             probe.bind(("127.0.0.1", port))
 
 
+def test_a_free_port_is_given_once_and_is_none_of_those_for_outgoing_connections() -> None:
+    outgoing, _ = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    coming = free_ports()["grpc_management_port"] + 1
+    with socket.create_server(("127.0.0.1", coming)):
+        given = [port for _ in range(20) for port in free_ports().values()]
+
+    assert coming not in given
+    assert len(set(given)) == 100
+    assert max(given) < int(outgoing)
+
+
 def test_a_taken_port_is_named_with_the_variable_that_moves_it(
     trained: Trained, tmp_path: Path
 ) -> None:
