@@ -130,11 +130,6 @@ def stress_table(document: dict[str, Any]) -> str:
     return _table("photographs | AUROC | change | labels that flip", rows)
 
 
-def _clocks(run: dict[str, Any], cores: int) -> str:
-    alone = run["cpu_seconds"] / cores
-    return f"{run['wall_seconds']:.0f} s; {alone:.0f} s of each core's work"
-
-
 def gpu_table(document: dict[str, Any]) -> str:
     """`FINETUNE=all` on a GPU beside the same on the processor of its machine."""
     machine, auroc = document["machine"], document["auroc"]
@@ -154,6 +149,11 @@ def gpu_table(document: dict[str, Any]) -> str:
         f"{fp16['largest_difference']:.4f} | |",
     ]
     return _table(f"| {', '.join(machine['gpus'])} | {machine['cores']} cores, no GPU", rows)
+
+
+def _clocks(run: dict[str, Any], cores: int) -> str:
+    alone = run["cpu_seconds"] / cores
+    return f"{run['wall_seconds']:.0f} s; {alone:.0f} s of each core's work"
 
 
 def _table(head: str, rows: list[str]) -> str:
