@@ -9,6 +9,7 @@ import io
 import logging
 import os
 import struct
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -20,10 +21,13 @@ from ts.metrics.metric_type_enum import MetricTypes
 from ts.protocol.otf_message_handler import create_predict_response
 
 from handlers import service, telemetry, threads
-from handlers.classifier import Classifier
+from handlers.classifier import ArchiveError, Classifier
+from handlers.heartbeat import Heartbeat, report_failure
 from handlers.job import Row
 from handlers.settings import HandlerSettings
 
+HANDLER: Final = "X-LesionLens-Handler"
+"""Header that tells errors of this handler from those that TorchServe makes up."""
 _FIRST: Final = struct.pack("!ii", 200, 0)
 """Of a message to the frontend: its code, and the length of its text."""
 _LAST: Final = struct.pack("!i", -1)
@@ -36,9 +40,19 @@ class MelanomaHandler:
     def __init__(self) -> None:
         """Nothing yet: TorchServe calls :meth:`initialize` with the context."""
         self.service: service.MelanomaService | None = None
+        self.heartbeat: Heartbeat | None = None
 
     def initialize(self, context: Any) -> None:
         """Load the archive that TorchServe has unpacked; raises ArchiveError or ValueError."""
+        folder = Path(tempfile.gettempdir())
+        try:
+            self._load(context, folder)
+        except Exception as error:
+            final = isinstance(error, ArchiveError | ValueError)
+            report_failure(folder, error, final=final)
+            raise
+
+    def _load(self, context: Any, scratch: Path) -> None:
         # The body as it came: TorchServe would parse JSON itself and log what it cannot parse.
         os.environ["TS_DECODE_INPUT_REQUEST"] = "false"
         settings = HandlerSettings.from_environment()
@@ -53,6 +67,7 @@ class MelanomaHandler:
             classifier.baseline, classifier.version, classifier.backend.name
         )
         self._emit(context, first)
+        self.heartbeat = Heartbeat(scratch, settings.progress_seconds)
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[str]:
         """Answer one batch; statuses and content types go through the context.
@@ -60,16 +75,30 @@ class MelanomaHandler:
         Raises:
             RuntimeError: the archive was not loaded first.
         """
-        if self.service is None:
+        if self.service is None or self.heartbeat is None:
             raise RuntimeError("handle() was called before initialize()")
-        recorder = telemetry.Recorder(self.service.classifier.version)
+        with self.heartbeat.busy():
+            return self._answers(self.service, self.heartbeat, data, context)
+
+    def _answers(
+        self,
+        melanoma: service.MelanomaService,
+        heartbeat: Heartbeat,
+        data: list[dict[str, Any]],
+        context: Any,
+    ) -> list[str]:
+        recorder = telemetry.Recorder(melanoma.classifier.version)
         rows = [self._row(parameters, context, index) for index, parameters in enumerate(data)]
-        answers = self.service.answer(
-            rows, recorder, early=lambda some: self._send_early(some, context)
+        answers = melanoma.answer(
+            rows,
+            recorder,
+            early=lambda some: self._send_early(some, context),
+            progress=heartbeat.progress,
         )
         for index, answer in enumerate(answers):
             if answer.status != 200:
                 context.set_response_status(answer.status, HTTPStatus(answer.status).phrase, index)
+                context.set_response_header(index, HANDLER, "1")
             context.set_response_content_type(index, "application/json")
             if answer.retry_after is not None:
                 context.set_response_header(index, "Retry-After", str(answer.retry_after))

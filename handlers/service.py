@@ -44,6 +44,9 @@ class Answer:
     """Seconds, where the same request may be answered later."""
 
 
+Progress = Callable[[float], None]
+"""Told that a step begins, and how many seconds it may take beyond what every step may."""
+
 Early = Callable[[dict[int, Answer]], None]
 """Takes answers of a batch that are there before the others."""
 
@@ -65,9 +68,14 @@ class MelanomaService:
         self.settings = settings
         self.admission = Admission(batch_size, settings.batch_seconds)
         self.explaining = Explaining(classifier.model, settings)
+        self._progress: Progress = lambda seconds: None
 
     def answer(
-        self, rows: Sequence[Row], recorder: Recorder, early: Early | None = None
+        self,
+        rows: Sequence[Row],
+        recorder: Recorder,
+        early: Early | None = None,
+        progress: Progress = lambda seconds: None,
     ) -> list[Answer]:
         """Answer a batch, one answer a row, in order; never raises for a bad request.
 
@@ -77,7 +85,9 @@ class MelanomaService:
             rows: the requests.
             recorder: told what is counted.
             early: called with the answers, by place, that need not wait for the slow ones.
+            progress: called as each step begins.
         """
+        self._progress = progress
         start = time.perf_counter()
         self.admission.begin(len(rows))
         jobs = [Job(place, row) for place, row in enumerate(rows)]
@@ -150,6 +160,7 @@ class MelanomaService:
             max_body_bytes=limits.max_body_bytes,
         )
         for index, instance in enumerate(request.instances):
+            self._progress(0.0)
             try:
                 if request.verb == "explain":
                     explanation.check_options(instance)
@@ -174,6 +185,7 @@ class MelanomaService:
         everything = [(job, prepared) for job in jobs for prepared in job.prepared]
         for start in range(0, len(everything), self.settings.forward_batch):
             chunk = everything[start : start + self.settings.forward_batch]
+            self._progress(0.0)
             inputs = torch.stack([prepared.inputs for _, prepared in chunk])
             forward = self.classifier.forward(inputs)
             statistics = [prepared.statistics for _, prepared in chunk]
@@ -188,6 +200,7 @@ class MelanomaService:
         for index, photograph in enumerate(job.photographs):
             result = self._prediction(photograph.decision)
             if job.request.verb == "explain":
+                self._progress(self.settings.explain_seconds)
                 result |= self.explaining.explain(
                     job.request,
                     index,

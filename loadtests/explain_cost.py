@@ -25,7 +25,7 @@ from loadtests.machine import kind
 from loadtests.photographs import bodies
 from loadtests.settings import LoadSettings
 from serving.settings import ServingSettings, free_ports
-from serving.torchserve import MODEL, TorchServe
+from serving.local import MODEL, LocalServer
 
 WARM: Final = 20
 PAIRS: Final = 200
@@ -195,7 +195,7 @@ def paths(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]:
 def measure(settings: ServingSettings, photographs: list[Body]) -> dict[str, Any]:
     """All of it, from one server."""
     with (
-        TorchServe(settings) as server,
+        LocalServer(settings) as server,
         httpx.Client(base_url=server.inference, timeout=60) as client,
     ):
         server.wait_ready(settings.workers)

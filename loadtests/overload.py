@@ -22,7 +22,7 @@ from loadtests.open_loop import Reply
 from loadtests.photographs import bodies
 from loadtests.settings import LoadSettings
 from serving.settings import ServingSettings, free_ports
-from serving.torchserve import MODEL, TorchServe
+from serving.local import MODEL, LocalServer
 
 PATH: Final = f"/v1/models/{MODEL}:predict"
 TIMES: Final = 10
@@ -100,7 +100,7 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch:
         settings = ServingSettings(logs=Path(scratch)).model_copy(update=free_ports())
-        with TorchServe(settings):
+        with LocalServer(settings):
             result = measure(settings.inference_port, photographs)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps({"machine": kind(), **result}, indent=1) + "\n")

@@ -24,7 +24,7 @@ from loadtests.machine import kind
 from loadtests.photographs import files
 from loadtests.settings import LoadSettings
 from serving.settings import ServingSettings, free_ports
-from serving.torchserve import MODEL, TorchServe
+from serving.local import MODEL, LocalServer
 
 REQUESTS: Final = 300
 """Of each kind."""
@@ -32,7 +32,7 @@ SUMS: Final = ("lesionlens_stage_seconds_sum", "lesionlens_request_seconds_sum")
 HANDLER: Final = "handler"
 
 
-def spent(server: TorchServe) -> dict[str, float]:
+def spent(server: LocalServer) -> dict[str, float]:
     """Seconds since the start in each stage, and in the handler altogether."""
     text = httpx.get(f"{server.metrics}/metrics").raise_for_status().text
     found: dict[str, float] = {}
@@ -45,7 +45,7 @@ def spent(server: TorchServe) -> dict[str, float]:
 
 
 def lived(
-    server: TorchServe, client: httpx.Client, verb: str, photographs: Sequence[Body], label: str
+    server: LocalServer, client: httpx.Client, verb: str, photographs: Sequence[Body], label: str
 ) -> dict[str, Any]:
     """Milliseconds of one kind of request, on the average, as they follow each other.
 
@@ -88,7 +88,7 @@ def measure(settings: ServingSettings, load: LoadSettings) -> dict[str, Any]:
         [{"instances": [{"data": text}]} for text in found] for found in texts(files(load)).values()
     )
     with (
-        TorchServe(settings) as server,
+        LocalServer(settings) as server,
         httpx.Client(base_url=server.inference, timeout=60) as client,
     ):
         server.wait_ready(settings.workers)

@@ -21,7 +21,7 @@ from loadtests.objectives import Plan, Verdict, judge
 from loadtests.photographs import files
 from loadtests.settings import LoadSettings
 from serving.settings import ServingSettings, free_ports
-from serving.torchserve import ServerError, TorchServe
+from serving.local import ServerError, LocalServer
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,7 +50,7 @@ def main() -> int:
             logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lesionlens-")))
             own = ServingSettings(logs=logs).model_copy(update=free_ports())
             try:
-                server = stack.enter_context(TorchServe(own))
+                server = stack.enter_context(LocalServer(own))
             except ServerError as error:
                 return _wrong(str(error))
             host, metrics = server.inference, server.metrics

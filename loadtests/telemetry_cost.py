@@ -24,7 +24,7 @@ from loadtests.machine import kind
 from loadtests.photographs import bodies
 from loadtests.settings import LoadSettings
 from serving.settings import ServingSettings, free_ports
-from serving.torchserve import MODEL, TorchServe
+from serving.local import MODEL, LocalServer
 
 PAIRS: Final = 1500
 """Of requests with the same photograph, one to each server."""
@@ -62,7 +62,7 @@ def measure(archive: Path, photographs: list[dict[str, object]]) -> dict[str, An
         stores = {"emitting": archive.parent, "silent": silenced(archive, scratch / "silent")}
         clients = {}
         for which, store in stores.items():
-            server = stack.enter_context(TorchServe(settings_of(store, scratch / which / "logs")))
+            server = stack.enter_context(LocalServer(settings_of(store, scratch / which / "logs")))
             client = httpx.Client(base_url=server.inference, timeout=60)
             clients[which] = stack.enter_context(client)
             for body in photographs[:WARM]:

@@ -2,51 +2,117 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import os
 import signal
 import sys
-from types import FrameType
+import tempfile
+from pathlib import Path
+from typing import BinaryIO
 
+from pydantic import ValidationError
+
+from serving import release
+from serving.front.access_log import logger as access_log
+from serving.front.settings import FrontSettings
+from serving.preflight import PreflightError, check
 from serving.settings import ServingSettings
-from serving.torchserve import MODEL, ServerError, TorchServe
+from serving.torchserve.health import StartError
+from serving.torchserve.process import Plan
+from serving.torchserve.server import Addresses, Lifetime, Server
 
 
-class Ended(BaseException):
-    """A signal asked the server to end."""
+class Console:
+    """What a person reads; the addresses once, when the service answers.
+
+    Args:
+        settings: name the addresses.
+    """
+
+    def __init__(self, settings: ServingSettings) -> None:
+        self._settings = settings
+        self.ready = False
+        """Whether it ever was."""
+
+    def report(self, line: str) -> None:
+        """Print a line."""
+        if line == "ready" and not self.ready:
+            self.ready = True
+            settings = self._settings
+            line = (
+                f"ready\n"
+                f"  predict  POST {settings.inference}/v1/models/melanoma:predict\n"
+                f"  explain  POST {settings.inference}/v1/models/melanoma:explain\n"
+                f"  metrics  GET  {settings.metrics}/metrics\n"
+                f"  logs     {settings.logs}\n"
+                f"Ctrl-C ends it."
+            )
+        print(line, flush=True)
 
 
 def main() -> int:
     """Serve; 0 when a signal ended it, 1 when it ended by itself, 2 when it did not start."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        # Once is enough: a second Ctrl-C must not break off the stopping.
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, signal.SIG_IGN)
-        raise Ended
-
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, end)
-    server = TorchServe(ServingSettings())
+    console: Console | None = None
     try:
+        settings = ServingSettings()
+        front = FrontSettings.from_environment(os.environ)
+        check(settings)
+        settings.logs.mkdir(parents=True, exist_ok=True)
+        _log_requests(settings.logs / "access.log")
+        console = Console(settings)
         print("starting TorchServe ...", flush=True)
-        with server:
-            print(
-                f"ready\n"
-                f"  predict  POST {server.inference}/v1/models/{MODEL}:predict\n"
-                f"  explain  POST {server.inference}/v1/models/{MODEL}:explain\n"
-                f"  metrics  GET  {server.metrics}/metrics\n"
-                f"  logs     {server.settings.logs}\n"
-                f"Ctrl-C ends it.",
-                flush=True,
-            )
-            status = server.wait()
-            print(f"TorchServe ended by itself (status {status}); log: {server.log}", flush=True)
-            return 1
-    except Ended:
-        print("stopped", flush=True)
-        return 0
-    except ServerError as error:
+        # TorchServe unpacks the archive and puts its sockets here.
+        with (
+            tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch,
+            (settings.logs / "console.log").open("wb") as log,
+        ):
+            server = _server(settings, front, Path(scratch), log, console)
+            asyncio.run(_until_signal(server, settings.workers))
+    except (StartError, PreflightError, release.ReleaseError, ValidationError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
-        return 2
+        return 1 if console is not None and console.ready else 2
+    print("stopped", flush=True)
+    return 0
+
+
+def _server(
+    settings: ServingSettings, front: FrontSettings, scratch: Path, log: BinaryIO, console: Console
+) -> Server:
+    copy = scratch / "release"
+    with tempfile.TemporaryDirectory(prefix="lesionlens-") as layout:
+        (Path(layout) / "config").symlink_to(settings.config.resolve())
+        (Path(layout) / "model-store").symlink_to(settings.archive.resolve())
+        release.copy_verified(Path(layout), copy, settings.digest or None)
+    return Server(
+        Plan(
+            copy,
+            scratch,
+            tuple(release.java_options(copy / "config/config.properties")),
+            settings.management_port,
+            (settings.grpc_inference_port, settings.grpc_management_port),
+        ),
+        front,
+        Addresses(settings.host, settings.inference_port, settings.metrics_port),
+        Lifetime(settings.start_seconds, settings.drain_seconds, settings.finish_seconds),
+        log,
+        console.report,
+    )
+
+
+async def _until_signal(server: Server, workers: int) -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Once is enough: a second Ctrl-C must not break off the draining.
+        loop.add_signal_handler(number, ended.set)
+    await server.run(ended, workers)
+
+
+def _log_requests(path: Path) -> None:
+    access_log.setLevel(logging.INFO)
+    access_log.propagate = False
+    access_log.addHandler(logging.FileHandler(path, mode="w", encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from serving.picture import side_by_side
 from serving.settings import DemoSettings, free_ports
-from serving.torchserve import MODEL, ServerError, TorchServe
+from serving.local import MODEL, ServerError, LocalServer
 
 
 class DemoError(RuntimeError):
@@ -75,7 +75,7 @@ def main() -> int:
         summary = _train(settings, diary)
         photograph, labelled = _example(summary)
         with diary.step("serve", "TorchServe started, a worker is ready"):
-            server = TorchServe(settings.model_copy(update=free_ports()))
+            server = LocalServer(settings.model_copy(update=free_ports()))
             server.__enter__()
         try:
             answer, explanation = asyncio.run(_ask(server.inference, photograph, diary))

@@ -13,15 +13,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ServingSettings(BaseSettings):
-    """Of one TorchServe on this machine."""
+    """Of one server on this machine; the limits of its front are :class:`FrontSettings`'."""
 
     model_config = SettingsConfigDict(env_prefix="LESIONLENS_", extra="ignore", frozen=True)
 
     host: str = "127.0.0.1"
-    """Address of predictions and metrics; management stays on loopback whatever this says."""
+    """Address of predictions and metrics, IPv4 or IPv6; management stays on loopback whatever this
+    says."""
 
     inference_port: int = 8080
-    """Predictions and explanations."""
+    """Predictions and explanations: the front. TorchServe itself listens on a Unix socket."""
 
     management_port: int = 8081
     """TorchServe's own; readiness is read from it."""
@@ -41,14 +42,39 @@ class ServingSettings(BaseSettings):
     config: Path = Path("model_store/config")
     """Folder of ``config.properties`` and ``metrics.yaml``."""
 
+    digest: str = ""
+    """``sha256:`` and 64 hex digits that the release must have; unset, what was just built is
+    served."""
+
     logs: Path = Path("build/logs")
-    """TorchServe's logs."""
+    """TorchServe's log and the front's."""
 
     workers: int = Field(default=2, ge=1)
     """Of the server: while one makes a slow explanation, another predicts."""
 
     start_seconds: float = 120.0
     """Until a worker must be ready."""
+
+    drain_seconds: float = 1.0
+    """That requests are still taken after SIGTERM or Ctrl-C, so that clients notice the end between
+    two requests and not within one."""
+
+    finish_seconds: float = 45.0
+    """That requests in flight may take after that."""
+
+    @property
+    def inference(self) -> str:
+        """Address of predictions and explanations."""
+        return f"http://{_in_url(self.host)}:{self.inference_port}"
+
+    @property
+    def metrics(self) -> str:
+        """Address of the metrics, without their path."""
+        return f"http://{_in_url(self.host)}:{self.metrics_port}"
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 class DemoSettings(ServingSettings):

@@ -6,25 +6,22 @@ reason as the last line.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import signal
 import sys
 import threading
-import time
-from typing import Final
 
-from k8s.pod import flight, health, model_volume, resources
+from k8s.pod import model_volume, resources
 from k8s.pod.errors import ExitCode, PodError
-from k8s.pod.frontend import Frontend
 from k8s.pod.settings import PodSettings
-from k8s.pod.watch import Watch
-
-DEATHS: Final = 3
-"""Of workers in a row before one was ready, after which the pod ends: the kubelet waits longer
-and longer between its tries, TorchServe does not."""
-LOOK_SECONDS: Final = 0.5
-READY_LOOK_SECONDS: Final = 2.0
-STOP_SECONDS: Final = 10.0
+from serving import release
+from serving.front.access_log import logger as access_log
+from serving.front.settings import FrontSettings
+from serving.torchserve.health import FrontendError, HealthMonitor, StartError
+from serving.torchserve.process import Plan
+from serving.torchserve.server import Addresses, Lifetime, Server
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,7 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     try:
-        _run(PodSettings.read(os.environ, sys.argv[1:] if arguments is None else arguments), ended)
+        settings = PodSettings.read(os.environ, sys.argv[1:] if arguments is None else arguments)
+        _run(settings, _front_settings(), ended)
     except PodError as error:
         print(f"error: {error}", flush=True)
         return int(error.code)
@@ -41,76 +39,88 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _run(settings: PodSettings, ended: threading.Event) -> None:
+def _front_settings() -> FrontSettings:
+    try:
+        return FrontSettings.from_environment(os.environ)
+    except ValueError as error:
+        raise PodError(ExitCode.SETTING, str(error)) from None
+
+
+def _run(settings: PodSettings, front: FrontSettings, ended: threading.Event) -> None:
     limit = resources.memory_limit()
     resources.check_memory(settings, limit)
     resources.check_scratch(settings)
     resources.check_ports(settings)
     model_volume.wait(settings, os.environ.get("MODEL_INIT_MODE") == "async", ended)
-    digest = model_volume.check(settings)
-    signed = "signature verified" if settings.signing_key else "signature not asked for"
-    print(f"pod: archive {digest}, {signed}; starting TorchServe", flush=True)
-    watch = Watch(settings)
-    server = health.serve(watch, settings.health_port)
-    frontend = Frontend(settings, resources.jvm_memory(limit))
+    loaded = model_volume.load(settings)
+    signed = "signature verified" if loaded.signed else "signature not asked for"
+    print(f"pod: release {loaded.digest}, {signed}; starting TorchServe", flush=True)
+    access_log.setLevel(logging.INFO)
+    access_log.propagate = False
+    access_log.addHandler(logging.StreamHandler(sys.stdout))
+    options = release.java_options(loaded.folder / "config/config.properties")
+    plan = Plan(
+        loaded.folder,
+        settings.scratch,
+        # Of an option that is there twice, Java takes the last.
+        (*options, *resources.jvm_memory(limit)),
+        settings.management_port,
+    )
+    server = Server(
+        plan,
+        front,
+        Addresses("", settings.inference_port, settings.metrics_port, settings.health_port),
+        Lifetime(settings.start_seconds, settings.drain_seconds, settings.finish_seconds),
+        sys.stdout.buffer,
+        lambda line: print(f"pod: {line}", flush=True),
+    )
+    memory = _MemoryWatch()
     try:
-        _watch(frontend, watch, ended)
-        if watch.started:
-            _drain(settings, watch)
-    finally:
-        frontend.stop(STOP_SECONDS)
-        server.shutdown()
+        asyncio.run(_until_signal(server, ended, memory))
+    except StartError as error:
+        raise memory.explained(error) from None
 
 
-def _watch(frontend: Frontend, watch: Watch, ended: threading.Event) -> None:
-    """Look after it until a signal ends it; raises PodError when it cannot go on."""
-    kills = resources.memory_kills()
-    killed = 0
-    while not ended.is_set():
-        was = watch.ready
-        if watch.look():
-            frontend.deaths = 0
-        if watch.ready != was:
-            print(f"pod: {'ready' if watch.ready else f'not ready: {watch.why}'}", flush=True)
-        before, killed = killed, resources.memory_kills() - kills
-        if killed > before:
+class _MemoryWatch:
+    """Processes that the kernel kills for want of memory while a pod runs."""
+
+    def __init__(self) -> None:
+        self._before = resources.memory_kills()
+        self.killed = 0
+
+    def check(self, monitor: HealthMonitor) -> None:
+        """Say what was killed; raises PodError where the next try would end in the same way."""
+        killed = resources.memory_kills() - self._before
+        if killed > self.killed:
+            self.killed = killed
             print("pod: a process was killed for want of memory", flush=True)
-        if frontend.status is not None:
-            raise PodError(
-                ExitCode.FRONTEND,
-                f"TorchServe ended by itself (status {frontend.status}): {frontend.last_words}",
-            )
         # What did not fit into memory once, fits no better at the next try.
-        too_big = killed and frontend.deaths and not watch.started
-        if frontend.deaths >= DEATHS or frontend.hopeless or too_big:
-            raise _why_it_dies(frontend, killed)
-        ended.wait(READY_LOOK_SECONDS if watch.ready else LOOK_SECONDS)
+        if killed and monitor.deaths and not monitor.started:
+            raise self._error()
 
+    def explained(self, error: StartError) -> PodError:
+        """The pod's own error for one of the server."""
+        if self.killed:
+            return self._error()
+        frontend = isinstance(error, FrontendError)
+        return PodError(ExitCode.FRONTEND if frontend else ExitCode.WORKER, str(error))
 
-def _why_it_dies(frontend: Frontend, killed: int) -> PodError:
-    if killed:
+    def _error(self) -> PodError:
         return PodError(
             ExitCode.MEMORY,
-            f"processes were killed for want of memory, {killed} in all, and no worker can load "
-            "the model: raise resources.limits.memory",
+            f"processes were killed for want of memory, {self.killed} in all, and no worker can "
+            "load the model: raise resources.limits.memory",
         )
-    return PodError(ExitCode.WORKER, f"the worker dies while it loads: {frontend.last_words}")
 
 
-def _drain(settings: PodSettings, watch: Watch) -> None:
-    """Stay until requests have stopped coming and the last of them is answered."""
-    watch.drain()
-    print(f"pod: draining, requests are taken for {settings.drain_seconds:g} s", flush=True)
-    time.sleep(settings.drain_seconds)
-    idle = flight.wait_idle(
-        watch.pending, watch.pids(), settings.inference_port, settings.finish_seconds
-    )
-    if not idle:
-        print(
-            f"pod: requests were still in flight after {settings.finish_seconds:g} s more: a "
-            "client keeps its connection and sends on; they are dropped",
-            flush=True,
-        )
+async def _until_signal(server: Server, ended: threading.Event, memory: _MemoryWatch) -> None:
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+    if ended.is_set():
+        over.set()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, over.set)
+    await server.run(over, check=memory.check)
 
 
 if __name__ == "__main__":

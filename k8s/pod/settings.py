@@ -43,6 +43,9 @@ class PodSettings:
     health_port: int = 8090
     """``/started``, ``/ready`` and ``/alive`` for the kubelet's probes."""
 
+    start_seconds: float = 600.0
+    """Until a worker must be ready; the startup probe gives up sooner."""
+
     drain_seconds: float = 10.0
     """That requests are still taken after SIGTERM: until the cluster has taken the pod's address
     out of its Services, they still come."""

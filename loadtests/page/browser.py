@@ -17,7 +17,7 @@ import httpx
 from playwright.sync_api import Browser, sync_playwright
 
 from serving.settings import ServingSettings, free_ports
-from serving.torchserve import TorchServe
+from serving.local import LocalServer
 
 FLAGS: Final = (
     "--disable-background-networking",
@@ -49,7 +49,7 @@ def served() -> Iterator[str]:
     """The page's address, with a server of the archive behind it."""
     with tempfile.TemporaryDirectory(prefix="lesionlens-") as logs:
         settings = ServingSettings(logs=Path(logs)).model_copy(update=free_ports())
-        with TorchServe(settings) as server:
+        with LocalServer(settings) as server:
             server.wait_ready(settings.workers)
             port = free_ports()["inference_port"]
             variables = {

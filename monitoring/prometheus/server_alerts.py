@@ -33,7 +33,7 @@ def _server_errors(limits: ServerLimits) -> Alert:
         sum by ({SERVICE}) (increase(Requests5XX[10m])) >= 5
         """,
         "page",
-        f"{WHO}: TorchServe answers with errors",
+        f"{WHO}: LocalServer answers with errors",
         "{{ $value | humanizePercentage }} of the answers within 10 minutes were 5xx. Those of a "
         "full queue (503) and of a worker that died (507) never reach the handler, so no error "
         "budget counts them.",

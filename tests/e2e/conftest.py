@@ -21,7 +21,7 @@ from k8s.images.settings import ImageSettings
 from k8s.rollout import bundle
 from k8s.rollout.settings import RolloutSettings
 from serving.settings import ServingSettings, free_ports
-from serving.torchserve import TorchServe
+from serving.local import LocalServer
 from tests.conftest import program
 from tests.e2e.browser import chromium
 from tests.e2e.containers import Container, templates
@@ -84,36 +84,36 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 @pytest.fixture(scope="session")
-def serving(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TorchServe]:
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., LocalServer]:
     """Makes servers on free ports, with logs of their own; not yet started.
 
     Of one worker, unless told otherwise: that is ready sooner.
     """
 
-    def make(**changes: Any) -> TorchServe:
+    def make(**changes: Any) -> LocalServer:
         settings = ServingSettings(
             config=ROOT / "model_store" / "config",
             logs=tmp_path_factory.mktemp("logs"),
             workers=1,
             **free_ports(),
         )
-        return TorchServe(settings.model_copy(update=changes))
+        return LocalServer(settings.model_copy(update=changes))
 
     return make
 
 
 @pytest.fixture(scope="session")
-def start(trained: Trained, serving: Callable[..., TorchServe]) -> Callable[..., TorchServe]:
+def start(trained: Trained, serving: Callable[..., LocalServer]) -> Callable[..., LocalServer]:
     """Makes servers of the trained archive, or of another."""
 
-    def make(**changes: Any) -> TorchServe:
+    def make(**changes: Any) -> LocalServer:
         return serving(**{"archive": trained.store, **changes})
 
     return make
 
 
 @pytest.fixture(scope="session")
-def server(start: Callable[..., TorchServe]) -> Iterator[TorchServe]:
+def server(start: Callable[..., LocalServer]) -> Iterator[LocalServer]:
     """One server for the tests that leave it as it was."""
     with start() as running:
         yield running
@@ -170,7 +170,7 @@ def start_container(
 
 
 @pytest.fixture(scope="session")
-def client(server: TorchServe) -> Iterator[httpx.Client]:
+def client(server: LocalServer) -> Iterator[httpx.Client]:
     """A client of the inference address."""
     with httpx.Client(base_url=server.inference, timeout=120) as connected:
         yield connected
@@ -193,7 +193,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def page(server: TorchServe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+def page(server: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """The upload page in front of the server."""
     with running(tmp_path_factory.mktemp("page"), server.inference) as started:
         yield started

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from handlers.explainers.methods import METHODS
-from serving.torchserve import TorchServe
+from serving.local import LocalServer
 from tests.e2e.requests_of import EXPLAIN, PREDICT, RAW_EXPLAIN, RAW_PREDICT, base64_of, instances
 
 JSON = {"Content-Type": "application/json"}
@@ -69,14 +69,14 @@ def refused(reply: httpx.Response, status: int, message: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _the_worker_lives_on(server: TorchServe, client: httpx.Client) -> Any:
+def _the_worker_lives_on(server: LocalServer, client: httpx.Client) -> Any:
     before = workers(server)
     yield
     assert client.post(RAW_PREDICT, content=JPEG).status_code == 200
     assert workers(server) == before
 
 
-def workers(server: TorchServe) -> list[int]:
+def workers(server: LocalServer) -> list[int]:
     listed = httpx.get(f"{server.management}/models/melanoma").json()[0]["workers"]
     return [worker["pid"] for worker in listed]
 
@@ -153,7 +153,7 @@ def test_unknown_model_is_named(client: httpx.Client, verb: str) -> None:
     assert reply.json()["message"] == "Model not found: eczema"
 
 
-def test_a_bomb_costs_no_memory(server: TorchServe, client: httpx.Client) -> None:
+def test_a_bomb_costs_no_memory(server: LocalServer, client: httpx.Client) -> None:
     worker = psutil.Process(workers(server)[0])
     before = worker.memory_info().rss
     body = {"instances": [base64_of(bomb())] * 4}

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from handlers.background import Background
-from serving.torchserve import TorchServe
+from serving.local import LocalServer
 from tests.e2e.browser import Visit, visiting
 from tests.e2e.pages import Page, running
 from tests.e2e.relay import Relay
@@ -117,7 +117,7 @@ def test_what_is_asked_again_is_what_was_asked_last(
 
 
 def test_a_service_that_is_down_is_told_and_a_retry_after_it_is_up_succeeds(
-    browser: Browser, server: TorchServe, tmp_path: Path, photographs: list[bytes]
+    browser: Browser, server: LocalServer, tmp_path: Path, photographs: list[bytes]
 ) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # bound, not listening: nobody else gets the port
@@ -166,7 +166,7 @@ def test_what_was_begun_can_be_cancelled(
 
 
 def test_a_page_that_is_gone_is_told(
-    browser: Browser, server: TorchServe, tmp_path: Path, photographs: list[bytes]
+    browser: Browser, server: LocalServer, tmp_path: Path, photographs: list[bytes]
 ) -> None:
     with running(tmp_path, server.inference) as page, visiting(browser, page.url) as visit:
         page.process.kill()
@@ -176,7 +176,7 @@ def test_a_page_that_is_gone_is_told(
 
 
 def test_a_busy_explainer_leaves_the_answer_and_can_be_asked_again(
-    browser: Browser, server: TorchServe, tmp_path: Path, photographs: list[bytes]
+    browser: Browser, server: LocalServer, tmp_path: Path, photographs: list[bytes]
 ) -> None:
     settings = {"LESIONLENS_PAGE_PATIENCE": "0"}
     with running(tmp_path, server.inference, **settings) as page:

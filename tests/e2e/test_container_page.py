@@ -13,12 +13,12 @@ from k8s.images.__main__ import version
 from k8s.images.build import build
 from k8s.images.settings import ImageSettings
 from serving.settings import free_ports
-from serving.torchserve import TorchServe
+from serving.local import LocalServer
 from tests.e2e.containers import RUNTIME, templates, wait_for
 
 
 def test_a_pod_of_the_page_answers_and_ends_when_told(
-    images: ImageSettings, server: TorchServe, photographs: list[bytes], tmp_path: Path
+    images: ImageSettings, server: LocalServer, photographs: list[bytes], tmp_path: Path
 ) -> None:
     image = build("page", version(), images)
     template = templates()["page"]

@@ -14,7 +14,7 @@ import pytest
 from kserve import InferenceRESTClient, RESTConfig
 from PIL import Image
 
-from serving.torchserve import TorchServe
+from serving.local import LocalServer
 from tests.e2e.requests_of import (
     EXPLAIN,
     PREDICT,
@@ -42,7 +42,9 @@ def with_kserve(call: Callable[[InferenceRESTClient], Awaitable[Any]]) -> Any:
     return asyncio.run(run())
 
 
-def test_kserve_client_predicts(server: TorchServe, photographs: list[bytes], trained: Any) -> None:
+def test_kserve_client_predicts(
+    server: LocalServer, photographs: list[bytes], trained: Any
+) -> None:
     body = instances(*photographs[:3])
     answer = with_kserve(lambda c: c.infer(server.inference, body, model_name="melanoma"))
     assert list(answer) == ["predictions"]
@@ -60,7 +62,7 @@ def test_kserve_client_predicts(server: TorchServe, photographs: list[bytes], tr
     ("method", "shape"), [("grad_cam", [7, 7]), ("integrated_gradients", [28, 28])]
 )
 def test_kserve_client_explains(
-    server: TorchServe, photographs: list[bytes], method: str, shape: list[int]
+    server: LocalServer, photographs: list[bytes], method: str, shape: list[int]
 ) -> None:
     body = instances(*photographs[:2], method=method)
     answer = with_kserve(lambda c: c.explain(server.inference, "melanoma", body))

@@ -37,7 +37,7 @@ from monitoring.local.settings import LocalSettings
 from monitoring.prometheus import files as rules
 from monitoring.resampling import drift_index
 from serving.settings import free_ports
-from serving.torchserve import TorchServe
+from serving.local import LocalServer
 from tests.e2e import kept_back
 from tests.e2e.conftest import REAL, SHARED, Trained
 from tests.e2e.environment import ROOT, without_settings
@@ -130,21 +130,21 @@ def drawn(folder: Path) -> Case:
 
 
 @contextmanager
-def running(servers: Sequence[TorchServe]) -> Iterator[None]:
+def running(servers: Sequence[LocalServer]) -> Iterator[None]:
     """All started and stopped at a time: much of it is waiting."""
     with ThreadPoolExecutor(len(servers)) as pool:
         try:
             for server in servers:
                 server.start()
-            list(pool.map(TorchServe.wait_ready, servers))
+            list(pool.map(LocalServer.wait_ready, servers))
             yield
         finally:
-            list(pool.map(TorchServe.stop, servers))
+            list(pool.map(LocalServer.stop, servers))
 
 
 @pytest.fixture(scope="module")
 def story(
-    case: Case, serving: Callable[..., TorchServe], tmp_path_factory: pytest.TempPathFactory
+    case: Case, serving: Callable[..., LocalServer], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Story]:
     counts = {ONE: 1, OTHERS: 1} | ({THREE: 3} if case.replicas else {})
     with ExitStack() as stack:

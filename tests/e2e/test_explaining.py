@@ -13,7 +13,7 @@ from PIL import Image
 
 from handlers.background import Background
 from handlers.explainers.methods import METHODS
-from serving.torchserve import MODEL, TorchServe
+from serving.local import MODEL, LocalServer
 from tests.e2e.conftest import Trained
 
 SLOW = "lime"
@@ -25,7 +25,7 @@ def photograph(trained: Trained) -> bytes:
     return Path(trained.summary["example"]).read_bytes()
 
 
-def explain(server: TorchServe, photograph: bytes, method: str) -> httpx.Response:
+def explain(server: LocalServer, photograph: bytes, method: str) -> httpx.Response:
     return httpx.post(
         f"{server.inference}/explanations/{MODEL}",
         content=photograph,
@@ -34,22 +34,22 @@ def explain(server: TorchServe, photograph: bytes, method: str) -> httpx.Respons
     )
 
 
-def predict(server: TorchServe, photograph: bytes) -> httpx.Response:
+def predict(server: LocalServer, photograph: bytes) -> httpx.Response:
     address = f"{server.inference}/predictions/{MODEL}"
     return httpx.post(address, content=photograph, timeout=DEADLINE)
 
 
-def workers(server: TorchServe) -> set[int]:
+def workers(server: LocalServer) -> set[int]:
     listed = httpx.get(f"{server.management}/models/{MODEL}").json()[0]["workers"]
     return {worker["pid"] for worker in listed}
 
 
-def scratch(server: TorchServe) -> Path:
+def scratch(server: LocalServer) -> Path:
     """The folder that its workers share."""
     return Path(psutil.Process(min(workers(server))).environ()["TMPDIR"])
 
 
-def wait_until_someone_explains(server: TorchServe) -> None:
+def wait_until_someone_explains(server: LocalServer) -> None:
     """Until a worker has the turn of slow methods; to look does not take it."""
     (lock,) = Background(1, scratch(server)).locks
     deadline = time.monotonic() + DEADLINE
@@ -58,7 +58,7 @@ def wait_until_someone_explains(server: TorchServe) -> None:
 
 
 @pytest.fixture(scope="module")
-def pair(start: Callable[..., TorchServe]) -> Iterator[TorchServe]:
+def pair(start: Callable[..., LocalServer]) -> Iterator[LocalServer]:
     """A server as `make serve` starts it; slow machines need time for a slow explanation."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LESIONLENS_EXPLAIN_SECONDS", str(DEADLINE))
@@ -68,7 +68,7 @@ def pair(start: Callable[..., TorchServe]) -> Iterator[TorchServe]:
 
 
 def test_predictions_go_on_while_a_slow_explanation_is_made(
-    pair: TorchServe, photograph: bytes
+    pair: LocalServer, photograph: bytes
 ) -> None:
     predicted = []
     with ThreadPoolExecutor(1) as pool:
@@ -88,7 +88,7 @@ def test_predictions_go_on_while_a_slow_explanation_is_made(
 
 
 def test_predictions_in_the_batch_of_a_slow_explanation_do_not_wait_for_it(
-    start: Callable[..., TorchServe], photograph: bytes, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., LocalServer], photograph: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LESIONLENS_EXPLAIN_SECONDS", str(DEADLINE))
     with start() as server, ThreadPoolExecutor(6) as pool:
@@ -108,7 +108,7 @@ def test_predictions_in_the_batch_of_a_slow_explanation_do_not_wait_for_it(
     assert {reply.headers["content-type"] for reply in replies} == {"application/json"}
 
 
-def test_a_second_slow_one_is_told_to_come_back(pair: TorchServe, photograph: bytes) -> None:
+def test_a_second_slow_one_is_told_to_come_back(pair: LocalServer, photograph: bytes) -> None:
     with Background(1, scratch(pair)).turn():  # as another worker has it
         refused = explain(pair, photograph, SLOW)
         quick = explain(pair, photograph, "grad_cam")
@@ -121,7 +121,7 @@ def test_a_second_slow_one_is_told_to_come_back(pair: TorchServe, photograph: by
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_is_served(method: str, pair: TorchServe, photograph: bytes) -> None:
+def test_every_method_is_served(method: str, pair: LocalServer, photograph: bytes) -> None:
     reply = explain(pair, photograph, method)
 
     assert reply.status_code == 200
@@ -133,7 +133,7 @@ def test_every_method_is_served(method: str, pair: TorchServe, photograph: bytes
 
 
 def test_out_of_time_is_a_clear_answer_and_the_worker_lives(
-    start: Callable[..., TorchServe], photograph: bytes, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., LocalServer], photograph: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LESIONLENS_EXPLAIN_SECONDS", "0.05")
     with start() as server:
@@ -147,7 +147,7 @@ def test_out_of_time_is_a_clear_answer_and_the_worker_lives(
         assert all(psutil.pid_exists(pid) for pid in before)
 
 
-def test_a_huge_photograph_is_occluded_like_any_other(pair: TorchServe, photograph: bytes) -> None:
+def test_a_huge_photograph_is_occluded_like_any_other(pair: LocalServer, photograph: bytes) -> None:
     huge = io.BytesIO()
     with Image.open(io.BytesIO(photograph)) as opened:
         opened.convert("RGB").resize((4999, 4999)).save(huge, "JPEG", quality=80)

@@ -15,7 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitoring.prometheus.objectives import BUCKETS
-from serving.torchserve import TorchServe
+from serving.local import LocalServer
 from tests.e2e.conftest import Trained
 from tests.e2e.environment import ROOT, without_settings
 
@@ -27,7 +27,7 @@ def test_the_histogram_agrees_with_locust_within_a_bucket(
     user: str,
     verb: str,
     trained: Trained,
-    server: TorchServe,
+    server: LocalServer,
     tmp_path: Path,
 ) -> None:
     photographs = Path(trained.summary["example"]).parents[1]
@@ -45,7 +45,7 @@ def test_the_histogram_agrees_with_locust_within_a_bucket(
         assert abs(ours - theirs) <= 1, (share, milliseconds, edges)
 
 
-def locust(user: str, server: TorchServe, photographs: Path, folder: Path) -> list[dict[str, Any]]:
+def locust(user: str, server: LocalServer, photographs: Path, folder: Path) -> list[dict[str, Any]]:
     """One user, for ten seconds: with more, a client also waits for the others in the queue."""
     command = [
         *(sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "users.py"), user),
@@ -67,7 +67,7 @@ def locust(user: str, server: TorchServe, photographs: Path, folder: Path) -> li
     return stats
 
 
-def cumulative(server: TorchServe, verb: str) -> dict[float, int]:
+def cumulative(server: LocalServer, verb: str) -> dict[float, int]:
     """Requests up to each edge of the histogram, methods added up."""
     text = httpx.get(f"{server.metrics}/metrics").text
     found: dict[float, int] = {}

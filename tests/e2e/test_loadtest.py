@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
-from serving.torchserve import TorchServe
+from serving.local import LocalServer
 from tests.e2e.conftest import Trained
 from tests.e2e.environment import ROOT, without_settings
 
 
 def loadtest(
-    server: TorchServe, trained: Trained, folder: Path, objective: dict[str, float], *more: str
+    server: LocalServer, trained: Trained, folder: Path, objective: dict[str, float], *more: str
 ) -> subprocess.CompletedProcess[str]:
     plan = {
         "think_seconds": 0.2,
@@ -51,7 +51,9 @@ def loadtest(
     )
 
 
-def test_objectives_that_hold_are_met(server: TorchServe, trained: Trained, tmp_path: Path) -> None:
+def test_objectives_that_hold_are_met(
+    server: LocalServer, trained: Trained, tmp_path: Path
+) -> None:
     easy = {"p50": 60_000, "p95": 60_000, "p99": 60_000, "error_rate": 0}
 
     done = loadtest(server, trained, tmp_path, easy, "--output", str(tmp_path / "result.json"))
@@ -68,7 +70,7 @@ def test_objectives_that_hold_are_met(server: TorchServe, trained: Trained, tmp_
 
 
 def test_an_impossible_objective_is_missed_and_named(
-    server: TorchServe, trained: Trained, tmp_path: Path
+    server: LocalServer, trained: Trained, tmp_path: Path
 ) -> None:
     impossible = {"p50": 0.001, "p95": 60_000, "p99": 60_000, "error_rate": 0}
 

@@ -15,7 +15,7 @@ from handlers.drift import FEATURES
 from handlers.explainers.methods import METHODS
 from handlers.protocol import ANSWERS
 from handlers.telemetry import METRICS, OUTCOMES, VERSION
-from serving.torchserve import TorchServe
+from serving.local import LocalServer
 from tests.e2e.conftest import Trained
 from tests.e2e.environment import ROOT
 from tests.e2e.requests_of import EXPLAIN, PREDICT, RAW_EXPLAIN, instances
@@ -36,7 +36,7 @@ BOUNDED = {
 FAMILY = re.compile(r"_(bucket|sum|count)$")
 
 
-def series(server: TorchServe) -> dict[str, list[dict[str, str]]]:
+def series(server: LocalServer) -> dict[str, list[dict[str, str]]]:
     """Labels of each series of ours, by the declared name."""
     kinds = {metric.name: metric.kind for metric in METRICS}
     found: dict[str, list[dict[str, str]]] = defaultdict(list)
@@ -49,7 +49,7 @@ def series(server: TorchServe) -> dict[str, list[dict[str, str]]]:
     return found
 
 
-def answered(server: TorchServe) -> float:
+def answered(server: LocalServer) -> float:
     """Requests counted."""
     return sum(
         sample.value
@@ -60,7 +60,7 @@ def answered(server: TorchServe) -> float:
 
 
 def test_a_client_cannot_invent_a_label_value(
-    server: TorchServe, client: httpx.Client, photographs: list[bytes]
+    server: LocalServer, client: httpx.Client, photographs: list[bytes]
 ) -> None:
     before = answered(server)
     assert client.post(PREDICT, json=instances(photographs[0])).status_code == 200
@@ -79,7 +79,7 @@ def test_a_client_cannot_invent_a_label_value(
         assert len({labels[VERSION] for labels in found if VERSION in labels}) <= 1
 
 
-def test_what_is_exposed_is_what_is_declared(server: TorchServe, client: httpx.Client) -> None:
+def test_what_is_exposed_is_what_is_declared(server: LocalServer, client: httpx.Client) -> None:
     declared = {metric.name: set(metric.labels) for metric in METRICS}
     configured = yaml.safe_load((ROOT / "model_store/config/metrics.yaml").read_text("utf-8"))
     listed = {
@@ -96,7 +96,7 @@ def test_what_is_exposed_is_what_is_declared(server: TorchServe, client: httpx.C
 
 
 def test_the_backend_in_use_is_the_fastest_that_the_training_kept(
-    server: TorchServe, trained: Trained
+    server: LocalServer, trained: Trained
 ) -> None:
     (seen,) = series(server)["lesionlens_backend_info"]
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from serving.torchserve import TorchServe
+from serving.local import LocalServer
 from tests.e2e.requests_of import EXPLAIN, PREDICT, instances
 
 BAD = {
@@ -19,7 +19,7 @@ BAD = {
 }
 
 
-def above_five(server: TorchServe) -> float:
+def above_five(server: LocalServer) -> float:
     """Batches of more than five requests until now."""
     text = httpx.get(f"{server.metrics}/metrics").text
     counts: dict[float, float] = {}
@@ -33,7 +33,7 @@ def above_five(server: TorchServe) -> float:
 
 @pytest.mark.parametrize("name", BAD)
 def test_seven_good_answers_stay_equal_to_the_digit(
-    server: TorchServe, client: httpx.Client, photographs: list[bytes], name: str
+    server: LocalServer, client: httpx.Client, photographs: list[bytes], name: str
 ) -> None:
     good = [instances(photograph) for photograph in photographs[:7]]
     slow = instances(*photographs[:2], method="integrated_gradients")

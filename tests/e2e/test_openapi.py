@@ -27,7 +27,7 @@ from handlers.classifier import LABELS, REASONS
 from handlers.explainers.methods import DEFAULT, METHODS
 from handlers.explanation import TARGETS
 from handlers.settings import HandlerSettings
-from serving.torchserve import TorchServe
+from serving.local import LocalServer
 from tests.e2e.openapi_requests import JSON, SLOW, Drawn, api, document, requests, slow
 from tests.e2e.requests_of import EXPLAIN, PREDICT, RAW_EXPLAIN, RAW_PREDICT
 
@@ -46,7 +46,7 @@ CHECKS: Final = [
     checks.positive_data_acceptance,
 ]
 """All but those about what is not there (log-ins, resources that come and go, required headers)
-and about other HTTP methods than the document's: TorchServe answers all of them alike."""
+and about other HTTP methods than the document's: LocalServer answers all of them alike."""
 
 Document = dict[str, Any]
 
@@ -58,7 +58,7 @@ def session() -> Iterator[http.Session]:
 
 
 @pytest.fixture(scope="module")
-def described(server: TorchServe) -> BaseSchema:
+def described(server: LocalServer) -> BaseSchema:
     return api(document(), server.inference)
 
 
@@ -192,7 +192,7 @@ BREAKS: Final[dict[str, tuple[str, Callable[[Document], None], type[Failure]]]] 
 
 @pytest.mark.parametrize("name", BREAKS)
 def test_a_document_that_is_wrong_is_found_out(
-    name: str, server: TorchServe, session: http.Session
+    name: str, server: LocalServer, session: http.Session
 ) -> None:
     route, change, difference = BREAKS[name]
     text = document()

@@ -8,16 +8,16 @@ from collections import Counter
 import httpx
 
 from loadtests import open_loop
-from serving.torchserve import TorchServe
+from serving.local import LocalServer
 from tests.e2e.requests_of import PREDICT, instances
 
 
-def worker(server: TorchServe) -> int:
+def worker(server: LocalServer) -> int:
     return int(httpx.get(f"{server.management}/models/melanoma").json()[0]["workers"][0]["pid"])
 
 
 def test_too_many_requests_are_told_to_come_back_and_none_is_lost(
-    server: TorchServe, client: httpx.Client, photographs: list[bytes]
+    server: LocalServer, client: httpx.Client, photographs: list[bytes]
 ) -> None:
     bodies = [instances(photograph) for photograph in photographs[:20]]
     requests = [open_loop.request(PREDICT, json.dumps(body).encode()) for body in bodies]

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from serving.torchserve import TorchServe
+from serving.local import LocalServer
 from tests.e2e.pages import NAME, SECONDS, Page, running, with_position
 from tests.e2e.requests_of import EXPLAIN, PREDICT, instances
 
@@ -80,7 +80,7 @@ def test_without_the_service_the_page_lives_and_says_so(
 
 
 def test_sigterm_ends_it_after_the_answer(
-    server: TorchServe, tmp_path: Path, photographs: list[bytes]
+    server: LocalServer, tmp_path: Path, photographs: list[bytes]
 ) -> None:
     with running(tmp_path, server.inference) as page:
         request = httpx.Request("POST", page.url, files={"photograph": (NAME, photographs[0])})

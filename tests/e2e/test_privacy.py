@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 from PIL import Image
 
-from serving.torchserve import TorchServe
+from serving.local import LocalServer
 from tests.e2e.requests_of import (
     EXPLAIN,
     PREDICT,
@@ -48,7 +48,7 @@ def logged(folder: Path) -> bytes:
 
 
 def test_the_logs_hold_nothing_of_a_photograph(
-    start: Callable[..., TorchServe], photographs: list[bytes]
+    start: Callable[..., LocalServer], photographs: list[bytes]
 ) -> None:
     photograph = with_exif(photographs[0])
     text = base64_of(photograph)

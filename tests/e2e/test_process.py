@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from serving.settings import free_ports
-from serving.torchserve import ServerError, TorchServe
+from serving.local import ServerError, LocalServer
 from tests.e2e.conftest import Trained
 from tests.e2e.environment import ROOT, without_settings
 from tests.e2e.requests_of import RAW_PREDICT
@@ -103,14 +103,14 @@ def test_a_taken_port_is_named_with_the_variable_that_moves_it(
 
 
 def test_a_missing_archive_is_named_with_what_builds_it(
-    start: Callable[..., TorchServe], tmp_path: Path
+    start: Callable[..., LocalServer], tmp_path: Path
 ) -> None:
     with pytest.raises(ServerError, match=r"melanoma.mar is missing: build it with `make archive`"):
         start(archive=tmp_path).start()
 
 
 def test_a_file_that_is_no_archive_is_refused(
-    start: Callable[..., TorchServe], tmp_path: Path
+    start: Callable[..., LocalServer], tmp_path: Path
 ) -> None:
     (tmp_path / "melanoma.mar").write_bytes(b"not a zip")
     with pytest.raises(ServerError, match="is not a model archive: remove it"):
@@ -118,7 +118,7 @@ def test_a_file_that_is_no_archive_is_refused(
 
 
 def test_a_temporary_folder_too_deep_for_sockets_is_named(
-    start: Callable[..., TorchServe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., LocalServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deep = tmp_path / ("x" * 80)
     deep.mkdir()
@@ -128,7 +128,7 @@ def test_a_temporary_folder_too_deep_for_sockets_is_named(
 
 
 def test_an_archive_without_its_baseline_ends_the_start_with_what_is_missing(
-    trained: Trained, start: Callable[..., TorchServe], tmp_path: Path
+    trained: Trained, start: Callable[..., LocalServer], tmp_path: Path
 ) -> None:
     with (
         zipfile.ZipFile(trained.store / "melanoma.mar") as whole,
@@ -141,7 +141,7 @@ def test_an_archive_without_its_baseline_ends_the_start_with_what_is_missing(
         start(archive=tmp_path).__enter__()
 
 
-def test_management_listens_on_loopback_only_and_registers_nothing(server: TorchServe) -> None:
+def test_management_listens_on_loopback_only_and_registers_nothing(server: LocalServer) -> None:
     listening = [
         connection.laddr
         for connection in psutil.net_connections("tcp")
@@ -163,7 +163,7 @@ def test_management_listens_on_loopback_only_and_registers_nothing(server: Torch
 
 
 def test_a_killed_worker_comes_back(
-    start: Callable[..., TorchServe], photographs: list[bytes]
+    start: Callable[..., LocalServer], photographs: list[bytes]
 ) -> None:
     with start() as server:
         listed = httpx.get(f"{server.management}/models/melanoma").json()[0]["workers"]
@@ -178,7 +178,7 @@ def test_a_killed_worker_comes_back(
         assert status == 200
 
 
-def test_no_thread_of_a_library_spins_in_a_worker(server: TorchServe) -> None:
+def test_no_thread_of_a_library_spins_in_a_worker(server: LocalServer) -> None:
     (worker,) = httpx.get(f"{server.management}/models/melanoma").json()[0]["workers"]
 
     environment = psutil.Process(worker["pid"]).environ()

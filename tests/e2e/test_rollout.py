@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from k8s.rollout import release
-from serving.torchserve import TorchServe
+from serving.local import LocalServer
 from tests.e2e.conftest import Trained
 from tests.e2e.environment import ROOT, without_settings
 from tests.k8s.rollout import api_double
@@ -42,7 +42,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def test_a_model_is_rolled_out_and_back(
-    checkout: Path, trained: Trained, server: TorchServe, tmp_path: Path
+    checkout: Path, trained: Trained, server: LocalServer, tmp_path: Path
 ) -> None:
     api = Api(status=ready)
     store = tmp_path / "store"

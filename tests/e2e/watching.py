@@ -17,7 +17,7 @@ from PIL import Image, ImageFilter
 from handlers.telemetry import DRIFT_OBSERVATIONS
 from monitoring.local.prometheus import Prometheus
 from monitoring.prometheus.drift_rules import WINDOWS
-from serving.torchserve import TorchServe
+from serving.local import LocalServer
 from tests.e2e.requests_of import PREDICT, instances
 
 INSTANCES: Final = 8
@@ -45,7 +45,7 @@ class Watched:
     """Services of one or more replicas, and the Prometheus that scrapes them."""
 
     prometheus: Prometheus
-    services: dict[str, Sequence[TorchServe]]
+    services: dict[str, Sequence[LocalServer]]
 
     def send(self, service: str, photographs: Sequence[bytes]) -> None:
         """Have photographs classified, a request to each replica in turn."""

@@ -1,0 +1,84 @@
+"""Signs of life of a worker, in a file that whatever supervises the server may read.
+
+A worker that is stopped, or stuck in a call that never returns, looks to its server like one that is
+busy. So a thread of it writes the time again and again, and the worker itself writes until when it
+expects to have made progress. Neither file nor thread is needed for an answer.
+
+The file is ``lesionlens-worker-<pid>`` in the folder for temporary files, one line: the time of the
+last beat and the time until which the worker promised progress (0 where it is idle), in seconds on
+the system's monotonic clock, which all processes of a machine share. A worker that cannot start
+leaves ``lesionlens-worker-error``: whether another try can succeed (``final`` or ``again``), and why.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+PERIOD: Final = 0.5
+"""Seconds between two beats."""
+_LINE: Final = "{:020.6f} {:020.6f}\n"
+"""Of fixed length, so that a reader never sees half of an old line behind a new one."""
+
+
+class Heartbeat:
+    """Of this worker.
+
+    Args:
+        folder: for the file.
+        progress_seconds: within which a busy worker makes progress.
+    """
+
+    def __init__(self, folder: Path, progress_seconds: float) -> None:
+        self._seconds = progress_seconds
+        self._promise = 0.0
+        path = folder / f"lesionlens-worker-{os.getpid()}"
+        self._file = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        self._write()
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Promise progress for as long as the context lasts."""
+        self.progress()
+        try:
+            yield
+        finally:
+            self._promise = 0.0
+            self._write()
+
+    def progress(self, seconds: float = 0.0) -> None:
+        """Promise the next progress anew.
+
+        Args:
+            seconds: that the next step may take beyond what every step may.
+        """
+        self._promise = time.monotonic() + self._seconds + seconds
+        self._write()
+
+    def _beat(self) -> None:
+        while True:
+            self._write()
+            time.sleep(PERIOD)
+
+    def _write(self) -> None:
+        os.pwrite(self._file, _LINE.format(time.monotonic(), self._promise).encode(), 0)
+
+
+def report_failure(folder: Path, error: Exception, *, final: bool) -> None:
+    """Leave word of why this worker cannot start.
+
+    Args:
+        folder: for the file.
+        error: that ended it.
+        final: whether the next try would end in the same way.
+    """
+    text = f"{'final' if final else 'again'} {type(error).__name__}: {error}"
+    temporary = folder / f".lesionlens-worker-error-{os.getpid()}"
+    temporary.write_text(" ".join(text.split()), encoding="utf-8")
+    os.replace(temporary, folder / "lesionlens-worker-error")

@@ -1,0 +1,113 @@
+"""Well-behaved clients that keep asking while something is done to the server."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+TIMEOUT_SECONDS: Final = 60.0
+
+
+@dataclass
+class Tally:
+    """What clients saw. A refused connection after the server said that it ends is no failure."""
+
+    answered: int = 0
+    failures: list[str] = field(default_factory=list)
+    """Status or exception of each request that was not answered with 200."""
+    milliseconds: list[float] = field(default_factory=list)
+    """Of each request answered with 200."""
+    answered_at: list[float] = field(default_factory=list)
+    """On the clock of ``time.monotonic``."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def p95(self) -> float:
+        """Of the milliseconds."""
+        return float(np.quantile(self.milliseconds, 0.95)) if self.milliseconds else float("nan")
+
+    def longest_gap(self, start: float, end: float) -> float:
+        """Seconds between two answers, at most, within a span of time."""
+        inside = [at for at in self.answered_at if start <= at <= end]
+        times = sorted([start, *inside, end])
+        return max(after - before for before, after in zip(times, times[1:], strict=False))
+
+
+@contextmanager
+def clients(
+    address: str, path: str, bodies: Sequence[bytes], count: int, content_type: str = "image/jpeg"
+) -> Iterator[Tally]:
+    """Clients that ask again as soon as they are answered, each on a connection that stays open.
+
+    Args:
+        address: host and port.
+        path: to POST to.
+        bodies: sent in turn.
+        count: of the clients.
+        content_type: of the bodies.
+    """
+    tally = Tally()
+    over = threading.Event()
+    threads = [
+        threading.Thread(
+            target=_ask,
+            args=(address, path, bodies[number::count] or bodies, content_type, tally, over),
+            daemon=True,
+        )
+        for number in range(count)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield tally
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(TIMEOUT_SECONDS + 5)
+
+
+def _ask(
+    address: str,
+    path: str,
+    bodies: Sequence[bytes],
+    content_type: str,
+    tally: Tally,
+    over: threading.Event,
+) -> None:
+    connection = http.client.HTTPConnection(address, timeout=TIMEOUT_SECONDS)
+    headers = {"Content-Type": content_type}
+    number = 0
+    ending = False
+    while not over.is_set():
+        body = bodies[number % len(bodies)]
+        number += 1
+        start = time.monotonic()
+        try:
+            connection.request("POST", path, body, headers)
+            reply = connection.getresponse()
+            reply.read()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            if ending and isinstance(error, ConnectionRefusedError):
+                return
+            with tally.lock:
+                tally.failures.append(type(error).__name__)
+            over.wait(0.05)
+            continue
+        now = time.monotonic()
+        ending = ending or reply.getheader("Connection", "").lower() == "close"
+        with tally.lock:
+            if reply.status == 200:
+                tally.answered += 1
+                tally.answered_at.append(now)
+                tally.milliseconds.append((now - start) * 1000)
+            else:
+                tally.failures.append(str(reply.status))
+    connection.close()

@@ -1,0 +1,21 @@
+"""One line a request, and nothing in it that a client sent."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+logger = logging.getLogger("lesionlens.access")
+
+
+def log_request(name: str, status: int, seconds: float, request_id: str) -> None:
+    """Write a line.
+
+    Args:
+        name: of the route, or ``-`` where there is none.
+        status: of the response.
+        seconds: that the request took.
+        request_id: ours, also the response's header ``x-request-id``.
+    """
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
+    logger.info("%sZ %s %d %.1f ms %s", now, name, status, seconds * 1000, request_id)

@@ -1,0 +1,213 @@
+"""The front's ASGI application: check, read, pass on, answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from starlette.types import Receive, Scope, Send
+
+from serving.front import media
+from serving.front.access_log import log_request
+from serving.front.backend import Backend
+from serving.front.bodies import (
+    BodyLimits,
+    BodyTooLarge,
+    BodyTooSlow,
+    BuffersFull,
+    ByteBudget,
+    ClientGone,
+    read_body,
+    run_until_disconnect,
+)
+from serving.front.messages import FrontRequest, FrontResponse, Rejected, error_body
+from serving.front.routes import MODEL, Route, route_of
+from serving.front.settings import FrontSettings
+from serving.front.telemetry import FrontMetrics
+
+RETRY_SECONDS: Final = 1
+"""After which a front that is full may have room again."""
+CLIENT_CLOSED_REQUEST: Final = 499
+"""Of the log and the metrics, where nobody is left to answer; nginx's number for it."""
+
+
+class Front:
+    """ASGI application; one instance a server.
+
+    Args:
+        settings: the limits.
+        backend: that answers.
+        metrics: that requests are counted in.
+    """
+
+    def __init__(self, settings: FrontSettings, backend: Backend, metrics: FrontMetrics) -> None:
+        self._settings = settings
+        self._backend = backend
+        self._metrics = metrics
+        self._buffers = ByteBudget(settings.buffer_bytes)
+        self._limits = BodyLimits(
+            max_bytes=settings.max_body_bytes,
+            seconds=settings.body_seconds,
+            min_bytes_per_second=settings.body_bytes_per_second,
+        )
+        self.in_flight = 0
+        """Requests whose body was read and whose response is not sent yet."""
+        self.draining = False
+        """Whether the server is ending: every response then closes its connection."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"the front answers HTTP only, not {scope['type']}")
+        start = time.perf_counter()
+        request_id = secrets.token_hex(8)
+        name = "-"
+        headers: dict[str, str] = {}
+        try:
+            route = route_of(dict(scope), self._settings.verbs)
+            name = route.name
+            response = await self._respond(route, scope, receive)
+        except ClientGone:
+            self._count(name, CLIENT_CLOSED_REQUEST, start, request_id)
+            return
+        except Rejected as rejected:
+            response = FrontResponse(
+                rejected.status, error_body(rejected.message), rejected.retry_after
+            )
+            headers = dict(rejected.headers)
+            if rejected.close:
+                headers["Connection"] = "close"
+        await self._send(scope, send, response, request_id, headers)
+        self._count(name, response.status, start, request_id)
+
+    async def _respond(self, route: Route, scope: Scope, receive: Receive) -> FrontResponse:
+        if not route.verb:
+            return self._about(route.name)
+        headers: dict[str, list[str]] = {}
+        for key, value in scope["headers"]:
+            headers.setdefault(key.decode("latin-1"), []).append(value.decode("latin-1"))
+        kind = media.kind_of(headers)
+        options = media.options_of(headers)
+        if self.in_flight >= self._settings.max_in_flight:
+            raise self._overloaded()
+        async with self._body(scope, receive) as body:
+            if kind == "form":
+                body, given = media.photograph_of(headers["content-type"][0], body)
+                options = given | options
+            request = FrontRequest(
+                route.verb, scope["raw_path"].decode("ascii").partition("?")[0], body,
+                kind == "json", options,
+            )  # fmt: skip
+            async with self._place():
+                answered = await run_until_disconnect(receive, self._backend.answer(request))
+                return answered
+
+    @asynccontextmanager
+    async def _body(self, scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
+        """The whole body, within its bounds."""
+        limit = self._settings.max_body_bytes
+        try:
+            async with self._buffers.reserve() as reservation:
+                yield await read_body(scope, receive, self._limits, reservation)
+        except BodyTooLarge:
+            raise Rejected(
+                413,
+                f"the body is larger than {limit / 1e6:g} MB: send fewer or smaller photographs",
+                close=True,
+            ) from None
+        except BodyTooSlow:
+            raise Rejected(
+                408,
+                f"the body did not arrive within {self._limits.seconds:g} s or came at less than "
+                f"{self._limits.min_bytes_per_second / 1000:g} kB/s: send it again",
+                close=True,
+            ) from None
+        except BuffersFull:
+            raise Rejected(
+                503,
+                "too many bytes are being received at once: send this request again in "
+                f"{RETRY_SECONDS} s",
+                RETRY_SECONDS,
+                close=True,
+            ) from None
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """One of the requests that may be answered at once."""
+        if self.in_flight >= self._settings.max_in_flight:
+            raise self._overloaded()
+        self.in_flight += 1
+        self._metrics.in_flight.set(self.in_flight)
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+            self._metrics.in_flight.set(self.in_flight)
+
+    def _overloaded(self) -> Rejected:
+        return Rejected(
+            503,
+            f"too many requests at once: send this one again in {RETRY_SECONDS} s",
+            RETRY_SECONDS,
+        )
+
+    def _about(self, name: str) -> FrontResponse:
+        """Routes that say something of the server itself (KServe V1, and TorchServe's ping)."""
+        ready = self._backend.ready and not self.draining
+        document: dict[str, Any]
+        status = 200 if ready else 503
+        if name == "alive":
+            status, document = 200, {"status": "alive"}
+        elif name == "models":
+            status, document = 200, {"models": [MODEL]}
+        elif name == "model":
+            document = {"name": MODEL, "ready": ready}
+        else:
+            document = {"status": "Healthy" if ready else "Unhealthy"}
+            if not ready:
+                document["reason"] = (
+                    "the server is ending" if self.draining else (self._backend.why_not_ready)
+                )
+        return FrontResponse(status, json.dumps(document).encode())
+
+    async def _send(
+        self,
+        scope: Scope,
+        send: Send,
+        response: FrontResponse,
+        request_id: str,
+        headers: dict[str, str],
+    ) -> None:
+        fields = {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(response.body)),
+            "X-Request-Id": request_id,
+            "X-Content-Type-Options": "nosniff",
+            **headers,
+        }
+        if response.retry_after is not None:
+            fields["Retry-After"] = str(response.retry_after)
+        if self.draining:
+            fields["Connection"] = "close"
+        raw = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
+        await send({"type": "http.response.start", "status": response.status, "headers": raw})
+        body = b"" if scope["method"] == "HEAD" else response.body
+        await send({"type": "http.response.body", "body": body})
+
+    def _count(self, name: str, status: int, start: float, request_id: str) -> None:
+        seconds = time.perf_counter() - start
+        self._metrics.responses.labels(name, str(status)).inc()
+        self._metrics.seconds.labels(name).observe(seconds)
+        log_request(name, status, seconds, request_id)
+
+    async def wait_idle(self, seconds: float) -> bool:
+        """Wait until no request is in flight; False if there still is one after so many seconds."""
+        deadline = time.monotonic() + seconds
+        while self.in_flight and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        return not self.in_flight

@@ -1,0 +1,68 @@
+"""What goes through the front: a checked request, its response, and a rejection."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class FrontRequest:
+    """One request, checked and read whole."""
+
+    verb: str
+    """``predict`` or ``explain``; of the path, and of nothing else."""
+
+    path: str
+    """One of the paths in :data:`serving.front.routes.ROUTES`."""
+
+    body: bytes
+    """Not empty by guarantee of nobody: the handler says what is wrong with it."""
+
+    is_json: bool
+    """Whether the client declared JSON; else the body is an image file, or not declared."""
+
+    options: dict[str, str] = field(default_factory=dict)
+    """``method`` and ``target`` where they came outside the body."""
+
+
+@dataclass(frozen=True)
+class FrontResponse:
+    """One response."""
+
+    status: int
+    body: bytes
+    retry_after: int | None = None
+    """Seconds after which the same request may be answered."""
+
+
+class Rejected(Exception):
+    """A request that is not passed on.
+
+    Args:
+        status: of HTTP.
+        message: what is wrong and how to fix it; never quotes what the client sent.
+        retry_after: seconds after which the same request may be answered, where it may.
+        headers: further headers of the response.
+        close: whether the connection must end, for its body was not read.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        retry_after: int | None = None,
+        headers: dict[str, str] | None = None,
+        close: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.retry_after = retry_after
+        self.headers = headers or {}
+        self.close = close
+
+
+def error_body(message: str) -> bytes:
+    """The JSON body of an error."""
+    return json.dumps({"error": message}).encode()

@@ -1,0 +1,65 @@
+"""The allow-list of methods and paths; a verb comes from the path and from nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from serving.front.messages import Rejected
+
+MODEL: Final = "melanoma"
+
+
+@dataclass(frozen=True)
+class Route:
+    """What one path is for."""
+
+    name: str
+    methods: tuple[str, ...]
+    verb: str = ""
+    """Of a route that takes a photograph."""
+
+
+_READ: Final = ("GET", "HEAD")
+ROUTES: Final[dict[bytes, Route]] = {
+    b"/v1/models/melanoma:predict": Route("predict", ("POST",), "predict"),
+    b"/v1/models/melanoma:explain": Route("explain", ("POST",), "explain"),
+    b"/predictions/melanoma": Route("predict", ("POST",), "predict"),
+    b"/explanations/melanoma": Route("explain", ("POST",), "explain"),
+    b"/": Route("alive", _READ),
+    b"/ping": Route("ping", _READ),
+    b"/ready": Route("ready", _READ),
+    b"/v1/models": Route("models", _READ),
+    b"/v1/models/melanoma": Route("model", _READ),
+}
+"""By the path as it is on the wire: ``%3A`` for a colon or a trailing slash is another path."""
+
+
+def route_of(scope: dict[str, Any], verbs: tuple[str, ...]) -> Route:
+    """The route of a request.
+
+    Args:
+        scope: ASGI's, of type ``http``.
+        verbs: that this server answers.
+
+    Raises:
+        Rejected: 404 or 405.
+    """
+    route = ROUTES.get(scope["raw_path"].partition(b"?")[0])
+    if route is None:
+        raise Rejected(
+            404,
+            "no such path: POST /v1/models/melanoma:predict or :explain with JSON, or an image "
+            "file to /predictions/melanoma or /explanations/melanoma",
+        )
+    if route.verb and route.verb not in verbs:
+        other = "the explainer" if route.verb == "explain" else "the predictor"
+        raise Rejected(
+            404, f"this server does not answer :{route.verb}: send the request to {other}"
+        )
+    if scope["method"] not in route.methods:
+        allowed = ", ".join(route.methods)
+        raise Rejected(
+            405, f"this path takes {allowed} only", headers={"Allow": allowed}, close=True
+        )
+    return route

@@ -1,0 +1,158 @@
+"""The local server as a process of its own, for the demo, load tests and tests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+import httpx
+import psutil
+
+from serving.settings import ServingSettings
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+MODEL: Final = "melanoma"
+POLL_SECONDS: Final = 0.1
+STOP_SECONDS: Final = 15.0
+"""Beyond draining, given to the server to end by itself; what is left then is killed."""
+
+
+class ServerError(RuntimeError):
+    """The server did not start; the message says why and where its log is."""
+
+
+class LocalServer:
+    """`make serve` in a process of its own; use as a context manager.
+
+    Args:
+        settings: of the server.
+    """
+
+    def __init__(self, settings: ServingSettings) -> None:
+        self.settings = settings
+        self.inference = settings.inference
+        self.metrics = settings.metrics
+        self.management = f"http://127.0.0.1:{settings.management_port}"
+        self.log = settings.logs / "console.log"
+        self.console = settings.logs / "serve.log"
+        """What a person would have read."""
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> LocalServer:
+        """Start and wait until a worker is ready."""
+        try:
+            self.start()
+            self.wait_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop it and all it started."""
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Of the process that SIGTERM drains."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start the process; it may fail later, see :meth:`wait_ready`."""
+        settings = self.settings
+        settings.logs.mkdir(parents=True, exist_ok=True)
+        fields = {
+            f"LESIONLENS_{name.upper()}": str(value)
+            for name, value in settings.model_dump(
+                include=set(ServingSettings.model_fields)
+            ).items()
+            if value != ""
+        }
+        with self.console.open("wb") as console:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "serving"],
+                env={
+                    **os.environ,
+                    "PYTHONPATH": str(ROOT),
+                    "TMPDIR": tempfile.gettempdir(),
+                    **fields,
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_ready(self, workers: int = 1) -> None:
+        """Wait until so many workers answer.
+
+        Raises:
+            ServerError: the server ended, or took longer than ``start_seconds``.
+        """
+        deadline = time.monotonic() + self.settings.start_seconds
+        while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:
+                raise ServerError(f"{self._printed()} (log: {self.log})")
+            if self._is_ready() and self._ready_workers() >= workers:
+                return
+            time.sleep(POLL_SECONDS)
+        raise ServerError(
+            f"{workers} workers were not ready after {self.settings.start_seconds:g} s "
+            f"(log: {self.log})"
+        )
+
+    def worker_pids(self) -> list[int]:
+        """Process ids of the workers that TorchServe calls ready."""
+        try:
+            reply = httpx.get(f"{self.management}/models/{MODEL}", timeout=5, trust_env=False)
+        except httpx.HTTPError:
+            return []
+        workers = reply.json()[0]["workers"] if reply.status_code == 200 else []
+        return [int(worker["pid"]) for worker in workers if worker["status"] == "READY"]
+
+    def wait(self) -> int:
+        """Wait until the server ends by itself; its exit status."""
+        return self._process.wait() if self._process else 0
+
+    def stop(self) -> None:
+        """End it and every process it started, whatever they do."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            children = psutil.Process(self._process.pid).children(recursive=True)
+            self._process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(self.settings.drain_seconds + STOP_SECONDS)
+            for process in (self._process, *children):
+                with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+                    process.kill()
+        self._process.wait()
+        self._process = None
+
+    def _is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.inference}/ready", timeout=5, trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+    def _ready_workers(self) -> int:
+        return len(self.worker_pids())
+
+    def _printed(self) -> str:
+        """Its last line, which says why it ended."""
+        lines = Path(self.console).read_text(errors="replace").strip().splitlines()
+        return lines[-1].removeprefix("error: ") if lines else "the server printed nothing"

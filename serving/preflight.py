@@ -1,0 +1,65 @@
+"""What is checked before anything starts, so that the message names the setting to change."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import tempfile
+import zipfile
+
+from serving.settings import ServingSettings
+from serving.torchserve.process import MAX_SOCKET_FOLDER
+
+_FOLDER = len("/lesionlens-xxxxxxxx")
+"""Of the private folder below the one for temporary files."""
+
+
+class PreflightError(RuntimeError):
+    """The server cannot start; the message says why and how to fix it."""
+
+
+def check(settings: ServingSettings) -> None:
+    """Check archive, temporary folder and ports.
+
+    Raises:
+        PreflightError: one of them will not do.
+    """
+    archive = settings.archive / "melanoma.mar"
+    if not archive.is_file():
+        raise PreflightError(f"{archive} is missing: build it with `make archive`")
+    # TorchServe would take any file for an archive and fail on it again and again.
+    if not zipfile.is_zipfile(archive):
+        raise PreflightError(f"{archive} is not a model archive: remove it and `make archive`")
+    longest = MAX_SOCKET_FOLDER - _FOLDER
+    if len(os.fsencode(tempfile.gettempdir())) > longest:
+        raise PreflightError(
+            f"TMPDIR={tempfile.gettempdir()} is too long for Unix sockets: set it to a folder "
+            f"whose path has at most {longest} characters"
+        )
+    listening = {
+        "LESIONLENS_INFERENCE_PORT": (settings.host, settings.inference_port),
+        "LESIONLENS_METRICS_PORT": (settings.host, settings.metrics_port),
+        "LESIONLENS_MANAGEMENT_PORT": ("127.0.0.1", settings.management_port),
+        "LESIONLENS_GRPC_INFERENCE_PORT": ("127.0.0.1", settings.grpc_inference_port),
+        "LESIONLENS_GRPC_MANAGEMENT_PORT": ("127.0.0.1", settings.grpc_management_port),
+    }
+    for variable, (host, port) in listening.items():
+        _check_port(variable, host, port)
+
+
+def _check_port(variable: str, host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            fix = (
+                f"stop what uses it, or set {variable} to another port"
+                if error.errno == errno.EADDRINUSE
+                else f"check LESIONLENS_HOST and {variable}"
+            )
+            raise PreflightError(
+                f"cannot listen on {host} port {port} ({error.strerror}): {fix}"
+            ) from None

@@ -1,0 +1,175 @@
+"""Whether the service answers: from the last answer, and from its workers' processes."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import aiohttp
+
+from serving.torchserve.client import TorchServeClient
+from serving.torchserve.heartbeats import Heartbeats
+from serving.torchserve.process import TorchServeProcess
+
+POLL_SECONDS: Final = 0.5
+MANAGEMENT_SECONDS: Final = 2.0
+"""That TorchServe may take to describe its workers."""
+SILENCE_SECONDS: Final = 60.0
+"""Of TorchServe's management, after which it is given up."""
+PROBE_AFTER_SECONDS: Final = 2.0
+"""Without an answer to anybody, after which a prediction is asked for."""
+STALE_SECONDS: Final = 4.0
+"""After which the last answer says nothing any more."""
+PROBE_SECONDS: Final = 30.0
+"""That a prediction may take, on a fraction of a core."""
+MAX_DEATHS: Final = 3
+"""Of workers in a row that never became ready. TorchServe would start them for ever."""
+PHOTOGRAPH: Final = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAWUlEQVR42u3PBw0AIAwAMNjxr3gJOkZaB70RcTarzNwd"
+    "6O7dgaoSEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEPg9cGdmdeABqJkG4FoszEUAAAAASUVO"
+    "RK5CYII="
+)
+"""A picture of nothing, 64 x 64 pixels: that there is an answer matters, not which."""
+
+
+class StartError(RuntimeError):
+    """The service cannot start, or go on; the message says why."""
+
+
+class FrontendError(StartError):
+    """TorchServe itself ended."""
+
+
+@dataclass
+class HealthMonitor:
+    """Polls TorchServe, kills workers that hang, and says whether the service is ready.
+
+    Attributes:
+        process: to look after.
+        client: that is told whether the service is ready.
+        heartbeats: of its workers.
+        management: address of TorchServe's management.
+        report: called with what an operator should know, a line each.
+    """
+
+    process: TorchServeProcess
+    client: TorchServeClient
+    heartbeats: Heartbeats
+    management: str
+    report: Callable[[str], None]
+    started: bool = False
+    """Whether it was ever ready."""
+    ready_workers: frozenset[int] = frozenset()
+    """Process ids."""
+    deaths: int = 0
+    """Of workers in a row that never became ready."""
+    _loading: set[int] = field(default_factory=set)
+    _described_at: float = field(default_factory=time.monotonic)
+    _probe: asyncio.Task[str] | None = None
+    _probe_failure: str = ""
+    _session: aiohttp.ClientSession | None = None
+
+    async def run(self) -> None:
+        """Poll until cancelled.
+
+        Raises:
+            StartError: TorchServe ended, or its workers die before one is ready.
+        """
+        timeout = aiohttp.ClientTimeout(total=MANAGEMENT_SECONDS)
+        try:
+            async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as self._session:
+                while True:
+                    await self.poll()
+                    await asyncio.sleep(POLL_SECONDS)
+        finally:
+            if self._probe is not None:
+                self._probe.cancel()
+
+    async def poll(self) -> None:
+        """Look once; raises StartError where the service cannot go on."""
+        if self.process.status is not None:
+            raise FrontendError(
+                f"TorchServe ended by itself (status {self.process.status}): "
+                f"{self.process.last_error}"
+            )
+        ready, why = await self._described()
+        hung = {pid: reason for pid in ready if (reason := self.heartbeats.why_hung(pid))}
+        for pid, reason in hung.items():
+            if self.process.kill_worker(pid):
+                self.report(f"killed worker {pid}: {reason}")
+        self.ready_workers = frozenset(ready - set(hung))
+        if not self.ready_workers:
+            self._count_deaths(ready)
+        else:
+            self._loading, self.deaths = set(), 0
+        self._ask()
+        self._decide(why or ", ".join(hung.values()))
+
+    @property
+    def alive(self) -> bool:
+        """Whether TorchServe itself answers, or has not yet had to."""
+        return not self.started or time.monotonic() - self._described_at < SILENCE_SECONDS
+
+    async def add_workers(self, count: int) -> None:
+        """Ask TorchServe for so many workers in all.
+
+        Raises:
+            StartError: it did not take that.
+        """
+        assert self._session is not None
+        async with self._session.put(
+            f"{self.management}/models/melanoma", params={"min_worker": str(count)}
+        ) as reply:
+            if reply.status != 202:
+                raise StartError(f"TorchServe refused {count} workers (status {reply.status})")
+
+    async def _described(self) -> tuple[set[int], str]:
+        """Process ids of the workers that TorchServe calls ready; why there is none."""
+        assert self._session is not None
+        try:
+            async with self._session.get(f"{self.management}/models/melanoma") as reply:
+                described: list[dict[str, Any]] = await reply.json(content_type=None)
+                workers = described[0]["workers"] if reply.status == 200 else []
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            silent = time.monotonic() - self._described_at
+            if self.started and silent < STALE_SECONDS:
+                return set(self.ready_workers), ""
+            return set(), f"TorchServe does not answer ({type(error).__name__})"
+        self._described_at = time.monotonic()
+        found = {int(worker["pid"]) for worker in workers if worker["status"] == "READY"}
+        return found, "" if found else "no worker has loaded the model"
+
+    def _count_deaths(self, ready: set[int]) -> None:
+        """Count workers that ended while they loaded; raises StartError where that is hopeless."""
+        alive = self.process.workers()
+        self.deaths += len(self._loading - alive)
+        self._loading = alive - ready
+        message, final = self.heartbeats.failure()
+        if (self.deaths and final) or self.deaths >= MAX_DEATHS:
+            why = message or self.process.last_error
+            raise StartError(f"the worker dies while it loads: {why}")
+
+    def _ask(self) -> None:
+        """Have a prediction made where nobody has had an answer for a while."""
+        if self._probe is not None and self._probe.done():
+            self._probe_failure = "" if self._probe.cancelled() else self._probe.result()
+            self._probe = None
+        idle = time.monotonic() - self.client.last_answer > PROBE_AFTER_SECONDS
+        if self._probe is None and idle and self.ready_workers:
+            self._probe = asyncio.create_task(self.client.probe(PHOTOGRAPH, PROBE_SECONDS))
+
+    def _decide(self, why: str) -> None:
+        fresh = time.monotonic() - self.client.last_answer < STALE_SECONDS
+        busy = self.started and any(map(self.heartbeats.is_busy, self.ready_workers))
+        ready = bool(self.ready_workers) and (fresh or busy)
+        if not ready:
+            why = why or self._probe_failure or "no prediction has been answered for a while"
+        self.client.why_not_ready = "" if ready else why
+        if ready != self.client.ready:
+            self.report("ready" if ready else f"not ready: {why}")
+        self.client.ready = ready
+        self.started = self.started or ready

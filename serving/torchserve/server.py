@@ -1,0 +1,216 @@
+"""The whole server: TorchServe, the front before it, its health, and an end that loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+from prometheus_client import CollectorRegistry
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from serving.front.app import Front
+from serving.front.connections import ConnectionLimits
+from serving.front.listener import Listener, listening_socket
+from serving.front.monitoring import metrics_app, probes_app
+from serving.front.settings import FrontSettings
+from serving.front.telemetry import FrontMetrics
+from serving.torchserve.client import TorchServeClient
+from serving.torchserve.health import POLL_SECONDS, HealthMonitor, StartError
+from serving.torchserve.heartbeats import Heartbeats
+from serving.torchserve.process import Plan, TorchServeProcess
+
+STOP_SECONDS: Final = 7.0
+"""Given to TorchServe to end by itself; what is left then is killed."""
+OTHER_CONNECTIONS: Final = 64
+"""To the metrics and the probes, each."""
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where a server listens; an empty host is every address."""
+
+    host: str
+    inference_port: int
+    metrics_port: int
+    health_port: int | None = None
+    """For ``/started``, ``/ready`` and ``/alive``; None where nobody asks."""
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """How long the phases of a server's life may take, in seconds."""
+
+    start: float
+    """Until a worker must be ready."""
+
+    drain: float
+    """That requests are still taken after the end was asked for: clients and a cluster need a
+    moment to notice."""
+
+    finish: float
+    """That requests in flight may take after that."""
+
+
+class Server:
+    """One server, from start to end; see :meth:`run`.
+
+    Args:
+        plan: of TorchServe.
+        settings: of the front.
+        addresses: to listen on.
+        lifetime: of its phases.
+        log: for what TorchServe prints.
+        report: called with what an operator should know, a line each.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        settings: FrontSettings,
+        addresses: Addresses,
+        lifetime: Lifetime,
+        log: BinaryIO,
+        report: Callable[[str], None],
+    ) -> None:
+        self._plan, self._settings, self._addresses = plan, settings, addresses
+        self._lifetime, self._log, self._report = lifetime, log, report
+        self._registry = CollectorRegistry()
+        metrics = FrontMetrics(self._registry)
+        self._client = TorchServeClient(plan.inference_socket, settings.answer_seconds, metrics)
+        self._front = Front(settings, self._client, metrics)
+
+    async def run(
+        self,
+        ended: asyncio.Event,
+        workers: int = 1,
+        check: Callable[[HealthMonitor], None] = lambda monitor: None,
+    ) -> None:
+        """Serve until an event is set, then drain.
+
+        Args:
+            ended: set when the server must end.
+            workers: of TorchServe; the first answers while the others load.
+            check: called again and again; may raise.
+
+        Raises:
+            StartError: it cannot start or go on.
+            OSError: an address cannot be had.
+        """
+        process = TorchServeProcess(self._plan, self._log)
+        try:
+            monitor = HealthMonitor(
+                process,
+                self._client,
+                Heartbeats(self._plan.scratch),
+                f"http://127.0.0.1:{self._plan.management_port}",
+                self._report,
+            )
+            async with self._listening(monitor) as front:
+                await self._watch(monitor, ended, workers, check)
+                if monitor.started:
+                    await self._drain(front)
+        finally:
+            await self._client.close()
+            await asyncio.to_thread(process.stop, STOP_SECONDS)
+
+    async def _watch(
+        self,
+        monitor: HealthMonitor,
+        ended: asyncio.Event,
+        workers: int,
+        check: Callable[[HealthMonitor], None],
+    ) -> None:
+        """Look after it until it must end, and drain it."""
+        watching = asyncio.create_task(monitor.run())
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._lifetime.start
+        scaled = workers == 1
+        try:
+            while not ended.is_set():
+                check(monitor)
+                if watching.done():
+                    watching.result()
+                if monitor.started and not scaled:
+                    await monitor.add_workers(workers)
+                    scaled = True
+                if not monitor.started and loop.time() > deadline:
+                    raise StartError(
+                        f"no worker was ready after {self._lifetime.start:g} s: "
+                        f"{self._client.why_not_ready}"
+                    )
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(ended.wait(), POLL_SECONDS / 2)
+        finally:
+            watching.cancel()
+
+    async def _drain(self, listener: Listener) -> None:
+        """Say that no request should come, take those that do, then wait for the last."""
+        self._front.draining = True
+        self._report(f"draining: requests are taken for {self._lifetime.drain:g} s more")
+        await asyncio.sleep(self._lifetime.drain)
+        listener.end()
+        if not await self._front.wait_idle(self._lifetime.finish):
+            self._report(
+                f"{self._front.in_flight} requests are still in flight after "
+                f"{self._lifetime.finish:g} s more: they are dropped"
+            )
+
+    @contextlib.asynccontextmanager
+    async def _listening(self, monitor: HealthMonitor) -> AsyncIterator[Listener]:
+        """Serve front, metrics and probes until the context ends; gives the front's listener."""
+        where = self._addresses
+        front: ASGIApp = self._front
+        if self._settings.cors_origins:
+            front = CORSMiddleware(
+                front,
+                allow_origins=self._settings.cors_origins,
+                allow_methods=["GET", "POST"],
+                allow_headers=["Content-Type", "X-Method", "X-Target"],
+                expose_headers=["Retry-After", "X-Request-Id"],
+            )
+        limits = ConnectionLimits(
+            max_connections=self._settings.max_connections,
+            header_seconds=self._settings.header_seconds,
+        )
+        few = ConnectionLimits(max_connections=OTHER_CONNECTIONS)
+        metrics = metrics_app(
+            self._registry, lambda: self._client.metrics_page(self._plan.metrics_socket)
+        )
+        planned = [
+            (front, where.inference_port, limits, self._lifetime.finish),
+            (metrics, where.metrics_port, few, 1.0),
+        ]
+        if where.health_port is not None:
+            planned.append((self._probes(monitor), where.health_port, few, 1.0))
+        listeners = [
+            Listener(app, listening_socket(where.host, port), bounds, finish)
+            for app, port, bounds, finish in planned
+        ]
+        serving = [asyncio.create_task(listener.run_until_ended()) for listener in listeners]
+        try:
+            yield listeners[0]
+        finally:
+            for listener in listeners:
+                listener.end()
+            await asyncio.gather(*serving)
+
+    def _probes(self, monitor: HealthMonitor) -> ASGIApp:
+        """What the kubelet asks: a pod that is not ready gets no requests, one not alive is killed."""
+        client, front = self._client, self._front
+
+        def ready() -> tuple[bool, str]:
+            if front.draining:
+                return False, "the pod is ending"
+            return client.ready, client.why_not_ready
+
+        return probes_app(
+            {
+                "/started": lambda: (monitor.started, client.why_not_ready),
+                "/ready": ready,
+                "/alive": lambda: (monitor.alive, "TorchServe has not answered for a minute"),
+            }
+        )
