@@ -84,7 +84,8 @@ class Explaining:
             batch = self._settings.explain_batch_seconds
             raise refusal(
                 f"no time left to explain it ({batch:g} s a batch): send fewer instances, or use "
-                "grad_cam"
+                "grad_cam",
+                wait=math.ceil(seconds),
             )
         try:
             if not slow:
@@ -101,9 +102,10 @@ class Explaining:
         except OutOfTimeError:
             raise refusal(
                 f"{name} was not done within {seconds:g} s: send it again when there is less to "
-                "do, use grad_cam, or allow it more with LESIONLENS_EXPLAIN_SECONDS"
+                "do, use grad_cam, or allow it more with LESIONLENS_EXPLAIN_SECONDS",
+                wait=math.ceil(seconds),
             ) from None
         except explanation.NoAttributionError:
             raise refusal(
-                f"{name} gave no finite numbers for this photograph: use another method", 500
+                f"{name} gave no finite numbers for this photograph: use another method", 422
             ) from None

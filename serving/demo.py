@@ -19,9 +19,9 @@ from PIL import Image, ImageOps
 from rich.console import Console
 from rich.table import Table
 
+from serving.local import MODEL, LocalServer, ServerError
 from serving.picture import side_by_side
 from serving.settings import DemoSettings, free_ports
-from serving.local import MODEL, ServerError, LocalServer
 
 
 class DemoError(RuntimeError):

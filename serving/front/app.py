@@ -6,8 +6,8 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from starlette.types import Receive, Scope, Send
@@ -16,16 +16,15 @@ from serving.front import media
 from serving.front.access_log import log_request
 from serving.front.backend import Backend
 from serving.front.bodies import (
+    BodyError,
     BodyLimits,
-    BodyTooLarge,
-    BodyTooSlow,
-    BuffersFull,
     ByteBudget,
     ClientGone,
+    content_length,
     read_body,
     run_until_disconnect,
 )
-from serving.front.messages import FrontRequest, FrontResponse, Rejected, error_body
+from serving.front.messages import FrontRequest, FrontResponse, RejectedError, error_body
 from serving.front.routes import MODEL, Route, route_of
 from serving.front.settings import FrontSettings
 from serving.front.telemetry import FrontMetrics
@@ -75,12 +74,15 @@ class Front:
         except ClientGone:
             self._count(name, CLIENT_CLOSED_REQUEST, start, request_id)
             return
-        except Rejected as rejected:
+        except BodyError as error:
+            response = FrontResponse(error.status, error_body(error.message), error.retry_after)
+            headers = {"Connection": "close"}
+        except RejectedError as rejected:
             response = FrontResponse(
                 rejected.status, error_body(rejected.message), rejected.retry_after
             )
             headers = dict(rejected.headers)
-            if rejected.close:
+            if rejected.unread and _has_body(scope):
                 headers["Connection"] = "close"
         await self._send(scope, send, response, request_id, headers)
         self._count(name, response.status, start, request_id)
@@ -95,49 +97,18 @@ class Front:
         options = media.options_of(headers)
         if self.in_flight >= self._settings.max_in_flight:
             raise self._overloaded()
-        async with self._body(scope, receive) as body:
+        with self._buffers.reservation() as reservation:
+            body = await read_body(receive, self._limits, reservation, content_length(scope))
             if kind == "form":
                 body, given = media.photograph_of(headers["content-type"][0], body)
                 options = given | options
-            request = FrontRequest(
-                route.verb, scope["raw_path"].decode("ascii").partition("?")[0], body,
-                kind == "json", options,
-            )  # fmt: skip
-            async with self._place():
-                answered = await run_until_disconnect(receive, self._backend.answer(request))
-                return answered
+            path = scope["raw_path"].partition(b"?")[0].decode("ascii")
+            request = FrontRequest(route.verb, path, body, kind == "json", options)
+            with self._place():
+                return await run_until_disconnect(receive, self._backend.answer(request))
 
-    @asynccontextmanager
-    async def _body(self, scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
-        """The whole body, within its bounds."""
-        limit = self._settings.max_body_bytes
-        try:
-            async with self._buffers.reserve() as reservation:
-                yield await read_body(scope, receive, self._limits, reservation)
-        except BodyTooLarge:
-            raise Rejected(
-                413,
-                f"the body is larger than {limit / 1e6:g} MB: send fewer or smaller photographs",
-                close=True,
-            ) from None
-        except BodyTooSlow:
-            raise Rejected(
-                408,
-                f"the body did not arrive within {self._limits.seconds:g} s or came at less than "
-                f"{self._limits.min_bytes_per_second / 1000:g} kB/s: send it again",
-                close=True,
-            ) from None
-        except BuffersFull:
-            raise Rejected(
-                503,
-                "too many bytes are being received at once: send this request again in "
-                f"{RETRY_SECONDS} s",
-                RETRY_SECONDS,
-                close=True,
-            ) from None
-
-    @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
+    @contextmanager
+    def _place(self) -> Iterator[None]:
         """One of the requests that may be answered at once."""
         if self.in_flight >= self._settings.max_in_flight:
             raise self._overloaded()
@@ -149,11 +120,12 @@ class Front:
             self.in_flight -= 1
             self._metrics.in_flight.set(self.in_flight)
 
-    def _overloaded(self) -> Rejected:
-        return Rejected(
+    def _overloaded(self) -> RejectedError:
+        return RejectedError(
             503,
             f"too many requests at once: send this one again in {RETRY_SECONDS} s",
             RETRY_SECONDS,
+            unread=True,
         )
 
     def _about(self, name: str) -> FrontResponse:
@@ -211,3 +183,10 @@ class Front:
         while self.in_flight and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
         return not self.in_flight
+
+
+def _has_body(scope: Scope) -> bool:
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for name, value in scope["headers"]
+    )

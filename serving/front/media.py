@@ -9,7 +9,7 @@ import python_multipart as multipart
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 
-from serving.front.messages import Rejected
+from serving.front.messages import RejectedError
 
 JSON: Final = "application/json"
 FORM: Final = "multipart/form-data"
@@ -32,19 +32,19 @@ def kind_of(headers: dict[str, list[str]]) -> str:
         headers: by lower-case name; every value of each.
 
     Raises:
-        Rejected: 415 for a content type or content encoding that is not taken, 400 for two.
+        RejectedError: 415 for a content type or content encoding that is not taken, 400 for two.
     """
     encodings = headers.get("content-encoding", [])
     if any(encoding.strip().lower() not in ("", "identity") for encoding in encodings):
-        raise Rejected(
+        raise RejectedError(
             415,
             "a compressed body (Content-Encoding) is not taken: send it as it is",
             headers={"Accept-Encoding": "identity"},
-            close=True,
+            unread=True,
         )
     types = headers.get("content-type", [])
     if len(types) > 1:
-        raise Rejected(400, "Content-Type is there more than once: send it once", close=True)
+        raise RejectedError(400, "Content-Type is there more than once: send it once", unread=True)
     media_type = types[0].partition(";")[0].strip().lower() if types else ""
     if not media_type:
         return ""
@@ -59,20 +59,20 @@ def kind_of(headers: dict[str, list[str]]) -> str:
         if media_type == "application/x-www-form-urlencoded"
         else ""
     )
-    raise Rejected(415, f"this Content-Type is not taken{hint}: send {TAKEN}", close=True)
+    raise RejectedError(415, f"this Content-Type is not taken{hint}: send {TAKEN}", unread=True)
 
 
 def options_of(headers: dict[str, list[str]]) -> dict[str, str]:
     """The headers ``x-method`` and ``x-target``.
 
     Raises:
-        Rejected: 400 where one is there twice, or cannot be a name.
+        RejectedError: 400 where one is there twice, or cannot be a name.
     """
     found = {}
     for name in OPTIONS:
         values = headers.get(f"x-{name}", [])
         if len(values) > 1:
-            raise Rejected(400, f"the header x-{name} is there more than once: send it once")
+            raise RejectedError(400, f"the header x-{name} is there more than once: send it once")
         if values:
             found[name] = _option(f"the header x-{name}", values[0])
     return found
@@ -80,7 +80,7 @@ def options_of(headers: dict[str, list[str]]) -> dict[str, str]:
 
 def _option(what: str, text: str) -> str:
     if len(text) > MAX_OPTION or not (text.isascii() and text.isprintable()):
-        raise Rejected(400, f"{what} is not a name of at most {MAX_OPTION} characters")
+        raise RejectedError(400, f"{what} is not a name of at most {MAX_OPTION} characters")
     return text
 
 
@@ -108,7 +108,7 @@ class _Form:
 
     def _begin(self) -> None:
         if len(self.parts) >= MAX_PARTS:
-            raise Rejected(400, f"the form has more than {MAX_PARTS} parts: send one file")
+            raise RejectedError(400, f"the form has more than {MAX_PARTS} parts: send one file")
         self._header_bytes, self._disposition = 0, {}
         self._field = self._value = b""
 
@@ -121,7 +121,7 @@ class _Form:
     def _bounded(self, data: bytes) -> bytes:
         self._header_bytes += len(data)
         if self._header_bytes > MAX_PART_HEADERS:
-            raise Rejected(400, "a part of the form has headers that are too long")
+            raise RejectedError(400, "a part of the form has headers that are too long")
         return data
 
     def _end_header(self) -> None:
@@ -148,11 +148,11 @@ def photograph_of(content_type: str, body: bytes) -> tuple[bytes, dict[str, str]
         body: of the request.
 
     Raises:
-        Rejected: 400 for a form that cannot be read or has not exactly one file.
+        RejectedError: 400 for a form that cannot be read or has not exactly one file.
     """
     boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
     if not 0 < len(boundary) <= 70:
-        raise Rejected(
+        raise RejectedError(
             400, "multipart/form-data without a boundary: let your client set the header"
         )
     form = _Form()
@@ -161,14 +161,14 @@ def photograph_of(content_type: str, body: bytes) -> tuple[bytes, dict[str, str]
         parser.write(body)
         parser.finalize()
     except (FormParserError, ValueError):
-        raise Rejected(
+        raise RejectedError(
             400, "the form cannot be read: send multipart/form-data with one file"
         ) from None
     if not form.finished:
-        raise Rejected(400, "the form is cut off: send it whole")
+        raise RejectedError(400, "the form is cut off: send it whole")
     files = [content for _, is_file, content in form.parts if is_file]
     if len(files) != 1:
-        raise Rejected(
+        raise RejectedError(
             400,
             f"the form has {len(files)} files; exactly one is taken: send the photograph as a file "
             "field, several photographs as JSON",

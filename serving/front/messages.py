@@ -36,7 +36,7 @@ class FrontResponse:
     """Seconds after which the same request may be answered."""
 
 
-class Rejected(Exception):
+class RejectedError(Exception):
     """A request that is not passed on.
 
     Args:
@@ -44,7 +44,7 @@ class Rejected(Exception):
         message: what is wrong and how to fix it; never quotes what the client sent.
         retry_after: seconds after which the same request may be answered, where it may.
         headers: further headers of the response.
-        close: whether the connection must end, for its body was not read.
+        unread: whether the body was not read yet.
     """
 
     def __init__(
@@ -53,14 +53,14 @@ class Rejected(Exception):
         message: str,
         retry_after: int | None = None,
         headers: dict[str, str] | None = None,
-        close: bool = False,
+        unread: bool = False,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.retry_after = retry_after
         self.headers = headers or {}
-        self.close = close
+        self.unread = unread
 
 
 def error_body(message: str) -> bytes:

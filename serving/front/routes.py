@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from serving.front.messages import Rejected
+from serving.front.messages import RejectedError
 
 MODEL: Final = "melanoma"
 
@@ -43,23 +43,26 @@ def route_of(scope: dict[str, Any], verbs: tuple[str, ...]) -> Route:
         verbs: that this server answers.
 
     Raises:
-        Rejected: 404 or 405.
+        RejectedError: 404 or 405.
     """
     route = ROUTES.get(scope["raw_path"].partition(b"?")[0])
     if route is None:
-        raise Rejected(
+        raise RejectedError(
             404,
             "no such path: POST /v1/models/melanoma:predict or :explain with JSON, or an image "
             "file to /predictions/melanoma or /explanations/melanoma",
+            unread=True,
         )
     if route.verb and route.verb not in verbs:
         other = "the explainer" if route.verb == "explain" else "the predictor"
-        raise Rejected(
-            404, f"this server does not answer :{route.verb}: send the request to {other}"
+        raise RejectedError(
+            404,
+            f"this server does not answer :{route.verb}: send the request to {other}",
+            unread=True,
         )
     if scope["method"] not in route.methods:
         allowed = ", ".join(route.methods)
-        raise Rejected(
-            405, f"this path takes {allowed} only", headers={"Allow": allowed}, close=True
+        raise RejectedError(
+            405, f"this path takes {allowed} only", headers={"Allow": allowed}, unread=True
         )
     return route

@@ -25,7 +25,7 @@ CONNECT_SECONDS: Final = 2.0
 _PROBE_HEADERS: Final = {"Content-Type": "application/octet-stream", "X-Probe": "true"}
 
 
-class _WorkerDied(Exception):
+class _WorkerDiedError(Exception):
     """The request got no answer, and another worker may have one for it."""
 
 
@@ -79,7 +79,7 @@ class TorchServeClient:
                 reply = await self._sent("/predictions/melanoma", photograph, _PROBE_HEADERS)
         except TimeoutError:
             return f"a prediction took longer than {seconds:g} s"
-        except _WorkerDied:
+        except _WorkerDiedError:
             return "a worker died"
         return "" if reply.status == 200 else f"a prediction got {reply.status}"
 
@@ -108,12 +108,12 @@ class TorchServeClient:
     async def _answered(self, request: FrontRequest, headers: dict[str, str]) -> FrontResponse:
         try:
             return await self._sent(request.path, request.body, headers)
-        except _WorkerDied:
+        except _WorkerDiedError:
             self._metrics.repeated.inc()
         async with self._repeating:
             try:
                 return await self._sent(request.path, request.body, headers)
-            except _WorkerDied:
+            except _WorkerDiedError:
                 return _unavailable("the worker that had this request died, twice: send it again")
 
     async def _sent(self, path: str, body: bytes, headers: dict[str, str]) -> FrontResponse:
@@ -125,7 +125,7 @@ class TorchServeClient:
         except (aiohttp.ClientConnectorError, FileNotFoundError):
             return _unavailable("the model server does not answer: send this request again")
         except (aiohttp.ClientError, ConnectionError) as error:
-            raise _WorkerDied from error
+            raise _WorkerDiedError from error
         if reply.status == 200 or HANDLER in reply.headers:
             self.last_answer = time.monotonic()
             retry_after = reply.headers.get("Retry-After", "")
@@ -133,7 +133,7 @@ class TorchServeClient:
                 reply.status, content, int(retry_after) if retry_after.isdigit() else None
             )
         if reply.status in DIED:
-            raise _WorkerDied
+            raise _WorkerDiedError
         # Its queue is full, or no worker is there. What it says goes no further.
         return _unavailable("the model server could not take this request: send it again")
 

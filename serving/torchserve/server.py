@@ -180,7 +180,7 @@ class Server:
         metrics = metrics_app(
             self._registry, lambda: self._client.metrics_page(self._plan.metrics_socket)
         )
-        planned = [
+        planned: list[tuple[ASGIApp, int, ConnectionLimits, float]] = [
             (front, where.inference_port, limits, self._lifetime.finish),
             (metrics, where.metrics_port, few, 1.0),
         ]
@@ -199,7 +199,7 @@ class Server:
             await asyncio.gather(*serving)
 
     def _probes(self, monitor: HealthMonitor) -> ASGIApp:
-        """What the kubelet asks: a pod that is not ready gets no requests, one not alive is killed."""
+        """For the kubelet: a pod that is not ready gets no requests, one not alive is killed."""
         client, front = self._client, self._front
 
         def ready() -> tuple[bool, str]:

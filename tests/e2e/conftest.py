@@ -20,8 +20,8 @@ from k8s.images.build import build
 from k8s.images.settings import ImageSettings
 from k8s.rollout import bundle
 from k8s.rollout.settings import RolloutSettings
-from serving.settings import ServingSettings, free_ports
 from serving.local import LocalServer
+from serving.settings import ServingSettings, free_ports
 from tests.conftest import program
 from tests.e2e.browser import chromium
 from tests.e2e.containers import Container, templates

@@ -12,8 +12,8 @@ import httpx
 from k8s.images.__main__ import version
 from k8s.images.build import build
 from k8s.images.settings import ImageSettings
-from serving.settings import free_ports
 from serving.local import LocalServer
+from serving.settings import free_ports
 from tests.e2e.containers import RUNTIME, templates, wait_for
 
 

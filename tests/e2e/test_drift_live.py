@@ -36,8 +36,8 @@ from monitoring.local.prometheus import Prometheus, Target
 from monitoring.local.settings import LocalSettings
 from monitoring.prometheus import files as rules
 from monitoring.resampling import drift_index
-from serving.settings import free_ports
 from serving.local import LocalServer
+from serving.settings import free_ports
 from tests.e2e import kept_back
 from tests.e2e.conftest import REAL, SHARED, Trained
 from tests.e2e.environment import ROOT, without_settings

@@ -18,8 +18,8 @@ import httpx
 import psutil
 import pytest
 
+from serving.local import LocalServer, ServerError
 from serving.settings import free_ports
-from serving.local import ServerError, LocalServer
 from tests.e2e.conftest import Trained
 from tests.e2e.environment import ROOT, without_settings
 from tests.e2e.requests_of import RAW_PREDICT
