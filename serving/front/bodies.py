@@ -1,57 +1,284 @@
-"""stub"""
+"""Request bodies within bounds: of bytes, of time, of rate, and of memory in all."""
 
-import asyncio, contextlib
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
+from starlette.types import Message, Receive, Scope
 
-class BodyTooLarge(Exception):
-    pass
-
-
-class BodyTooSlow(Exception):
-    pass
-
-
-class ClientGone(Exception):
-    pass
-
-
-class BuffersFull(Exception):
-    pass
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class BodyLimits:
+    """Of one request's body."""
+
     max_bytes: int = 20_000_000
-    seconds: float = 60
-    grace_seconds: float = 5
-    min_bytes_per_second: int = 8000
+    """Of a whole body."""
+
+    seconds: float = 60.0
+    """Until the whole body must be there."""
+
+    grace_seconds: float = 5.0
+    """Without any requirement at the start."""
+
+    min_bytes_per_second: int = 8_000
+    """That a client must send after that, on average."""
+
+    stall_seconds: float = 10.0
+    """How long a client that sent faster may pause."""
+
+
+class BodyError(Exception):
+    """A body that is not read to its end; the message says why and what to do.
+
+    Args:
+        message: quotes nothing of the request.
+        retry_after: seconds after which the same request may succeed.
+    """
+
+    status = 400
+    """Of HTTP."""
+
+    def __init__(self, message: str, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after = retry_after
+
+
+class BodyTooLarge(BodyError):
+    """More bytes than the limit."""
+
+    status = 413
+
+
+class BodyTooSlow(BodyError):
+    """Not there in time, or slower than the minimum rate."""
+
+    status = 408
+
+
+class ClientGone(BodyError):
+    """The client closed the connection: nobody reads an answer."""
+
+    status = 499
+
+
+class BuffersFull(BodyError):
+    """All bytes that may be buffered at a time are taken by other requests."""
+
+    status = 503
 
 
 class ByteBudget:
-    def __init__(self, n):
+    """A bound of the bytes that all requests of a process buffer together.
+
+    Args:
+        max_bytes: at a time.
+        retry_after: seconds that :class:`BuffersFull` names.
+    """
+
+    def __init__(self, max_bytes: int = 256_000_000, retry_after: int = 5) -> None:
+        self.max_bytes = max_bytes
+        self.used_bytes = 0
+        self._retry_after = retry_after
+
+    @contextmanager
+    def reservation(self) -> Iterator[Reservation]:
+        """A share that grows as bytes come; given back whole when the context ends."""
+        reserved = Reservation(self, self._retry_after)
+        try:
+            yield reserved
+        finally:
+            self.used_bytes -= reserved.reserved_bytes
+            reserved.reserved_bytes = 0
+
+
+class Reservation:
+    """One request's share of a budget, from :meth:`ByteBudget.reservation`.
+
+    Args:
+        budget: that it is part of.
+        retry_after: seconds.
+    """
+
+    def __init__(self, budget: ByteBudget, retry_after: int) -> None:
+        self.reserved_bytes = 0
+        self._budget = budget
+        self._retry_after = retry_after
+
+    def add(self, count: int) -> None:
+        """Take more bytes.
+
+        Raises:
+            BuffersFull: there are not so many left.
+        """
+        if self._budget.used_bytes + count > self._budget.max_bytes:
+            raise BuffersFull(
+                f"too many uploads at a time: send it again in {self._retry_after} seconds",
+                self._retry_after,
+            )
+        self._budget.used_bytes += count
+        self.reserved_bytes += count
+
+
+class BoundedReceive:
+    """ASGI's ``receive`` of one request, whose body keeps to limits.
+
+    Only the time that is spent waiting for the client counts against its rate. A declared length
+    above the limit is refused before a byte is read, so ``Expect: 100-continue`` is not continued.
+
+    Args:
+        receive: the server's.
+        limits: of the body.
+        content_length: bytes that the headers declare; see :func:`content_length`.
+        clock: seconds, for tests.
+    """
+
+    def __init__(
+        self,
+        receive: Receive,
+        limits: BodyLimits,
+        content_length: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.received_bytes = 0
+        self.complete = False
+        """Whether the whole body has been received."""
+        self._receive = receive
+        self._limits = limits
+        self._declared = content_length or 0
+        self._clock = clock
+        self._start: float | None = None
+        self._credit = limits.grace_seconds
+
+    async def __call__(self) -> Message:
+        """The next message.
+
+        Raises:
+            BodyTooLarge: more than the limit was declared or has come.
+            BodyTooSlow: it does not come in time.
+            ClientGone: the client closed the connection.
+        """
+        self._check_size(self._declared)
+        before = self._clock()
+        if self._start is None:
+            self._start = before
+        left = self._start + self._limits.seconds - before
+        if left <= 0:
+            raise self._too_slow()
+        message = await self._within(min(left, self._credit))
+        if message["type"] == "http.disconnect":
+            raise ClientGone("the client closed the connection")
+        count = len(message.get("body", b""))
+        self.received_bytes += count
+        self.complete = not message.get("more_body", False)
+        self._check_size(self.received_bytes)
+        after = self._clock()
+        self._credit += count / self._limits.min_bytes_per_second - (after - before)
+        if not self.complete and (self._credit <= 0 or after - self._start >= self._limits.seconds):
+            raise self._too_slow()
+        most = max(self._limits.grace_seconds, self._limits.stall_seconds)
+        self._credit = min(self._credit, most)
+        return message
+
+    async def _within(self, seconds: float) -> Message:
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._receive()
+        except TimeoutError:
+            pass
+        # What came while this process was too busy to look is there by now and is not late.
+        try:
+            async with asyncio.timeout(0):
+                return await self._receive()
+        except TimeoutError:
+            raise self._too_slow() from None
+
+    def _check_size(self, count: int) -> None:
+        if count > self._limits.max_bytes:
+            raise BodyTooLarge(
+                f"the body is too large: at most {self._limits.max_bytes} bytes are accepted"
+            )
+
+    def _too_slow(self) -> BodyTooSlow:
+        limits = self._limits
+        return BodyTooSlow(
+            f"the body came too slowly: send it within {limits.seconds:g} seconds and at "
+            f"{limits.min_bytes_per_second} bytes per second or more"
+        )
+
+
+def content_length(scope: Scope) -> int | None:
+    """Bytes of the body that a request declares, or None where it does not."""
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value[:20])
+    return None
+
+
+async def read_body(
+    receive: Receive,
+    limits: BodyLimits,
+    reservation: Reservation,
+    declared: int | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> bytes:
+    """A whole body; every byte is reserved before it is kept.
+
+    Args:
+        receive: the server's.
+        limits: of the body.
+        reservation: holds the bytes until its context ends.
+        declared: bytes that the headers declare.
+        clock: seconds, for tests.
+
+    Raises:
+        BodyTooLarge: more than the limit was declared or has come.
+        BodyTooSlow: it does not come in time.
+        BuffersFull: other requests hold all bytes of the budget.
+        ClientGone: the client closed the connection.
+    """
+    bounded = BoundedReceive(receive, limits, declared, clock)
+    parts: list[bytes] = []
+    while not bounded.complete:
+        part = (await bounded()).get("body", b"")
+        reservation.add(len(part))
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def run_until_disconnect(receive: Receive, coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Run work for as long as its client waits; call it after the body has been read.
+
+    Args:
+        receive: the server's.
+        coroutine: the work; cancelled, and waited for, when the client leaves.
+
+    Raises:
+        ClientGone: the client closed the connection before the work was done.
+    """
+    work = asyncio.ensure_future(coroutine)
+    watch = asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait((work, watch), return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        watch.result()
+        raise ClientGone("the client closed the connection")
+    finally:
+        for task in (work, watch):
+            task.cancel()
+        for task in (work, watch):
+            with suppress(asyncio.CancelledError, Exception):
+                await task
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
         pass
-
-    @contextlib.asynccontextmanager
-    async def reserve(self):
-        yield None
-
-
-async def read_body(scope, receive, limits, reservation):
-    parts = []
-    n = 0
-    async with asyncio.timeout(limits.seconds):
-        while True:
-            m = await receive()
-            if m["type"] == "http.disconnect":
-                raise ClientGone
-            n += len(m.get("body", b""))
-            if n > limits.max_bytes:
-                raise BodyTooLarge
-            parts.append(m.get("body", b""))
-            if not m.get("more_body"):
-                return b"".join(parts)
-
-
-async def run_until_disconnect(receive, coro):
-    return await coro
