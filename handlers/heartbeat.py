@@ -1,13 +1,14 @@
-"""Signs of life of a worker, in a file that whatever supervises the server may read.
+"""Signs of life of a worker, in a file that a supervisor of the server may read.
 
-A worker that is stopped, or stuck in a call that never returns, looks to its server like one that is
-busy. So a thread of it writes the time again and again, and the worker itself writes until when it
-expects to have made progress. Neither file nor thread is needed for an answer.
+A worker that is stopped, or stuck in a call that never returns, looks to its server like one that
+is busy. So a thread of it writes the time again and again, and the worker itself writes until when
+it expects to have made progress. Neither file nor thread is needed for an answer.
 
 The file is ``lesionlens-worker-<pid>`` in the folder for temporary files, one line: the time of the
 last beat and the time until which the worker promised progress (0 where it is idle), in seconds on
 the system's monotonic clock, which all processes of a machine share. A worker that cannot start
-leaves ``lesionlens-worker-error``: whether another try can succeed (``final`` or ``again``), and why.
+leaves ``lesionlens-worker-error``: whether another try can succeed (``final`` or ``again``), and
+why.
 """
 
 from __future__ import annotations

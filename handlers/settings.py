@@ -42,7 +42,7 @@ class HandlerSettings:
     """Seconds that the requests of one batch are served for; the rest is told to come back."""
 
     progress_seconds: float = 10.0
-    """Seconds within which a worker that has a batch makes progress; past them it counts as hung."""
+    """Seconds within which a worker that has a batch makes progress; then it counts as hung."""
 
     explain_seconds: float = 5.0
     """Seconds that one explanation may take; past them it is answered with 503."""

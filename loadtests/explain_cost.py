@@ -24,8 +24,8 @@ from rich.progress import track
 from loadtests.machine import kind
 from loadtests.photographs import bodies
 from loadtests.settings import LoadSettings
-from serving.settings import ServingSettings, free_ports
 from serving.local import MODEL, LocalServer
+from serving.settings import ServingSettings, free_ports
 
 WARM: Final = 20
 PAIRS: Final = 200

@@ -21,8 +21,8 @@ from loadtests.machine import kind
 from loadtests.open_loop import Reply
 from loadtests.photographs import bodies
 from loadtests.settings import LoadSettings
-from serving.settings import ServingSettings, free_ports
 from serving.local import MODEL, LocalServer
+from serving.settings import ServingSettings, free_ports
 
 PATH: Final = f"/v1/models/{MODEL}:predict"
 TIMES: Final = 10

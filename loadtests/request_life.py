@@ -23,8 +23,8 @@ from loadtests.explain_cost import Body, timed
 from loadtests.machine import kind
 from loadtests.photographs import files
 from loadtests.settings import LoadSettings
-from serving.settings import ServingSettings, free_ports
 from serving.local import MODEL, LocalServer
+from serving.settings import ServingSettings, free_ports
 
 REQUESTS: Final = 300
 """Of each kind."""

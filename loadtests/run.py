@@ -20,8 +20,8 @@ from loadtests.memory import slope_per_hour, watched
 from loadtests.objectives import Plan, Verdict, judge
 from loadtests.photographs import files
 from loadtests.settings import LoadSettings
+from serving.local import LocalServer, ServerError
 from serving.settings import ServingSettings, free_ports
-from serving.local import ServerError, LocalServer
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -23,8 +23,8 @@ from scipy.stats import bootstrap
 from loadtests.machine import kind
 from loadtests.photographs import bodies
 from loadtests.settings import LoadSettings
-from serving.settings import ServingSettings, free_ports
 from serving.local import MODEL, LocalServer
+from serving.settings import ServingSettings, free_ports
 
 PAIRS: Final = 1500
 """Of requests with the same photograph, one to each server."""

@@ -19,7 +19,7 @@ from training.files import whole
 NAME: Final = "melanoma"
 TRAINED: Final = ("model.pt", "card.json", "baseline.json")
 MODEL_CONFIG: Final = """\
-# One worker takes whatever waits. A lone client waits a millisecond, the least there is: LocalServer
+# One worker takes whatever waits. A lone client waits a millisecond, the least there is: TorchServe
 # takes 0 for 100, and where it can be forced on it (model_snapshot), no batch holds more than two.
 minWorkers: 1
 maxWorkers: 1
@@ -52,7 +52,7 @@ def archive(model_folder: Path, store: Path) -> Path:
 
     Args:
         model_folder: holds ``model.pt``, ``card.json`` and ``baseline.json``.
-        store: LocalServer's model store.
+        store: TorchServe's model store.
 
     Returns:
         The path of the archive.

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -37,7 +38,7 @@ class Tally:
         """Seconds between two answers, at most, within a span of time."""
         inside = [at for at in self.answered_at if start <= at <= end]
         times = sorted([start, *inside, end])
-        return max(after - before for before, after in zip(times, times[1:], strict=False))
+        return max(after - before for before, after in pairwise(times))
 
 
 @contextmanager

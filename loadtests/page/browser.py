@@ -16,8 +16,8 @@ from typing import Final
 import httpx
 from playwright.sync_api import Browser, sync_playwright
 
-from serving.settings import ServingSettings, free_ports
 from serving.local import LocalServer
+from serving.settings import ServingSettings, free_ports
 
 FLAGS: Final = (
     "--disable-background-networking",
