@@ -113,7 +113,7 @@ class MelanomaService:
             job.place: self._close(job, recorder, start) for job in jobs if job.place not in answers
         }
         for verb in protocol.ANSWERS:
-            if size := sum(job.row.verb == verb for job in jobs):
+            if size := sum(job.row.verb == verb and not job.row.probe for job in jobs):
                 recorder.observe(BATCH_SIZE, size, verb)
         return [answers[job.place] for job in jobs]
 
@@ -230,10 +230,11 @@ class MelanomaService:
     def _close(self, job: Job, recorder: Recorder, start: float) -> Answer:
         """Write the answer of one request and count it."""
         verb, error = job.row.verb, job.error
-        outcome = "ok" if error is None else "refused" if error.status < 500 else "failed"
-        recorder.count(REQUESTS, verb, outcome)
-        seconds = time.perf_counter() - start
-        recorder.observe(REQUEST_SECONDS, seconds, verb, _method_label(job))
+        if not job.row.probe:
+            outcome = "ok" if error is None else "refused" if error.status < 500 else "failed"
+            recorder.count(REQUESTS, verb, outcome)
+            seconds = time.perf_counter() - start
+            recorder.observe(REQUEST_SECONDS, seconds, verb, _method_label(job))
         if error is not None:
             return Answer(error.status, protocol.error(error.message), error.retry_after)
         for decision, statistics in () if job.row.probe else job.seen:

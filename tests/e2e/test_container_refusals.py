@@ -157,7 +157,7 @@ def test_a_frontend_that_ends_by_itself(start_container: Start) -> None:
         status, message = pod.wait(90)
 
     assert status == ExitCode.FRONTEND
-    assert message.startswith("error: LocalServer ended by itself (status -9)")
+    assert message.startswith("error: TorchServe ended by itself (status -9)")
 
 
 def test_a_setting_that_cannot_be_read(refused: Callable[..., tuple[int, str]]) -> None:
