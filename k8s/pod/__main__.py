@@ -6,6 +6,7 @@ reason as the last line.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
@@ -47,9 +48,12 @@ def _run(settings: PodSettings, ended: threading.Event) -> None:
     resources.check_scratch(settings)
     resources.check_ports(settings)
     model_volume.wait(settings, os.environ.get("MODEL_INIT_MODE") == "async", ended)
-    digest = model_volume.check(settings)
-    signed = "signature verified" if settings.signing_key else "signature not asked for"
-    print(f"pod: archive {digest}, {signed}; starting TorchServe", flush=True)
+    loaded = model_volume.load(settings)
+    # The verified copy, and never again the mounted folder, which somebody may write to.
+    settings = dataclasses.replace(settings, models=loaded.folder)
+    named = "verified" if settings.digest else "NOT VERIFIED (LESIONLENS_DIGEST is empty)"
+    signed = "signature verified" if loaded.signed else "signature not asked for"
+    print(f"pod: release {loaded.digest} {named}, {signed}; starting TorchServe", flush=True)
     watch = Watch(settings)
     server = health.serve(watch, settings.health_port)
     frontend = Frontend(settings, resources.jvm_memory(limit))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from k8s.pod.settings import PodSettings
+from serving import release
 
 HOPELESS: Final = ("ArchiveError: ", "LESIONLENS_")
 """What the handler says of an archive or a setting that is no better at the next try."""
@@ -88,7 +89,7 @@ def command(settings: PodSettings, jvm_options: list[str]) -> list[str]:
     home = _site_packages()
     return [
         _java(),
-        *_vmargs(config / "config.properties"),
+        *release.java_options(config / "config.properties"),
         *jvm_options,
         f"-Dmodel_server_home={home}",
         f"-Dlog4j.configurationFile=file://{config / 'log4j2.xml'}",
@@ -117,15 +118,6 @@ def environment(settings: PodSettings, given: dict[str, str]) -> dict[str, str]:
         "TS_METRICS_ADDRESS": f"http://0.0.0.0:{settings.metrics_port}",
         "TS_METRICS_CONFIG": str(settings.models / "config/metrics.yaml"),
     }
-
-
-def _vmargs(properties: Path) -> list[str]:
-    """Options of the JVM that the configuration asks for."""
-    for line in properties.read_text(encoding="utf-8").splitlines():
-        name, _, value = line.partition("=")
-        if name.strip() == "vmargs":
-            return value.split()
-    return []
 
 
 def _site_packages() -> Path:
