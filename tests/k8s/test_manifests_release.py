@@ -95,7 +95,7 @@ def test_an_overlays_release_is_what_is_served(overlay: str) -> None:
     assert service["metadata"]["annotations"]["lesionlens.io/digest"] == data["digest"]
 
 
-def test_base_alone_serves_from_the_volume_and_checks_nothing() -> None:
+def test_base_alone_names_a_volume_and_no_release_and_so_serves_nothing() -> None:
     for work in workloads(objects_of("base")):
         assert variables(work)["LESIONLENS_DIGEST"] == ""
     (service,) = of_kind(objects_of("base"), "InferenceService")
