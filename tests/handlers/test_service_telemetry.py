@@ -173,9 +173,7 @@ def test_probabilities_and_reasons_of_the_photographs_are_recorded(
     assert of(seen, REVIEW_REASONS)["near_threshold",] == [2]
 
 
-def test_nothing_of_a_probe_is_counted(
-    service: MelanomaService, photograph: Photograph
-) -> None:
+def test_nothing_of_a_probe_is_counted(service: MelanomaService, photograph: Photograph) -> None:
     recorder = Recorder("v1")
 
     probed, asked = service.answer(

@@ -12,10 +12,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from model_signing import signing
 
-from k8s.pod import frontend, model_volume
+from k8s.pod import model_volume
 from k8s.pod.errors import ExitCode, PodError
 from k8s.pod.settings import PodSettings
 from serving import release
+from serving.torchserve import process
+from serving.torchserve.process import Plan
 from tests.k8s.pod.releases import add_property, write_release
 
 
@@ -78,10 +80,10 @@ def test_what_is_run_is_a_private_copy(settings: PodSettings) -> None:
 def test_nothing_of_the_command_is_of_the_mounted_folder(settings: PodSettings) -> None:
     loaded = model_volume.load(settings)
     add_property(settings.models, "plugins_path=/tmp")
-    running = dataclasses.replace(settings, models=loaded.folder)
+    plan = Plan(loaded.folder, settings.scratch, (), 8081)
 
-    command = frontend.command(running, [])
-    environment = frontend.environment(running, {})
+    command = process.command(plan)
+    environment = process.environment(plan, {})
 
     assert str(settings.models) not in " ".join([*command, *environment.values()])
     assert f"{loaded.folder}/model-store" in command
