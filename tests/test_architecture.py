@@ -1,7 +1,6 @@
 """The rules of the design that a reader of one file cannot see broken."""
 
 import ast
-import re
 import subprocess
 import sys
 import tomllib
