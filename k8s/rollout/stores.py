@@ -24,13 +24,8 @@ LAST: Final = ARCHIVE
 """Written last: a release that has it is whole."""
 HERE: Final = "localhost/"
 """Images so named are not pushed: `kind load` takes them from this machine."""
-MODEL_CAR: Final = """\
-ARG BASE=busybox:1.36.1-musl@sha256:2f9af5cf39068ec3a9e124feceaa11910c511e23a1670dcfdff0bc16793545fb
-FROM ${BASE}
-COPY --chown=1000:1000 . /models
-USER 1000:1000
-"""
-"""KServe's "model car": the files in /models, and the shell that KServe runs there."""
+MODEL_CAR: Final = Path(__file__).with_name("model_car") / "Dockerfile"
+"""Of a release as an image; a file, so that what keeps base images up to date finds it."""
 
 
 def publish(settings: RolloutSettings) -> tuple[Release, bool]:
@@ -90,7 +85,7 @@ def _to_registry(folder: Path, address: str) -> bool:
     tag = address.removeprefix("oci://")
     settings = ImageSettings()
     dockerfile = folder.with_name("Dockerfile")
-    dockerfile.write_text(MODEL_CAR, encoding="utf-8")
+    shutil.copyfile(MODEL_CAR, dockerfile)
     try:
         build.run_build(dockerfile, folder, tag, {"BASE": build.base_of(settings)}, settings)
         program = settings.program(build.builder_of(settings))
