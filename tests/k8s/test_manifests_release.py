@@ -42,6 +42,7 @@ def test_its_values_land_in_all_places_and_no_others(write: Any) -> None:
     assert variables(by_name["melanoma-explainer"])["STORAGE_URI"] == URI
     assert variables(by_name["melanoma-predictor"])["LESIONLENS_DIGEST"] == DIGEST
     assert variables(by_name["melanoma-explainer"])["LESIONLENS_DIGEST"] == DIGEST
+    assert variables(by_name["melanoma-predictor"])["LESIONLENS_VERBS"] == "predict"
     assert service["metadata"]["annotations"]["lesionlens.io/digest"] == DIGEST
     assert json.dumps(objects).count(DIGEST) == 3
     assert json.dumps(objects).count(URI) == 2
