@@ -10,12 +10,13 @@ from monitoring.dashboards.palette import RED
 from monitoring.dashboards.panels import About, Query, lines
 from monitoring.dashboards.promql import mean, of_server, quantile, rate, ratio, series
 from monitoring.prometheus.objectives import Objectives
+from monitoring.prometheus.server_alerts import HTTP_RESPONSES
 
 STAGES: Final = ("decode", "forward", "explain", "render")
 
 
 def inside() -> Row:
-    """Stages, queue, batches and TorchServe's own answers."""
+    """Stages, queue, batches and responses by status."""
     alone = series(BATCH_SIZE, 'le="1.0"', "_bucket")
     waited = rate("", of_server("ts_queue_latency_microseconds"))
     inferred = rate("", of_server("ts_inference_requests_total"))
@@ -85,20 +86,25 @@ def inside() -> Row:
             ),
             lines(
                 About(
-                    "TorchServe's answers by code",
-                    "Every HTTP answer, health checks included. 5xx here but no failed request "
-                    "above: it broke before or behind the handler (queue full, worker dead).",
+                    "Responses by HTTP status",
+                    "Every response to a prediction or an explanation, those of the front itself "
+                    "included. 503 here but no failed request above: rejected before a worker saw "
+                    "it (too many requests in flight, slow bodies, no worker).",
                     "reqps",
                     8,
                 ),
                 *(
-                    Query(rate("", of_server(f"Requests{code}XX")), f"{code}xx")
+                    Query(rate("", of_server(HTTP_RESPONSES, _with_status(code))), f"{code}xx")
                     for code in (2, 4, 5)
                 ),
                 words=("2xx", "4xx", "5xx"),
             ),
         ],
     )
+
+
+def _with_status(hundreds: int) -> str:
+    return f'route=~"predict|explain", status=~"{hundreds}.."'
 
 
 def workers(promised: Objectives) -> Row:

@@ -6,6 +6,8 @@ from handlers.telemetry import REQUESTS, WORKER_STARTED
 from monitoring.prometheus.objectives import ServerLimits
 from monitoring.prometheus.rule import Alert, Group
 
+HTTP_RESPONSES = "lesionlens_http_responses_total"
+"""Of the front, by ``route`` and ``status`` (serving/front/telemetry.py)."""
 SERVICE = "namespace, service"
 WHO = "{{ $labels.service }}"
 
@@ -20,22 +22,20 @@ def groups(limits: ServerLimits, service: str) -> tuple[Group, ...]:
 
 
 def _server_errors(limits: ServerLimits) -> Alert:
-    failed = f"sum by ({SERVICE}) (rate(Requests5XX[10m]))"
-    # The handler's failures are among the 5xx, so they are left out of what it answered. A
-    # server whose worker never came up has no counters of the handler at all.
-    good = f'sum by ({SERVICE}) (rate({REQUESTS.name}{{outcome!="failed"}}[10m]))'
-    answered = f"({good} or 0 * {failed})"
+    answers = f'{HTTP_RESPONSES}{{route=~"predict|explain"}}'
+    errors = f'{HTTP_RESPONSES}{{route=~"predict|explain", status=~"5.."}}'
+    failed = f"sum by ({SERVICE}) (rate({errors}[10m]))"
     return Alert(
         "LesionLensServerErrors",
         f"""
-        {failed} / ({failed} + {answered} > 0) > {limits.error_ratio:g}
+        {failed} / (sum by ({SERVICE}) (rate({answers}[10m])) > 0) > {limits.error_ratio:g}
           and
-        sum by ({SERVICE}) (increase(Requests5XX[10m])) >= 5
+        sum by ({SERVICE}) (increase({errors}[10m])) >= 5
         """,
         "page",
-        f"{WHO}: LocalServer answers with errors",
-        "{{ $value | humanizePercentage }} of the answers within 10 minutes were 5xx. Those of a "
-        "full queue (503) and of a worker that died (507) never reach the handler, so no error "
+        f"{WHO}: the server answers with errors",
+        "{{ $value | humanizePercentage }} of the answers within 10 minutes were 5xx. Those of the "
+        "front itself (too many requests in flight, no worker) never reach the handler, so no error "
         "budget counts them.",
         holds="5m",
     )

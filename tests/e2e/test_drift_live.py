@@ -46,14 +46,14 @@ from tests.e2e.watching import Figures, Watched, changed, photographs_of
 from training.synthetic import draw_set
 
 PHOTOGRAPHS = kept_back.EACH
-NO_5XX = "TorchServe makes the counter with the first 5xx, and there was none"
+NO_5XX = "a counter of 5xx begins with the first of them, and there was none"
 RIGHTLY_EMPTY = {
     "LesionLensAbsent": "absent() gives a series where nothing is there, and a server is",
     "LesionLensBaselineMissing": "`unless` leaves nothing where the baseline is there",
     "LesionLensCancerShareChanged": "it compares with the hour before, and there was none",
     "LesionLensNoTraffic": "it compares with yesterday, and there was none",
     "LesionLensServerErrors": NO_5XX,
-    "TorchServe's answers by code": NO_5XX,
+    "Responses by HTTP status": NO_5XX,
 }
 """Rules and panels of which an expression gives nothing here."""
 DRIFT = {"LesionLensDriftCritical", "LesionLensDriftWarning"}
