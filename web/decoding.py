@@ -78,6 +78,11 @@ class Decoder:
             result.cancel()
             raise PageError("slow_picture") from error
 
+    @property
+    def busy(self) -> bool:
+        """Whether a photograph is being decoded."""
+        return self._started is not None
+
     def problem(self) -> str | None:
         """Why no photograph can be decoded at present, or None."""
         now = self._clock()

@@ -8,6 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ADDRESS: Final = r"^https?://[^\s/]+"
+HOST: Final = r"(\[[0-9A-Fa-f:.]+\]|[^\s/:,\[\]]+)"
 
 
 class PageSettings(BaseSettings):
@@ -27,7 +28,7 @@ class PageSettings(BaseSettings):
     page_port: Annotated[int, Field(ge=1, le=65535)] = 8000
     """Port of the page itself."""
 
-    page_hosts: Annotated[str, Field(pattern=r"^[^\s/:,]+(,[^\s/:,]+)*$")] = "*"
+    page_hosts: Annotated[str, Field(pattern=rf"^{HOST}(,{HOST})*$")] = "*"
     """Names under which the page is visited, separated by commas, without ports; ``*`` is any and
     ``*.example.org`` any below that. Set it where the page can be reached from outside."""
 

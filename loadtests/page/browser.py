@@ -29,13 +29,17 @@ START_SECONDS: Final = 30
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """One browser, without a screen; raises RuntimeError where none is installed."""
+def chromium(*more: str) -> Iterator[Browser]:
+    """One browser, without a screen; raises RuntimeError where none is installed.
+
+    Args:
+        *more: flags.
+    """
     path = shutil.which("chromium")
     if path is None:
         raise RuntimeError("chromium is missing: apt-get install chromium")
     # As root, as containers run it, Chromium starts only without its sandbox.
-    flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    flags = [*FLAGS, *more, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=flags)
         try:

@@ -23,10 +23,10 @@ PHONE: Final[dict[str, Any]] = {
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(*flags: str) -> Iterator[Browser]:
     """One browser, without a screen."""
     program("chromium", "chromium")
-    with start() as browser:
+    with start(*flags) as browser:
         yield browser
 
 

@@ -17,7 +17,9 @@ import pytest
 from PIL import Image
 from starlette.types import Receive, Scope, Send
 
+from serving.front.bodies import ByteBudget
 from training.synthetic import draw
+from web import app
 from web.app import create_app
 from web.settings import PageSettings
 
@@ -136,6 +138,14 @@ class Elements(HTMLParser):
 
     def of(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture
+def budget(monkeypatch: pytest.MonkeyPatch) -> ByteBudget:
+    """Of the uploads of a page that is made afterwards: 2 MB."""
+    made = ByteBudget(2_000_000)
+    monkeypatch.setattr(app, "ByteBudget", lambda *_: made)
+    return made
 
 
 Visit = Callable[..., httpx.Response]

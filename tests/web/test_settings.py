@@ -34,6 +34,8 @@ def test_the_uploads_under_way_fit_the_temporary_folder(root: Path) -> None:
     settings = PageSettings()
 
     assert settings.page_uploads * settings.page_max_bytes < 2**30
+    assert settings.page_buffer_bytes < 2**30
+    assert settings.page_max_bytes < settings.page_buffer_bytes
 
 
 @pytest.mark.parametrize(
@@ -48,6 +50,16 @@ def test_the_uploads_under_way_fit_the_temporary_folder(root: Path) -> None:
         ("page_port", "70000"),
         ("page_uploads", "0"),
         ("page_at_once", "0"),
+        ("page_hosts", ""),
+        ("page_hosts", "a, b"),
+        ("page_hosts", "http://a"),
+        ("page_hosts", "a:8000"),
+        ("page_connections", "0"),
+        ("page_upload_seconds", "0"),
+        ("page_min_bytes_per_second", "0"),
+        ("page_buffer_bytes", "0"),
+        ("page_decode_seconds", "0"),
+        ("page_decodes_waiting", "0"),
     ],
 )
 def test_a_wrong_setting_is_refused(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from starlette import formparsers
 
-from serving.front.bodies import BodyLimits
+from serving.front.bodies import BodyLimits, ByteBudget
 from tests.serving.front.conftest import Served, rest, until
 from tests.web.conftest import Double, Elements, Visit
 from tests.web.serving import page, post, status
@@ -49,20 +49,26 @@ def test_an_upload_that_does_not_end_is_answered_and_closed(photograph: bytes) -
 
 
 def test_an_upload_has_a_minimum_rate(photograph: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "BodyLimits", partial(BodyLimits, grace_seconds=0.2))
+    slow = {"grace_seconds": 0.2, "stall_seconds": 3600}
+    monkeypatch.setattr(uploads, "BodyLimits", partial(BodyLimits, **slow))
     settings = PageSettings(page_upload_seconds=3600, page_min_bytes_per_second=10**7)
     with page(Double(), settings) as served, begin(served, post(photograph)[:-1]) as client:
         assert rest(client).startswith(b"HTTP/1.1 408")
 
 
-def test_the_bytes_of_all_uploads_are_bounded(photograph: bytes) -> None:
-    settings = PageSettings(page_buffer_bytes=2_000_000)
-    first = post(bytes(1_999_000))
-    with page(Double(), settings) as served:
-        with begin(served, first[:-1]):
-            until(lambda: status(served, photograph) == 503)
-        until(lambda: status(served, photograph) == 200)
-        until(lambda: status(served, photograph) == 200)  # it was given back
+def test_the_bytes_of_all_uploads_are_bounded(photograph: bytes, budget: ByteBudget) -> None:
+    with page(Double()) as served:
+        with begin(served, post(bytes(1_999_000))[:-1]):
+            until(lambda: budget.used_bytes > 1_999_000)
+            assert status(served, photograph) == 503
+        until(lambda: budget.used_bytes == 0)
+        assert status(served, photograph) == 200
+    assert budget.used_bytes == 0
+
+
+def test_the_bound_of_all_uploads_is_a_setting(photograph: bytes) -> None:
+    with page(Double(), PageSettings(page_buffer_bytes=1_000)) as served:
+        assert status(served, photograph) == 503
 
 
 @pytest.mark.parametrize(

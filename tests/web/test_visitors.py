@@ -58,6 +58,9 @@ def test_the_page_is_read_from_anywhere(visit: Visit) -> None:
         ("*.example.org", "example.org", 421),
         ("*.example.org", "aexample.org", 421),
         ("127.0.0.1", "127.0.0.1:8000", 200),
+        ("[::1],page", "[::1]:8000", 200),
+        ("[::1],page", "[::1]", 200),
+        ("page", "[::1]:8000", 421),
     ],
 )
 def test_the_page_answers_under_its_names(hosts: str, host: str, status: int, visit: Visit) -> None:

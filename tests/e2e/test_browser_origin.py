@@ -1,0 +1,91 @@
+"""What a browser says of where a post comes from, and that the page reads it right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Route
+from playwright.sync_api import Page as Tab
+
+from tests.e2e.browser import chromium
+from tests.serving.front.conftest import Served
+from tests.web.conftest import Double, encoded
+from tests.web.serving import page as served
+from training.synthetic import draw
+
+TRUSTWORTHY = "127.0.0.1"
+"""Browsers send ``Sec-Fetch-Site`` to it, and to what is served over TLS."""
+PLAIN = "skin.test"
+"""To this name over plain HTTP they do not."""
+
+
+@pytest.fixture(scope="module")
+def names() -> Iterator[Browser]:
+    """A browser that finds every name of ``.test`` on this machine."""
+    with chromium("--host-resolver-rules=MAP *.test 127.0.0.1") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Served]:
+    """The page in front of a stand-in for the service."""
+    with served(Double()) as started:
+        yield started
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A drawn lesion."""
+    path = tmp_path / "lesion.png"
+    path.write_bytes(encoded(Image.fromarray(draw(7, 1, size=200).image), "PNG"))
+    return path
+
+
+def posted(tab: Tab, button: str) -> int:
+    """Status of what a button sends."""
+    with tab.expect_response(lambda response: response.request.method == "POST") as response:
+        tab.locator(button).click(no_wait_after=True)
+    return int(response.value.status)
+
+
+@pytest.mark.parametrize("host", [TRUSTWORTHY, PLAIN])
+def test_the_pages_own_form_is_accepted_without_its_script(
+    host: str, names: Browser, page: Served, file: Path
+) -> None:
+    with names.new_context(java_script_enabled=False) as context:
+        tab = context.new_page()
+        tab.goto(f"http://{host}:{page.port}/")
+        tab.locator("#ask input[type=file]").first.set_input_files(file)
+        assert posted(tab, "#send button") == 200
+
+
+@pytest.mark.parametrize("host", [TRUSTWORTHY, PLAIN])
+def test_its_script_is_accepted(host: str, names: Browser, page: Served, file: Path) -> None:
+    with names.new_context() as context:
+        tab = context.new_page()
+        tab.goto(f"http://{host}:{page.port}/")
+        with tab.expect_response(lambda response: response.request.method == "POST") as response:
+            tab.locator("#ask input[type=file]").first.set_input_files(file)
+        assert response.value.status == 200
+
+
+@pytest.mark.parametrize("host", [TRUSTWORTHY, PLAIN])
+@pytest.mark.parametrize("policy", ["unsafe-url", "no-referrer"])
+def test_another_websites_form_is_refused(
+    host: str, policy: str, names: Browser, page: Served
+) -> None:
+    action = f"http://{host}:{page.port}/"
+
+    def another(route: Route) -> None:
+        form = f"<form method=post enctype=multipart/form-data action={action}><button>x</button>"
+        headers = {"Referrer-Policy": policy}
+        route.fulfill(content_type="text/html", body=form, headers=headers)
+
+    with names.new_context() as context:
+        tab = context.new_page()
+        tab.route("http://evil.test/", another)
+        tab.goto("http://evil.test/")
+        assert posted(tab, "button") == 403
