@@ -18,7 +18,7 @@ from handlers.structure.costs import DRAFT, MAX_COST
 SIDE: Final = 224
 """Pixels of the square that the model sees."""
 
-MAX_SECONDS: Final = 0.25
+MAX_SECONDS: Final = 0.22
 """Processor seconds that inflating one PNG may take. Its other costs are known from its structure;
 deflate data that consists of tables alone, 100 ms a megabyte, can only be noticed by time."""
 

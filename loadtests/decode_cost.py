@@ -24,6 +24,7 @@ from rich.progress import track
 from handlers import budget, decoding, protocol
 from handlers.structure import ImageError
 from handlers.structure.costs import MAX_COST
+from loadtests import decode_child
 from loadtests.hostile import bodies, files, phone_photograph
 from loadtests.hostile.bodies import body
 from loadtests.hostile.jpegs import encoded
@@ -132,6 +133,7 @@ def measure() -> dict[str, Any]:
         "machine": kind(),
         "repeats": REPEATS,
         "budget": MAX_COST,
+        "child": decode_child.measure(phone_photograph()),
         "most": max(row["times"] for row in rows.values()),
         "most_memory": max(row["times_memory"] for row in rows.values()),
         "rows": rows,

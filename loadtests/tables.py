@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from loadtests import explain_tables, model_tables
+from loadtests import decode_tables, explain_tables, model_tables
 from loadtests.bench import report
 
 PAGES: Final = tuple(
@@ -28,6 +28,8 @@ PAGES: Final = tuple(
             "docs/how-to/monitoring.md",
             "docs/how-to/page.md",
             "docs/explanation/speed.md",
+            "docs/explanation/limits.md",
+            "docs/decisions/0015-bounded-decoder.md",
         ),
     )
 )
@@ -227,6 +229,8 @@ TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/results/overload.json": overload_table,
     "docs/results/loadtest.json": loadtest_table,
     "docs/results/soak.json": loadtest_table,
+    "docs/results/decoding.json": decode_tables.rows_table,
+    "docs/results/decoding.json child": decode_tables.child_table,
     "monitoring/thresholds.json": thresholds_table,
     "monitoring/thresholds.json power": power_table,
 }

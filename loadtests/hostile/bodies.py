@@ -27,7 +27,7 @@ def makers() -> dict[str, Callable[[], bytes]]:
     """What makes each body, by name."""
     return {
         "16 x WebP, 25 megapixels": lambda: body([one_colour(5000, 5000)] * INSTANCES),
-        "16 x WebP, 9 megapixels": lambda: body([one_colour(3000, 3000)] * INSTANCES),
+        "16 x WebP, 8 megapixels": lambda: body([one_colour(2900, 2900)] * INSTANCES),
         "16 x JPEG, 25 megapixels": lambda: body(
             [encoded(Image.new("RGB", (5000, 5000), "tan"))] * INSTANCES
         ),

@@ -1,0 +1,102 @@
+"""A request has one budget for its photographs, and a batch's time is checked before each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from handlers import imaging
+from handlers.job import Row
+from handlers.service import MelanomaService
+from handlers.telemetry import Recorder
+from loadtests.hostile.bodies import body
+from loadtests.hostile.webps import one_colour
+
+Photograph = Callable[[int, int], bytes]
+
+
+def ask(service: MelanomaService, *rows: Row) -> list[tuple[int, Any]]:
+    answers = service.answer(rows, Recorder("v1"))
+    return [(answer.status, json.loads(answer.body)) for answer in answers]
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The images that the service decodes, in order."""
+    found: list[bytes] = []
+    decode = imaging.decode
+
+    def counting(data: bytes, **limits: Any) -> Any:
+        found.append(data)
+        return decode(data, **limits)
+
+    monkeypatch.setattr(imaging, "decode", counting)
+    return found
+
+
+def test_instances_beyond_the_budget_are_refused_before_one_is_decoded(
+    service_with: Callable[..., MelanomaService], decoded: list[bytes], photograph: Photograph
+) -> None:
+    service = service_with(batch_seconds=3600)
+    bomb = body([one_colour(1000, 1000)] * 16)
+    assert len(bomb) < 2_000
+
+    refused, answered = ask(service, Row(bomb, "predict"), Row(photograph(1, 0), "predict"))
+
+    assert refused == (
+        400,
+        {
+            "error": "instance 8: decoding it costs as much as 5.5 megapixels of baseline JPEG, "
+            "and with those before it 49.5; at most 48 are accepted in one request: split the "
+            "instances over several requests, or scale the photographs down"
+        },
+    )
+    assert answered[0] == 200
+    assert decoded == [photograph(1, 0)]
+
+
+def test_a_bad_instance_is_found_before_one_is_decoded(
+    service: MelanomaService, decoded: list[bytes], photograph: Photograph
+) -> None:
+    ((status, answer),) = ask(service, Row(body([photograph(1, 0), b"GIF89a"]), "predict"))
+
+    assert status == 400
+    assert answer["error"].startswith("instance 1: not a JPEG")
+    assert decoded == []
+
+
+def test_the_budget_is_a_setting(
+    service_with: Callable[..., MelanomaService], photograph: Photograph
+) -> None:
+    small = service_with(decode_budget=0.01, batch_seconds=3600)
+    image = photograph(1, 0)
+
+    for request in (image, body([image]), body([image] * 2)):
+        ((status, answer),) = ask(small, Row(request, "predict"))
+        assert status == 400
+        assert "at most 0.01 are accepted" in answer["error"]
+
+
+def test_the_time_of_a_batch_is_checked_before_each_instance(
+    service_with: Callable[..., MelanomaService],
+    decoded: list[bytes],
+    photograph: Photograph,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = service_with(batch_seconds=3.5)
+    # A second passes with each check: at the beginning, then before each instance.
+    ticks = iter(range(1000))
+    monkeypatch.setattr(service.admission, "_clock", lambda: next(ticks))
+    image = photograph(1, 0)
+
+    answers = service.answer(
+        [Row(image, "predict"), Row(body([image] * 16), "predict"), Row(image, "predict")],
+        Recorder("v1"),
+    )
+
+    assert [answer.status for answer in answers] == [200, 503, 503]
+    assert [answer.retry_after for answer in answers] == [None, 4, 4]
+    assert len(decoded) == 3
