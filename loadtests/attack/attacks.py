@@ -12,6 +12,7 @@ from loadtests.attack import (
     occupation,
     page,
     pipelining,
+    quiet,
     workers,
 )
 from loadtests.attack.outcomes import Attack
@@ -29,10 +30,12 @@ ATTACKS: Final[tuple[Attack, ...]] = (
     hostile_pictures.hostile_files,
     occupation.slow_front,
     occupation.unfinished_bodies,
+    occupation.full_buffers,
     occupation.slow_page,
     page.cross_site,
     page.slow_uploads,
     page.senders_who_hang_up,
+    quiet.no_tracebacks,
     configuration.java_option_that_runs_a_command,
     workers.killed_workers,
     workers.stopped_workers,

@@ -20,7 +20,7 @@ from loadtests.hostile.files import makers
 from loadtests.hostile.jpegs import scans
 from loadtests.hostile.webps import one_colour
 
-FILES_SECONDS: Final = 75.0
+FILES_SECONDS: Final = 50.0
 """For the hostile files together, making them included; those not sent by then are left out."""
 MAX_GAP_SECONDS: Final = 10.0
 """Between two answers to ordinary clients."""

@@ -17,9 +17,11 @@ BODIES: Final = 260
 BODY_BYTES: Final = 8_000_000
 HELD_BYTES: Final = 1_000_000
 """Of each unfinished body, that are sent: together more than the front buffers."""
+SMALL_BYTES: Final = 3_000
+"""Likewise, where the large ones leave room for no more than that."""
 SLOW: Final = 200
 """Connections of a byte a second."""
-SECONDS: Final = 6.0
+SECONDS: Final = 5.0
 """That each of these is kept up for."""
 MAX_RATIO: Final = 2.0
 """Of the 95th percentile of a client's times, compared with the same client alone."""
@@ -28,20 +30,22 @@ MARGIN: Final = 40
 RELEASE_SECONDS: Final = 15.0
 """Until the sockets of clients that are gone are closed."""
 
+_HEAD: Final = (
+    f"POST {PREDICT} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n"
+    f"Content-Length: {BODY_BYTES}\r\n\r\n"
+).encode()
+
 
 def unfinished_bodies(target: Target) -> Outcome:
     """Hundreds of bodies of 8 MB that stop after the first part."""
-    head = (
-        f"POST {PREDICT} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n"
-        f"Content-Length: {BODY_BYTES}\r\n\r\n"
-    )
-    script = Script(head.encode() + bytes(HELD_BYTES))
+    script = Script(_HEAD + bytes(HELD_BYTES))
     before = _sockets(target)
     with ordinary(target) as tally:
         time.sleep(0.5)
         with slow_connections(target.port, [script] * BODIES, reopen=False) as drips:
-            time.sleep(SECONDS * 2)
+            time.sleep(SECONDS)
             most = _sockets(target)
+            time.sleep(SECONDS)
         time.sleep(1.0)
     deadline = time.monotonic() + RELEASE_SECONDS * target.tolerance
     while (after := _sockets(target)) > before + MARGIN and time.monotonic() < deadline:
@@ -52,6 +56,22 @@ def unfinished_bodies(target: Target) -> Outcome:
         tally.unharmed and after <= before + MARGIN,
         f"{tally.summary}; the server closed {drips.closed} of {drips.opened}; its sockets: "
         f"{before} before, {most} during, {after} after",
+    )
+
+
+def full_buffers(target: Target) -> Outcome:
+    """Large and small unfinished bodies, begun again: no byte of the buffers stays free."""
+    large = Script(_HEAD + bytes(2 * HELD_BYTES))
+    small = Script(_HEAD + bytes(SMALL_BYTES))
+    with ordinary(target) as tally:
+        time.sleep(0.5)
+        with slow_connections(target.port, [large] * (BODIES // 2) + [small] * BODIES) as drips:
+            time.sleep(SECONDS * 2)
+    return Outcome(
+        "unfinished bodies: begun again",
+        f"{BODIES // 2} bodies that stop after 2 MB, {BODIES} that stop after 3 kB, again and again",
+        tally.unharmed,
+        f"{tally.summary}; the server closed {drips.closed} of {drips.opened}",
     )
 
 
