@@ -69,7 +69,7 @@ def full_buffers(target: Target) -> Outcome:
             time.sleep(SECONDS * 2)
     return Outcome(
         "unfinished bodies: begun again",
-        f"{BODIES // 2} bodies that stop after 2 MB, {BODIES} that stop after 3 kB, again and again",
+        f"{BODIES // 2} bodies that stop after 2 MB, {BODIES} after 3 kB, again and again",
         tally.unharmed,
         f"{tally.summary}; the server closed {drips.closed} of {drips.opened}",
     )
