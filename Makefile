@@ -12,7 +12,8 @@ TRAINED := $(BUILD)/model/card.json
 ARCHIVE := $(STORE)/melanoma.mar
 SAMPLES := web/static/samples/1.jpg
 ROLLOUT = $(if $(CONTEXT),LESIONLENS_CONTEXT="$(CONTEXT)") $(if $(URL),LESIONLENS_URL="$(URL)") $(RUN) -m k8s.rollout
-COMPILE := build/lock/bin/uv pip compile --quiet --python-version 3.11 --no-header
+# Hashes of all files of a version: `pip install --require-hashes` takes no other. No index is written down.
+COMPILE := build/lock/bin/uv pip compile --quiet --python-version 3.11 --no-header --generate-hashes --no-emit-index-url
 # Threads that wait sleep: spinning, they make a forward pass several times slower as soon as
 # anything else runs on the same cores. On an idle machine sleeping costs about a fifth.
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -167,13 +168,14 @@ rollback: $(INSTALLED) ## Go back to what OVERLAY=... ran before
 	@$(ROLLOUT) rollback $(OVERLAY) $(if $(PHOTO),--photograph "$(PHOTO)")
 
 lock: ## Choose versions anew within requirements.in, and the images' from them
-	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
+	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv==0.13.9
 	$(COMPILE) --universal --upgrade requirements.in --output-file requirements.txt
 	for image in serving training page; do $(COMPILE) --python-platform linux --constraint requirements.txt \
 		$$(test $$image = serving && echo --override k8s/images/serving/left_out.txt) \
 		k8s/images/$$image/requirements.in --output-file k8s/images/$$image/requirements.txt; done
 	$(COMPILE) --python-platform linux --constraint requirements.txt \
 		k8s/images/serving/cuda.in --output-file k8s/images/serving/cuda.txt
+	$(COMPILE) --universal --upgrade .github/audit.in --output-file .github/audit.txt
 
 clean: ## Remove what can be made again, the feature cache included; .venv stays
 	rm -rf "$(BUILD)" "$(STORE)" reports .pytest_cache .mypy_cache .ruff_cache
@@ -187,7 +189,7 @@ $(INSTALLED): requirements.txt
 		sys.exit(0 if (3, 11) <= v < (3, 14) else \
 		"error: Python 3.11 to 3.13 is needed, this is %d.%d; name another with make PYTHON=python3.12" % v)'
 	$(PYTHON) -m venv .venv
-	$(RUN) -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
 	@touch $@
 
 # What was trained stays until `make train`; new handlers only need packing again.

@@ -22,7 +22,7 @@ class Row:
     method: str | None = None
     target: str | None = None
     probe: bool = False
-    """Whether it only asks if the service answers: its photograph is nobody's, and not counted."""
+    """Whether the server itself asks if the service answers: nothing of it is counted."""
 
 
 @dataclass(frozen=True)

@@ -102,8 +102,9 @@ class MelanomaHandler:
             context.set_response_content_type(index, "application/json")
             if answer.retry_after is not None:
                 context.set_response_header(index, "Retry-After", str(answer.retry_after))
-        recorder.observe(telemetry.WORKER_MEMORY, _resident_bytes())
-        self._emit(context, recorder.observations())
+        if not all(row.probe for row in rows):
+            recorder.observe(telemetry.WORKER_MEMORY, _resident_bytes())
+            self._emit(context, recorder.observations())
         return [answer.body for answer in answers]
 
     def _send_early(self, answers: dict[int, service.Answer], context: Any) -> None:

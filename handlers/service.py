@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from handlers import drift, explanation, imaging, protocol
+from handlers import budget, drift, explanation, imaging, protocol
 from handlers.admission import Admission
 from handlers.classifier import LABELS, Classifier, Decision, Forward
 from handlers.explaining import Explaining
@@ -97,11 +97,7 @@ class MelanomaService:
         deadline = start + self.settings.explain_batch_seconds
         for first in range(0, len(turns), self.settings.forward_batch):
             group = turns[first : first + self.settings.forward_batch]
-            if self.admission.open():
-                slow += self._serve(group, deadline, recorder)
-            else:
-                for job in group:
-                    job.error = self._overloaded()
+            slow += self._serve(group, deadline, recorder)
         if slow and early is not None:
             waiting = {job.place for job in slow}
             done = [job for job in jobs if job.place not in waiting]
@@ -113,7 +109,7 @@ class MelanomaService:
             job.place: self._close(job, recorder, start) for job in jobs if job.place not in answers
         }
         for verb in protocol.ANSWERS:
-            if size := sum(job.row.verb == verb for job in jobs):
+            if size := sum(job.row.verb == verb and not job.row.probe for job in jobs):
                 recorder.observe(BATCH_SIZE, size, verb)
         return [answers[job.place] for job in jobs]
 
@@ -128,13 +124,19 @@ class MelanomaService:
         self._each(quick, lambda job: self._complete(job, deadline, recorder))
         return slow
 
-    def _overloaded(self) -> RequestError:
-        wait = self.admission.retry_after
-        return RequestError(
-            f"too many requests at once: send this one again in {wait} s",
-            status=503,
-            retry_after=wait,
-        )
+    def _check_time(self) -> None:
+        """Before each photograph: one of a batch's requests must not take the time of all.
+
+        Raises:
+            RequestError: with 503; the time of the batch is over.
+        """
+        if not self.admission.open():
+            wait = self.admission.retry_after
+            raise RequestError(
+                f"too many requests at once: send this one again in {wait} s",
+                status=503,
+                retry_after=wait,
+            )
 
     def _each(self, jobs: Sequence[Job], step: Callable[[Job], None]) -> None:
         """Run a step on every job still alive, keeping each failure in its own job."""
@@ -149,7 +151,13 @@ class MelanomaService:
                 job.error = _failure(error)
 
     def _read(self, job: Job) -> None:
+        """Parse a request and prepare its photographs, as long as the batch has time for them.
+
+        Raises:
+            RequestError: the request is bad, or the batch's time is over.
+        """
         row, limits = job.row, self.settings
+        self._check_time()
         request = job.request = protocol.parse(
             row.body,
             verb=row.verb,
@@ -159,13 +167,25 @@ class MelanomaService:
             max_instances=limits.max_instances,
             max_body_bytes=limits.max_body_bytes,
         )
+        budget.check(
+            request,
+            max_pixels=limits.max_pixels,
+            min_side=limits.min_side,
+            max_cost=limits.decode_budget,
+        )
         for index, instance in enumerate(request.instances):
             self._progress(0.0)
+            if index:
+                self._check_time()
             try:
                 if request.verb == "explain":
                     explanation.check_options(instance)
                 picture = imaging.decode(
-                    instance.image, max_pixels=limits.max_pixels, min_side=limits.min_side
+                    instance.image,
+                    max_pixels=limits.max_pixels,
+                    min_side=limits.min_side,
+                    max_cost=limits.decode_budget,
+                    max_seconds=limits.decode_seconds,
                 )
             except ValueError as error:  # ImageError, UnknownMethodError, an unknown target
                 raise RequestError(request.where(index, str(error))) from None
@@ -230,10 +250,11 @@ class MelanomaService:
     def _close(self, job: Job, recorder: Recorder, start: float) -> Answer:
         """Write the answer of one request and count it."""
         verb, error = job.row.verb, job.error
-        outcome = "ok" if error is None else "refused" if error.status < 500 else "failed"
-        recorder.count(REQUESTS, verb, outcome)
-        seconds = time.perf_counter() - start
-        recorder.observe(REQUEST_SECONDS, seconds, verb, _method_label(job))
+        if not job.row.probe:
+            outcome = "ok" if error is None else "refused" if error.status < 500 else "failed"
+            recorder.count(REQUESTS, verb, outcome)
+            seconds = time.perf_counter() - start
+            recorder.observe(REQUEST_SECONDS, seconds, verb, _method_label(job))
         if error is not None:
             return Answer(error.status, protocol.error(error.message), error.retry_after)
         for decision, statistics in () if job.row.probe else job.seen:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from handlers import backends
+from handlers.decoding import MAX_SECONDS
+from handlers.structure.costs import MAX_COST
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,13 @@ class HandlerSettings:
 
     min_side: int = 32
     """Pixels on the short side of a photograph."""
+
+    decode_budget: float = MAX_COST
+    """Megapixel equivalents that decoding the photographs of one request may cost, estimated from
+    their structure: a megapixel of a phone's baseline JPEG is 1."""
+
+    decode_seconds: float = MAX_SECONDS
+    """Processor seconds that inflating one PNG may take, whatever its structure says."""
 
     forward_batch: int = 8
     """Photographs in one forward pass; bounds the memory of a worker."""

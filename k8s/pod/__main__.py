@@ -53,8 +53,9 @@ def _run(settings: PodSettings, front: FrontSettings, ended: threading.Event) ->
     resources.check_ports(settings)
     model_volume.wait(settings, os.environ.get("MODEL_INIT_MODE") == "async", ended)
     loaded = model_volume.load(settings)
+    named = "verified" if settings.digest else "NOT VERIFIED (LESIONLENS_DIGEST is empty)"
     signed = "signature verified" if loaded.signed else "signature not asked for"
-    print(f"pod: release {loaded.digest}, {signed}; starting TorchServe", flush=True)
+    print(f"pod: release {loaded.digest} {named}, {signed}; starting TorchServe", flush=True)
     access_log.setLevel(logging.INFO)
     access_log.propagate = False
     access_log.addHandler(logging.StreamHandler(sys.stdout))

@@ -15,7 +15,7 @@ class ExitCode(IntEnum):
     """The model volume, or a file in it, is missing or unreadable."""
 
     DIGEST = 12
-    """The archive is another one than the manifest names."""
+    """The files are not those of the release that the manifest names, or it names none."""
 
     SIGNATURE = 13
     """The files are not signed, or not by the key that the manifest names."""
@@ -34,6 +34,9 @@ class ExitCode(IntEnum):
 
     FRONTEND = 18
     """TorchServe ended by itself."""
+
+    CONFIGURATION = 19
+    """``config.properties`` asks for what a release may not have."""
 
 
 class PodError(Exception):

@@ -1,30 +1,38 @@
-"""The model as it is mounted: all there, the archive that was released, and signed."""
+"""The release as it is mounted: copied where only this pod writes, and verified as the copy."""
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import sys
 import threading
 import time
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from k8s.pod.errors import ExitCode, PodError
 from k8s.pod.settings import PodSettings
+from serving import release
 
 MODEL: Final = "melanoma"
-ARCHIVE: Final = Path("model-store") / f"{MODEL}.mar"
-FILES: Final = (
-    ARCHIVE,
-    Path("config/config.properties"),
-    Path("config/log4j2.xml"),
-    Path("config/metrics.yaml"),
-)
-"""What the folder must hold, as ``make publish`` writes it."""
-SIGNATURE: Final = "model.sig"
+PRIVATE: Final = "release"
+"""Folder of the scratch folder that the verified copy lies in."""
 POLL_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True)
+class LoadedRelease:
+    """A release that was verified, and lies where nobody else writes."""
+
+    folder: Path
+    """Private copy with ``config/`` and ``model-store/``; the mounted folder is not read again."""
+
+    digest: str
+    """``sha256:`` and 64 hex digits, of the copied files."""
+
+    signed: bool
+    """Whether the manifest's key has signed them."""
 
 
 def wait(settings: PodSettings, asynchronous: bool, ended: threading.Event) -> None:
@@ -37,77 +45,88 @@ def wait(settings: PodSettings, asynchronous: bool, ended: threading.Event) -> N
     """
     deadline = time.monotonic() + settings.model_seconds
     while asynchronous and not ended.is_set() and time.monotonic() < deadline:
-        if (settings.models / ARCHIVE).is_file():
+        if (settings.models / release.ARCHIVE).is_file():
             return
         ended.wait(POLL_SECONDS)
 
 
-def check(settings: PodSettings) -> str:
-    """Check the volume; the archive's digest.
+def load(settings: PodSettings) -> LoadedRelease:
+    """Copy the mounted release to the scratch folder and verify the copy, which alone is run.
 
     Raises:
-        PodError: something is missing, another archive than the one released, or not signed.
+        PodError: something is missing, another release than the one named, none named, not
+            signed, or with a configuration that a release may not have.
     """
     folder = settings.models
-    if not folder.is_dir():
+    _demand_files(folder)
+    if not settings.digest and not settings.dangerously_run_unverified_model:
+        raise PodError(
+            ExitCode.DIGEST,
+            "LESIONLENS_DIGEST is empty, so any model would run: name the release's digest in "
+            "release.yaml, as `make publish` writes it",
+        )
+    copy = settings.scratch / PRIVATE
+    try:
+        digest = release.copy_verified(folder, copy, settings.digest or None)
+        if settings.signing_key:
+            _demand_signature(folder, copy, Path(settings.signing_key))
+        release.java_options(copy / "config/config.properties")
+    except release.DigestMismatchError as error:
+        raise PodError(
+            ExitCode.DIGEST,
+            f"{folder} is {error.actual}, but the release names {error.expected}: publish again, "
+            "or fix release.yaml",
+        ) from None
+    except release.ConfigurationError as error:
+        raise PodError(ExitCode.CONFIGURATION, f"{folder}: {error}") from None
+    except release.UnreadableReleaseError as error:
         raise PodError(
             ExitCode.VOLUME,
-            f"no model volume at {folder}: storageUri (STORAGE_URI for an explainer) must name a "
-            "folder that `make publish` wrote",
+            f"{error}: the pod runs as user and group 1000 and copies the release to "
+            f"{settings.scratch}; check who may read the volume, and the emptyDir's sizeLimit",
+        ) from None
+    if not zipfile.is_zipfile(copy / release.ARCHIVE):
+        raise PodError(
+            ExitCode.VOLUME, f"{folder / release.ARCHIVE} is not a model archive: publish again"
         )
+    return LoadedRelease(copy, digest, bool(settings.signing_key))
+
+
+def _demand_files(folder: Path) -> None:
+    """Say what is missing before anything is copied."""
     try:
-        missing = [str(name) for name in FILES if not (folder / name).is_file()]
+        if not folder.is_dir():
+            raise PodError(
+                ExitCode.VOLUME,
+                f"no model volume at {folder}: storageUri (STORAGE_URI for an explainer) must name "
+                "a folder that `make publish` wrote",
+            )
+        missing = [name for name in release.FILES if not (folder / name).is_file()]
     except OSError as error:
-        raise _unreadable(folder, error) from None
+        raise PodError(
+            ExitCode.VOLUME,
+            f"{folder} cannot be read ({error.strerror}): the pod runs as user and group 1000; "
+            "check who may read the volume",
+        ) from None
     if missing:
         raise PodError(
             ExitCode.VOLUME,
             f"{folder} lacks {', '.join(missing)}: storageUri must name the release's folder, as "
             "`make publish` prints it",
         )
-    digest = _digest(folder / ARCHIVE)
-    if settings.digest and digest != settings.digest:
-        raise PodError(
-            ExitCode.DIGEST,
-            f"{folder / ARCHIVE} is {digest}, but the release names {settings.digest}: publish "
-            "again, or mend release.yaml",
-        )
-    if settings.signing_key:
-        _demand_signature(folder, Path(settings.signing_key))
-    if not zipfile.is_zipfile(folder / ARCHIVE):
-        raise PodError(ExitCode.VOLUME, f"{folder / ARCHIVE} is not a model archive: publish again")
-    return digest
 
 
-def _digest(archive: Path) -> str:
-    """``sha256:`` and the archive's digest."""
-    try:
-        with archive.open("rb") as file:
-            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-    except OSError as error:
-        raise _unreadable(archive, error) from None
+def _demand_signature(folder: Path, copy: Path, key: Path) -> None:
+    """Verify the OpenSSF model signature of the copy.
 
-
-def _unreadable(path: Path, error: OSError) -> PodError:
-    return PodError(
-        ExitCode.VOLUME,
-        f"{path} cannot be read ({error.strerror}): the pod runs as user and group 1000; check who "
-        "may read the volume",
-    )
-
-
-def _demand_signature(folder: Path, key: Path) -> None:
-    """Verify the folder's OpenSSF model signature.
-
-    In a process of its own: the package and its dependencies take a tenth of a gigabyte, which
-    this process would keep. What is not signed is not loaded either, so it may lie there: a
-    volume has a lost+found, a bucket its markers.
+    In a separate process: the package and its dependencies take a tenth of a gigabyte, which this
+    process would keep. What is not copied is not loaded either, so it may lie on the volume.
     """
-    signature = folder / SIGNATURE
+    signature = copy / release.SIGNATURE
     if not signature.is_file():
         raise PodError(
             ExitCode.SIGNATURE,
-            f"{folder} is not signed ({SIGNATURE} is missing): publish it with "
+            f"{folder} is not signed ({release.SIGNATURE} is missing): publish it with "
             "LESIONLENS_SIGNING_PRIVATE_KEY set",
         )
     if not key.is_file():
@@ -120,7 +139,7 @@ def _demand_signature(folder: Path, key: Path) -> None:
         [
             *(sys.executable, "-m", "model_signing", "verify", "key"),
             *("--signature", str(signature), "--public_key", str(key)),
-            *("--ignore_unsigned_files", str(folder.resolve())),
+            str(copy.resolve()),
         ],
         capture_output=True,
         text=True,
@@ -129,5 +148,6 @@ def _demand_signature(folder: Path, key: Path) -> None:
     if done.returncode != 0:
         words = (done.stdout + done.stderr).strip().splitlines() or ["it said nothing"]
         raise PodError(
-            ExitCode.SIGNATURE, f"{signature} does not hold for {folder} and {key}: {words[-1]}"
+            ExitCode.SIGNATURE,
+            f"{folder / release.SIGNATURE} does not hold for {folder} and {key}: {words[-1]}",
         )

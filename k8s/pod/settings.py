@@ -26,7 +26,10 @@ class PodSettings:
     """The one folder that can be written to; TorchServe unpacks the archive there."""
 
     digest: str = ""
-    """``sha256:`` and 64 hex digits, of ``melanoma.mar``; unset, any archive runs."""
+    """``sha256:`` and 64 hex digits of the release (``serving.release``); unset, no model runs."""
+
+    dangerously_run_unverified_model: bool = False
+    """``true``: run whatever model is mounted where no digest is named. Never with real data."""
 
     signing_key: str = ""
     """Path of the public key that the model folder must be signed with; unset, none is asked."""
@@ -102,6 +105,10 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
 def _value(name: str, kind: str, text: str) -> object:
     if kind in ("str", "Path"):
         return text if kind == "str" else Path(text)
+    if kind == "bool":
+        if text not in ("true", "false"):
+            raise PodError(ExitCode.SETTING, f"{name}={text!r} is neither true nor false")
+        return text == "true"
     try:
         number = int(text) if kind == "int" else float(text)
     except ValueError:

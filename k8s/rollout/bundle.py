@@ -1,37 +1,15 @@
-"""A release: configuration, archive and signature in one folder, named by the archive's digest."""
+"""A release: configuration, archive and signature in a folder named by the digest of its files."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
 import zipfile
-from io import BufferedReader
 from pathlib import Path
-from typing import Final
 
 from k8s.rollout.errors import RolloutError
 from k8s.rollout.settings import RolloutSettings
-
-ARCHIVE: Final = "melanoma.mar"
-CONFIG: Final = ("config.properties", "log4j2.xml", "metrics.yaml")
-SIGNATURE: Final = "model.sig"
-
-
-def digest_of(archive: Path) -> str:
-    """``sha256:`` and 64 hex digits.
-
-    Raises:
-        RolloutError: there is no archive.
-    """
-    if not archive.is_file() or not zipfile.is_zipfile(archive):
-        raise RolloutError(f"{archive} is no model archive: build it with `make archive`")
-    with archive.open("rb") as file:
-        return hash_of(file)
-
-
-def hash_of(file: BufferedReader) -> str:
-    """SHA-256 of any open file, written the same way."""
-    return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+from serving import release
 
 
 def name_of(digest: str) -> str:
@@ -47,22 +25,32 @@ def make(settings: RolloutSettings, folder: Path) -> str:
         folder: to write to; it must not be there yet.
 
     Raises:
-        RolloutError: something is missing, or the key cannot sign.
+        RolloutError: something is missing or not allowed in a release, or the key cannot sign.
     """
-    archive = settings.archive / ARCHIVE
-    digest = digest_of(archive)
-    (folder / "config").mkdir(parents=True)
-    (folder / "model-store").mkdir()
-    for name in CONFIG:
-        if not (settings.config / name).is_file():
-            raise RolloutError(f"{settings.config / name} is missing: set LESIONLENS_CONFIG")
-        shutil.copyfile(settings.config / name, folder / "config" / name)
-    shutil.copyfile(archive, folder / "model-store" / ARCHIVE)
-    if digest_of(folder / "model-store" / ARCHIVE) != digest:
+    sources = {name: settings.config / Path(name).name for name in release.CONFIG}
+    archive = sources[release.ARCHIVE] = settings.archive / Path(release.ARCHIVE).name
+    if not zipfile.is_zipfile(archive):
+        raise RolloutError(f"{archive} is not a model archive: build it with `make archive`")
+    before = _file_digest(archive)
+    for name, source in sources.items():
+        if not source.is_file():
+            raise RolloutError(f"{source} is missing: set LESIONLENS_CONFIG")
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, folder / name)
+    if _file_digest(folder / release.ARCHIVE) != before:
         raise RolloutError(f"{archive} changed while it was copied: publish again")
+    try:
+        release.java_options(folder / "config/config.properties")
+    except release.ConfigurationError as error:
+        raise RolloutError(f"{settings.config}: {error}; no pod would run it") from None
     if settings.signing_private_key is not None:
         _sign(folder, settings.signing_private_key)
-    return digest
+    return release.digest_of(folder)
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sign(folder: Path, key: Path) -> None:
@@ -73,6 +61,6 @@ def _sign(folder: Path, key: Path) -> None:
         raise RolloutError(f"LESIONLENS_SIGNING_PRIVATE_KEY={key}: there is no such file")
     try:
         config = signing.Config().use_elliptic_key_signer(private_key=key)
-        config.sign(folder, folder / SIGNATURE)
+        config.sign(folder, folder / release.SIGNATURE)
     except ValueError as error:  # not a key, or one of another kind
         raise RolloutError(f"{key} cannot sign: {error}") from None

@@ -63,7 +63,7 @@ class Deployment:
         wanted = release.read(release.path_of(self.overlay))
         if not wanted.digest:
             raise RolloutError(
-                f"{release.path_of(self.overlay)} names no archive by its digest: "
+                f"{release.path_of(self.overlay)} names no release by its digest: "
                 f"`make publish OVERLAY={self.overlay}` first"
             )
         manifests = self.cluster.kubectl("kustomize", str(release.OVERLAYS / self.overlay))

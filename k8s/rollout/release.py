@@ -23,7 +23,7 @@ class Release:
     """KServe's, of the folder that holds ``config/`` and ``model-store/``."""
 
     digest: str
-    """``sha256:`` and 64 hex digits, of ``melanoma.mar``."""
+    """``sha256:`` and 64 hex digits, of all its files (``serving.release``)."""
 
 
 def path_of(overlay: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import tempfile
@@ -17,18 +18,14 @@ from k8s.rollout import bundle
 from k8s.rollout.errors import RolloutError
 from k8s.rollout.release import Release
 from k8s.rollout.settings import RolloutSettings
+from serving.release import ARCHIVE, FILES, combined_digest
 
-LAST: Final = f"model-store/{bundle.ARCHIVE}"
+LAST: Final = ARCHIVE
 """Written last: a release that has it is whole."""
 HERE: Final = "localhost/"
 """Images so named are not pushed: `kind load` takes them from this machine."""
-MODEL_CAR: Final = """\
-ARG BASE=busybox:1.36.1-musl
-FROM ${BASE}
-COPY --chown=1000:1000 . /models
-USER 1000:1000
-"""
-"""KServe's "model car": the files in /models, and the shell that KServe runs there."""
+MODEL_CAR: Final = Path(__file__).with_name("model_car") / "Dockerfile"
+"""Of a release as an image; a file, so that what keeps base images up to date finds it."""
 
 
 def publish(settings: RolloutSettings) -> tuple[Release, bool]:
@@ -88,7 +85,7 @@ def _to_registry(folder: Path, address: str) -> bool:
     tag = address.removeprefix("oci://")
     settings = ImageSettings()
     dockerfile = folder.with_name("Dockerfile")
-    dockerfile.write_text(MODEL_CAR, encoding="utf-8")
+    shutil.copyfile(MODEL_CAR, dockerfile)
     try:
         build.run_build(dockerfile, folder, tag, {"BASE": build.base_of(settings)}, settings)
         program = settings.program(build.builder_of(settings))
@@ -102,11 +99,14 @@ def _to_registry(folder: Path, address: str) -> bool:
 
 
 def _is_whole(files: Any, root: str, names: list[str], digest: str) -> bool:
-    """Whether every file of a release lies there, and the archive is the one that it should be."""
+    """Whether every file of a release lies there, and all are those that they should be."""
     if not all(files.exists(f"{root}/{name}") for name in names):
         return False
-    with files.open(f"{root}/{LAST}", "rb") as file:
-        return bundle.hash_of(file) == digest
+    digests = {}
+    for name in FILES:
+        with files.open(f"{root}/{name}", "rb") as file:
+            digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return combined_digest(digests) == digest
 
 
 def _names(folder: Path) -> list[str]:

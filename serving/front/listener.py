@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 from collections.abc import Iterator
 from typing import Final
@@ -50,6 +51,8 @@ class Listener(uvicorn.Server):
                 backlog=BACKLOG,
             )
         )
+        # It would quote paths; no handler that somebody adds to it may bring that back.
+        logging.getLogger("uvicorn.access").disabled = True
         self._listening = listening
 
     @contextlib.contextmanager

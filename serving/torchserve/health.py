@@ -101,6 +101,8 @@ class HealthMonitor:
         for pid, reason in hung.items():
             if self.process.kill_worker(pid):
                 self.report(f"killed worker {pid}: {reason}")
+        if ready - set(hung) != self.ready_workers:
+            self.heartbeats.forget(self.process.workers())
         self.ready_workers = frozenset(ready - set(hung))
         if not self.ready_workers:
             self._count_deaths(ready)

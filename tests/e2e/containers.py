@@ -16,6 +16,7 @@ import httpx
 from kubernetes.utils.quantity import parse_quantity
 
 from k8s.images.settings import ImageSettings
+from serving import release
 from serving.settings import free_ports
 from tests.k8s.manifests.building import objects_of
 
@@ -99,7 +100,7 @@ class Container:
     arguments: Sequence[str] = ()
     """Appended to those of the manifest; ``{http}`` stands for the port of requests."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """Over those of the manifest."""
+    """Over those of the manifest, and the digest of what is mounted."""
     memory: int | None = None
     """Bytes, instead of the manifest's limit."""
 
@@ -184,11 +185,21 @@ class Container:
             command += ["--volume", f"{self.models}:/mnt/models:ro"]
         given = {one["name"]: one["value"] for one in self.template.container.get("env", ())}
         numbers = {name: str(port) for name, port in self.ports.items()}
+        given["LESIONLENS_DIGEST"] = self._digest()
         for name, value in {**given, **numbers, **self.variables}.items():
             command += ["--env", f"{name}={value}"]
         port = self.ports["LESIONLENS_INFERENCE_PORT"]
         arguments = [*self.template.container.get("args", ()), *self.arguments]
         return [*command, self.image, *(argument.format(http=port) for argument in arguments)]
+
+    def _digest(self) -> str:
+        """Of what is mounted, as ``make publish`` writes it into the manifest."""
+        if self.models is None:
+            return ""
+        try:
+            return release.digest_of(self.models)
+        except release.UnreadableReleaseError:
+            return ""
 
     def _podman(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -130,11 +130,7 @@ def test_html_page_named_jpg_in_a_form(client: httpx.Client) -> None:
 @pytest.mark.parametrize("route", [RAW_PREDICT, PREDICT])
 def test_body_of_30_mb(client: httpx.Client, route: str) -> None:
     body = b'{"instances": ["' + b"A" * 30_000_000 + b'"]}'
-    refused(client.post(route, content=body), 413, "30.0 MB; at most 20 MB")
-
-
-def test_a_body_beyond_the_frontends_limit_is_413(client: httpx.Client) -> None:
-    assert client.post(RAW_PREDICT, content=b"x" * 40_000_000).status_code == 413
+    refused(client.post(route, content=body), 413, "the body is larger than 20 MB")
 
 
 def test_unknown_method_and_target(client: httpx.Client) -> None:
@@ -147,10 +143,9 @@ def test_unknown_method_and_target(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("verb", ["predict", "explain"])
-def test_unknown_model_is_named(client: httpx.Client, verb: str) -> None:
+def test_another_model_is_no_path(client: httpx.Client, verb: str) -> None:
     reply = client.post(f"/v1/models/eczema:{verb}", json=instances(JPEG))
-    assert reply.status_code == 404
-    assert reply.json()["message"] == "Model not found: eczema"
+    refused(reply, 404, "no such path: POST /v1/models/melanoma:predict")
 
 
 def test_a_bomb_costs_no_memory(server: LocalServer, client: httpx.Client) -> None:

@@ -28,12 +28,22 @@ def predictor(start_container: Start) -> Iterator[Container]:
         yield running.wait_ready()
 
 
-def test_a_pod_predicts_and_explains(predictor: Container, photographs: list[bytes]) -> None:
-    with httpx.Client(base_url=predictor.url, timeout=120) as client:
-        predicted = client.post(PREDICT, json=instances(photographs[0], photographs[1]))
-        explained = client.post(EXPLAIN, json=instances(photographs[0]))
+@pytest.fixture(scope="module")
+def explainer(start_container: Start) -> Iterator[Container]:
+    with start_container("explainer", KSERVE_ARGUMENTS) as running:
+        yield running.wait_ready()
 
-    assert (predicted.status_code, explained.status_code) == (200, 200)
+
+def test_the_pair_predicts_and_explains(
+    predictor: Container, explainer: Container, photographs: list[bytes]
+) -> None:
+    explanation = instances(photographs[0])
+    predicted = httpx.post(predictor.url + PREDICT, json=instances(*photographs[:2]), timeout=60)
+    refused = httpx.post(predictor.url + EXPLAIN, json=explanation, timeout=60)
+    explained = httpx.post(explainer.url + EXPLAIN, json=explanation, timeout=60)
+
+    assert (predicted.status_code, refused.status_code, explained.status_code) == (200, 404, 200)
+    assert "does not answer :explain" in refused.json()["error"]
     first, second = predicted.json()["predictions"]
     (explanation,) = explained.json()["explanations"]
     assert first["probability"] == explanation["probability"] != second["probability"]
@@ -68,7 +78,7 @@ def test_starting_ready_and_alive_are_three_things_and_its_proof_is_nobodys_phot
         for sample in family.samples:
             samples[sample.name, sample.labels.get("verb")] += sample.value
     assert (False, True) in seen  # alive, and neither started nor ready
-    assert samples["lesionlens_requests_total", "predict"] == 1
+    assert samples["lesionlens_requests_total", "predict"] == 0
     assert samples["lesionlens_predictions_total", None] == 0
     assert samples["lesionlens_drift_observations_total", None] == 0
 
@@ -85,31 +95,21 @@ def test_it_runs_without_privileges(predictor: Container) -> None:
     assert written.returncode != 0
 
 
-def test_the_explainer_takes_kserves_arguments(
-    start_container: Start, photographs: list[bytes]
-) -> None:
-    with start_container("explainer", KSERVE_ARGUMENTS) as explainer:
-        explainer.wait_ready()
-        reply = httpx.post(explainer.url + EXPLAIN, json=instances(photographs[0]), timeout=60)
-
-    assert reply.status_code == 200
-
-
-def test_sigterm_loses_no_request(predictor: Container, photographs: list[bytes]) -> None:
+def test_sigterm_loses_no_request(explainer: Container, photographs: list[bytes]) -> None:
     """Eight clients behind a Service: it takes a pod out a second after it is no longer ready."""
     outcomes: list[tuple[float, object]] = []
     in_service, done = threading.Event(), threading.Event()
     in_service.set()
 
     def endpoints() -> None:
-        while predictor.probe("readiness"):
+        while explainer.probe("readiness"):
             time.sleep(0.1)
         time.sleep(1)
         in_service.clear()
 
     def client(number: int) -> None:
         verb, method = (EXPLAIN, "integrated_gradients") if number == 0 else (PREDICT, None)
-        with httpx.Client(base_url=predictor.url, timeout=60) as connection:
+        with httpx.Client(base_url=explainer.url, timeout=60) as connection:
             while in_service.is_set():
                 options = {"method": method} if method else {}
                 body = instances(photographs[len(outcomes) % 100], **options)
@@ -126,8 +126,8 @@ def test_sigterm_loses_no_request(predictor: Container, photographs: list[bytes]
     while len(outcomes) < 50:
         assert not done.wait(0.05)
     ended = time.monotonic()
-    predictor.terminate()
-    status, last = predictor.wait(90)
+    explainer.terminate()
+    status, last = explainer.wait(90)
     for thread in threads:
         thread.join()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from k8s.pod.errors import ExitCode
 from k8s.rollout import bundle
 from k8s.rollout.settings import RolloutSettings
+from serving.release import ARCHIVE, digest_of
 from tests.e2e.conftest import Trained
 from tests.e2e.containers import Container
 from tests.e2e.environment import ROOT
@@ -72,10 +75,10 @@ def signed(trained: Trained, tmp_path: Path) -> Path:
     return folder
 
 
-def test_another_archive_than_the_released_one(
+def test_another_release_than_the_one_that_is_named(
     refused: Callable[..., tuple[int, str]], release: Path
 ) -> None:
-    digest = bundle.digest_of(release / "model-store/melanoma.mar")
+    digest = digest_of(release)
     other = "sha256:" + "0" * 64
 
     status, message = refused(variables={"LESIONLENS_DIGEST": other})
@@ -83,6 +86,50 @@ def test_another_archive_than_the_released_one(
     assert status == ExitCode.DIGEST
     assert digest in message
     assert other in message
+
+
+def test_no_digest(refused: Callable[..., tuple[int, str]]) -> None:
+    status, message = refused(variables={"LESIONLENS_DIGEST": ""})
+
+    assert status == ExitCode.DIGEST
+    assert message.startswith("error: LESIONLENS_DIGEST is empty, so any model would run")
+
+
+def test_a_configuration_that_starts_a_program_does_not(
+    refused: Callable[..., tuple[int, str]], release: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "models"
+    shutil.copytree(release, folder)
+    config = folder / "config/config.properties"
+    config.write_text(config.read_text().replace("-Xmx2g", "-XX:OnOutOfMemoryError=/bin/true"))
+    for path in [*tmp_path.parents[:2], tmp_path, folder]:
+        path.chmod(path.stat().st_mode | 0o055)
+
+    status, message = refused(models=folder, variables={"LESIONLENS_DIGEST": digest_of(release)})
+    assert status == ExitCode.DIGEST
+    assert digest_of(folder) in message
+
+    # Not even a release of that name.
+    status, message = refused(models=folder)
+    assert status == ExitCode.CONFIGURATION
+    assert "'-XX:OnOutOfMemoryError=/bin/true'" in message
+
+
+def test_an_archive_swapped_after_it_was_verified(
+    start_container: Start, release: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "models"
+    shutil.copytree(release, folder)
+    for path in [*tmp_path.parents[:2], tmp_path, folder]:
+        path.chmod(path.stat().st_mode | 0o055)
+    with start_container("predictor", models=folder) as pod:
+        deadline = time.monotonic() + 60
+        while f"pod: release {digest_of(release)} verified" not in pod.said():
+            assert time.monotonic() < deadline, pod.said()
+            time.sleep(0.01)
+        (folder / ARCHIVE).write_bytes(b"swapped")
+
+        pod.wait_ready()
 
 
 def test_no_volume(refused: Callable[..., tuple[int, str]]) -> None:
@@ -100,7 +147,7 @@ def test_a_volume_without_a_release(
     status, message = refused(models=tmp_path)
 
     assert status == ExitCode.VOLUME
-    assert "/mnt/models lacks model-store/melanoma.mar, config/config.properties" in message
+    assert "/mnt/models lacks config/config.properties, config/log4j2.xml" in message
 
 
 def test_a_volume_that_is_somebody_elses(
@@ -157,7 +204,7 @@ def test_a_frontend_that_ends_by_itself(start_container: Start) -> None:
         status, message = pod.wait(90)
 
     assert status == ExitCode.FRONTEND
-    assert message.startswith("error: LocalServer ended by itself (status -9)")
+    assert message.startswith("error: TorchServe ended by itself (status -9)")
 
 
 def test_a_setting_that_cannot_be_read(refused: Callable[..., tuple[int, str]]) -> None:
@@ -214,5 +261,5 @@ def test_no_signature_where_one_is_demanded(refused: Callable[..., tuple[int, st
 def test_every_reason_has_a_code_of_its_own_that_no_runtime_uses() -> None:
     codes = [int(code) for code in ExitCode]
 
-    assert len(set(codes)) == len(codes) == 9
+    assert len(set(codes)) == len(codes) == 10
     assert all(3 <= code < 125 for code in codes)

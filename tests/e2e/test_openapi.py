@@ -46,7 +46,7 @@ CHECKS: Final = [
     checks.positive_data_acceptance,
 ]
 """All but those about what is not there (log-ins, resources that come and go, required headers)
-and about other HTTP methods than the document's: LocalServer answers all of them alike."""
+and about other HTTP methods than the document's: the server answers all of them alike."""
 
 Document = dict[str, Any]
 

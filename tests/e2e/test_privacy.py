@@ -22,6 +22,7 @@ from tests.e2e.requests_of import (
 MAKER = "SECRET-CAMERA-MAKER"
 JSON = {"Content-Type": "application/json"}
 TEXT = {"Content-Type": "text/plain"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def with_exif(photograph: bytes) -> bytes:
@@ -58,9 +59,6 @@ def test_the_logs_hold_nothing_of_a_photograph(
                 client.post(PREDICT, json=instances(photograph)),
                 client.post(EXPLAIN, json=instances(photograph, method="integrated_gradients")),
                 client.post(RAW_PREDICT, content=photograph),
-                client.post(
-                    RAW_PREDICT, content=photograph, headers={"Content-Type": "text/plain"}
-                ),
                 client.post(RAW_EXPLAIN, content=photograph),
                 client.post(RAW_PREDICT, files={"data": ("x.jpg", photograph, "image/jpeg")}),
             ]
@@ -74,12 +72,21 @@ def test_the_logs_hold_nothing_of_a_photograph(
                 client.post(RAW_EXPLAIN, content=photograph, headers={"x-method": MAKER}),
                 client.post(RAW_PREDICT, content=photograph[: len(photograph) // 2]),
             ]
+            odd = [
+                client.post(RAW_PREDICT, content=photograph, headers=TEXT),
+                client.post(RAW_PREDICT, content=photograph, headers=FORM),
+                client.post(f"{RAW_PREDICT}?name={MAKER}", content=photograph, headers=TEXT),
+                client.post(f"/predictions/{MAKER}", content=photograph, headers={MAKER: MAKER}),
+            ]
         # The metrics are exposed to others as well.
         metrics = httpx.get(f"{server.metrics}/metrics").content
         folder = server.settings.logs
     assert [reply.status_code for reply in good] == [200] * len(good)
     assert [reply.status_code for reply in bad] == [400] * len(bad)
-    everything = logged(folder) + metrics
-    assert b"/v1/models/melanoma:predict" in everything  # the requests themselves were logged
+    assert [reply.status_code for reply in odd] == [415, 415, 415, 404]
+    replies = b"".join(reply.content for reply in [*bad, *odd])
+    # An unknown method is named to the one who asked for it.
+    everything = logged(folder) + metrics + replies.replace(MAKER.encode(), b"", 1)
+    assert b" predict 200 " in everything  # the requests themselves were logged
     found = [trace for trace in traces(photograph) if trace in everything]
     assert found == []

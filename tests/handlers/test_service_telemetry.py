@@ -173,9 +173,7 @@ def test_probabilities_and_reasons_of_the_photographs_are_recorded(
     assert of(seen, REVIEW_REASONS)["near_threshold",] == [2]
 
 
-def test_a_probe_is_a_request_and_its_photograph_is_nobodys(
-    service: MelanomaService, photograph: Photograph
-) -> None:
+def test_nothing_of_a_probe_is_counted(service: MelanomaService, photograph: Photograph) -> None:
     recorder = Recorder("v1")
 
     probed, asked = service.answer(
@@ -184,7 +182,9 @@ def test_a_probe_is_a_request_and_its_photograph_is_nobodys(
 
     seen = recorder.observations()
     assert probed == asked
-    assert of(seen, REQUESTS) == {("predict", "ok"): [2]}
+    assert of(seen, REQUESTS) == {("predict", "ok"): [1]}
+    assert of(seen, BATCH_SIZE) == {("predict",): [1]}
+    assert len(of(seen, REQUEST_SECONDS)["predict", "none"]) == 1
     assert sum(sum(values) for values in of(seen, PREDICTIONS).values()) == 1
     assert len(of(seen, PROBABILITY)[()]) == 1
     assert sum(sum(values) for values in of(seen, DRIFT_OBSERVATIONS).values()) == len(FEATURES)

@@ -42,6 +42,7 @@ def test_its_values_land_in_all_places_and_no_others(write: Any) -> None:
     assert variables(by_name["melanoma-explainer"])["STORAGE_URI"] == URI
     assert variables(by_name["melanoma-predictor"])["LESIONLENS_DIGEST"] == DIGEST
     assert variables(by_name["melanoma-explainer"])["LESIONLENS_DIGEST"] == DIGEST
+    assert variables(by_name["melanoma-predictor"])["LESIONLENS_VERBS"] == "predict"
     assert service["metadata"]["annotations"]["lesionlens.io/digest"] == DIGEST
     assert json.dumps(objects).count(DIGEST) == 3
     assert json.dumps(objects).count(URI) == 2
@@ -95,7 +96,7 @@ def test_an_overlays_release_is_what_is_served(overlay: str) -> None:
     assert service["metadata"]["annotations"]["lesionlens.io/digest"] == data["digest"]
 
 
-def test_base_alone_serves_from_the_volume_and_checks_nothing() -> None:
+def test_base_alone_names_a_volume_and_no_release_and_so_serves_nothing() -> None:
     for work in workloads(objects_of("base")):
         assert variables(work)["LESIONLENS_DIGEST"] == ""
     (service,) = of_kind(objects_of("base"), "InferenceService")

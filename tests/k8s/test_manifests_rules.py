@@ -117,7 +117,7 @@ BREAKS: list[tuple[str, Change]] = [
         ].pop("app.kubernetes.io/part-of"),
     ),
     ("network policies", lambda b: b.policy("requests")["ingress"][0].pop("from")),
-    ("network policies", lambda b: b.policy("storage")["egress"][0].pop("ports")),
+    ("network policies", lambda b: b.policy("storage")["egress"][1].pop("ports")),
     ("network policies", lambda b: b.policy("page-out")["egress"][0].pop("to")),
     (
         "network policies",

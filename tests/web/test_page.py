@@ -53,7 +53,7 @@ def test_every_reply_is_strict(visit: Visit, upload: Visit, photograph: bytes) -
     for name, reply in replies.items():
         headers = reply.headers
         assert set(headers["content-security-policy"].split("; ")) == POLICY, name
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cache-control"] == (
             "no-cache" if name in ("style", "script") else "no-store"

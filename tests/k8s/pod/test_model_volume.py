@@ -1,21 +1,24 @@
-"""A model car's files appear while the pod runs; any other volume is there, or never will be."""
+"""The mounted release: waited for where it comes later, and run only as a verified copy."""
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from model_signing import signing
 
 from k8s.pod import model_volume
 from k8s.pod.errors import ExitCode, PodError
 from k8s.pod.settings import PodSettings
-
-
-def lay(folder: Path) -> None:
-    for name in model_volume.FILES:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text("x")
+from serving import release
+from serving.torchserve import process
+from serving.torchserve.process import Plan
+from tests.k8s.pod.releases import add_property, write_release
 
 
 def test_a_model_that_comes_later_is_waited_for(tmp_path: Path) -> None:
@@ -23,7 +26,7 @@ def test_a_model_that_comes_later_is_waited_for(tmp_path: Path) -> None:
     settings = PodSettings(models=tmp_path / "models", model_seconds=60)
 
     def arrive() -> None:
-        lay(car)
+        write_release(car)
         settings.models.symlink_to(car)  # as KServe's model car does it
 
     with_it = threading.Timer(0.3, arrive)
@@ -31,7 +34,7 @@ def test_a_model_that_comes_later_is_waited_for(tmp_path: Path) -> None:
     model_volume.wait(settings, asynchronous=True, ended=threading.Event())
     with_it.join()
 
-    assert (settings.models / model_volume.ARCHIVE).is_file()
+    assert (settings.models / release.ARCHIVE).is_file()
 
 
 @pytest.mark.parametrize(("asynchronous", "ended"), [(False, False), (True, True)])
@@ -45,13 +48,150 @@ def test_nothing_is_waited_for_in_vain(asynchronous: bool, ended: bool, tmp_path
     model_volume.wait(settings, asynchronous, event)
 
     with pytest.raises(PodError, match="no model volume at") as caught:
-        model_volume.check(settings)
+        model_volume.load(settings)
     assert caught.value.code == ExitCode.VOLUME
 
 
-def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
-    lay(tmp_path)
+@pytest.fixture
+def settings(tmp_path: Path) -> PodSettings:
+    """Of a pod with a release mounted, and its digest."""
+    (tmp_path / "scratch").mkdir()
+    models = write_release(tmp_path / "models")
+    return PodSettings(models, tmp_path / "scratch", digest=release.digest_of(models))
 
-    with pytest.raises(PodError, match="is not a model archive") as caught:
-        model_volume.check(PodSettings(models=tmp_path))
-    assert caught.value.code == ExitCode.VOLUME
+
+def refusal(settings: PodSettings, **changes: Any) -> PodError:
+    with pytest.raises(PodError) as caught:
+        model_volume.load(dataclasses.replace(settings, **changes))
+    return caught.value
+
+
+def test_what_is_run_is_a_private_copy(settings: PodSettings) -> None:
+    loaded = model_volume.load(settings)
+
+    assert loaded == model_volume.LoadedRelease(
+        settings.scratch / "release", settings.digest, signed=False
+    )
+    assert loaded.folder.stat().st_mode & 0o777 == 0o700
+    # Loaded again when the container starts again in the same pod.
+    assert model_volume.load(settings) == loaded
+
+
+def test_nothing_of_the_command_is_of_the_mounted_folder(settings: PodSettings) -> None:
+    loaded = model_volume.load(settings)
+    add_property(settings.models, "plugins_path=/tmp")
+    plan = Plan(loaded.folder, settings.scratch, (), 8081)
+
+    command = process.command(plan)
+    environment = process.environment(plan, {})
+
+    assert str(settings.models) not in " ".join([*command, *environment.values()])
+    assert f"{loaded.folder}/model-store" in command
+    assert f"{loaded.folder}/config/config.properties" in command
+
+
+def test_another_configuration_than_the_released_one_is_refused(settings: PodSettings) -> None:
+    """The archive is right; the option beside it would run a program."""
+    config = settings.models / "config/config.properties"
+    config.write_text(config.read_text().replace("-Xmx2g", "-XX:OnOutOfMemoryError=/bin/true"))
+
+    error = refusal(settings)
+
+    assert error.code == ExitCode.DIGEST
+    assert settings.digest in str(error)
+    assert release.digest_of(settings.models) in str(error)
+    assert not (settings.scratch / "release").exists()
+
+
+def test_a_release_that_asks_for_more_than_it_may_is_refused_whatever_its_digest(
+    settings: PodSettings,
+) -> None:
+    config = settings.models / "config/config.properties"
+    config.write_text(config.read_text().replace("-Xmx2g", "-XX:OnOutOfMemoryError=/bin/true"))
+
+    error = refusal(settings, digest=release.digest_of(settings.models))
+
+    assert error.code == ExitCode.CONFIGURATION
+    assert "'-XX:OnOutOfMemoryError=/bin/true', which a release may not ask for" in str(error)
+
+
+def test_without_a_digest_no_model_runs(settings: PodSettings) -> None:
+    error = refusal(settings, digest="")
+
+    assert error.code == ExitCode.DIGEST
+    assert "name the release's digest in release.yaml, as `make publish` writes it" in str(error)
+    assert "DANGEROUSLY" not in str(error)  # who copies it from a log would keep it
+
+
+def test_only_a_variable_that_says_so_runs_an_unverified_model(settings: PodSettings) -> None:
+    named = {"LESIONLENS_DANGEROUSLY_RUN_UNVERIFIED_MODEL": "true"}
+    given = {"LESIONLENS_MODELS": str(settings.models), "LESIONLENS_SCRATCH": str(settings.scratch)}
+
+    loaded = model_volume.load(PodSettings.read(given | named, []))
+
+    assert loaded.digest == settings.digest
+    # It unlocks the digest alone, and not where one is named.
+    unlocked = dataclasses.replace(settings, dangerously_run_unverified_model=True)
+    assert refusal(unlocked, digest="sha256:" + "0" * 64).code == ExitCode.DIGEST
+    add_property(settings.models, "enable_model_api=true")
+    assert refusal(unlocked, digest="").code == ExitCode.CONFIGURATION
+
+
+def test_what_is_no_archive_is_refused(settings: PodSettings) -> None:
+    (settings.models / release.ARCHIVE).write_text("x")
+
+    error = refusal(settings, digest=release.digest_of(settings.models))
+
+    assert error.code == ExitCode.VOLUME
+    assert "is not a model archive" in str(error)
+
+
+def test_a_volume_that_lacks_a_file_is_refused(settings: PodSettings) -> None:
+    (settings.models / "config/metrics.yaml").unlink()
+
+    error = refusal(settings)
+
+    assert error.code == ExitCode.VOLUME
+    assert "lacks config/metrics.yaml" in str(error)
+
+
+def test_a_copy_that_does_not_fit_is_refused(settings: PodSettings) -> None:
+    error = refusal(settings, scratch=Path("/proc/nowhere"))
+
+    assert error.code == ExitCode.VOLUME
+    assert "the emptyDir's sizeLimit" in str(error)
+
+
+def test_the_signature_is_verified_on_the_copy(settings: PodSettings, tmp_path: Path) -> None:
+    private, public = tmp_path / "signing.key", tmp_path / "signing.pub"
+    key = ec.generate_private_key(ec.SECP256R1())
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    public.write_bytes(
+        key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    signer = signing.Config().use_elliptic_key_signer(private_key=private)
+    signer.sign(settings.models, settings.models / release.SIGNATURE)
+    (settings.models / "lost+found").mkdir()
+    (settings.models / "lost+found/x").write_text("not copied, and so no concern of a signature")
+
+    asked = dataclasses.replace(settings, signing_key=str(public))
+    assert model_volume.load(asked).signed
+
+    # Another archive in its place: the digest is right, the signature is not.
+    write_release(settings.models, "unsigned")
+    error = refusal(asked, digest=release.digest_of(settings.models))
+    assert error.code == ExitCode.SIGNATURE
+    assert "model-store/melanoma.mar" in str(error)
+
+    (settings.models / release.SIGNATURE).unlink()
+    error = refusal(asked, digest=release.digest_of(settings.models))
+    assert error.code == ExitCode.SIGNATURE
+    assert "model.sig is missing" in str(error)

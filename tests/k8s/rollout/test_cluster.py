@@ -153,7 +153,7 @@ def test_a_release_that_names_no_archive_is_not_deployed(
 ) -> None:
     api = Api()
 
-    with pytest.raises(RolloutError, match=r"local/release\.yaml names no archive by its digest"):
+    with pytest.raises(RolloutError, match=r"local/release\.yaml names no release by its digest"):
         Deployment("local", connected(api), settings).deploy()
 
     assert api.changes == []

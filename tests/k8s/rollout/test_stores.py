@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import fsspec
 import pytest
 from moto.server import ThreadedMotoServer
 
-from k8s.rollout import bundle, stores
+from k8s.rollout import stores
 from k8s.rollout.errors import RolloutError
 from k8s.rollout.settings import RolloutSettings
+from serving import release
 from tests.k8s.rollout.conftest import write_archive
 
 FILES = [
@@ -43,7 +45,12 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_a_folder_holds_it_under_its_digest(settings: RolloutSettings, store: Path) -> None:
-    digest = hashlib.sha256((store / "melanoma.mar").read_bytes()).hexdigest()
+    lines = "".join(
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.parent.name}/{path.name}\n"
+        for path in [*sorted(settings.config.iterdir()), store / "melanoma.mar"]
+    )
+    lines = lines.replace("store/melanoma.mar", "model-store/melanoma.mar")
+    digest = hashlib.sha256(lines.encode()).hexdigest()
 
     published, new = stores.publish(settings)
 
@@ -80,11 +87,32 @@ def test_what_an_interruption_left_is_made_whole(settings: RolloutSettings) -> N
     (folder / "config/metrics.yaml").unlink()
 
     assert stores.publish(settings) == (published, True)
-    assert bundle.digest_of(folder / "model-store/melanoma.mar") == published.digest
+    assert release.digest_of(folder) == published.digest
     assert (folder / "config/metrics.yaml").is_file()
 
 
-def test_a_bucket_holds_it_the_same_way(settings: RolloutSettings, bucket: str) -> None:
+def test_another_configuration_is_another_release(
+    settings: RolloutSettings, tmp_path: Path
+) -> None:
+    first, _ = stores.publish(settings)
+    config = tmp_path / "config"
+    shutil.copytree(settings.config, config)
+    with (config / "config.properties").open("a") as file:
+        file.write("# with a comment\n")
+
+    second, new = stores.publish(settings.model_copy(update={"config": config}))
+    assert new
+    assert second.digest != first.digest
+
+    with (config / "config.properties").open("a") as file:
+        file.write("plugins_path=/tmp\n")
+    with pytest.raises(RolloutError, match=r"has plugins_path.*; no pod would run it"):
+        stores.publish(settings.model_copy(update={"config": config}))
+
+
+def test_a_bucket_holds_it_the_same_way(
+    settings: RolloutSettings, bucket: str, tmp_path: Path
+) -> None:
     there = settings.model_copy(update={"releases": bucket})
 
     published, new = stores.publish(there)
@@ -96,8 +124,13 @@ def test_a_bucket_holds_it_the_same_way(settings: RolloutSettings, bucket: str) 
     assert again == (published, False)
     assert published.storage_uri == f"{bucket}/{published.digest.replace(':', '-')}"
     assert sorted(path.removeprefix(f"{root}/") for path in files.find(root)) == FILES
-    body = files.cat_file(f"{root}/model-store/melanoma.mar")
-    assert published.digest == f"sha256:{hashlib.sha256(body).hexdigest()}"
+    files.get(root, str(tmp_path / "copy"), recursive=True)
+    assert published.digest == release.digest_of(tmp_path / "copy")
+
+    # Whole is a release whose every file is right, not its archive alone.
+    files.pipe_file(f"{root}/config/metrics.yaml", b"dimensions: []")
+    assert stores.publish(there) == (published, True)
+    assert stores.publish(there) == (published, False)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +139,7 @@ def test_a_bucket_holds_it_the_same_way(settings: RolloutSettings, bucket: str) 
         ({"releases": "nothing://x"}, "nothing://x/sha256-.*Protocol not known"),
         ({"releases": "/proc/nowhere"}, "cannot write to /proc/nowhere"),
         ({"config": Path("/nowhere")}, "/nowhere/config.properties is missing"),
-        ({"archive": Path("/nowhere")}, "/nowhere/melanoma.mar is no model archive"),
+        ({"archive": Path("/nowhere")}, "/nowhere/melanoma.mar is not a model archive"),
         ({"signing_private_key": Path("/nowhere.key")}, "SIGNING_PRIVATE_KEY=/nowhere.key"),
     ],
 )

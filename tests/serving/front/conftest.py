@@ -101,18 +101,19 @@ def serving() -> Iterator[Serving]:
         def start(
             limits: ConnectionLimits = PATIENT, app: ASGIApp | None = None, **options: Any
         ) -> Served:
-            return stack.enter_context(_running(limits, app, options))
+            return stack.enter_context(running(limits, app, **options))
 
         yield start
 
 
 @contextmanager
-def _running(
-    limits: ConnectionLimits, app: ASGIApp | None, options: dict[str, Any]
+def running(
+    limits: ConnectionLimits = PATIENT, app: ASGIApp | None = None, **options: Any
 ) -> Iterator[Served]:
     application, protocol = Application(), guarded_protocol(limits)
     port = free_ports()["inference_port"]
     settings: dict[str, Any] = {
+        "lifespan": "off",
         "timeout_keep_alive": 300,
         "timeout_graceful_shutdown": 1,
         **options,
@@ -123,7 +124,6 @@ def _running(
         http=protocol,
         loop="asyncio",
         ws="none",
-        lifespan="off",
         access_log=False,
         log_config=None,
         **settings,

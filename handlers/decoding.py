@@ -1,0 +1,150 @@
+"""From a file to an upright RGB picture: the one decoder of service, page and training.
+
+Needs Pillow only, so that the page's image holds neither NumPy nor torch.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from typing import Final
+
+from PIL import Image
+
+from handlers.structure import BROKEN, ImageError, Structure, inspect
+from handlers.structure.costs import DRAFT, MAX_COST
+
+SIDE: Final = 224
+"""Pixels of the square that the model sees."""
+
+MAX_SECONDS: Final = 0.25
+"""Processor seconds that inflating one PNG may take. Its other costs are known from its structure;
+deflate data that consists of tables alone, 100 ms a megabyte, can only be noticed by time."""
+
+BAND: Final = 1_000_000
+"""Pixels of a picture that are laid on white at once."""
+
+_TRANSPOSED: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# Pillow's own guard would only warn up to twice its limit: ours reads the header and is exact.
+Image.MAX_IMAGE_PIXELS = None
+
+
+class _Metered(io.BytesIO):
+    """A file that can be read for a limited processor time; Pillow reads it in blocks of 64 KiB."""
+
+    def __init__(self, data: bytes, seconds: float, clock: Callable[[], float]) -> None:
+        super().__init__(data)
+        self._clock = clock
+        self._end = clock() + seconds
+        self._seconds = seconds
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self._clock() > self._end:
+            raise ImageError(
+                f"the image is not decoded after {self._seconds:g} s of processor time: "
+                "scale the photograph down, or save it as a baseline JPEG",
+                "too_complex",
+                seen=f"{self._seconds:g} s",
+                limit=f"{self._seconds:g} s",
+            )
+        return super().read(size)
+
+
+def decode(
+    data: bytes,
+    *,
+    max_pixels: int = 25_000_000,
+    min_side: int = 32,
+    max_cost: float = MAX_COST,
+    max_seconds: float = MAX_SECONDS,
+    clock: Callable[[], float] = time.thread_time,
+) -> Image.Image:
+    """Decode a JPEG, PNG or WebP file into an upright RGB picture.
+
+    The file's structure is walked and checked before a pixel is decoded, so that no file costs more
+    than it may; only what the pixels need is decoded. Of an animated file the first frame is taken.
+    A large JPEG is decoded at a half, a quarter or an eighth of its size, never below three times
+    what the model sees.
+
+    Args:
+        data: the bytes of the file.
+        max_pixels: width times height, at most.
+        min_side: pixels on the short side, at least.
+        max_cost: megapixel equivalents (:mod:`handlers.structure.costs`), at most.
+        max_seconds: processor seconds that inflating a PNG may take.
+        clock: processor time, in seconds.
+
+    Returns:
+        A picture of mode RGB in the orientation in which its camera was held, perhaps smaller
+        than the file's.
+
+    Raises:
+        ImageError: not an image, an unsupported format, too large, too small, too complex or
+            broken.
+    """
+    structure = inspect(data, max_pixels=max_pixels, min_side=min_side, max_cost=max_cost)
+    try:
+        picture = _load(structure, max_seconds, clock)
+        transposition = _TRANSPOSED.get(structure.orientation)
+        if transposition is not None:
+            picture = picture.transpose(transposition)
+        return _rgb(picture)
+    except ImageError:
+        raise
+    except Exception as error:  # Pillow's decoders raise many kinds on damaged files
+        raise ImageError(BROKEN) from error
+
+
+def centre_view(picture: Image.Image) -> Image.Image:
+    """What the model sees: the centre square of a picture, as RGB of 224 x 224 pixels."""
+    width, height = picture.size
+    short = min(width, height)
+    left, top = (width - short) / 2, (height - short) / 2
+    box = (left, top, left + short, top + short)
+    return picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=box)
+
+
+def _load(structure: Structure, max_seconds: float, clock: Callable[[], float]) -> Image.Image:
+    """The picture as the file stores it, of Pillow's mode for it."""
+    seconds = max_seconds if structure.format == "PNG" else float("inf")
+    file = _Metered(structure.file(), seconds, clock)
+    picture = Image.open(file, formats=[structure.format])
+    if picture.size != (structure.width, structure.height):
+        raise ImageError(BROKEN)  # the decoder reads another file than was walked
+    picture.draft(None, (DRAFT, DRAFT))
+    picture.load()
+    return picture
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I;16"):
+        # The high byte. Pillow's own conversion clips at 255 and would turn the picture white.
+        picture = Image.frombytes("L", picture.size, picture.tobytes()[1::2])
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        return _on_white(picture)
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """A picture with transparency laid on white, band by band, which bounds its memory."""
+    width, height = picture.size
+    result = Image.new("RGB", picture.size)
+    rows = max(1, BAND // width)
+    for top in range(0, height, rows):
+        box = (0, top, width, min(height, top + rows))
+        band = picture.crop(box).convert("RGBA")
+        if band.getchannel("A").getextrema() != (255, 255):
+            white = Image.new("RGBA", band.size, "white")
+            band = Image.alpha_composite(white, band)
+        result.paste(band.convert("RGB"), box)
+    return result

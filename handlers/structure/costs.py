@@ -1,0 +1,132 @@
+"""What decoding costs, estimated from the structure of a file.
+
+In megapixel equivalents: a megapixel of a baseline JPEG as phones write it, of 3 bits a pixel,
+costs 1. The weights are fitted to processor time with Pillow 13 (libjpeg-turbo 3.2, zlib-ng 2,
+libwebp 1.6): to the slowest pictures of each kind, so that an estimate is rather too high.
+``make measure-decoding`` compares estimates with what was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+DRAFT: Final = 3 * 224
+"""Pixels that a JPEG decoded at a fraction of its size keeps on each side, at least. Four times the
+model's side takes twice as long for 12 megapixels and moves probabilities as far."""
+
+MAX_COST: Final = 48.0
+"""Megapixel equivalents that one request may cost: four photographs of 12 megapixels."""
+
+# Megapixel equivalents a megasample, megapixel or megabyte.
+_JPEG_SAMPLE: Final = 0.07
+_JPEG_PIXEL: Final = 0.6
+_CMYK_PIXEL: Final = 1.2
+_JPEG_BYTE: Final = 2.8
+_SCAN_SAMPLE: Final = 0.09
+_REFINING_SAMPLE: Final = 0.15
+_SCAN_BYTE: Final = 8.0
+TURNED_PIXEL: Final = 1.5
+"""Of a decoded picture that its orientation turns: there are two of it meanwhile."""
+_PNG_BYTE: Final = 0.22
+_PNG_PIXEL: Final = 1.1
+_INTERLACED: Final = 1.3
+_PNG_COMPRESSED: Final = 2.2
+_ALPHA_PIXEL: Final = 2.6
+_WEBP_PIXEL: Final = 2.3
+_WEBP_BYTE: Final = 14.0
+_LOSSLESS_PIXEL: Final = 2.3
+_LOSSLESS_BYTE: Final = 4.0
+
+
+@dataclass(frozen=True)
+class JpegFrame:
+    """The picture of a JPEG."""
+
+    width: int
+    """Pixels."""
+    height: int
+    """Pixels."""
+    progressive: bool
+    megasamples: Mapping[int, float]
+    """Millions of samples of each component, by its identifier."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One pass over the picture."""
+
+    megasamples: float
+    """Millions of samples of the components that it holds."""
+    refines: bool
+    """Whether it adds a bit to coefficients that are there: each of them is visited."""
+
+
+def reduction(width: int, height: int) -> int:
+    """By how much libjpeg scales a picture down while it decodes it: 1, 2, 4 or 8.
+
+    Args:
+        width, height: pixels.
+    """
+    fits = min(width // DRAFT, height // DRAFT)
+    return next((factor for factor in (8, 4, 2) if fits >= factor), 1)
+
+
+def jpeg(frame: JpegFrame, scans: Sequence[Scan], scan_bytes: int, *, turned: bool) -> float:
+    """Megapixel equivalents of a JPEG.
+
+    Args:
+        frame: the picture.
+        scans: that are decoded, one after another.
+        scan_bytes: of entropy-coded data.
+        turned: whether its orientation turns it.
+    """
+    decoded = frame.width * frame.height / reduction(frame.width, frame.height) ** 2 / 1e6
+    cost = sum(frame.megasamples.values()) * _JPEG_SAMPLE + decoded * _JPEG_PIXEL
+    if len(frame.megasamples) == 4:
+        cost += decoded * _CMYK_PIXEL
+    cost += turned * decoded * TURNED_PIXEL
+    if not frame.progressive and len(scans) == 1:
+        return cost + scan_bytes / 1e6 * _JPEG_BYTE
+    passes = sum(
+        scan.megasamples * (_REFINING_SAMPLE if scan.refines else _SCAN_SAMPLE) for scan in scans
+    )
+    return cost + passes + scan_bytes / 1e6 * _SCAN_BYTE
+
+
+def png(
+    width: int, height: int, raw: int, compressed: int, *, alpha: bool, interlaced: bool
+) -> float:
+    """Megapixel equivalents of a PNG.
+
+    Args:
+        width, height: pixels.
+        raw: bytes of its pixels.
+        compressed: bytes of the same in the file.
+        alpha: whether it must be laid on white.
+        interlaced: whether it comes in seven passes.
+    """
+    pixels = (
+        width
+        * height
+        / 1e6
+        * (_PNG_PIXEL + alpha * _ALPHA_PIXEL)
+        * (_INTERLACED if interlaced else 1)
+    )
+    return pixels + raw / 1e6 * _PNG_BYTE + compressed / 1e6 * _PNG_COMPRESSED
+
+
+def webp(width: int, height: int, length: int, *, lossless: bool, alpha: bool) -> float:
+    """Megapixel equivalents of a WebP.
+
+    Args:
+        width, height: pixels.
+        length: bytes of its bitstream.
+        lossless: by which of its two formats it is coded.
+        alpha: whether it must be laid on white.
+    """
+    pixel = _LOSSLESS_PIXEL if lossless else _WEBP_PIXEL
+    byte = _LOSSLESS_BYTE if lossless else _WEBP_BYTE
+    pixels = width * height / 1e6 * (pixel + alpha * _ALPHA_PIXEL)
+    return pixels + length / 1e6 * byte

@@ -1,0 +1,166 @@
+"""``make measure-decoding``: what hostile files cost the decoder of service and page.
+
+Each row is a request in a process of its own: its body is parsed, its budget checked, its pictures
+decoded and cut to the square that the model sees. The unit is a phone's photograph, sent alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image
+from rich.progress import track
+
+from handlers import budget, decoding, protocol
+from handlers.structure import ImageError
+from handlers.structure.costs import MAX_COST
+from loadtests.hostile import bodies, files, phone_photograph
+from loadtests.hostile.bodies import body
+from loadtests.hostile.jpegs import encoded
+from loadtests.machine import kind
+
+REPEATS: Final = 5
+"""Processes a row; the least processor time counts: the rest is what else the machine does."""
+MOST: Final = 4.0
+"""Times the phone's photograph that a row may cost, in processor time and in peak memory."""
+PHONE: Final = "phone photograph, 12 megapixels"
+BYTES: Final = 20_000_000
+"""Of a body, at most; a larger file is sent as it is, to the raw route."""
+
+
+def requests() -> dict[str, Callable[[], bytes]]:
+    """Makers of the bodies of all rows, by name; the phone's photograph first."""
+    single = {PHONE: phone_photograph} | files.makers()
+    rows = {name: lambda make=make: _alone(make()) for name, make in single.items()}
+    return rows | bodies.makers()
+
+
+def _alone(image: bytes) -> bytes:
+    document = body([image])
+    return document if len(document) <= BYTES else image
+
+
+def outcome(document: bytes) -> str:
+    """Answer a body up to the model: ``accepted``, or why it is not."""
+    try:
+        request = protocol.parse(document, verb="predict")
+        budget.check(request, max_pixels=25_000_000, min_side=32, max_cost=MAX_COST)
+        for instance in request.instances:
+            decoding.centre_view(decoding.decode(instance.image))
+    except (protocol.RequestError, ImageError) as error:
+        return str(error)
+    return "accepted"
+
+
+def run_row(path: Path) -> dict[str, Any]:
+    """Answer the body in a file, in this process.
+
+    Returns:
+        Processor seconds, peak memory before and after in MB, and the outcome.
+    """
+    picture = Image.new("RGB", (64, 64))
+    for name in ("JPEG", "PNG", "WEBP"):  # what is imported at first use
+        outcome(body([encoded(picture, name)]))
+    document = path.read_bytes()
+    before = _peak_mb()
+    start = time.process_time()
+    result = outcome(document)
+    seconds = time.process_time() - start
+    return {
+        "seconds": seconds,
+        "idle_mb": before - len(document) / 1e6,
+        "peak_mb": _peak_mb(),
+        "outcome": result,
+    }
+
+
+def _peak_mb() -> float:
+    """Peak of this process alone; ``ru_maxrss`` would begin with the parent's."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert found is not None
+    return int(found[1]) * 1024 / 1e6
+
+
+def measured(document: bytes, scratch: Path, repeats: int = REPEATS) -> dict[str, Any]:
+    """One row, each time in a fresh process.
+
+    Args:
+        document: the body.
+        scratch: a folder for it.
+        repeats: processes.
+    """
+    path = scratch / "body"
+    path.write_bytes(document)
+    command = [sys.executable, "-m", "loadtests.decode_cost", "--row", str(path)]
+    # As the images set it: memory of a large picture goes back when it is done with.
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "1048576"}
+    runs = [
+        json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
+        for _ in range(repeats)
+    ]
+    return {
+        "bytes": len(document),
+        "seconds": round(min(run["seconds"] for run in runs), 4),
+        "idle_mb": round(min(run["idle_mb"] for run in runs), 1),
+        "peak_mb": round(max(run["peak_mb"] for run in runs), 1),
+        "outcome": runs[0]["outcome"],
+    }
+
+
+def measure() -> dict[str, Any]:
+    """All rows, relative to the phone's photograph."""
+    rows: dict[str, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch:
+        for name, make in track(requests().items(), description="rows", transient=True):
+            rows[name] = measured(make(), Path(scratch))
+    unit = rows[PHONE]
+    for row in rows.values():
+        row["times"] = round(row["seconds"] / unit["seconds"], 2)
+        row["times_memory"] = round(row["peak_mb"] / unit["peak_mb"], 2)
+    return {
+        "machine": kind(),
+        "repeats": REPEATS,
+        "budget": MAX_COST,
+        "most": max(row["times"] for row in rows.values()),
+        "most_memory": max(row["times_memory"] for row in rows.values()),
+        "rows": rows,
+    }
+
+
+def main() -> int:
+    """Measure and write the result; 1 where a row costs more than it may."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=Path("docs/results/decoding.json"))
+    parser.add_argument("--row", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.row is not None:
+        print(json.dumps(run_row(given.row)))
+        return 0
+    result = measure()
+    given.output.parent.mkdir(parents=True, exist_ok=True)
+    given.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"written to {given.output}: at most {result['most']} times the processor time and")
+    print(f"{result['most_memory']} times the memory of a phone's photograph")
+    over = [
+        name
+        for name, row in result["rows"].items()
+        if max(row["times"], row["times_memory"]) > MOST
+    ]
+    for name in over:
+        print(f"error: {name} costs more than {MOST:g} times as much", file=sys.stderr)
+    return 1 if over else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

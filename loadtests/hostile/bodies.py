@@ -1,0 +1,49 @@
+"""V1 bodies of many instances, each of which alone might be taken."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from PIL import Image
+
+from loadtests.hostile.jpegs import encoded, noisy, scans
+from loadtests.hostile.pngs import png
+from loadtests.hostile.webps import one_colour
+
+INSTANCES: Final = 16
+"""Of one request, at most."""
+
+
+def body(images: Sequence[bytes]) -> bytes:
+    """A V1 body of these images."""
+    rows = [{"data": base64.b64encode(image).decode("ascii")} for image in images]
+    return json.dumps({"instances": rows}).encode()
+
+
+def makers() -> dict[str, Callable[[], bytes]]:
+    """What makes each body, by name."""
+    return {
+        "16 x WebP, 25 megapixels": lambda: body([one_colour(5000, 5000)] * INSTANCES),
+        "16 x WebP, 9 megapixels": lambda: body([one_colour(3000, 3000)] * INSTANCES),
+        "16 x JPEG, 25 megapixels": lambda: body(
+            [encoded(Image.new("RGB", (5000, 5000), "tan"))] * INSTANCES
+        ),
+        "16 x JPEG, 12 megapixels, 0.8 MB": lambda: body(
+            [encoded(noisy(4000, 3000, 5), quality=65)] * INSTANCES
+        ),
+        "16 x progressive JPEG, 25 megapixels": lambda: body(
+            [scans(5000, 5000, 9, refining=True)] * INSTANCES
+        ),
+        "16 x PNG, 25 megapixels": lambda: body([png(5000, 5000)] * INSTANCES),
+        "16 x JPEG, 3 megapixels, within the budget": lambda: body(
+            [encoded(noisy(2000, 1500, 8), quality=85)] * INSTANCES
+        ),
+    }
+
+
+def hostile_bodies() -> dict[str, bytes]:
+    """Every hostile body, by name; JSON for ``:predict``."""
+    return {name: make() for name, make in makers().items()}

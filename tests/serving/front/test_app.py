@@ -1,0 +1,246 @@
+"""The front over real HTTP, before a backend that the test controls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from serving.front.app import Front
+from serving.front.connections import ConnectionLimits
+from serving.front.listener import Listener, listening_socket
+from serving.front.messages import FrontRequest, FrontResponse
+from serving.front.settings import FrontSettings
+from serving.front.telemetry import FrontMetrics
+from serving.settings import free_ports
+
+PREDICT = "/v1/models/melanoma:predict"
+JPEG = {"Content-Type": "image/jpeg"}
+SECONDS = 20
+
+
+class Scripted:
+    """A backend that keeps what it was asked, and answers when it is let."""
+
+    def __init__(self) -> None:
+        self.requests: list[FrontRequest] = []
+        self.response = FrontResponse(200, b'{"label": "cancer"}')
+        self.entered = threading.Semaphore(0)
+        self.cancelled = threading.Event()
+        self.release = threading.Event()
+        self.release.set()
+        self.ready = True
+        self.why_not_ready = ""
+
+    async def answer(self, request: FrontRequest) -> FrontResponse:
+        self.requests.append(request)
+        self.entered.release()
+        try:
+            while not self.release.is_set():
+                await asyncio.sleep(0.005)
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        return self.response
+
+
+Served = tuple[Front, Scripted, httpx.Client, CollectorRegistry]
+
+
+@contextmanager
+def serving(settings: FrontSettings) -> Iterator[Served]:
+    registry, backend = CollectorRegistry(), Scripted()
+    front = Front(settings, backend, FrontMetrics(registry))
+    port = free_ports()["inference_port"]
+    listener = Listener(front, listening_socket("127.0.0.1", port), ConnectionLimits(), 1)
+    thread = threading.Thread(target=lambda: asyncio.run(listener.run_until_ended()))
+    thread.start()
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=SECONDS) as client:
+            yield front, backend, client, registry
+    finally:
+        backend.release.set()
+        listener.end()
+        thread.join(SECONDS)
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    with serving(FrontSettings()) as given:
+        yield given
+
+
+def test_a_checked_request_is_passed_on_and_answered(served: Served) -> None:
+    _, backend, client, _ = served
+    headers = JPEG | {"X-Method": "lime", "Explain": "True", "X-Probe": "true", "Cookie": "a=b"}
+
+    reply = client.post(f"{PREDICT}?x=1", content=b"photograph", headers=headers)
+
+    assert (reply.status_code, reply.json()) == (200, {"label": "cancer"})
+    assert len(reply.headers["x-request-id"]) == 16
+    (request,) = backend.requests
+    assert request == FrontRequest("predict", PREDICT, b"photograph", False, {"method": "lime"})
+
+
+def test_the_file_of_a_form_is_the_body(served: Served) -> None:
+    _, backend, client, _ = served
+
+    reply = client.post(PREDICT, files={"image": ("x.jpg", b"photograph", "image/jpeg")})
+
+    assert reply.status_code == 200
+    assert backend.requests[0].body == b"photograph"
+    assert not backend.requests[0].is_json
+
+
+@pytest.mark.parametrize(
+    ("settings", "path", "headers", "body", "status", "message"),
+    [
+        (FrontSettings(), "/other", JPEG, b"MARKER", 404, "no such path"),
+        (FrontSettings(), PREDICT, {"Content-Type": "text/MARKER"}, b"x", 415, "not taken"),
+        (FrontSettings(max_body_bytes=5), PREDICT, JPEG, b"MARKER", 413, "at most 5 bytes"),
+        (FrontSettings(buffer_bytes=5), PREDICT, JPEG, b"MARKER", 503, "too many uploads"),
+        (FrontSettings(), PREDICT, JPEG | {"X-Method": "MARKER" * 9}, b"", 400, "x-method"),
+        (FrontSettings(verbs=("explain",)), PREDICT, JPEG, b"x", 404, "does not answer :predict"),
+    ],
+)
+def test_what_is_not_taken_is_refused_without_being_quoted(
+    settings: FrontSettings,
+    path: str,
+    headers: dict[str, str],
+    body: bytes,
+    status: int,
+    message: str,
+) -> None:
+    with serving(settings) as (_, backend, client, _):
+        reply = client.post(path, headers=headers, content=body)
+
+        assert reply.status_code == status
+        assert message in reply.json()["error"]
+        assert "MARKER" not in reply.text
+        assert backend.requests == []
+        assert (reply.headers.get("retry-after") is not None) == (status == 503)
+
+
+def test_more_requests_than_may_be_in_flight_are_rejected() -> None:
+    with serving(FrontSettings(max_in_flight=1)) as (front, backend, client, _):
+        backend.release.clear()
+        answers: list[int] = []
+
+        def ask() -> None:
+            answers.append(client.post(PREDICT, content=b"x", headers=JPEG).status_code)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        assert backend.entered.acquire(timeout=SECONDS)
+        rejected = client.post(PREDICT, content=b"x", headers=JPEG)
+        assert (rejected.status_code, rejected.headers["retry-after"]) == (503, "1")
+        assert "too many requests at once" in rejected.json()["error"]
+        backend.release.set()
+        thread.join(SECONDS)
+
+        assert answers == [200]
+        assert front.in_flight == 0
+
+
+def test_a_client_that_leaves_is_no_longer_worked_for(served: Served) -> None:
+    front, backend, client, _ = served
+    backend.release.clear()
+    with pytest.raises(httpx.ReadTimeout):
+        client.post(PREDICT, content=b"x", headers=JPEG, timeout=0.3)
+
+    assert backend.cancelled.wait(SECONDS)
+    backend.release.set()
+    assert client.post(PREDICT, content=b"x", headers=JPEG).status_code == 200
+    assert front.in_flight == 0
+
+
+def test_retry_after_of_the_backend_is_passed_on(served: Served) -> None:
+    _, backend, client, _ = served
+    backend.response = FrontResponse(503, b'{"error": "busy"}', 7)
+
+    reply = client.post(PREDICT, content=b"x", headers=JPEG)
+
+    assert (reply.status_code, reply.headers["retry-after"]) == (503, "7")
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_what_the_server_says_of_itself(served: Served, ready: bool) -> None:
+    _, backend, client, _ = served
+    backend.ready, backend.why_not_ready = ready, "" if ready else "no worker"
+    status = 200 if ready else 503
+
+    assert client.get("/").json() == {"status": "alive"}
+    assert client.get("/v1/models").json() == {"models": ["melanoma"]}
+    model = client.get("/v1/models/melanoma")
+    assert (model.status_code, model.json()) == (status, {"name": "melanoma", "ready": ready})
+    for path in ("/ready", "/ping"):
+        reply = client.get(path)
+        assert reply.status_code == status
+        assert reply.json().get("reason") == (None if ready else "no worker")
+    assert client.head("/").content == b""
+
+
+def test_while_it_drains_every_answer_closes_its_connection(served: Served) -> None:
+    front, _, client, _ = served
+    assert "connection" not in client.post(PREDICT, content=b"x", headers=JPEG).headers
+
+    front.draining = True
+
+    reply = client.post(PREDICT, content=b"x", headers=JPEG)
+    assert (reply.status_code, reply.headers["connection"]) == (200, "close")
+    assert client.get("/ready").status_code == 503
+
+
+def test_a_request_is_a_line_that_holds_nothing_of_it(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, _, client, registry = served
+    with caplog.at_level(logging.INFO):
+        reply = client.post(f"{PREDICT}?MARKER", content=b"MARKER", headers={"X-MARKER": "MARKER"})
+        client.post("/MARKER", content=b"MARKER", headers=JPEG)
+
+    lines = [record.getMessage() for record in caplog.records if record.name == "lesionlens.access"]
+    assert len(lines) == 2
+    assert " predict 200 " in lines[0]
+    assert lines[0].endswith(reply.headers["x-request-id"])
+    assert " - 404 " in lines[1]
+    ours = [record.getMessage() for record in caplog.records if record.name != "httpx"]
+    assert "MARKER" not in "".join(ours)
+    counted = registry.get_sample_value(
+        "lesionlens_http_responses_total", {"route": "predict", "status": "200"}
+    )
+    assert counted == 1
+
+
+def test_requests_on_one_connection_are_answered_in_order(served: Served) -> None:
+    _, backend, client, _ = served
+
+    async def echo(request: FrontRequest) -> FrontResponse:
+        # Later requests would be done sooner.
+        await asyncio.sleep(0.2 / (1 + len(backend.requests)))
+        backend.requests.append(request)
+        return FrontResponse(200, request.body)
+
+    backend.answer = echo  # type: ignore[method-assign]
+    bodies = [b"first", b"second", b"third"]
+    sent = b"".join(
+        b"POST /predictions/melanoma HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+        b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+        for body in bodies
+    )
+    with socket.create_connection((client.base_url.host, client.base_url.port)) as raw:
+        raw.settimeout(SECONDS)
+        raw.sendall(sent)
+        received = b""
+        while not all(body in received for body in bodies):
+            received += raw.recv(65_536)
+
+    assert received.count(b"HTTP/1.1 200") == 3
+    assert sorted(bodies, key=received.index) == bodies

@@ -1,0 +1,135 @@
+"""Content types from an allow-list, options, and the one file of a form."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from serving.front.media import MAX_PARTS, kind_of, options_of, photograph_of
+from serving.front.messages import RejectedError
+
+MARKER = "MARKER-OF-A-CLIENT"
+
+
+def form(*files: tuple[str, bytes], **fields: str) -> tuple[str, bytes]:
+    """Content type and body of a form as httpx writes it."""
+    sent = [(name, ("mole.jpg", content, "image/jpeg")) for name, content in files]
+    request = httpx.Request("POST", "http://x", files=sent, data=fields)
+    return request.headers["content-type"], request.read()
+
+
+@pytest.mark.parametrize(
+    ("content_type", "kind"),
+    [
+        ("application/json", "json"),
+        ("Application/JSON; charset=utf-8", "json"),
+        ("image/jpeg", "file"),
+        ("image/heic", "file"),
+        ("application/octet-stream", "file"),
+        ("multipart/form-data; boundary=x", "form"),
+    ],
+)
+def test_a_type_of_the_list_is_taken(content_type: str, kind: str) -> None:
+    assert kind_of({"content-type": [content_type]}) == kind
+
+
+def test_no_type_is_left_to_the_handler() -> None:
+    assert kind_of({}) == ""
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/x-www-form-urlencoded",
+        "text/plain",
+        "application/xml",
+        f"image/{MARKER}!",
+        "image/" + "x" * 100,
+        "application/json2",
+        "multipart/mixed; boundary=x",
+    ],
+)
+def test_every_other_type_is_refused_with_those_that_are_taken(content_type: str) -> None:
+    with pytest.raises(RejectedError, match=r"send application/json, image/jpeg") as caught:
+        kind_of({"content-type": [content_type]})
+    assert caught.value.status == 415
+    assert MARKER not in caught.value.message
+
+
+def test_curls_own_type_is_explained() -> None:
+    with pytest.raises(RejectedError, match=r"--header 'Content-Type: image/jpeg'"):
+        kind_of({"content-type": ["application/x-www-form-urlencoded"]})
+
+
+def test_two_types_are_one_too_many() -> None:
+    with pytest.raises(RejectedError, match="more than once"):
+        kind_of({"content-type": ["application/json", "image/png"]})
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip"])
+def test_a_compressed_body_is_refused(encoding: str) -> None:
+    with pytest.raises(RejectedError, match="compressed") as caught:
+        kind_of({"content-type": ["image/png"], "content-encoding": [encoding]})
+    assert caught.value.status == 415
+
+
+def test_options_come_from_two_headers_only() -> None:
+    headers = {"x-method": ["lime"], "x-target": ["cancer"], "x-probe": ["true"], "explain": ["1"]}
+    assert options_of(headers) == {"method": "lime", "target": "cancer"}
+
+
+@pytest.mark.parametrize("values", [["lime", "lime"], ["x" * 41], ["n\xf6"], ["a\tb"]])
+def test_an_option_that_cannot_be_a_name_is_refused(values: list[str]) -> None:
+    with pytest.raises(RejectedError) as caught:
+        options_of({"x-method": values})
+    assert caught.value.status == 400
+    assert values[0] not in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["data", "file", "image", "photograph", "x y"])
+def test_any_single_file_field_is_the_photograph(name: str) -> None:
+    content_type, body = form((name, b"\xff\xd8 the file \r\n--x"), method="lime", other="y")
+    assert photograph_of(content_type, body) == (b"\xff\xd8 the file \r\n--x", {"method": "lime"})
+
+
+@pytest.mark.parametrize("count", [0, 2, 3])
+def test_not_exactly_one_file_is_refused(count: int) -> None:
+    content_type, body = form(*[("data", b"x")] * count, field=MARKER)
+    if count == 0:
+        content_type = "multipart/form-data; boundary=b"
+        body = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n--b--\r\n'
+    with pytest.raises(RejectedError, match=f"has {count} files; exactly one is taken"):
+        photograph_of(content_type, body)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "message"),
+    [
+        ("multipart/form-data", b"x", "without a boundary"),
+        ("multipart/form-data; boundary=" + "b" * 71, b"x", "without a boundary"),
+        ("multipart/form-data; boundary=b", b"no form", "cannot be read"),
+        ("multipart/form-data; boundary=b", b"", "cut off"),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="a"; filename="x"\r\n\r\nabc',
+            "cut off",
+        ),
+        (
+            "multipart/form-data; boundary=b",
+            b"--b\r\nX: " + b"y" * 10_000 + b"\r\n\r\nabc\r\n--b--\r\n",
+            "cannot be read",
+        ),
+    ],
+)
+def test_a_form_that_cannot_be_read_is_refused(
+    content_type: str, body: bytes, message: str
+) -> None:
+    with pytest.raises(RejectedError, match=message) as caught:
+        photograph_of(content_type, body)
+    assert caught.value.status == 400
+
+
+def test_parts_are_bounded() -> None:
+    content_type, body = form(*[("data", b"x")] * (MAX_PARTS + 1))
+    with pytest.raises(RejectedError, match=f"more than {MAX_PARTS} parts"):
+        photograph_of(content_type, body)

@@ -1,0 +1,180 @@
+"""The client of TorchServe, before a server that fails as TorchServe does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from serving.front.messages import FrontRequest, FrontResponse
+from serving.front.telemetry import FrontMetrics
+from serving.torchserve.client import TorchServeClient
+
+REQUEST = FrontRequest("predict", "/predictions/melanoma", b"photograph", False, {"method": "lime"})
+JAVA = '{"code": 507, "type": "InternalServerException", "message": "Worker died. MARKER"}'
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def server(handler: Handler, socket: Path) -> AsyncIterator[None]:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.UnixSite(runner, str(socket)).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def answers(
+    folder: Path, handler: Handler, requests: int = 1, seconds: float = 20
+) -> tuple[list[FrontResponse], float]:
+    """Responses to so many requests at once, and how many were repeated."""
+    registry = CollectorRegistry()
+
+    async def ask() -> list[FrontResponse]:
+        client = TorchServeClient(folder / "s", seconds, FrontMetrics(registry))
+        try:
+            async with server(handler, folder / "s"):
+                return await asyncio.gather(*[client.answer(REQUEST) for _ in range(requests)])
+        finally:
+            await client.close()
+
+    return asyncio.run(ask()), registry.get_sample_value("lesionlens_http_repeated_total") or 0
+
+
+def scripted(*replies: web.Response | None) -> Handler:
+    """Each reply once, the last ever after; None closes the connection instead."""
+    left = list(replies)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        await request.read()
+        reply = left.pop(0) if len(left) > 1 else left[0]
+        if reply is None:
+            assert request.transport is not None
+            request.transport.close()
+            return web.Response()
+        return web.Response(status=reply.status, text=reply.text, headers=reply.headers)
+
+    return handle
+
+
+def reply(status: int, text: str, **headers: str) -> web.Response:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return web.Response(status=status, text=text, headers=names)
+
+
+GOOD = reply(200, "good")
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("s")
+
+
+def test_what_is_sent_is_the_request_and_headers_of_ours(folder: Path) -> None:
+    seen: list[tuple[str, dict[str, str], bytes]] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        seen.append((request.path, dict(request.headers), await request.read()))
+        return web.Response(text="good")
+
+    answers(folder, handle)
+
+    ((path, headers, body),) = seen
+    assert (path, body) == (REQUEST.path, b"photograph")
+    assert headers["X-Method"] == "lime"
+    assert headers["Content-Type"] == "application/octet-stream"
+    assert "explain" not in {name.lower() for name in headers}
+
+
+@pytest.mark.parametrize("failure", [reply(507, JAVA), reply(500, JAVA), None])
+def test_a_request_whose_worker_died_is_sent_again(
+    folder: Path, failure: web.Response | None
+) -> None:
+    found, repeated = answers(folder, scripted(failure, GOOD))
+
+    assert found == [FrontResponse(200, b"good")]
+    assert repeated == 1
+
+
+@pytest.mark.parametrize("failure", [reply(507, JAVA), None])
+def test_one_that_dies_twice_is_answered_503(folder: Path, failure: web.Response | None) -> None:
+    (found,), repeated = answers(folder, scripted(failure))
+
+    assert (found.status, found.retry_after) == (503, 2)
+    assert b"died, twice" in found.body
+    assert b"MARKER" not in found.body
+    assert repeated == 1
+
+
+def test_requests_are_repeated_one_at_a_time(folder: Path) -> None:
+    first = 4
+    at_once: list[int] = []
+    running = seen = 0
+
+    async def handle(request: web.Request) -> web.Response:
+        nonlocal running, seen
+        await request.read()
+        seen += 1
+        if seen <= first:
+            return reply(507, JAVA)
+        running += 1
+        at_once.append(running)
+        await asyncio.sleep(0.02)
+        running -= 1
+        return web.Response(text="good")
+
+    found, repeated = answers(folder, handle, requests=first)
+
+    assert [one.status for one in found] == [200] * first
+    assert at_once == [1] * first
+    assert repeated == first
+
+
+def test_what_torchserve_says_goes_no_further(folder: Path) -> None:
+    (found,), repeated = answers(folder, scripted(reply(503, JAVA)))
+
+    assert (found.status, found.retry_after, repeated) == (503, 2, 0)
+    assert b"MARKER" not in found.body
+
+
+@pytest.mark.parametrize("status", [400, 422, 500, 503])
+def test_the_handlers_own_errors_are_passed_on(folder: Path, status: int) -> None:
+    own = reply(status, '{"error": "x"}', X_LesionLens_Handler="1", Retry_After="3")
+
+    found, repeated = answers(folder, scripted(own))
+
+    assert found == [FrontResponse(status, b'{"error": "x"}', 3)]
+    assert repeated == 0
+
+
+def test_no_answer_in_time_is_503(folder: Path) -> None:
+    async def handle(request: web.Request) -> web.Response:
+        await asyncio.sleep(60)
+        return web.Response()
+
+    (found,), _ = answers(folder, handle, seconds=0.2)
+
+    assert (found.status, found.retry_after) == (503, 2)
+    assert b"no answer within 0.2 s" in found.body
+
+
+def test_no_server_is_503(folder: Path) -> None:
+    async def ask() -> FrontResponse:
+        metrics = FrontMetrics(CollectorRegistry())
+        client = TorchServeClient(folder / "nothing", 5, metrics)
+        try:
+            return await client.answer(REQUEST)
+        finally:
+            await client.close()
+
+    assert asyncio.run(ask()).status == 503

@@ -1,0 +1,58 @@
+"""The command and environment that TorchServe is started with."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from serving.torchserve import process
+from serving.torchserve.process import Plan
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return Plan(tmp_path / "release", tmp_path, ("-Xmx2g", "-Xmx300m"), 8081)
+
+
+def test_it_is_told_where_everything_lies(plan: Plan) -> None:
+    command = process.command(plan)
+
+    assert command[command.index("-f") + 1] == str(plan.release / "config/config.properties")
+    assert command[command.index("-s") + 1] == str(plan.release / "model-store")
+    assert command[command.index("--python") + 1] == sys.executable
+    assert f"-Dlog4j.configurationFile=file://{plan.release}/config/log4j2.xml" in command
+    assert f"-Djava.io.tmpdir={plan.scratch}" in command
+    assert command[1:3] == ["-Xmx2g", "-Xmx300m"]
+
+
+def test_only_the_front_reaches_requests_and_metrics(plan: Plan) -> None:
+    addresses = process.environment(plan, {})
+
+    assert addresses["TS_INFERENCE_ADDRESS"] == f"unix:{plan.scratch}/inference.sock"
+    assert addresses["TS_METRICS_ADDRESS"] == f"unix:{plan.scratch}/metrics.sock"
+    assert addresses["TS_MANAGEMENT_ADDRESS"] == "http://127.0.0.1:8081"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("PYTHONPATH", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"),
+        *("TS_LOAD_MODELS", "TS_CONFIG_FILE", "ts_model_store"),
+    ],
+)
+def test_no_variable_changes_what_the_verified_files_say(plan: Plan, name: str) -> None:
+    found = process.environment(plan, {name: "/evil", "LESIONLENS_THREADS": "1"})
+
+    assert "/evil" not in found.values()
+    assert found["LESIONLENS_THREADS"] == "1"
+
+
+def test_no_thread_of_a_library_spins(plan: Plan) -> None:
+    given = {"OMP_WAIT_POLICY": "ACTIVE", "OPENBLAS_NUM_THREADS": "2"}
+
+    ours = process.environment(plan, {})
+
+    assert (ours["OMP_WAIT_POLICY"], ours["OPENBLAS_NUM_THREADS"]) == ("PASSIVE", "1")
+    assert given.items() <= process.environment(plan, given).items()

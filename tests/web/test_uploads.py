@@ -1,0 +1,136 @@
+"""Uploads are bounded in time, rate and bytes, and hold up nobody else while they arrive."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import Any
+
+import pytest
+from starlette import formparsers
+
+from serving.front.bodies import BodyLimits
+from tests.serving.front.conftest import Served, rest, until
+from tests.web.conftest import Double, Elements, Visit
+from tests.web.serving import page, post, status
+from web import uploads
+from web.settings import PageSettings
+
+
+def begin(served: Served, data: bytes) -> socket.socket:
+    """Send a part of a request."""
+    client = served.connect()
+    client.sendall(data)
+    return client
+
+
+def test_uploads_that_never_end_keep_nobody_out(photograph: bytes) -> None:
+    settings = PageSettings(page_uploads=4, page_at_once=1)
+    with page(Double(), settings) as served, ExitStack() as stack:
+        for _ in range(64):
+            stack.enter_context(begin(served, post(photograph)[:-100]))
+        until(lambda: served.open == 64)
+
+        assert [status(served, photograph) for _ in range(5)] == [200] * 5
+
+
+def test_an_upload_that_does_not_end_is_answered_and_closed(photograph: bytes) -> None:
+    settings = PageSettings(page_upload_seconds=0.3)
+    with page(Double(), settings) as served, begin(served, post(photograph)[:-1]) as client:
+        answer = rest(client)
+
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"connection: close" in answer.lower()
+    assert b"The upload came too slowly" in answer
+
+
+def test_an_upload_has_a_minimum_rate(photograph: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "BodyLimits", partial(BodyLimits, grace_seconds=0.2))
+    settings = PageSettings(page_upload_seconds=3600, page_min_bytes_per_second=10**7)
+    with page(Double(), settings) as served, begin(served, post(photograph)[:-1]) as client:
+        assert rest(client).startswith(b"HTTP/1.1 408")
+
+
+def test_the_bytes_of_all_uploads_are_bounded(photograph: bytes) -> None:
+    settings = PageSettings(page_buffer_bytes=2_000_000)
+    first = post(bytes(1_999_000))
+    with page(Double(), settings) as served:
+        with begin(served, first[:-1]):
+            until(lambda: status(served, photograph) == 503)
+        until(lambda: status(served, photograph) == 200)
+        until(lambda: status(served, photograph) == 200)  # it was given back
+
+
+@pytest.mark.parametrize(
+    ("language", "text"), [("en", "Its disk is full"), ("da", "Dens disk er fuld")]
+)
+def test_a_full_disk_is_a_message(
+    language: str, text: str, upload: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OnAFullDisk(SpooledTemporaryFile[bytes]):
+        def rollover(self) -> None:
+            self._file: Any = Path("/dev/full").open("w+b", buffering=0)  # noqa: SIM115
+            self._rolled = True
+            self._file.write(b"x")
+
+    monkeypatch.setattr(formparsers, "SpooledTemporaryFile", OnAFullDisk)
+
+    reply = upload(bytes(200_000), path=f"/?lang={language}")
+
+    assert reply.status_code == 503
+    assert reply.headers["retry-after"] == "60"
+    assert text in Elements(reply.text).text
+
+
+def test_another_error_of_the_disk_is_not_called_full(
+    upload: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**options: Any) -> None:
+        raise OSError(errno.EIO, "a broken disk")
+
+    monkeypatch.setattr(formparsers, "SpooledTemporaryFile", fail)
+
+    assert upload(b"a").status_code == 500
+
+
+def test_a_small_part_of_a_file_is_in_memory() -> None:
+    assert formparsers.MultiPartParser.spool_max_size == 65_536
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ({"data": {"sample": "x" * 100_000}}, 413),
+        ({"data": {"sample": "x" * 10_000}}, 400),
+        ({"data": {"version": "x" * 10_000}, "files": {"photograph": ("x", b"x")}}, 400),
+    ],
+)
+def test_what_is_not_a_file_is_small(request_: dict[str, Any], expected: int, visit: Visit) -> None:
+    assert visit("POST", **request_).status_code == expected
+
+
+def test_a_large_upload_is_never_told_to_continue() -> None:
+    head = (
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+        b"Content-Length: 99000000\r\nExpect: 100-continue\r\n\r\n"
+    )
+    with page(Double()) as served:
+        answer = served.send(head)
+
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"At most 15 MB are accepted" in answer
+
+
+def test_work_for_a_visitor_who_left_is_dropped(photograph: bytes) -> None:
+    double = Double()
+    double.predict.seconds = double.explain.seconds = 3600
+    with page(double, PageSettings(page_at_once=1, page_uploads=1)) as served:
+        with begin(served, post(photograph)):
+            until(lambda: len(double.asked) == 2)
+        double.predict.seconds = double.explain.seconds = 0
+
+        until(lambda: status(served, photograph) == 200)

@@ -1,0 +1,133 @@
+"""Photographs are decoded one at a time, within a deadline that includes the wait."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import BinaryIO, Final
+
+from web.errors import PageError
+from web.pictures import read
+
+BUSY_SECONDS: Final = 5
+"""After which a page with too many photographs may have room again."""
+HEALTH_SECONDS: Final = 45
+"""Over which failures count. Shorter than the minute after which Kubernetes restarts a pod that is
+not healthy: one that recovers is not restarted."""
+MIN_FAILURES: Final = 3
+"""In that time, without a success, from which the decoder counts as failing."""
+
+Decode = Callable[[BinaryIO, int], bytes]
+
+
+class Decoder:
+    """Decodes in a thread of its own, since a decoder cannot be interrupted.
+
+    One at a time: 25 megapixels take up to 400 MB meanwhile. A decode that outlives its deadline
+    or its visitor keeps its turn until it ends, for that reason, and those who wait for it are
+    rejected at their own deadlines.
+
+    Args:
+        seconds: for a photograph, from its arrival here.
+        max_waiting: photographs, besides the one that is decoded.
+        decode: as :func:`web.pictures.read`.
+        clock: seconds, for tests.
+    """
+
+    def __init__(
+        self,
+        seconds: float,
+        max_waiting: int,
+        decode: Decode = read,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._seconds = seconds
+        self._max_waiting = max_waiting
+        self._decode = decode
+        self._clock = clock
+        self._turn = asyncio.Semaphore(1)
+        self._waiting = 0
+        self._started: float | None = None
+        self._failures: deque[float] = deque(maxlen=MIN_FAILURES)
+
+    async def square(self, file: BinaryIO, max_pixels: int) -> bytes:
+        """What :func:`web.pictures.read` returns.
+
+        Cancelled while it waits, it gives up its place.
+
+        Args:
+            file: at its start.
+            max_pixels: width times height, at most.
+
+        Raises:
+            PageError: what that raises; ``busy`` when others are decoded for too long, and
+                ``slow_picture`` when this one is.
+        """
+        deadline = asyncio.get_running_loop().time() + self._seconds
+        await self._wait_for_turn(deadline)
+        result = self._start(file, max_pixels)
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await asyncio.shield(result)
+        except TimeoutError as error:
+            self._failures.append(self._clock())
+            result.cancel()
+            raise PageError("slow_picture") from error
+
+    def problem(self) -> str | None:
+        """Why no photograph can be decoded at present, or None."""
+        now = self._clock()
+        if self._started is not None and now - self._started > self._seconds:
+            return f"one photograph has been decoded for more than {self._seconds:g} seconds"
+        if len(self._failures) == MIN_FAILURES and now - self._failures[0] <= HEALTH_SECONDS:
+            return f"the last {MIN_FAILURES} photographs could not be decoded"
+        return None
+
+    async def _wait_for_turn(self, deadline: float) -> None:
+        if self._waiting >= self._max_waiting and self._turn.locked():
+            raise PageError("busy", retry_after=BUSY_SECONDS)
+        self._waiting += 1
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._turn.acquire()
+        except TimeoutError as error:
+            raise PageError("busy", retry_after=BUSY_SECONDS) from error
+        finally:
+            self._waiting -= 1
+
+    def _start(self, file: BinaryIO, max_pixels: int) -> asyncio.Future[bytes]:
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[bytes] = loop.create_future()
+        self._started = self._clock()
+
+        def finish(data: bytes | None, error: Exception | None) -> None:
+            self._started = None
+            self._turn.release()
+            if result.cancelled():
+                return  # too late, which has been counted
+            if isinstance(error, PageError | None):
+                self._failures.clear()  # it was decoded, or is not a photograph
+            else:
+                self._failures.append(self._clock())
+            if error is not None:
+                result.set_exception(error)
+                result.exception()  # known, though its visitor may have left
+            else:
+                result.set_result(data or b"")
+
+        def run() -> None:
+            data, failure = None, None
+            try:
+                data = self._decode(file, max_pixels)
+            except Exception as error:  # it belongs to the visitor who waits
+                failure = error
+            with suppress(RuntimeError):  # the server has ended
+                loop.call_soon_threadsafe(finish, data, failure)
+
+        # A daemon: one that is stuck must not keep the process from ending.
+        threading.Thread(target=run, name="decoder", daemon=True).start()
+        return result

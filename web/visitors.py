@@ -1,0 +1,83 @@
+"""Where a request comes from and which name it was sent to: neither may be another website's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from web.errors import PageError
+
+OURS: Final = ("same-origin", "none")
+"""``Sec-Fetch-Site`` of the page's own form, and of a visitor who typed the address."""
+
+
+def check_origin(headers: Headers) -> None:
+    """Refuse what another website makes a visitor's browser send.
+
+    Browsers say it by ``Sec-Fetch-Site``, over plain HTTP only by ``Origin``; a program that sends
+    neither does not act for a visitor.
+
+    Raises:
+        PageError: it comes from another site.
+    """
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None:
+        if site not in OURS:
+            raise PageError("other_site")
+    elif origin is not None and _address(urlsplit(origin).netloc) != _address(
+        headers.get("host", "")
+    ):
+        raise PageError("other_site")
+
+
+def _address(netloc: str) -> str:
+    """Without the port that goes without saying: a gateway may add or remove it."""
+    return netloc.lower().removesuffix(":443").removesuffix(":80")
+
+
+class AllowedHosts:
+    """ASGI middleware that refuses requests to other names, but not those of health probes.
+
+    Without it, a name of somebody else's that leads to this page's address is the page's own to a
+    browser.
+
+    Args:
+        app: what is asked.
+        hosts: names without ports; ``*`` is any, ``*.example.org`` any below that.
+        refuse: makes the response of a refusal.
+        probes: the path that is served under any name.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: tuple[str, ...],
+        refuse: Callable[[Request, PageError], Response],
+        probes: str,
+    ) -> None:
+        self._app = app
+        self._names = {host.lower() for host in hosts if not host.startswith("*.")}
+        self._suffixes = tuple(host.lower()[1:] for host in hosts if host.startswith("*."))
+        self._refuse = refuse
+        self._probes = probes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve, or refuse."""
+        if scope["type"] != "http" or scope["path"] == self._probes or self._allowed(scope):
+            await self._app(scope, receive, send)
+        else:
+            failure = PageError("wrong_host")
+            await self._refuse(Request(scope, receive), failure)(scope, receive, send)
+
+    def _allowed(self, scope: Scope) -> bool:
+        if "*" in self._names:
+            return True
+        host = Headers(scope=scope).get("host", "").lower()
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        return name in self._names or name.endswith(self._suffixes or ("\0",))
