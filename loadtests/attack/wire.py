@@ -73,6 +73,10 @@ class Connection:
         trace: TracebackType | None,
     ) -> None:
         """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Close it."""
         self._socket.close()
 
     def send(self, data: bytes) -> None:
