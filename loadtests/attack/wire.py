@@ -114,8 +114,9 @@ class Connection:
             if not self._more(deadline):
                 break
         body, self._received = self._received[:length], self._received[length:]
-        code = first.split(" ")[1] if first.startswith("HTTP/1.") else "0"
-        status = int(code) if code.isdigit() else 0
+        status = _status_of(first)
+        if 100 <= status < 200:  # "continue": the answer comes after it
+            return self.receive(method)
         return Response(status, headers, body, time.monotonic() - start)
 
     def exchange(self, data: bytes, method: str = "POST") -> Response:
@@ -132,6 +133,11 @@ class Connection:
             data = self._socket.recv(CHUNK)
         self._received += data
         return bool(data)
+
+
+def _status_of(line: str) -> int:
+    code = line.split(" ")[1] if line.startswith("HTTP/1.") else ""
+    return int(code) if code.isdigit() else 0
 
 
 def request(

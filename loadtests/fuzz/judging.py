@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 from loadtests.attack.wire import Response
@@ -20,6 +21,9 @@ _SHAPES: Final = (
 )
 """Names in the JSON object of an answer that is not one result."""
 
+NAMED: Final = re.compile(rb"unknown (method|target) '[^']{0,40}'")
+"""The one thing that an answer may quote: a client's own misspelled name, cut short."""
+
 
 def problem_of(response: Response, method: str) -> str:
     """What is wrong with an answer; an empty string where nothing is.
@@ -32,7 +36,7 @@ def problem_of(response: Response, method: str) -> str:
         return "no answer"
     if response.status >= 500 and response.status not in (501, 503, 505):
         return f"status {response.status}"
-    if found_in(response.body) or found_in(repr(response.headers).encode()):
+    if found_in(NAMED.sub(b"", response.body)) or found_in(repr(response.headers).encode()):
         return "the answer quotes the request"
     if response.headers.get("content-type", "") != "application/json":
         return "the answer is not JSON by its content type"
