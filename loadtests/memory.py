@@ -1,4 +1,4 @@
-"""Memory of the worker while a load test runs, from the service's own metrics."""
+"""Memory while a load test runs: of the worker, from metrics; of each process of a local server."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final
 
 import httpx
 import numpy as np
+import psutil
 from prometheus_client.parser import text_string_to_metric_families
 from scipy.stats import theilslopes
 
@@ -39,6 +40,38 @@ def watched(address: str) -> Iterator[list[tuple[float, float]]]:
                 found = memory_in(text)
                 if found is not None:
                     samples.append((time.monotonic(), found))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
+def watched_processes(leader: int) -> Iterator[dict[str, list[tuple[float, float]]]]:
+    """Sample each process of a local server each second: seconds and bytes, by its name.
+
+    Args:
+        leader: process id of ``python -m serving``.
+    """
+    samples: dict[str, list[tuple[float, float]]] = {}
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(PERIOD):
+            try:
+                front = psutil.Process(leader)
+                family = {f"worker {p.pid}": p for p in front.children(recursive=True)}
+                java = {f"worker {p.pid}" for p in front.children()}
+                for name, process in [("front", front), *family.items()]:
+                    size = process.memory_info().rss
+                    shown = "TorchServe's frontend" if name in java else name
+                    samples.setdefault(shown, []).append((time.monotonic(), float(size)))
+            except psutil.NoSuchProcess:
+                continue  # a worker was replaced
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

@@ -1,7 +1,8 @@
 """``make measure-request``: where the milliseconds of one request go.
 
 One server as `make serve` starts it, one client. What the client waits is measured here; what the
-handler and its stages take is read from the server's own metrics, before and after.
+handler and its stages take is read from the server's own metrics, before and after. Then the same
+requests go through the front and past it, alternating.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from rich.progress import track
 
 from loadtests.bench.photographs import texts
 from loadtests.explain_cost import Body, timed
+from loadtests.front_cost import front_cost
 from loadtests.machine import kind
 from loadtests.photographs import files
 from loadtests.settings import LoadSettings
@@ -100,6 +102,7 @@ def measure(settings: ServingSettings, load: LoadSettings) -> dict[str, Any]:
             "predict": lived(server, client, "predict", small, "predict"),
             "explain": lived(server, client, "explain", small, "explain"),
             "predict_12_megapixels": lived(server, client, "predict", large, "12 megapixels"),
+            "front": front_cost(server, small),
         }
 
 

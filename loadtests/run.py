@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from loadtests.machine import kind
-from loadtests.memory import slope_per_hour, watched
+from loadtests.memory import slope_per_hour, watched, watched_processes
 from loadtests.objectives import Plan, Verdict, judge
 from loadtests.photographs import files
 from loadtests.settings import LoadSettings
@@ -46,6 +46,7 @@ def main() -> int:
     shape = plan.shapes[settings.load_shape]
     with ExitStack() as stack:
         host, metrics = asked.host, asked.metrics
+        processes: dict[str, list[tuple[float, float]]] = {}
         if not host:
             logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lesionlens-")))
             own = ServingSettings(logs=logs).model_copy(update=free_ports())
@@ -54,6 +55,7 @@ def main() -> int:
             except ServerError as error:
                 return _wrong(str(error))
             host, metrics = server.inference, server.metrics
+            processes = stack.enter_context(watched_processes(server.pid))
         print(f"{settings.load_shape}: {shape.seconds:g} s against {host}", flush=True)
         samples = stack.enter_context(watched(metrics)) if metrics else []
         seen = locust(host, asked.report.resolve())
@@ -61,6 +63,7 @@ def main() -> int:
             return _wrong("Locust ended without a result; what it said is above")
         verdicts = judge(shape, seen)
         memory = slope_per_hour(samples)
+        by_process = {name: slope_per_hour(found) for name, found in sorted(processes.items())}
     show(verdicts, seen, memory)
     print(f"report: {asked.report}")
     if asked.output:
@@ -74,6 +77,7 @@ def main() -> int:
                 for v in verdicts
             ],
             "worker_memory": memory,
+            "process_memory": by_process,
         }
         asked.output.parent.mkdir(parents=True, exist_ok=True)
         asked.output.write_text(json.dumps(document, indent=1) + "\n")

@@ -136,6 +136,14 @@ def loadtest_table(document: dict[str, Any]) -> str:
             f"{memory['slope_mb_per_hour']:+.1f} MB an hour | "
             f"| 95 % interval {memory['low']:+.1f} to {memory['high']:+.1f} |"
         )
+    for name, found in document.get("process_memory", {}).items():
+        if found:
+            minute = {key: found[key] / 60 for key in ("slope_mb_per_hour", "low", "high")}
+            lines.append(
+                f"| memory of {name} | {found['median_mb']:.0f} MB, "
+                f"{minute['slope_mb_per_hour']:+.2f} MB a minute | 0.2 MB a minute "
+                f"| {minute['low']:+.2f} to {minute['high']:+.2f} |"
+            )
     return "\n".join(lines)
 
 
@@ -153,7 +161,7 @@ def page_table(document: dict[str, Any]) -> str:
 
 
 PARTS: Final = {
-    "around": "HTTP, TorchServe's frontend, its connection to the worker",
+    "around": "the front, TorchServe's frontend, its connection to the worker",
     "decode": "the file to the square that the model sees",
     "forward": "the network, to log-odds",
     "explain": "the attribution (`grad_cam`)",
@@ -180,6 +188,22 @@ def request_table(document: dict[str, Any]) -> str:
     return "\n".join([head, "| --- | --- | --- | --- |", *rows, f"| **together** | {total} |"])
 
 
+def front_table(document: dict[str, Any]) -> str:
+    """What the front costs, as a Markdown table."""
+    front = document["front"]
+    return "\n".join(
+        [
+            "| | through the front | past it |",
+            "| --- | --- | --- |",
+            f"| one client, p50 of {front['pairs']} requests each, alternating "
+            f"| {front['with_p50_ms']:.1f} ms | {front['without_p50_ms']:.1f} ms |",
+            f"| median of the differences | {front['median_difference_ms']:+.1f} ms | |",
+            f"| {front['clients']} clients, requests a second "
+            f"| {front['with_per_second']:.1f} | {front['without_per_second']:.1f} |",
+        ]
+    )
+
+
 TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/results/training.json": model_tables.training_table,
     "docs/results/training.json backends": backends_table,
@@ -194,6 +218,7 @@ TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/results/explanations.json baselines": explain_tables.baselines_table,
     "docs/results/page.json": page_table,
     "docs/results/request.json": request_table,
+    "docs/results/request.json front": front_table,
     "docs/results/telemetry.json": telemetry_table,
     "docs/results/bench.json": report.summary_table,
     "docs/results/bench.json servers": report.table,
@@ -201,6 +226,7 @@ TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/results/bench.json resources": report.resources_table,
     "docs/results/overload.json": overload_table,
     "docs/results/loadtest.json": loadtest_table,
+    "docs/results/soak.json": loadtest_table,
     "monitoring/thresholds.json": thresholds_table,
     "monitoring/thresholds.json power": power_table,
 }

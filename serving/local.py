@@ -124,6 +124,15 @@ class LocalServer:
         workers = reply.json()[0]["workers"] if reply.status_code == 200 else []
         return [int(worker["pid"]) for worker in workers if worker["status"] == "READY"]
 
+    def torchserve_socket(self) -> Path:
+        """The Unix socket that only the front should use; to measure what the front costs."""
+        option = "-Djava.io.tmpdir="
+        for child in psutil.Process(self.pid).children():
+            for argument in child.cmdline():
+                if argument.startswith(option):
+                    return Path(argument.removeprefix(option)) / "inference.sock"
+        raise ServerError("TorchServe does not run")
+
     def wait(self) -> int:
         """Wait until the server ends by itself; its exit status."""
         return self._process.wait() if self._process else 0

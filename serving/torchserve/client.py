@@ -6,6 +6,7 @@ With aiohttp: its parser is compiled, and a request costs a fourth of httpx's CP
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,8 @@ DIED: Final = (500, 507)
 """TorchServe's statuses for the requests of a worker that died: it says no more about them."""
 HANDLER: Final = "x-lesionlens-handler"
 """Response header that tells the handler's own errors from TorchServe's."""
+REPEATS: Final = 2
+"""Of a request whose worker died, at most: one may meet the end of a second worker by chance."""
 RETRY_SECONDS: Final = 2
 """After which a worker may have been replaced, or a full queue have room."""
 CONNECT_SECONDS: Final = 2.0
@@ -33,7 +36,7 @@ class TorchServeClient:
     """A :class:`serving.front.backend.Backend`; close it when done.
 
     A request is repeatable: the answer depends on it and on the model alone. One whose worker died
-    is sent once more, and such requests one at a time: where one of them kills workers, those that
+    is sent again, and such requests one at a time: where one of them kills workers, those that
     were in its batch are not in it again.
 
     Args:
@@ -106,15 +109,14 @@ class TorchServeClient:
             await self._session.close()
 
     async def _answered(self, request: FrontRequest, headers: dict[str, str]) -> FrontResponse:
-        try:
+        with contextlib.suppress(_WorkerDiedError):
             return await self._sent(request.path, request.body, headers)
-        except _WorkerDiedError:
+        for _ in range(REPEATS):
             self._metrics.repeated.inc()
-        async with self._repeating:
-            try:
-                return await self._sent(request.path, request.body, headers)
-            except _WorkerDiedError:
-                return _unavailable("the worker that had this request died, twice: send it again")
+            async with self._repeating:
+                with contextlib.suppress(_WorkerDiedError):
+                    return await self._sent(request.path, request.body, headers)
+        return _unavailable("each worker that had this request died: send it again")
 
     async def _sent(self, path: str, body: bytes, headers: dict[str, str]) -> FrontResponse:
         try:
