@@ -20,7 +20,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # NumPy's threads know no policy, only how long they spin: 2^4 cycles instead of 2^26.
 export OPENBLAS_THREAD_TIMEOUT ?= 4
 
-.PHONY: help setup data audit train report explain-report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload measure-training measure-report measure-decoding measure-explanations measure-explaining measure-features measure-gpu measure-page measure-request measure-telemetry screenshots samples docs images sbom pod publish deploy rollback lock clean
+.PHONY: help setup data audit train report explain-report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload attack fuzz measure-training measure-report measure-decoding measure-explanations measure-explaining measure-features measure-gpu measure-page measure-request measure-telemetry screenshots samples docs images sbom pod publish deploy rollback lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -142,6 +142,12 @@ loadtest: $(ARCHIVE) ## Users by Locust against HOST=... or a server of its own;
 overload: $(ARCHIVE) ## Load a server with ten times what it carries
 	$(RUN) -m loadtests.overload
 	$(RUN) -m loadtests.tables
+
+attack: $(ARCHIVE) ## Attack a server and a page of its own in every known way (3 minutes)
+	$(RUN) -m loadtests.attack
+
+fuzz: $(ARCHIVE) ## Send a server of its own 20,000 damaged requests; REQUESTS=... and SEED=... choose others
+	$(RUN) -m loadtests.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
 
 measure-telemetry: $(ARCHIVE) ## Time requests with and without metrics
 	$(RUN) -m loadtests.telemetry_cost

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,18 @@ class Tally:
     def p95(self) -> float:
         """Of the milliseconds."""
         return float(np.quantile(self.milliseconds, 0.95)) if self.milliseconds else float("nan")
+
+    @property
+    def summary(self) -> str:
+        """How many were answered and how many were not, with what they got instead."""
+        kinds = ", ".join(f"{count} x {kind}" for kind, count in Counter(self.failures).items())
+        failed = f"{len(self.failures)} failed" + (f" ({kinds})" if kinds else "")
+        return f"{self.answered} ordinary requests answered, {failed}"
+
+    @property
+    def unharmed(self) -> bool:
+        """Whether there were answers and every request got one."""
+        return self.answered > 0 and not self.failures
 
     def longest_gap(self, start: float, end: float) -> float:
         """Seconds between two answers, at most, within a span of time."""

@@ -35,7 +35,7 @@ def _server_errors(limits: ServerLimits) -> Alert:
         "page",
         f"{WHO}: the server answers with errors",
         "{{ $value | humanizePercentage }} of the answers within 10 minutes were 5xx. Those of the "
-        "front itself (too many requests in flight, no worker) never reach the handler, so no error "
+        "front (too many requests in flight, no worker) never reach the handler, so no error "
         "budget counts them.",
         holds="5m",
     )

@@ -53,6 +53,7 @@ def known() -> dict[str, set[str]]:
             series[metric.name + "_bucket"] = labels | {"le"}
         else:
             series[metric.name] = labels
+    series["lesionlens_http_responses_total"] = {"route", "status", *TARGET}
     served = yaml.safe_load((ROOT / "model_store/config/metrics.yaml").read_text("utf-8"))
     for metric in itertools.chain.from_iterable(served["ts_metrics"].values()):
         series[metric["name"]] = {*metric["dimensions"], *TARGET}

@@ -6,17 +6,19 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry
 
 from handlers.telemetry import METRICS
 from monitoring.prometheus import alerts, files, objectives
 from monitoring.settings import MonitoringSettings
+from serving.front.telemetry import FrontMetrics
 
 MONITORING = files.FOLDER.parent
 RULES = sorted(files.FOLDER.glob("*.yaml"))
 UNIT_TESTS = sorted((MONITORING / "tests").glob("*.yaml"))
 RUNBOOKS = MONITORING / "runbooks"
 NAMES = alerts.names(files.groups(MonitoringSettings())["alerts.yaml"])
-TORCHSERVE = {"Requests5XX", "ts_queue_latency_microseconds", "ts_inference_requests_total"}
+TORCHSERVE = {"ts_queue_latency_microseconds", "ts_inference_requests_total"}
 
 
 def run(*command: str | Path) -> None:
@@ -102,6 +104,9 @@ def test_the_rules_read_only_series_that_exist() -> None:
     exposed = {
         metric.name + suffix for metric in METRICS for suffix in suffixes.get(metric.kind, ("",))
     }
+    registry = CollectorRegistry()
+    FrontMetrics(registry)
+    exposed |= {f"{family.name}_total" for family in registry.collect()}
     rules = files.expressions()
     recorded = {name for name, _ in rules if ":" in name}
     for name, expr in rules:

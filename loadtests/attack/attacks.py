@@ -1,0 +1,43 @@
+"""Every attack, in the order in which they are made: what changes workers comes late."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from loadtests.attack import (
+    configuration,
+    forms,
+    framing,
+    hostile_pictures,
+    occupation,
+    page,
+    pipelining,
+    quiet,
+    workers,
+)
+from loadtests.attack.outcomes import Attack
+
+ATTACKS: Final[tuple[Attack, ...]] = (
+    framing.strict_http,
+    framing.no_hidden_explanations,
+    pipelining.pipelined,
+    forms.camera_in_a_form,
+    forms.forged_log,
+    forms.many_pairs,
+    hostile_pictures.many_tags,
+    hostile_pictures.sixteen_webps,
+    hostile_pictures.many_scans,
+    hostile_pictures.hostile_files,
+    occupation.slow_front,
+    occupation.unfinished_bodies,
+    occupation.full_buffers,
+    occupation.slow_page,
+    page.cross_site,
+    page.slow_uploads,
+    page.senders_who_hang_up,
+    quiet.no_tracebacks,
+    configuration.java_option_that_runs_a_command,
+    workers.killed_workers,
+    workers.stopped_workers,
+    workers.terminated_server,
+)

@@ -1,0 +1,48 @@
+"""Ordinary clients of the front and visitors of the page, while something else goes on."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Final
+
+from loadtests.attack.clients import Tally, clients
+from loadtests.attack.targets import Target
+
+PREDICT: Final = "/predictions/melanoma"
+EXPLAIN: Final = "/explanations/melanoma"
+V1_PREDICT: Final = "/v1/models/melanoma:predict"
+V1_EXPLAIN: Final = "/v1/models/melanoma:explain"
+_BOUNDARY: Final = "ordinary-boundary-7c1f"
+FORM: Final = f"multipart/form-data; boundary={_BOUNDARY}"
+"""Content type of :func:`form`."""
+
+
+def ordinary(target: Target, count: int = 4) -> AbstractContextManager[Tally]:
+    """Clients of the front, each with photographs of its own.
+
+    Args:
+        target: that they send to.
+        count: of clients.
+    """
+    return clients(f"127.0.0.1:{target.port}", PREDICT, target.photographs, count)
+
+
+def visitors(target: Target, count: int = 2) -> AbstractContextManager[Tally]:
+    """Visitors of the page, who upload photographs one after the other.
+
+    Args:
+        target: that they visit.
+        count: of visitors.
+    """
+    forms = [form(photograph) for photograph in target.photographs]
+    return clients(f"127.0.0.1:{target.page_port}", "/", forms, count, FORM)
+
+
+def form(photograph: bytes) -> bytes:
+    """The page's form with a photograph, as a browser sends it."""
+    head = (
+        f"--{_BOUNDARY}\r\n"
+        'Content-Disposition: form-data; name="photograph"; filename="1.jpg"\r\n'
+        "Content-Type: image/jpeg\r\n\r\n"
+    )
+    return head.encode() + photograph + f"\r\n--{_BOUNDARY}--\r\n".encode()

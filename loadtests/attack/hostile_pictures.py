@@ -1,0 +1,124 @@
+"""Pictures that cost a decoder far more than their bytes suggest."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from loadtests.attack.bystanders import PREDICT, V1_PREDICT, ordinary
+from loadtests.attack.clients import Tally
+from loadtests.attack.outcomes import Outcome
+from loadtests.attack.pictures import with_tags
+from loadtests.attack.targets import Target
+from loadtests.attack.wire import Response, exchange, request
+from loadtests.hostile.bodies import INSTANCES
+from loadtests.hostile.bodies import body as instances
+from loadtests.hostile.files import makers
+from loadtests.hostile.jpegs import scans
+from loadtests.hostile.webps import one_colour
+
+FILES_SECONDS: Final = 50.0
+"""For the hostile files together, making them included; those not sent by then are left out."""
+MAX_GAP_SECONDS: Final = 10.0
+"""Between two answers to ordinary clients."""
+MAX_LOG_BYTES: Final = 10_000
+"""Of logs, that a picture with thousands of tags may cause."""
+JSON: Final = "application/json"
+
+
+def hostile_files(target: Target) -> Outcome:
+    """Every hostile file, alone, as the body of a raw request."""
+    made = makers()
+    responses: dict[str, Response] = {}
+    deadline = time.monotonic() + FILES_SECONDS * target.tolerance
+
+    def send() -> list[Response]:
+        for name, make in made.items():
+            if time.monotonic() > deadline:
+                break
+            responses[name] = exchange(target.port, request(PREDICT, make(), ""))
+        return list(responses.values())
+
+    sent = f"{len(made)} files of thousands of scans, chunks, tags or tables"
+    outcome = _alongside(target, "hostile files", sent, send, clients=2)
+    slowest = max(responses, key=lambda name: responses[name].seconds)
+    detail = (
+        f"{len(responses)} of {len(made)} sent; slowest {slowest!r} "
+        f"{responses[slowest].seconds:.1f} s; {outcome.detail}"
+    )
+    if bad := [name for name, response in responses.items() if not response.honest]:
+        detail = f"not answered as they must be: {', '.join(bad)}; {detail}"
+    return Outcome(outcome.name, outcome.sent, outcome.passed, detail)
+
+
+def sixteen_webps(target: Target) -> Outcome:
+    """Ten bodies at once, each of sixteen pictures of 25 megapixels and 38 bytes."""
+    body = request(V1_PREDICT, instances([one_colour(5000, 5000)] * INSTANCES), JSON)
+    return _alongside(
+        target,
+        "decoder: 16 WebP a body",
+        "ten bodies at once, each of 16 x 25 megapixels in 38 bytes",
+        lambda: _together(target, [body] * 10),
+    )
+
+
+def many_scans(target: Target) -> Outcome:
+    """Two progressive JPEGs of thousands of scans at once."""
+    body = request(PREDICT, scans(5000, 5000, 20_000, refining=True), "")
+    return _alongside(
+        target,
+        "decoder: JPEG scans",
+        "two JPEGs of 25 megapixels and 20,000 scans at once",
+        lambda: _together(target, [body] * 2),
+    )
+
+
+def many_tags(target: Target) -> Outcome:
+    """EXIF of thousands of tags that point outside of it: Pillow warns of each."""
+    before = target.log_bytes()
+    body = with_tags(target.photographs[0], 5_400)
+    responses = [exchange(target.port, request(PREDICT, body)) for _ in range(3)]
+    statuses = [response.status for response in responses]
+    grown = target.log_bytes() - before
+    return Outcome(
+        "EXIF: many tags",
+        "three photographs with 5,400 broken EXIF tags each",
+        all(response.honest for response in responses) and grown < MAX_LOG_BYTES,
+        f"statuses {statuses}; logs grew by {grown} bytes",
+    )
+
+
+def _together(target: Target, requests: Sequence[bytes]) -> list[Response]:
+    with ThreadPoolExecutor(len(requests)) as pool:
+        return list(pool.map(lambda data: exchange(target.port, data), requests))
+
+
+def _alongside(
+    target: Target, name: str, sent: str, send: Callable[[], list[Response]], clients: int = 4
+) -> Outcome:
+    """Send while ordinary clients go on: all are answered, and no worker is lost."""
+    before = target.workers()
+    with ordinary(target, clients) as tally:
+        time.sleep(0.5)
+        start = time.monotonic()
+        responses = send()
+        end = time.monotonic()
+        time.sleep(0.5)
+        gap = tally.longest_gap(start, end)
+    lost = before - target.workers()
+    passed = all(response.honest for response in responses) and not lost
+    return Outcome(
+        name,
+        sent,
+        passed and tally.unharmed and gap <= MAX_GAP_SECONDS * target.tolerance,
+        _detail(responses, tally, len(lost), gap),
+    )
+
+
+def _detail(responses: Sequence[Response], tally: Tally, lost: int, gap: float) -> str:
+    statuses = Counter(response.status for response in responses)
+    counted = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
+    return f"{counted}; {lost} workers lost; {tally.summary}; longest gap {gap:.1f} s"

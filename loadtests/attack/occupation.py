@@ -1,0 +1,121 @@
+"""Connections and bodies that are never finished: they must not take the place of others."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import psutil
+
+from loadtests.attack.bystanders import PREDICT, ordinary, visitors
+from loadtests.attack.clients import Tally
+from loadtests.attack.outcomes import Outcome
+from loadtests.attack.slow_connections import Script, slow_connections
+from loadtests.attack.targets import Target
+
+BODIES: Final = 260
+BODY_BYTES: Final = 8_000_000
+HELD_BYTES: Final = 1_000_000
+"""Of each unfinished body, that are sent: together more than the front buffers."""
+SMALL_BYTES: Final = 3_000
+"""Likewise, where the large ones leave room for no more than that."""
+SLOW: Final = 200
+"""Connections of a byte a second."""
+SECONDS: Final = 5.0
+"""That each of these is kept up for."""
+MAX_RATIO: Final = 2.0
+"""Of the 95th percentile of a client's times, compared with the same client alone."""
+MARGIN: Final = 40
+"""Sockets that a server may have more than before."""
+RELEASE_SECONDS: Final = 15.0
+"""Until the sockets of clients that are gone are closed."""
+
+_HEAD: Final = (
+    f"POST {PREDICT} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n"
+    f"Content-Length: {BODY_BYTES}\r\n\r\n"
+).encode()
+
+
+def unfinished_bodies(target: Target) -> Outcome:
+    """Hundreds of bodies of 8 MB that stop after the first part."""
+    script = Script(_HEAD + bytes(HELD_BYTES))
+    before = _sockets(target)
+    with ordinary(target) as tally:
+        time.sleep(0.5)
+        with slow_connections(target.port, [script] * BODIES, reopen=False) as drips:
+            time.sleep(SECONDS)
+            most = _sockets(target)
+            time.sleep(SECONDS)
+        time.sleep(1.0)
+    deadline = time.monotonic() + RELEASE_SECONDS * target.tolerance
+    while (after := _sockets(target)) > before + MARGIN and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return Outcome(
+        "unfinished bodies",
+        f"{BODIES} bodies of 8 MB that stop after 1 MB",
+        tally.unharmed and after <= before + MARGIN,
+        f"{tally.summary}; the server closed {drips.closed} of {drips.opened}; its sockets: "
+        f"{before} before, {most} during, {after} after",
+    )
+
+
+def full_buffers(target: Target) -> Outcome:
+    """Large and small unfinished bodies, begun again: no byte of the buffers stays free."""
+    large = Script(_HEAD + bytes(2 * HELD_BYTES))
+    small = Script(_HEAD + bytes(SMALL_BYTES))
+    with ordinary(target) as tally:
+        time.sleep(0.5)
+        with slow_connections(target.port, [large] * (BODIES // 2) + [small] * BODIES) as drips:
+            time.sleep(SECONDS * 2)
+    return Outcome(
+        "unfinished bodies: begun again",
+        f"{BODIES // 2} bodies that stop after 2 MB, {BODIES} after 3 kB, again and again",
+        tally.unharmed,
+        f"{tally.summary}; the server closed {drips.closed} of {drips.opened}",
+    )
+
+
+def slow_front(target: Target) -> Outcome:
+    """Two hundred connections of a byte a second at the front: headers, and bodies."""
+    with ordinary(target, 1) as alone:
+        time.sleep(SECONDS)
+    with slow_connections(target.port, _slow_scripts(PREDICT)) as drips:
+        time.sleep(1.0)
+        with ordinary(target, 1) as tally:
+            time.sleep(SECONDS)
+    return _compared("slow connections: front", target, alone, tally, drips.closed)
+
+
+def slow_page(target: Target) -> Outcome:
+    """Two hundred connections of a byte a second at the page: headers, and bodies."""
+    with visitors(target, 1) as alone:
+        time.sleep(SECONDS)
+    with slow_connections(target.page_port, _slow_scripts("/")) as drips:
+        time.sleep(1.0)
+        with visitors(target, 1) as tally:
+            time.sleep(SECONDS)
+    return _compared("slow connections: page", target, alone, tally, drips.closed)
+
+
+def _slow_scripts(path: str) -> list[Script]:
+    start = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    kind = "image/jpeg" if path == PREDICT else "multipart/form-data; boundary=b"
+    headers = Script(start.encode(), b"X-Slow: 1\r\n")
+    body = Script(f"{start}Content-Type: {kind}\r\nContent-Length: 8000000\r\n\r\n".encode(), b"a")
+    return [headers, body] * (SLOW // 2)
+
+
+def _compared(name: str, target: Target, alone: Tally, tally: Tally, closed: int) -> Outcome:
+    ratio = tally.p95 / alone.p95
+    return Outcome(
+        name,
+        f"{SLOW} connections of a byte a second, headers and bodies",
+        tally.unharmed and ratio <= MAX_RATIO * target.tolerance,
+        f"p95 {alone.p95:.0f} ms alone, {tally.p95:.0f} ms alongside ({ratio:.2f} times); "
+        f"{tally.summary}; {closed} closed by the server",
+    )
+
+
+def _sockets(target: Target) -> int:
+    """Open files of the process that listens, sockets included."""
+    return int(psutil.Process(target.server.pid).num_fds())

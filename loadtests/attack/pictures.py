@@ -1,0 +1,50 @@
+"""Ordinary photographs, and some with metadata that must not come out again."""
+
+from __future__ import annotations
+
+import io
+import struct
+from functools import cache
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+COUNT: Final = 24
+"""Of different photographs."""
+
+
+@cache
+def photographs() -> tuple[bytes, ...]:
+    """Small JPEG files of a dark spot on skin; deterministic, and nobody's."""
+    return tuple(_photograph(number) for number in range(COUNT))
+
+
+def with_camera(photograph: bytes, maker: str) -> bytes:
+    """The same JPEG file with EXIF that names the maker of a camera."""
+    exif = Image.Exif()
+    exif[0x010F] = maker
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(photograph)).save(buffer, "JPEG", quality=90, exif=exif)
+    return buffer.getvalue()
+
+
+def with_tags(photograph: bytes, count: int) -> bytes:
+    """The same JPEG file with EXIF of so many tags, each of which points outside of it."""
+    rows = b"".join(
+        struct.pack("<HHLL", 0x8000 + number, 2, 1000, 0xFFFFFF) for number in range(count)
+    )
+    exif = b"Exif\0\0II*\0" + struct.pack("<LH", 8, count) + rows + bytes(4)
+    return photograph[:2] + struct.pack(">BBH", 0xFF, 0xE1, len(exif) + 2) + exif + photograph[2:]
+
+
+def _photograph(number: int) -> bytes:
+    rng = np.random.default_rng(number)
+    y, x = np.mgrid[0:160, 0:200]
+    spot = np.hypot(x - 90 - number, (y - 80) * 1.2) < 30 + number
+    skin = np.array((215.0, 170.0, 150.0))
+    pixels = np.where(spot[..., None], skin * (0.35 + 0.01 * number), skin)
+    pixels = pixels + rng.normal(0, 6, (160, 200, 1))
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()

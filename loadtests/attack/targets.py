@@ -1,0 +1,142 @@
+"""A server and a page to attack, both started here and ended here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+import psutil
+
+from loadtests.attack.pictures import photographs
+from serving.local import LocalServer
+from serving.settings import free_ports
+
+START_SECONDS: Final = 30.0
+"""That the page may take to start."""
+WORKERS: Final = 2
+"""Of the server: while one is lost, the other answers."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is attacked."""
+
+    server: LocalServer
+    """With :data:`WORKERS` workers, ready."""
+
+    page_port: int
+    """Of the upload page, on 127.0.0.1."""
+
+    page_log: Path
+    """What the page printed."""
+
+    scratch: Path
+    """Folder for files of attacks."""
+
+    photographs: tuple[bytes, ...]
+    """Ordinary ones, small JPEG files."""
+
+    tolerance: float = 1.0
+    """That bounds of time are multiplied by: a machine that also runs tests is slower."""
+
+    @property
+    def port(self) -> int:
+        """Of the front, on 127.0.0.1."""
+        return self.server.settings.inference_port
+
+    def logged(self) -> bytes:
+        """Everything that server and page have written to their logs."""
+        return b"\n".join(path.read_bytes() for path in self._logs())
+
+    def log_bytes(self) -> int:
+        """Size of these logs in bytes."""
+        return sum(path.stat().st_size for path in self._logs())
+
+    def workers(self) -> set[int]:
+        """Process ids of the workers that are ready."""
+        return set(self.server.worker_pids())
+
+    def wait_workers(self, seconds: float, other_than: frozenset[int] = frozenset()) -> set[int]:
+        """Wait until all workers are ready; their process ids, fewer where it took too long.
+
+        Args:
+            seconds: to wait, at most; multiplied by the tolerance.
+            other_than: process ids that do not count.
+        """
+        deadline = time.monotonic() + seconds * self.tolerance
+        while True:
+            ready = {pid for pid in self.workers() - other_than if psutil.pid_exists(pid)}
+            if len(ready) >= WORKERS or time.monotonic() > deadline:
+                return ready
+            time.sleep(0.1)
+
+    def _logs(self) -> list[Path]:
+        folder = self.server.settings.logs
+        return [*(path for path in sorted(folder.rglob("*")) if path.is_file()), self.page_log]
+
+
+@contextmanager
+def target(server: LocalServer, scratch: Path, tolerance: float = 1.0) -> Iterator[Target]:
+    """Start a server and a page in front of it; both are ended with the context.
+
+    Args:
+        server: not started yet; has :data:`WORKERS` workers.
+        scratch: an empty folder.
+        tolerance: that bounds of time are multiplied by.
+
+    Raises:
+        RuntimeError: the page does not start.
+        ServerError: the server does not start.
+    """
+    with server:
+        server.wait_ready(WORKERS)
+        log = scratch / "page.log"
+        with _page(server.inference, log, scratch) as port:
+            yield Target(server, port, log, scratch, photographs(), tolerance)
+
+
+@contextmanager
+def _page(predictor: str, log: Path, scratch: Path) -> Iterator[int]:
+    port = free_ports()["inference_port"]
+    variables = {
+        "LESIONLENS_PAGE_PORT": str(port),
+        "LESIONLENS_PREDICTOR_URL": predictor,
+        "TMPDIR": str(scratch),
+    }
+    with log.open("wb") as output:
+        page = subprocess.Popen(
+            [sys.executable, "-m", "web"],
+            env=os.environ | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _wait(f"http://127.0.0.1:{port}/healthz", page, log)
+        yield port
+    finally:
+        page.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            page.wait(5)
+        page.kill()
+        page.wait()
+
+
+def _wait(url: str, page: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while page.poll() is None and time.monotonic() < deadline:
+        try:
+            if httpx.get(url, trust_env=False).is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise RuntimeError(f"the page did not start: {log.read_text(errors='replace')[-400:]}")

@@ -1,0 +1,106 @@
+"""Workers that die, workers that stop, and the end of the whole server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from typing import Final
+
+import httpx
+
+from loadtests.attack.bystanders import ordinary
+from loadtests.attack.clients import clients
+from loadtests.attack.outcomes import Outcome
+from loadtests.attack.targets import WORKERS, Target
+from serving.local import LocalServer
+from serving.settings import free_ports
+
+CLIENTS: Final = 8
+ROUNDS: Final = 5
+NOT_READY_SECONDS: Final = 5.0
+"""Until ``/ready`` says that nobody answers."""
+BACK_SECONDS: Final = 10.0
+"""Until it says that the service answers again."""
+REPLACED_SECONDS: Final = 30.0
+"""Until a worker that died is replaced."""
+ENDED_SECONDS: Final = 15.0
+"""Until a server under load has ended."""
+
+
+def killed_workers(target: Target) -> Outcome:
+    """SIGKILL of a worker, five times, while eight clients go on."""
+    replaced = 0
+    with ordinary(target, CLIENTS) as tally:
+        for _ in range(ROUNDS):
+            victim = min(target.wait_workers(REPLACED_SECONDS))
+            time.sleep(0.5)
+            os.kill(victim, signal.SIGKILL)
+            ready = target.wait_workers(REPLACED_SECONDS, frozenset({victim}))
+            replaced += len(ready) >= WORKERS
+    return Outcome(
+        "workers: SIGKILL",
+        f"{ROUNDS} workers killed, one after the other, under {CLIENTS} clients",
+        tally.unharmed and replaced == ROUNDS,
+        f"{tally.summary}; {replaced} replaced",
+    )
+
+
+def stopped_workers(target: Target) -> Outcome:
+    """SIGSTOP of every worker: the server must notice, say so and replace them."""
+    with ordinary(target, 2) as tally:
+        time.sleep(0.5)
+        victims = target.workers()
+        for pid in victims:
+            os.kill(pid, signal.SIGSTOP)
+        start = time.monotonic()
+        try:
+            rejected = _until_ready(target, False, NOT_READY_SECONDS * target.tolerance)
+            back = rejected and _until_ready(target, True, BACK_SECONDS * target.tolerance)
+            seconds = time.monotonic() - start
+        finally:
+            for pid in victims & target.workers():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+    target.wait_workers(REPLACED_SECONDS)
+    return Outcome(
+        "workers: SIGSTOP",
+        "all workers stopped under 2 clients",
+        tally.unharmed and rejected and back,
+        f"/ready {'said' if rejected else 'did not say'} no; "
+        f"{'back' if back else 'not back'} after {seconds:.1f} s; {tally.summary}",
+    )
+
+
+def terminated_server(target: Target) -> Outcome:
+    """SIGTERM of a server of its own, under eight clients."""
+    settings = target.server.settings.model_copy(
+        update={**free_ports(), "workers": 1, "logs": target.scratch / "terminated"}
+    )
+    with LocalServer(settings) as server:
+        address = f"127.0.0.1:{settings.inference_port}"
+        with clients(address, "/predictions/melanoma", target.photographs, CLIENTS) as tally:
+            time.sleep(1.5)
+            start = time.monotonic()
+            os.kill(server.pid, signal.SIGTERM)
+            status = server.wait()
+            seconds = time.monotonic() - start
+    return Outcome(
+        "server: SIGTERM",
+        f"SIGTERM of a server under {CLIENTS} clients",
+        tally.unharmed and status == 0 and seconds <= ENDED_SECONDS * target.tolerance,
+        f"{tally.summary}; ended with status {status} after {seconds:.1f} s",
+    )
+
+
+def _until_ready(target: Target, ready: bool, seconds: float) -> bool:
+    """Wait until ``/ready`` answers so; False where it does not within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.HTTPError):
+            status = httpx.get(f"{target.server.inference}/ready", timeout=2, trust_env=False)
+            if status.status_code == (200 if ready else 503):
+                return True
+        time.sleep(0.05)
+    return False

@@ -1,0 +1,122 @@
+"""One request from a seed and an index: route, method, headers, content type, body."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from loadtests.fuzz import documents, forms, pictures
+from loadtests.fuzz.markers import marker
+
+V1: Final = ("/v1/models/melanoma:predict", "/v1/models/melanoma:explain")
+RAW: Final = ("/predictions/melanoma", "/explanations/melanoma")
+READ: Final = ("/", "/ping", "/ready", "/v1/models", "/v1/models/melanoma")
+OTHER: Final = (
+    "/metrics",
+    "/v1/models/other:predict",
+    "/models",
+    "/v2/health/ready",
+    "/a/b",
+    "/%00",
+)
+METHODS: Final = ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "BREW")
+TYPES: Final = (
+    *("application/json", "image/jpeg", "image/png", "image/webp", "application/octet-stream", ""),
+    *("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "image/*"),
+    *("application/json; charset=utf-16", "APPLICATION/JSON", "application/x-ndjson", "a", ";;;"),
+)
+_HEADERS: Final = (
+    *("Explain: True", "X-Target: cancer", "X-Target: benign", "X-Method: grad_cam", "Accept: a/b"),
+    *(
+        "X-Method: lime ",
+        "Expect: 100-continue",
+        "Expect: nothing",
+        "Upgrade: h2c",
+        "Range: bytes=0",
+    ),
+    *("Connection: keep-alive, Upgrade", "Cookie: a=b", "Content-Encoding: gzip", "X-Probe: true"),
+    *("X-Forwarded-For: 1.2.3.4", "X-Http-Method-Override: DELETE", "Content-Language: \xe9"),
+    *("X-Method: grad_cam\r\nX-Method: grad_cam", "Content-Type: image/png", "Origin: null"),
+)
+_SLOW: Final = frozenset({"X-Method: lime "})
+"""Left out of requests that would be explained."""
+
+
+@dataclass(frozen=True)
+class FuzzRequest:
+    """One request."""
+
+    index: int
+    route: str
+    """Its path."""
+    kind: str
+    """Of its body: ``picture``, ``json``, ``form``, ``bytes`` or ``none``."""
+    content_type: str
+    """As declared, without parameters."""
+    method: str
+    """Of HTTP."""
+    body: bytes
+    """With the marker in it, unless it is empty."""
+    data: bytes
+    """All of it, as it goes over the wire."""
+
+
+def fuzz_request(seed: int, index: int) -> FuzzRequest:
+    """The request of an index.
+
+    Args:
+        seed: of the run.
+        index: within it.
+    """
+    random = Random(f"{seed}:{index}")  # noqa: S311
+    text = marker(index)
+    if random.random() < 0.06:
+        return _request(index, random, random.choice((*READ, *OTHER)), "none", b"", "")
+    kind = random.choices(("picture", "json", "form", "bytes"), (45, 30, 15, 10))[0]
+    if kind == "picture":
+        body, declared = pictures.damaged(random, text)
+        content_type = pictures.NAMES.get(declared, "application/octet-stream")
+    elif kind == "json":
+        body, content_type = documents.document(random, text), "application/json"
+    elif kind == "form":
+        body, content_type = forms.form(random, text)
+    else:
+        body = random.randbytes(random.choice((0, 1, 60, 3_000, 200_000))) + text
+        content_type = random.choice(TYPES)
+    if random.random() < 0.12:
+        content_type = random.choice(TYPES)
+    right = V1 if kind == "json" else RAW
+    route = random.choices((*right, *V1, *RAW, *OTHER), (40, 12, 4, 4, 4, 4, *(1,) * len(OTHER)))[0]
+    return _request(index, random, route, kind, body, content_type)
+
+
+def _request(
+    index: int, random: Random, route: str, kind: str, body: bytes, content_type: str
+) -> FuzzRequest:
+    method = "GET" if kind == "none" and random.random() < 0.7 else "POST"
+    if random.random() < 0.04:
+        method = random.choice(METHODS)
+    query = random.choice(("", "", "", "", "", f"?{marker(index).decode()}", "?explain=true"))
+    lines = [f"{method} {route}{query} HTTP/1.1", "Host: 127.0.0.1"]
+    if content_type:
+        lines.append(f"Content-Type: {content_type}")
+    explains = "expla" in route
+    for _ in range(random.choice((0, 0, 0, 0, 1, 2, 5))):
+        header = random.choice((*_HEADERS, f"X-Odd: {marker(index).decode()}"))
+        if not (explains and header in _SLOW):
+            lines.append(header)
+    framed, payload = _framed(random, body)
+    head = "\r\n".join([*lines, framed, "", ""]).encode("latin-1")
+    media_type = content_type.partition(";")[0].strip().lower()
+    return FuzzRequest(index, route, kind, media_type, method, body, head + payload)
+
+
+def _framed(random: Random, body: bytes) -> tuple[str, bytes]:
+    """Header and bytes of a body: mostly with its length, at times in chunks."""
+    if random.random() < 0.9 or not body:
+        return f"Content-Length: {len(body)}", body
+    step = random.choice((1, 1_000, 70_000)) if len(body) < 5_000 else 70_000
+    pieces = [body[start : start + step] for start in range(0, len(body), step)]
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+    return "Transfer-Encoding: chunked", chunks + b"0\r\n\r\n"

@@ -1,0 +1,38 @@
+"""What must not stop the service: every attack of `make attack`, without its tight times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from loadtests.attack.attacks import ATTACKS
+from loadtests.attack.outcomes import Attack
+from loadtests.attack.targets import WORKERS, Target, target
+from serving.local import LocalServer
+
+TOLERANCE = 5.0
+"""Other tests run on the same cores: a bound of time is to show a service that stands still."""
+
+
+@pytest.fixture(scope="session")
+def attacked(
+    start: Callable[..., LocalServer], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Target]:
+    """A server of two workers and a page, which are attacked one way after the other."""
+    scratch = tmp_path_factory.mktemp("attack")
+    with target(start(workers=WORKERS), scratch, TOLERANCE) as started:
+        yield started
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_an_attack_harms_nobody_else(attacked: Target, attack: Attack) -> None:
+    outcome = attack(attacked)
+
+    assert outcome.passed, f"{outcome.name} ({outcome.sent}): {outcome.detail}"
+
+
+def test_no_attack_is_left_out() -> None:
+    names = [attack.__name__ for attack in ATTACKS]
+
+    assert len(names) == len(set(names)) >= 20

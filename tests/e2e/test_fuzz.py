@@ -1,0 +1,88 @@
+"""Damaged requests: each gets an honest answer, and nothing of it is found anywhere else."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from loadtests.attack.wire import Response
+from loadtests.fuzz.__main__ import WORKERS, fuzz, keep_bodies, summary
+from loadtests.fuzz.judging import problem_of
+from loadtests.fuzz.markers import found_in, marker
+from loadtests.fuzz.requests import fuzz_request
+from loadtests.fuzz.running import Run
+from serving.local import LocalServer
+
+REQUESTS = 300
+SEED = 7
+JSON = {"content-type": "application/json"}
+
+
+def test_damaged_requests_harm_nobody(start: Callable[..., LocalServer], tmp_path: Path) -> None:
+    with start(workers=WORKERS) as server:
+        server.wait_ready(WORKERS)
+        run = fuzz(server, SEED, REQUESTS, Console(quiet=True))
+
+    assert run.problems == [], keep_bodies(run, tmp_path)
+    found = summary(run)
+    assert found["requests"] == REQUESTS
+    assert set(found["by_status"]) >= {"200", "400", "404", "405", "415"}
+    assert set(found["by_kind"]) == {"picture", "json", "form", "bytes", "none"}
+
+
+def test_a_request_is_what_seed_and_index_say_and_has_its_marker() -> None:
+    requests = [fuzz_request(SEED, index) for index in range(300)]
+
+    assert requests == [fuzz_request(SEED, index) for index in range(300)]
+    assert requests != [fuzz_request(SEED + 1, index) for index in range(300)]
+    for request in requests:
+        assert request.kind == "none" or marker(request.index) in request.body
+
+
+@pytest.mark.parametrize("before", range(4))
+def test_a_marker_is_found_plain_and_disguised(before: int) -> None:
+    text = b"x" * before + marker(12)
+
+    assert found_in(text) == [12]
+    assert found_in(text[:-4]) == [-1]
+    for spelled in (base64.b64encode(text), text.hex().encode()):
+        assert found_in(b"a log: " + spelled) == [-1]
+    assert found_in(b"a log without it") == []
+
+
+@pytest.mark.parametrize(
+    ("response", "problem"),
+    [
+        (Response(), "no answer"),
+        (Response(500, JSON, b'{"error": "x"}'), "status 500"),
+        (Response(507, JSON, b'{"error": "x"}'), "status 507"),
+        (Response(503, JSON, b'{"error": "busy"}'), "503 without Retry-After"),
+        (Response(400, JSON, b'{"error": "%b"}' % marker(1)), "the answer quotes the request"),
+        (Response(400, JSON, b'{"message": "x"}'), "an error without a message"),
+        (Response(200, JSON, b'{"error": "x"}'), "an error of an unknown shape"),
+        (Response(200, JSON, b'{"predictions": []}'), "results of an unknown shape"),
+        (Response(200, JSON, b'{"x": 1}'), "an answer of an unknown shape"),
+        (Response(400, JSON, b"oh"), "the answer is not JSON"),
+        (Response(400, {}, b"{}"), "the answer is not JSON by its content type"),
+        (Response(400, JSON, b'{"error": "too large"}'), ""),
+        (Response(400, JSON, b'{"error": "unknown method \'%b\'"}' % marker(1)), ""),
+        (Response(503, {**JSON, "retry-after": "1"}, b'{"error": "busy"}'), ""),
+        (Response(503, JSON, b'{"status": "Unhealthy", "reason": "x"}'), ""),
+    ],
+)
+def test_an_answer_is_judged(response: Response, problem: str) -> None:
+    assert problem_of(response, "POST") == problem
+
+
+def test_requests_that_went_wrong_are_kept_whole(tmp_path: Path) -> None:
+    run = Run(SEED, 10)
+    run.found(3, "wrong")
+    run.found(-1, "a worker was lost")
+
+    (path,) = keep_bodies(run, tmp_path / "fuzz")
+
+    assert path.read_bytes() == fuzz_request(SEED, 3).data
