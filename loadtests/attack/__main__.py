@@ -45,6 +45,7 @@ def main() -> int:
         server = LocalServer(settings.model_copy(update=free_ports()))
         try:
             with target(server, scratch) as attacked:
+                console.print(f"times allowed: those of an idle machine x {attacked.tolerance:.1f}")
                 outcomes = [_outcome(attack, attacked, console) for attack in attacks]
         except (ServerError, RuntimeError) as error:
             console.print(f"error: {error}", markup=False, highlight=False)
