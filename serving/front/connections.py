@@ -68,7 +68,8 @@ class GuardedH11Protocol(H11Protocol):
         self._socket = cast(asyncio.Transport, transport)
         self.transport = cast(asyncio.Transport, LingeringTransport(self._socket, self))
         # Whatever is not sent at once counts as waiting: also the rest after a last response.
-        self._socket.set_write_buffer_limits(0)
+        # (TLS in asyncio would stop at a limit of 0 and not go on.)
+        self._socket.set_write_buffer_limits(high=1, low=0)
         shared, most = self.open_connections, self.limits.max_connections
         if shared.count >= most and not shared.make_room():
             self._reject()

@@ -1,0 +1,111 @@
+"""The same over TLS, whose transport behaves differently."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.serving.front.conftest import PATIENT, Served, Serving, error, response, rest, until
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
+
+Connect = Callable[[Served], socket.socket]
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """uvicorn's options for a certificate that nobody signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    folder: Path = tmp_path_factory.mktemp("tls")
+    form = serialization.PrivateFormat.PKCS8
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    (folder / "key.pem").write_bytes(key.private_bytes(pem, form, plain))
+    (folder / "certificate.pem").write_bytes(certificate.public_bytes(pem))
+    return {
+        "ssl_keyfile": str(folder / "key.pem"),
+        "ssl_certfile": str(folder / "certificate.pem"),
+    }
+
+
+@pytest.fixture
+def connect() -> Connect:
+    """Connects with TLS."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return lambda served: context.wrap_socket(served.connect())
+
+
+def test_requests_are_answered_one_after_another(
+    serving: Serving, certificate: dict[str, str], connect: Connect
+) -> None:
+    served = serving(PATIENT, **certificate)
+    served.application.response = bytes(3_000_000)
+    with connect(served) as client:
+        for _ in range(3):
+            client.sendall(GET)
+            assert response(client).endswith(b"<>")
+            client.sendall(GET.replace(b" / ", b" /large "))
+            assert len(response(client)) > 3_000_000
+        client.sendall(b"NONSENSE\r\n\r\n")
+        assert error(rest(client))[0] == 400
+
+
+def test_headers_that_do_not_come_and_bodies_that_are_refused(
+    serving: Serving, certificate: dict[str, str], connect: Connect
+) -> None:
+    served = serving(replace(PATIENT, header_seconds=0.5), **certificate)
+    with connect(served) as client:
+        client.sendall(GET[:8])
+        assert error(rest(client))[0] == 408
+    with connect(served) as client:
+        client.sendall(POST.replace(b" / ", b" /early "))
+        assert rest(client).startswith(b"HTTP/1.1 413")
+    until(lambda: served.open == 0)
+
+
+def test_beyond_the_limit_a_connection_gets_503(
+    serving: Serving, certificate: dict[str, str], connect: Connect
+) -> None:
+    served = serving(replace(PATIENT, max_connections=1), **certificate)
+    with connect(served) as busy:
+        busy.sendall(POST)
+        assert served.application.entered.acquire(timeout=20)
+        with connect(served) as client:
+            assert error(rest(client))[0] == 503
+        busy.sendall(b"0123456789")
+        assert response(busy).endswith(b"<0123456789>")
+
+
+def test_a_client_that_does_not_read_is_let_go(
+    serving: Serving, certificate: dict[str, str], connect: Connect
+) -> None:
+    served = serving(replace(PATIENT, write_seconds=0.3), timeout_keep_alive=1, **certificate)
+    served.application.response = bytes(20_000_000)
+    with connect(served) as client:
+        client.sendall(GET.replace(b" / ", b" /large "))
+        until(lambda: served.open == 1)
+        until(lambda: served.open == 0)
