@@ -257,7 +257,11 @@ class GuardedH11Protocol(H11Protocol):
         if self.flow is not None:
             self.flow.resume_reading()
         if self._socket.can_write_eof():
-            self._socket.write_eof()
+            try:
+                self._socket.write_eof()
+            except OSError:  # the client has gone already
+                self._socket.abort()
+                return
         self._linger_timer = self.loop.call_later(self.limits.linger_seconds, self._socket.close)
 
     def _watch_writing(self) -> None:

@@ -66,7 +66,7 @@ class Reader:
     """What a page can only give an example of, and what stands for it here: ports, paths."""
     answers: Mapping[str, tuple[str, str]]
     """Commands that go on until Ctrl-C; what each says, and the address that answers, when it is
-    up: LocalServer answers pings before its worker does."""
+    up: TorchServe answers pings before its worker does."""
     said: list[str] = field(default_factory=list)
     """What each block printed."""
     _exports: list[str] = field(default_factory=list)
