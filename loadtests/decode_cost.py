@@ -67,19 +67,17 @@ def run_row(path: Path) -> dict[str, Any]:
     """Answer the body in a file, in this process.
 
     Returns:
-        Processor seconds, peak memory before and after in MB, and the outcome.
+        Processor seconds, peak memory in MB, and the outcome.
     """
     picture = Image.new("RGB", (64, 64))
     for name in ("JPEG", "PNG", "WEBP"):  # what is imported at first use
         outcome(body([encoded(picture, name)]))
     document = path.read_bytes()
-    before = _peak_mb()
     start = time.process_time()
     result = outcome(document)
     seconds = time.process_time() - start
     return {
         "seconds": seconds,
-        "idle_mb": before - len(document) / 1e6,
         "peak_mb": _peak_mb(),
         "outcome": result,
     }
@@ -93,42 +91,44 @@ def _peak_mb() -> float:
     return int(found[1]) * 1024 / 1e6
 
 
-def measured(document: bytes, scratch: Path, repeats: int = REPEATS) -> dict[str, Any]:
-    """One row, each time in a fresh process.
+def measured(document: bytes, unit: bytes, scratch: Path, repeats: int = REPEATS) -> dict[str, Any]:
+    """One row and the unit in turn, each time in a fresh process: what else runs hits both.
 
     Args:
         document: the body.
-        scratch: a folder for it.
-        repeats: processes.
+        unit: the body of the phone's photograph.
+        scratch: a folder for both.
+        repeats: processes of each.
     """
-    path = scratch / "body"
-    path.write_bytes(document)
-    command = [sys.executable, "-m", "loadtests.decode_cost", "--row", str(path)]
-    # As the images set it: memory of a large picture goes back when it is done with.
+    runs: dict[str, list[dict[str, Any]]] = {"row": [], "unit": []}
+    for which, content in (("row", document), ("unit", unit)):
+        (scratch / which).write_bytes(content)
+    # As the page's image sets it: memory of a large picture goes back when it is done with.
     environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "1048576"}
-    runs = [
-        json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
-        for _ in range(repeats)
-    ]
+    for _ in range(repeats):
+        for which, found in runs.items():
+            command = [sys.executable, "-m", "loadtests.decode_cost", "--row", str(scratch / which)]
+            done = subprocess.run(command, env=environment, capture_output=True, check=True)
+            found.append(json.loads(done.stdout))
+    seconds = {which: min(run["seconds"] for run in found) for which, found in runs.items()}
+    peaks = {which: max(run["peak_mb"] for run in found) for which, found in runs.items()}
     return {
         "bytes": len(document),
-        "seconds": round(min(run["seconds"] for run in runs), 4),
-        "idle_mb": round(min(run["idle_mb"] for run in runs), 1),
-        "peak_mb": round(max(run["peak_mb"] for run in runs), 1),
-        "outcome": runs[0]["outcome"],
+        "seconds": round(seconds["row"], 4),
+        "times": round(seconds["row"] / seconds["unit"], 2),
+        "peak_mb": round(peaks["row"], 1),
+        "times_memory": round(peaks["row"] / peaks["unit"], 2),
+        "outcome": runs["row"][0]["outcome"],
     }
 
 
 def measure() -> dict[str, Any]:
     """All rows, relative to the phone's photograph."""
     rows: dict[str, dict[str, Any]] = {}
+    unit = _alone(phone_photograph())
     with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch:
         for name, make in track(requests().items(), description="rows", transient=True):
-            rows[name] = measured(make(), Path(scratch))
-    unit = rows[PHONE]
-    for row in rows.values():
-        row["times"] = round(row["seconds"] / unit["seconds"], 2)
-        row["times_memory"] = round(row["peak_mb"] / unit["peak_mb"], 2)
+            rows[name] = measured(make(), unit, Path(scratch))
     return {
         "machine": kind(),
         "repeats": REPEATS,

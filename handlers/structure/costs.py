@@ -16,8 +16,9 @@ DRAFT: Final = 3 * 224
 """Pixels that a JPEG decoded at a fraction of its size keeps on each side, at least. Four times the
 model's side takes twice as long for 12 megapixels and moves probabilities as far."""
 
-MAX_COST: Final = 48.0
-"""Megapixel equivalents that one request may cost: four photographs of 12 megapixels."""
+MAX_COST: Final = 42.0
+"""Megapixel equivalents that one request may cost. With what JSON and base64 take of a full body,
+that is below four times a phone's photograph of 12 megapixels and 4 MB, sent alike."""
 
 # Megapixel equivalents a megasample, megapixel or megabyte.
 _JPEG_SAMPLE: Final = 0.07
@@ -26,7 +27,7 @@ _CMYK_PIXEL: Final = 1.2
 _JPEG_BYTE: Final = 2.8
 _SCAN_SAMPLE: Final = 0.09
 _REFINING_SAMPLE: Final = 0.15
-_SCAN_BYTE: Final = 8.0
+_SCAN_BYTE: Final = 6.5
 TURNED_PIXEL: Final = 1.5
 """Of a decoded picture that its orientation turns: there are two of it meanwhile."""
 _PNG_BYTE: Final = 0.22

@@ -27,7 +27,7 @@ def makers() -> dict[str, Callable[[], bytes]]:
     """What makes each body, by name."""
     return {
         "16 x WebP, 25 megapixels": lambda: body([one_colour(5000, 5000)] * INSTANCES),
-        "16 x WebP, 8 megapixels": lambda: body([one_colour(2900, 2900)] * INSTANCES),
+        "16 x WebP, 7 megapixels": lambda: body([one_colour(2700, 2700)] * INSTANCES),
         "16 x JPEG, 25 megapixels": lambda: body(
             [encoded(Image.new("RGB", (5000, 5000), "tan"))] * INSTANCES
         ),
@@ -35,11 +35,11 @@ def makers() -> dict[str, Callable[[], bytes]]:
             [encoded(noisy(4000, 3000, 5), quality=65)] * INSTANCES
         ),
         "16 x progressive JPEG, 25 megapixels": lambda: body(
-            [scans(5000, 5000, 9, refining=True)] * INSTANCES
+            [scans(5000, 5000, 8, refining=True)] * INSTANCES
         ),
         "16 x PNG, 25 megapixels": lambda: body([png(5000, 5000)] * INSTANCES),
         "16 x JPEG, 3 megapixels, within the budget": lambda: body(
-            [encoded(noisy(2000, 1500, 8), quality=85)] * INSTANCES
+            [encoded(noisy(2000, 1500, 6), quality=85)] * INSTANCES
         ),
     }
 

@@ -115,10 +115,13 @@ def files() -> dict[str, Callable[[], bytes]]:
         "JPEG, thousands of scans": lambda: scans(5000, 5000, 40_000, refining=False),
         "JPEG, thousands of refining scans": lambda: scans(5000, 5000, 40_000, refining=True),
         "JPEG, 64 refining scans": lambda: scans(5000, 5000, 62, refining=True),
-        "JPEG, refining scans within the budget": lambda: scans(5000, 5000, 11, refining=True),
-        "JPEG, scans within the budget": lambda: scans(5000, 5000, 18, refining=False),
+        "JPEG, refining scans within the budget": lambda: scans(5000, 5000, 9, refining=True),
+        "JPEG, scans within the budget": lambda: scans(5000, 5000, 16, refining=False),
         "JPEG, progressive phone photograph": lambda: encoded(
             noisy(4000, 3000, 9), quality=90, progressive=True
+        ),
+        "JPEG, progressive, full colour, within the budget": lambda: encoded(
+            Image.new("RGB", (4750, 4750), "tan"), progressive=True, subsampling=0
         ),
         "JPEG, progressive, 25 megapixels": lambda: encoded(
             Image.new("RGB", (5000, 5000), "tan"), progressive=True, subsampling=0
@@ -127,10 +130,10 @@ def files() -> dict[str, Callable[[], bytes]]:
         "JPEG, a strip decoded in full": lambda: encoded(noisy(1343, 18_600, 4), quality=80),
         "JPEG, a turned strip decoded in full": lambda: before_frame(
             segment(0xE1, b"Exif\0\0" + TURNED),
-            encoded(Image.new("RGB", (1343, 15_900), "tan"), subsampling=2),
+            encoded(Image.new("RGB", (1343, 13_800), "tan"), subsampling=2),
         ),
         "JPEG, a CMYK strip decoded in full": lambda: encoded(
-            Image.new("CMYK", (1343, 14_900), "tan")
+            Image.new("CMYK", (1343, 14_000), "tan")
         ),
         "JPEG, progressive CMYK, 25 megapixels": lambda: encoded(
             Image.new("CMYK", (5000, 5000), "tan"), progressive=True

@@ -49,8 +49,8 @@ def test_instances_beyond_the_budget_are_refused_before_one_is_decoded(
     assert refused == (
         400,
         {
-            "error": "instance 8: decoding it costs as much as 5.5 megapixels of baseline JPEG, "
-            "and with those before it 49.5; at most 48 are accepted in one request: split the "
+            "error": "instance 7: decoding it costs as much as 5.5 megapixels of baseline JPEG, "
+            "and with those before it 44.0; at most 42 are accepted in one request: split the "
             "instances over several requests, or scale the photographs down"
         },
     )

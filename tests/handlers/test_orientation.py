@@ -58,7 +58,7 @@ def pillows(metadata: bytes, xmp: bytes) -> int:
     info |= ({"exif": metadata} if metadata else {}) | ({"xmp": xmp} if xmp else {})
     try:
         value = picture.getexif().get(0x0112, 1)
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever Pillow raises on damaged metadata
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 

@@ -216,7 +216,7 @@ def test_a_scan_counts_for_the_samples_that_it_passes_over() -> None:
     ("options", "least", "most"),
     [
         ({"quality": 90}, 11, 15),
-        ({"quality": 90, "progressive": True}, 30, 48),
+        ({"quality": 90, "progressive": True}, 30, 42),
         ({"quality": 60}, 3, 8),
     ],
 )
