@@ -24,6 +24,18 @@ class Drips:
     closed: int = 0
     """By the server."""
 
+    def wait_closed(self, count: int, seconds: float) -> bool:
+        """Wait until the server has closed so many; False where it has not in time.
+
+        Args:
+            count: connections.
+            seconds: to wait, at most.
+        """
+        deadline = time.monotonic() + seconds
+        while self.closed < count and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return self.closed >= count
+
 
 @dataclass(frozen=True)
 class Script:

@@ -67,8 +67,8 @@ class Target:
         """Process ids of the workers that are ready."""
         return set(self.server.worker_pids())
 
-    def wait_workers(self, seconds: float, other_than: frozenset[int] = frozenset()) -> set[int]:
-        """Wait until all workers are ready; their process ids, fewer where it took too long.
+    def ready_workers(self, seconds: float, other_than: frozenset[int] = frozenset()) -> set[int]:
+        """Wait until all workers are ready; their process ids, fewer where that took too long.
 
         Args:
             seconds: to wait, at most; multiplied by the tolerance.

@@ -86,13 +86,20 @@ class Connection:
         self._socket.setblocking(False)
         while left and time.monotonic() < deadline:
             readable, writable, _ = select.select([self._socket], [self._socket], [], 1.0)
-            if readable and len(data) > CHUNK:
+            if readable and len(data) > CHUNK and not self._continues():
                 return
             if writable:
                 try:
                     left = left[self._socket.send(left[:CHUNK]) :]
                 except OSError:
                     return
+
+    def _continues(self) -> bool:
+        """Whether what has come is only a word to go on."""
+        try:
+            return self._socket.recv(16, socket.MSG_PEEK).startswith(b"HTTP/1.1 100")
+        except OSError:
+            return False
 
     def receive(self, method: str = "POST") -> Response:
         """The next response, with status 0 where the connection ends before it does.

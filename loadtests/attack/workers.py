@@ -34,10 +34,10 @@ def killed_workers(target: Target) -> Outcome:
     replaced = 0
     with ordinary(target, CLIENTS) as tally:
         for _ in range(ROUNDS):
-            victim = min(target.wait_workers(REPLACED_SECONDS))
+            victim = min(target.ready_workers(REPLACED_SECONDS))
             time.sleep(0.5)
             os.kill(victim, signal.SIGKILL)
-            ready = target.wait_workers(REPLACED_SECONDS, frozenset({victim}))
+            ready = target.ready_workers(REPLACED_SECONDS, frozenset({victim}))
             replaced += len(ready) >= WORKERS
     return Outcome(
         "workers: SIGKILL",
@@ -63,7 +63,7 @@ def stopped_workers(target: Target) -> Outcome:
             for pid in victims & target.workers():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
-    target.wait_workers(REPLACED_SECONDS)
+    target.ready_workers(REPLACED_SECONDS)
     return Outcome(
         "workers: SIGSTOP",
         "all workers stopped under 2 clients",
