@@ -11,8 +11,9 @@ import uvicorn
 from pydantic import ValidationError
 
 from serving.front.connections import ConnectionLimits, guarded_protocol
+from serving.front.sockets import listen
 from web.app import create_app
-from web.listening import allow_files, listen, url
+from web.listening import allow_files, url
 from web.settings import PageSettings
 
 END_SECONDS: Final = 25

@@ -70,7 +70,7 @@ def _run(settings: PodSettings, front: FrontSettings, ended: threading.Event) ->
     server = Server(
         plan,
         front,
-        Addresses("", settings.inference_port, settings.metrics_port, settings.health_port),
+        Addresses("::", settings.inference_port, settings.metrics_port, settings.health_port),
         Lifetime(settings.start_seconds, settings.drain_seconds, settings.finish_seconds),
         sys.stdout.buffer,
         lambda line: print(f"pod: {line}", flush=True),

@@ -6,22 +6,20 @@ import contextlib
 import logging
 import socket
 from collections.abc import Iterator
-from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from serving.front.connections import ConnectionLimits, guarded_protocol
-
-BACKLOG: Final = 2_048
+from serving.front.sockets import BACKLOG
 
 
 class Listener(uvicorn.Server):
-    """One ASGI application on one socket; signals are its caller's business.
+    """One ASGI application on its sockets; signals are its caller's business.
 
     Args:
         app: to serve.
-        listening: from :func:`listening_socket`.
+        listening: from :func:`serving.front.sockets.listen`.
         limits: of its connections.
         finish_seconds: for requests under way when it is ended.
     """
@@ -29,7 +27,7 @@ class Listener(uvicorn.Server):
     def __init__(
         self,
         app: ASGIApp,
-        listening: socket.socket,
+        listening: list[socket.socket],
         limits: ConnectionLimits,
         finish_seconds: float = 5.0,
     ) -> None:
@@ -62,22 +60,8 @@ class Listener(uvicorn.Server):
 
     async def run_until_ended(self) -> None:
         """Serve until :meth:`end` is called and what was under way is answered."""
-        await self.serve(sockets=[self._listening])
+        await self.serve(sockets=self._listening)
 
     def end(self) -> None:
         """Take no more connections, answer what is under way, return."""
         self.should_exit = True
-
-
-def listening_socket(host: str, port: int) -> socket.socket:
-    """A TCP socket that listens; an empty host means every address, IPv4 and IPv6.
-
-    Raises:
-        OSError: the address cannot be had.
-    """
-    if not host:
-        dual = socket.has_dualstack_ipv6()
-        family = socket.AF_INET6 if dual else socket.AF_INET
-        return socket.create_server(("", port), family=family, backlog=BACKLOG, dualstack_ipv6=dual)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG)

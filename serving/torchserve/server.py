@@ -14,9 +14,10 @@ from starlette.types import ASGIApp
 
 from serving.front.app import Front
 from serving.front.connections import ConnectionLimits
-from serving.front.listener import Listener, listening_socket
+from serving.front.listener import Listener
 from serving.front.monitoring import metrics_app, probes_app
 from serving.front.settings import FrontSettings
+from serving.front.sockets import listen
 from serving.front.telemetry import FrontMetrics
 from serving.torchserve.client import TorchServeClient
 from serving.torchserve.health import POLL_SECONDS, HealthMonitor, StartError
@@ -31,7 +32,7 @@ OTHER_CONNECTIONS: Final = 64
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where a server listens; an empty host is every address."""
+    """Where a server listens; the host ``::`` is every address, of IPv4 and IPv6."""
 
     host: str
     inference_port: int
@@ -187,7 +188,7 @@ class Server:
         if where.health_port is not None:
             planned.append((self._probes(monitor), where.health_port, few, 1.0))
         listeners = [
-            Listener(app, listening_socket(where.host, port), bounds, finish)
+            Listener(app, listen(where.host, port), bounds, finish)
             for app, port, bounds, finish in planned
         ]
         serving = [asyncio.create_task(listener.run_until_ended()) for listener in listeners]

@@ -17,20 +17,6 @@ from web import listening
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "::"])
-def test_it_listens_on_every_address_of_a_host(host: str) -> None:
-    opened = listening.listen(host, 0)
-    try:
-        families = {listener.family for listener in opened}
-        assert (socket.AF_INET6 in families) is (host in ("::", "::1")) or host == "localhost"
-        addresses = {"::": ["127.0.0.1", "::1"], "localhost": []}.get(host, [host])
-        for address in addresses:
-            socket.create_connection((address, opened[0].getsockname()[1])).close()
-    finally:
-        for listener in opened:
-            listener.close()
-
-
 def test_addresses_for_a_browser() -> None:
     assert listening.url("::1", 8000) == "http://[::1]:8000"
     assert listening.url("127.0.0.1", 80) == "http://127.0.0.1:80"

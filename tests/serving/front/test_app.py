@@ -15,9 +15,10 @@ from prometheus_client import CollectorRegistry
 
 from serving.front.app import Front
 from serving.front.connections import ConnectionLimits
-from serving.front.listener import Listener, listening_socket
+from serving.front.listener import Listener
 from serving.front.messages import FrontRequest, FrontResponse
 from serving.front.settings import FrontSettings
+from serving.front.sockets import listen
 from serving.front.telemetry import FrontMetrics
 from serving.settings import free_ports
 
@@ -59,7 +60,7 @@ def serving(settings: FrontSettings) -> Iterator[Served]:
     registry, backend = CollectorRegistry(), Scripted()
     front = Front(settings, backend, FrontMetrics(registry))
     port = free_ports()["inference_port"]
-    listener = Listener(front, listening_socket("127.0.0.1", port), ConnectionLimits(), 1)
+    listener = Listener(front, listen("127.0.0.1", port), ConnectionLimits(), 1)
     thread = threading.Thread(target=lambda: asyncio.run(listener.run_until_ended()))
     thread.start()
     try:

@@ -1,0 +1,51 @@
+"""The sockets on which our HTTP servers listen, of IPv4, IPv6 or both."""
+
+from __future__ import annotations
+
+import socket
+from typing import Final
+
+BACKLOG: Final = 2_048
+"""Connections that the system holds until they are accepted, as uvicorn has it."""
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Listen on every address that a host has.
+
+    Args:
+        host: a name, an address of IPv4 or IPv6, or ``::`` for every address of this machine.
+        port: of TCP.
+
+    Raises:
+        OSError: there is no such host, or its port is taken.
+    """
+    if host == "::":
+        if not socket.has_dualstack_ipv6():
+            return listen("0.0.0.0", port)  # noqa: S104
+        return [_listening(socket.AF_INET6, host, port, dual=True)]
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    sockets: list[socket.socket] = []
+    try:
+        for family, address in dict.fromkeys((entry[0], entry[4][:2]) for entry in found):
+            sockets.append(_listening(family, str(address[0]), int(address[1])))
+    except OSError:
+        for opened in sockets:
+            opened.close()
+        raise
+    return sockets
+
+
+def _listening(family: int, host: str, port: int, dual: bool = False) -> socket.socket:
+    # asyncio switches Nagle's algorithm off for sockets that name their protocol, and for no others
+    # (socket.create_server's do not): with it, a response of two packets waits 40 ms.
+    opened = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not dual))
+        opened.bind((host, port))
+        opened.listen(BACKLOG)
+    except OSError:
+        opened.close()
+        raise
+    return opened
