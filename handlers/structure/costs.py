@@ -68,7 +68,8 @@ def reduction(width: int, height: int) -> int:
     """By how much libjpeg scales a picture down while it decodes it: 1, 2, 4 or 8.
 
     Args:
-        width, height: pixels.
+        width: pixels.
+        height: pixels.
     """
     fits = min(width // DRAFT, height // DRAFT)
     return next((factor for factor in (8, 4, 2) if fits >= factor), 1)
@@ -102,7 +103,8 @@ def png(
     """Megapixel equivalents of a PNG.
 
     Args:
-        width, height: pixels.
+        width: pixels.
+        height: pixels.
         raw: bytes of its pixels.
         compressed: bytes of the same in the file.
         alpha: whether it must be laid on white.
@@ -122,7 +124,8 @@ def webp(width: int, height: int, length: int, *, lossless: bool, alpha: bool) -
     """Megapixel equivalents of a WebP.
 
     Args:
-        width, height: pixels.
+        width: pixels.
+        height: pixels.
         length: bytes of its bitstream.
         lossless: by which of its two formats it is coded.
         alpha: whether it must be laid on white.

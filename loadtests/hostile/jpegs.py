@@ -36,7 +36,8 @@ def noisy(width: int, height: int, deviation: float) -> Image.Image:
     """A soft picture with the noise of a sensor.
 
     Args:
-        width, height: pixels.
+        width: pixels.
+        height: pixels.
         deviation: of the noise, in levels of 255.
     """
     rng = np.random.default_rng(0)
@@ -72,7 +73,8 @@ def scans(width: int, height: int, count: int, *, refining: bool) -> bytes:
     """A grey progressive JPEG of so many scans that hold nothing.
 
     Args:
-        width, height: pixels.
+        width: pixels.
+        height: pixels.
         count: of scans after the first.
         refining: whether each visits every coefficient.
     """

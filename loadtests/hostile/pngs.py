@@ -37,7 +37,8 @@ def png(
     """A PNG of black or clear pixels.
 
     Args:
-        width, height: pixels.
+        width: pixels.
+        height: pixels.
         colour: type, by the standard's number.
         depth: bits a channel.
         interlaced: in seven passes.

@@ -29,7 +29,8 @@ def one_colour(width: int, height: int) -> bytes:
     """A lossless WebP of one half clear colour: 38 bytes, whatever its size.
 
     Args:
-        width, height: pixels.
+        width: pixels.
+        height: pixels.
     """
     size = width - 1 | height - 1 << 14 | 1 << 28
     return webp(chunk(b"VP8L", b"\x2f" + struct.pack("<L", size) + _ONE_COLOUR))
