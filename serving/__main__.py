@@ -9,9 +9,7 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import BinaryIO
-
-from pydantic import ValidationError
+from typing import BinaryIO, Final
 
 from serving import release
 from serving.front.access_log import logger as access_log
@@ -21,6 +19,9 @@ from serving.settings import ServingSettings
 from serving.torchserve.health import StartError
 from serving.torchserve.process import Plan
 from serving.torchserve.server import Addresses, Lifetime, Server
+
+FAILURES: Final = (StartError, PreflightError, release.ReleaseError, ValueError, OSError)
+"""Of which the message is all that a person needs; pydantic's errors are a ValueError."""
 
 
 class Console:
@@ -69,7 +70,7 @@ def main() -> int:
         ):
             server = _server(settings, front, Path(scratch), log, console)
             asyncio.run(_until_signal(server, settings.workers))
-    except (StartError, PreflightError, release.ReleaseError, ValidationError, ValueError) as error:
+    except FAILURES as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1 if console is not None and console.ready else 2
     print("stopped", flush=True)

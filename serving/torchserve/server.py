@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from prometheus_client import CollectorRegistry
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from serving.front.app import Front
 from serving.front.connections import ConnectionLimits
+from serving.front.cors import with_cors
 from serving.front.listener import Listener
 from serving.front.monitoring import metrics_app, probes_app
 from serving.front.settings import FrontSettings
@@ -164,15 +164,7 @@ class Server:
     async def _listening(self, monitor: HealthMonitor) -> AsyncIterator[Listener]:
         """Serve front, metrics and probes until the context ends; gives the front's listener."""
         where = self._addresses
-        front: ASGIApp = self._front
-        if self._settings.cors_origins:
-            front = CORSMiddleware(
-                front,
-                allow_origins=self._settings.cors_origins,
-                allow_methods=["GET", "POST"],
-                allow_headers=["Content-Type", "X-Method", "X-Target"],
-                expose_headers=["Retry-After", "X-Request-Id"],
-            )
+        front = with_cors(self._front, self._settings.cors_origins)
         limits = ConnectionLimits(
             max_connections=self._settings.max_connections,
             header_seconds=self._settings.header_seconds,

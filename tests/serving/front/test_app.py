@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from serving.front.app import Front
 from serving.front.connections import ConnectionLimits
+from serving.front.cors import with_cors
 from serving.front.listener import Listener
 from serving.front.messages import FrontRequest, FrontResponse
 from serving.front.settings import FrontSettings
@@ -60,7 +61,8 @@ def serving(settings: FrontSettings) -> Iterator[Served]:
     registry, backend = CollectorRegistry(), Scripted()
     front = Front(settings, backend, FrontMetrics(registry))
     port = free_ports()["inference_port"]
-    listener = Listener(front, listen("127.0.0.1", port), ConnectionLimits(), 1)
+    app = with_cors(front, settings.cors_origins)
+    listener = Listener(app, listen("127.0.0.1", port), ConnectionLimits(), 1)
     thread = threading.Thread(target=lambda: asyncio.run(listener.run_until_ended()))
     thread.start()
     try:
@@ -245,3 +247,26 @@ def test_requests_on_one_connection_are_answered_in_order(served: Served) -> Non
 
     assert received.count(b"HTTP/1.1 200") == 3
     assert sorted(bodies, key=received.index) == bodies
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"), [("https://clinic.example", True), ("https://other.example", False)]
+)
+def test_scripts_of_the_named_origins_may_call(origin: str, allowed: bool) -> None:
+    preflight = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    with serving(FrontSettings(cors_origins=("https://clinic.example",))) as (_, _, client, _):
+        asked = client.options(PREDICT, headers=preflight)
+        reply = client.post(PREDICT, content=b"x", headers=JPEG | {"Origin": origin})
+
+    assert (asked.status_code == 200) is allowed
+    for found in (asked, reply):
+        assert (found.headers.get("access-control-allow-origin") == origin) is allowed
+
+
+def test_no_script_may_call_unless_it_is_set(served: Served) -> None:
+    _, _, client, _ = served
+    headers = {"Origin": "https://clinic.example", "Access-Control-Request-Method": "POST"}
+
+    assert client.options(PREDICT, headers=headers).status_code == 405
+    reply = client.post(PREDICT, content=b"x", headers=JPEG | headers)
+    assert "access-control-allow-origin" not in reply.headers
