@@ -19,7 +19,7 @@ TIMEOUT_SECONDS: Final = 60.0
 
 @dataclass
 class Tally:
-    """What clients saw. A refused connection after the server said that it ends is no failure."""
+    """What clients saw. A connection refused after the server announced its end does not count."""
 
     answered: int = 0
     failures: list[str] = field(default_factory=list)
