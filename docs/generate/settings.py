@@ -15,6 +15,7 @@ TITLES: Final = {
     "training.settings.TrainingSettings": "Training and its reports",
     "handlers.settings.HandlerSettings": "Limits and budgets of the service",
     "serving.settings.ServingSettings": "The server on this machine",
+    "serving.front.settings.FrontSettings": "The front: what a client may send",
     "serving.settings.DemoSettings": "The demo",
     "web.settings.PageSettings": "The upload page",
     "monitoring.settings.MonitoringSettings": "Rules and alerts",

@@ -18,6 +18,7 @@ from handlers import telemetry
 from handlers.settings import HandlerSettings
 from k8s.pod.settings import PodSettings
 from loadtests.page import pictures
+from serving.front.settings import FrontSettings
 from serving.settings import ServingSettings
 from training.settings import TrainingSettings
 
@@ -169,7 +170,9 @@ def test_the_packages_shown_are_all_there_are() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [HandlerSettings, PodSettings, ServingSettings, TrainingSettings], ids=str
+    "kind",
+    [FrontSettings, HandlerSettings, PodSettings, ServingSettings, TrainingSettings],
+    ids=str,
 )
 def test_the_settings_shown_are_those_of_the_classes(kind: type) -> None:
     (read,) = [one for one in settings.classes() if one.name == kind.__name__]
@@ -191,6 +194,7 @@ def test_every_metric_is_shown(site: Path) -> None:
 
     for metric in telemetry.METRICS:
         assert f"<code>{metric.name}</code>" in page
+    assert "<code>lesionlens_http_responses_total</code>" in page
 
 
 def test_every_target_that_a_page_names_is_there(root: Path) -> None:
