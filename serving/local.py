@@ -125,7 +125,11 @@ class LocalServer:
         return [int(worker["pid"]) for worker in workers if worker["status"] == "READY"]
 
     def torchserve_socket(self) -> Path:
-        """The Unix socket that only the front should use; to measure what the front costs."""
+        """The Unix socket that only the front should use; to measure what the front costs.
+
+        Raises:
+            ServerError: TorchServe does not run.
+        """
         option = "-Djava.io.tmpdir="
         for child in psutil.Process(self.pid).children():
             for argument in child.cmdline():

@@ -47,15 +47,15 @@ def page() -> str:
         [
             "# Metrics\n",
             "One endpoint has them all: `http://127.0.0.1:8082/metrics`, as `make serve` starts "
-            "it. This page is written from `handlers/telemetry.py` and `serving/front/telemetry.py` "
-            "when the site is built. "
+            "it. This page is written from `handlers/telemetry.py` and "
+            "`serving/front/telemetry.py` when the site is built. "
             "[Monitor](../how-to/monitoring.md) says what they are good for, "
             "[How drift is computed](../explanation/drift.md) what becomes of the bins.\n",
             "| name | kind | unit | labels | |",
             "| --- | --- | --- | --- | --- |",
             *rows,
             "",
-            "No label holds anything of a photograph or of a person: the handler's series are known "
-            "before the first request, and each begins at zero.\n",
+            "No label holds anything of a photograph or of a person: the handler's series are "
+            "known before the first request, and each begins at zero.\n",
         ]
     )

@@ -60,7 +60,11 @@ class Front:
         """Whether the server is ending: every response then closes its connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request.
+
+        Raises:
+            RuntimeError: it is no HTTP.
+        """
         if scope["type"] != "http":
             raise RuntimeError(f"the front answers HTTP only, not {scope['type']}")
         start = time.perf_counter()

@@ -90,7 +90,12 @@ class HealthMonitor:
                 self._probe.cancel()
 
     async def poll(self) -> None:
-        """Look once; raises StartError where the service cannot go on."""
+        """Poll once.
+
+        Raises:
+            FrontendError: TorchServe itself ended.
+            StartError: its workers die before one is ready.
+        """
         if self.process.status is not None:
             raise FrontendError(
                 f"TorchServe ended by itself (status {self.process.status}): "
