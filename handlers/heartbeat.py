@@ -54,7 +54,7 @@ class Heartbeat:
             self._write()
 
     def progress(self, seconds: float = 0.0) -> None:
-        """Promise the next progress anew.
+        """Promise the next progress.
 
         Args:
             seconds: that the next step may take beyond what every step may.

@@ -15,15 +15,21 @@ from typing import Final
 import numpy as np
 
 TIMEOUT_SECONDS: Final = 60.0
+LOAD_SHEDDING: Final = b"too many requests at once"
+"""In the error of a request that is rejected because the machine is busy, for no other reason."""
+MAX_REJECTIONS: Final = 10
+"""One after the other, of one client, before that counts as a failure."""
 
 
 @dataclass
 class Tally:
-    """What clients saw. A refused connection after the server said that it ends is no failure."""
+    """What clients saw. A connection refused after the server announced its end does not count."""
 
     answered: int = 0
     failures: list[str] = field(default_factory=list)
     """Status or exception of each request that was not answered with 200."""
+    rejected: int = 0
+    """Requests that a busy server rejected with ``Retry-After``, and that were sent again."""
     milliseconds: list[float] = field(default_factory=list)
     """Of each request answered with 200."""
     answered_at: list[float] = field(default_factory=list)
@@ -40,7 +46,8 @@ class Tally:
         """How many were answered and how many were not, with what they got instead."""
         kinds = ", ".join(f"{count} x {kind}" for kind, count in Counter(self.failures).items())
         failed = f"{len(self.failures)} failed" + (f" ({kinds})" if kinds else "")
-        return f"{self.answered} ordinary requests answered, {failed}"
+        again = f", {self.rejected} rejected and sent again" if self.rejected else ""
+        return f"{self.answered} ordinary requests answered, {failed}{again}"
 
     @property
     def unharmed(self) -> bool:
@@ -97,7 +104,7 @@ def _ask(
 ) -> None:
     connection = http.client.HTTPConnection(address, timeout=TIMEOUT_SECONDS)
     headers = {"Content-Type": content_type}
-    number = 0
+    number = rejections = 0
     ending = False
     while not over.is_set():
         body = bodies[number % len(bodies)]
@@ -106,7 +113,7 @@ def _ask(
         try:
             connection.request("POST", path, body, headers)
             reply = connection.getresponse()
-            reply.read()
+            content = reply.read()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             if ending and isinstance(error, ConnectionRefusedError):
@@ -117,6 +124,15 @@ def _ask(
             continue
         now = time.monotonic()
         ending = ending or reply.getheader("Connection", "").lower() == "close"
+        wait = reply.getheader("Retry-After", "")
+        if reply.status == 503 and wait.isdigit() and LOAD_SHEDDING in content:
+            rejections += 1
+            if rejections <= MAX_REJECTIONS:
+                with tally.lock:
+                    tally.rejected += 1
+                over.wait(int(wait))
+                continue
+        rejections = 0
         with tally.lock:
             if reply.status == 200:
                 tally.answered += 1

@@ -132,7 +132,7 @@ class _Form:
 
 
 def photograph_of(content_type: str, body: bytes) -> tuple[bytes, dict[str, str]]:
-    """The one file of a form, whatever its field is called, and the options beside it.
+    """The one file of a form, whatever its field is called, and the options in other fields.
 
     Args:
         content_type: the header, with its boundary.

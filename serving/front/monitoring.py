@@ -1,4 +1,4 @@
-"""ASGI applications beside the front: metrics for Prometheus, and probes for the kubelet."""
+"""ASGI applications next to the front: metrics for Prometheus, and probes for the kubelet."""
 
 from __future__ import annotations
 
