@@ -23,7 +23,7 @@ SMALL_BYTES: Final = 3_000
 """Likewise, where the large ones leave room for no more than that."""
 SLOW: Final = 200
 """Connections of a byte a second."""
-SECONDS: Final = 5.0
+SECONDS: Final = 4.0
 """That each of these is kept up for."""
 MAX_RATIO: Final = 2.0
 """Of the 95th percentile of a client's times, compared with the same client alone."""

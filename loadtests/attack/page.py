@@ -18,7 +18,7 @@ SLOW: Final = 64
 """Uploads that the page takes at a time."""
 PERIOD_SECONDS: Final = 5.0
 """Between two bytes of each: 13 bytes a second in all."""
-SECONDS: Final = 8.0
+SECONDS: Final = 6.5
 HANGING_UP: Final = 6
 MAX_GAP_SECONDS: Final = 20.0
 """Between two answers to visitors."""
