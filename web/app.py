@@ -20,7 +20,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from serving.front.bodies import ByteBudget, ClientGone, run_until_disconnect
+from serving.front.bodies import run_until_disconnect
+from serving.front.body_errors import ClientGone
+from serving.front.buffers import ByteBudget
 from web import texts as languages
 from web.answers import Explanation
 from web.decoding import BUSY_SECONDS, Decoder

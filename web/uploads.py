@@ -14,17 +14,9 @@ from starlette.formparsers import MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message
 
-from serving.front.bodies import (
-    BodyError,
-    BodyLimits,
-    BodyTooLarge,
-    BodyTooSlow,
-    BoundedReceive,
-    BuffersFull,
-    ByteBudget,
-    Reservation,
-    content_length,
-)
+from serving.front.bodies import BodyLimits, BoundedReceive, content_length
+from serving.front.body_errors import BodyError, BodyTooLarge, BodyTooSlow, BuffersFull
+from serving.front.buffers import ByteBudget, Reservation
 from web import samples
 from web.errors import PageError
 from web.methods import DEFAULT, SECONDS

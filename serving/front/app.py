@@ -15,15 +15,9 @@ from starlette.types import Receive, Scope, Send
 from serving.front import media
 from serving.front.access_log import log_request
 from serving.front.backend import Backend
-from serving.front.bodies import (
-    BodyError,
-    BodyLimits,
-    ByteBudget,
-    ClientGone,
-    content_length,
-    read_body,
-    run_until_disconnect,
-)
+from serving.front.bodies import BodyLimits, content_length, read_body, run_until_disconnect
+from serving.front.body_errors import BodyError, ClientGone
+from serving.front.buffers import ByteBudget
 from serving.front.messages import FrontRequest, FrontResponse, RejectedError, error_body
 from serving.front.routes import MODEL, Route, route_of
 from serving.front.settings import FrontSettings

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from starlette.types import Message, Receive, Scope
+
+from serving.front.body_errors import BodyTooLarge, BodyTooSlow, ClientGone
+from serving.front.buffers import Reservation
 
 Result = TypeVar("Result")
 
@@ -32,99 +35,6 @@ class BodyLimits:
 
     stall_seconds: float = 10.0
     """How long a client that sent faster may pause."""
-
-
-class BodyError(Exception):
-    """A body that is not read to its end; the message says why and what to do.
-
-    Args:
-        message: quotes nothing of the request.
-        retry_after: seconds after which the same request may succeed.
-    """
-
-    status = 400
-    """Of HTTP."""
-
-    def __init__(self, message: str, retry_after: int | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.retry_after = retry_after
-
-
-class BodyTooLarge(BodyError):
-    """More bytes than the limit."""
-
-    status = 413
-
-
-class BodyTooSlow(BodyError):
-    """Not there in time, or slower than the minimum rate."""
-
-    status = 408
-
-
-class ClientGone(BodyError):
-    """The client closed the connection: nobody reads an answer."""
-
-    status = 499
-
-
-class BuffersFull(BodyError):
-    """All bytes that may be buffered at a time are taken by other requests."""
-
-    status = 503
-
-
-class ByteBudget:
-    """A bound of the bytes that all requests of a process buffer together.
-
-    Args:
-        max_bytes: at a time.
-        retry_after: seconds that :class:`BuffersFull` names.
-    """
-
-    def __init__(self, max_bytes: int = 256_000_000, retry_after: int = 5) -> None:
-        self.max_bytes = max_bytes
-        self.used_bytes = 0
-        self._retry_after = retry_after
-
-    @contextmanager
-    def reservation(self) -> Iterator[Reservation]:
-        """A share that grows as bytes come; given back whole when the context ends."""
-        reserved = Reservation(self, self._retry_after)
-        try:
-            yield reserved
-        finally:
-            self.used_bytes -= reserved.reserved_bytes
-            reserved.reserved_bytes = 0
-
-
-class Reservation:
-    """One request's share of a budget, from :meth:`ByteBudget.reservation`.
-
-    Args:
-        budget: that it is part of.
-        retry_after: seconds.
-    """
-
-    def __init__(self, budget: ByteBudget, retry_after: int) -> None:
-        self.reserved_bytes = 0
-        self._budget = budget
-        self._retry_after = retry_after
-
-    def add(self, count: int) -> None:
-        """Take more bytes.
-
-        Raises:
-            BuffersFull: there are not so many left.
-        """
-        if self._budget.used_bytes + count > self._budget.max_bytes:
-            raise BuffersFull(
-                f"too many uploads at a time: send it again in {self._retry_after} seconds",
-                self._retry_after,
-            )
-        self._budget.used_bytes += count
-        self.reserved_bytes += count
 
 
 class BoundedReceive:
@@ -246,10 +156,11 @@ async def read_body(
     """
     bounded = BoundedReceive(receive, limits, declared, clock)
     parts: list[bytes] = []
-    while not bounded.complete:
-        part = (await bounded()).get("body", b"")
-        reservation.add(len(part))
-        parts.append(part)
+    with reservation.receiving():
+        while not bounded.complete:
+            part = (await bounded()).get("body", b"")
+            reservation.add(len(part))
+            parts.append(part)
     return b"".join(parts)
 
 

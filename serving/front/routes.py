@@ -24,8 +24,9 @@ _READ: Final = ("GET", "HEAD")
 ROUTES: Final[dict[bytes, Route]] = {
     b"/v1/models/melanoma:predict": Route("predict", ("POST",), "predict"),
     b"/v1/models/melanoma:explain": Route("explain", ("POST",), "explain"),
-    b"/predictions/melanoma": Route("predict", ("POST",), "predict"),
-    b"/explanations/melanoma": Route("explain", ("POST",), "explain"),
+    # PUT as well: `curl -T photo.jpg` sends it.
+    b"/predictions/melanoma": Route("predict", ("POST", "PUT"), "predict"),
+    b"/explanations/melanoma": Route("explain", ("POST", "PUT"), "explain"),
     b"/": Route("alive", _READ),
     b"/ping": Route("ping", _READ),
     b"/ready": Route("ready", _READ),

@@ -130,7 +130,7 @@ def test_html_page_named_jpg_in_a_form(client: httpx.Client) -> None:
 @pytest.mark.parametrize("route", [RAW_PREDICT, PREDICT])
 def test_body_of_30_mb(client: httpx.Client, route: str) -> None:
     body = b'{"instances": ["' + b"A" * 30_000_000 + b'"]}'
-    refused(client.post(route, content=body), 413, "the body is larger than 20 MB")
+    refused(client.post(route, content=body), 413, "the body is too large: at most 20000000 bytes")
 
 
 def test_unknown_method_and_target(client: httpx.Client) -> None:

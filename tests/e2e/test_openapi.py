@@ -205,7 +205,7 @@ def test_a_document_that_is_wrong_is_found_out(
 def test_the_document_is_valid_openapi() -> None:
     schema = api(document(), "http://127.0.0.1")
     schema.validate()
-    assert set(schema) == {*ROUTES, PING}
+    assert set(schema) == {*ROUTES, PING, "/", "/ready", "/v1/models", "/v1/models/melanoma"}
 
 
 def test_it_names_what_the_code_has() -> None:

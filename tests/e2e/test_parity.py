@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,6 +16,8 @@ from PIL import Image, ImageOps
 from torchvision.models import resnet18
 from torchvision.transforms import v2
 
+from handlers import backends
+from serving.local import LocalServer
 from tests.e2e.conftest import Trained
 from tests.e2e.requests_of import PREDICT, RAW_PREDICT, instances
 
@@ -29,6 +31,19 @@ TRANSFORM = v2.Compose(
     ]
 )
 PIL_FIRST = v2.Compose([v2.Resize(224, antialias=True), v2.CenterCrop(224), *TRANSFORM.transforms])
+
+
+@pytest.fixture(scope="module")
+def client(start: Callable[..., LocalServer]) -> Iterator[httpx.Client]:
+    """A client of a server in the network's own numerics: a backend that the training found close
+    enough on this processor may answer a little differently."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LESIONLENS_BACKEND", backends.PLAIN)
+        with (
+            start() as server,
+            httpx.Client(base_url=server.inference, timeout=120) as connected,
+        ):
+            yield connected
 
 
 @pytest.fixture(scope="session")

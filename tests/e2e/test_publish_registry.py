@@ -65,7 +65,12 @@ def test_what_is_pulled_is_what_was_published(
     # As KServe runs it: nobody's user, a read-only root, and a shell that reads /models.
     run = [*podman, *RUNTIME, "--tls-verify=false", "--user", "1000:1000", "--read-only", tag]
     said = subprocess.run(
-        [*run, "sh", "-c", "cd /models && sha256sum model-store/melanoma.mar && ls config"],
+        [
+            *run,
+            "sh",
+            "-c",
+            "cd /models && sha256sum config/* model-store/*.mar | sha256sum && ls config",
+        ],
         check=True,
         capture_output=True,
         text=True,

@@ -34,7 +34,7 @@ def ready(stored: Object) -> Object:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """What a rollout reads and writes, apart: it changes release.yaml."""
-    for folder in ("k8s", "monitoring/dashboards", "model_store/config"):
+    for folder in ("k8s", "serving", "monitoring/dashboards", "model_store/config"):
         shutil.copytree(
             ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__")
         )

@@ -77,8 +77,9 @@ def test_while_another_worker_explains_slowly_one_is_told_to_come_back(
 def test_a_turn_is_given_back_when_the_time_is_over(asked: Callable[..., list[Answer]]) -> None:
     late, again, _ = asked(SLOW[0], SLOW[0], explain_seconds=1e-9)
 
-    # Not told to come back: nobody else has the turn.
-    assert (late.retry_after, again.retry_after) == (None, None)
+    # Out of time, both: nobody else had the turn.
+    assert "was not done within" in late.body
+    assert "was not done within" in again.body
     assert (late.status, again.status) == (503, 503)
 
 
@@ -93,7 +94,7 @@ def test_numbers_that_are_not_finite_are_an_error_that_names_the_method(
 
     failed, predicted = asked(method, model=Broken(classifier.model.head))
 
-    assert failed.status == 500
+    assert failed.status == 422
     assert json.loads(failed.body)["error"] == (
         f"{method} gave no finite numbers for this photograph: use another method"
     )

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from starlette.types import Receive, Scope, Send
 
-from serving.front.bodies import ByteBudget
+from serving.front.buffers import ByteBudget
 from training.synthetic import draw
 from web import app
 from web.app import create_app

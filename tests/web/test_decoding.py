@@ -13,7 +13,7 @@ from typing import BinaryIO
 import httpx
 import pytest
 
-from serving.front.bodies import ByteBudget
+from serving.front.buffers import ByteBudget
 from tests.serving.front.conftest import until
 from tests.web.conftest import Double
 from tests.web.serving import page, post, status

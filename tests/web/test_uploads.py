@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from starlette import formparsers
 
-from serving.front.bodies import BodyLimits, ByteBudget
+from serving.front.bodies import BodyLimits
+from serving.front.buffers import ByteBudget
 from tests.serving.front.conftest import Served, rest, until
 from tests.web.conftest import Double, Elements, Visit
 from tests.web.serving import page, post, status

@@ -11,18 +11,14 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from serving.front.bodies import (
-    BodyError,
     BodyLimits,
-    BodyTooLarge,
-    BodyTooSlow,
     BoundedReceive,
-    BuffersFull,
-    ByteBudget,
-    ClientGone,
     content_length,
     read_body,
     run_until_disconnect,
 )
+from serving.front.body_errors import BodyError, BodyTooLarge, BodyTooSlow, BuffersFull, ClientGone
+from serving.front.buffers import ByteBudget
 from tests.serving.front.conftest import Serving, rest, until
 
 LIMITS = BodyLimits(
@@ -173,6 +169,33 @@ def test_the_bytes_of_all_are_bounded_and_given_back() -> None:
         assert read(Client((0, 500)), budget) == 500
     assert budget.used_bytes == 0
     assert read(Client((0, 1_500)), budget) == 1_500
+
+
+def test_a_body_that_stalls_gives_way_to_another() -> None:
+    budget = ByteBudget(1_500)
+    stalled: asyncio.Queue[Message] = asyncio.Queue()
+
+    async def body(size: int, more: bool = False) -> Message:
+        return {"type": "http.request", "body": b"x" * size, "more_body": more}
+
+    async def both() -> tuple[object, bytes, bytes]:
+        await stalled.put(await body(1_000, more=True))
+        with budget.reservation() as whole, budget.reservation() as slow:
+            done = await read_body(lambda: body(400), LIMITS, whole)
+            reading = asyncio.create_task(read_body(stalled.get, LIMITS, slow))
+            while budget.used_bytes < 1_400:
+                await asyncio.sleep(0)
+            with budget.reservation() as quick:
+                other = await read_body(lambda: body(600), LIMITS, quick)
+                (outcome,) = await asyncio.gather(reading, return_exceptions=True)
+                assert budget.used_bytes == 1_000
+        return outcome, done, other
+
+    outcome, done, other = asyncio.run(both())
+
+    assert isinstance(outcome, BuffersFull)
+    assert (len(done), len(other)) == (400, 600)
+    assert budget.used_bytes == 0
 
 
 def test_a_declared_length_is_a_number() -> None:

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from starlette.types import Message
 
-from serving.front.bodies import ClientGone, run_until_disconnect
+from serving.front.bodies import run_until_disconnect
+from serving.front.body_errors import ClientGone
 
 
 def test_work_goes_on_while_its_client_waits() -> None:
