@@ -66,6 +66,7 @@ def _run(settings: PodSettings, front: FrontSettings, ended: threading.Event) ->
         # Of an option that is there twice, Java takes the last.
         (*options, *resources.jvm_memory(limit)),
         settings.management_port,
+        (settings.grpc_inference_port, settings.grpc_management_port),
     )
     server = Server(
         plan,

@@ -49,6 +49,12 @@ class PodSettings:
     start_seconds: float = 600.0
     """Until a worker must be ready; the startup probe gives up sooner."""
 
+    grpc_inference_port: int = 7070
+    """TorchServe opens it on loopback, whether used or not."""
+
+    grpc_management_port: int = 7071
+    """TorchServe opens it on loopback, whether used or not."""
+
     drain_seconds: float = 10.0
     """That requests are still taken after SIGTERM: until the cluster has taken the pod's address
     out of its Services, they still come."""

@@ -116,8 +116,8 @@ class Container:
             "LESIONLENS_INFERENCE_PORT": ports["inference_port"],
             "LESIONLENS_MANAGEMENT_PORT": ports["management_port"],
             "LESIONLENS_METRICS_PORT": ports["metrics_port"],
-            "TS_GRPC_INFERENCE_PORT": ports["grpc_inference_port"],
-            "TS_GRPC_MANAGEMENT_PORT": ports["grpc_management_port"],
+            "LESIONLENS_GRPC_INFERENCE_PORT": ports["grpc_inference_port"],
+            "LESIONLENS_GRPC_MANAGEMENT_PORT": ports["grpc_management_port"],
             "LESIONLENS_HEALTH_PORT": free_ports()["inference_port"],
         }
         self.url = f"http://127.0.0.1:{self.ports['LESIONLENS_INFERENCE_PORT']}"
