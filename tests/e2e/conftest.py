@@ -51,6 +51,7 @@ def _time_to_explain() -> Iterator[None]:
     """Explanations yield to all else on a machine, and other tests run beside these."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LESIONLENS_EXPLAIN_SECONDS", "60")
+        patch.setenv("LESIONLENS_ANSWER_SECONDS", "150")
         yield
 
 
@@ -162,7 +163,7 @@ def start_container(
 
     def make(component: str, arguments: tuple[str, ...] = (), **changes: Any) -> Container:
         # Beside other tests an explanation takes longer than a pod of its own would give it.
-        patience = {"LESIONLENS_EXPLAIN_SECONDS": "60"}
+        patience = {"LESIONLENS_EXPLAIN_SECONDS": "60", "LESIONLENS_ANSWER_SECONDS": "150"}
         given = {"models": release, "variables": patience, **changes}
         return Container(serving_image, images, known[component], arguments=arguments, **given)
 
