@@ -107,7 +107,7 @@ class LocalServer:
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 raise ServerError(f"{self._printed()} (log: {self.log})")
-            if self._is_ready() and self._ready_workers() >= workers:
+            if self._is_ready() and len(self.worker_pids()) >= workers:
                 return
             time.sleep(POLL_SECONDS)
         raise ServerError(
@@ -161,9 +161,6 @@ class LocalServer:
             return httpx.get(f"{self.inference}/ready", timeout=5, trust_env=False).is_success
         except httpx.HTTPError:
             return False
-
-    def _ready_workers(self) -> int:
-        return len(self.worker_pids())
 
     def _printed(self) -> str:
         """Its last line, which says why it ended."""
