@@ -29,6 +29,8 @@ __all__ = ["ConnectionLimits", "GuardedH11Protocol", "guarded_protocol"]
 
 RETRY_SECONDS: Final = 5
 """After which a server with too many connections may have room again."""
+FIRST_REQUEST_SECONDS: Final = 1.0
+"""In which a new connection's request must come once the server is ending."""
 
 
 class GuardedH11Protocol(H11Protocol):
@@ -58,6 +60,7 @@ class GuardedH11Protocol(H11Protocol):
         self._socket: asyncio.Transport
         self._counted = False
         self._discarding = False
+        self._ending = False
         self._header_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._linger_timer: asyncio.TimerHandle | None = None
@@ -102,6 +105,8 @@ class GuardedH11Protocol(H11Protocol):
         accepted = self._framing.feed(data)
         if accepted:
             super().data_received(accepted)
+            if self._ending and self.cycle is not None:
+                self.cycle.keep_alive = False
         if self._framing.error is not None:
             self._refuse(self._framing.error)
         elif not self._discarding:
@@ -129,9 +134,16 @@ class GuardedH11Protocol(H11Protocol):
         self._refuse(FramingError(400, "not a valid HTTP/1.1 request"))
 
     def shutdown(self) -> None:
-        """Called by the server when it ends gracefully."""
+        """Called by the server when it ends gracefully.
+
+        A connection that is new has a request under way: closed now, it would be reset.
+        """
+        self._ending = True
         if self._discarding:
             self.transport.close()
+        elif self.cycle is None or (self._framing.in_headers and not self._busy()):
+            self._leave_waiting()
+            self._header_timer = self.loop.call_later(FIRST_REQUEST_SECONDS, self._headers_late)
         else:
             super().shutdown()
 
@@ -200,10 +212,7 @@ class GuardedH11Protocol(H11Protocol):
             self._leave_waiting()
             self.transport.close()
             return
-        seconds = f"{self.limits.header_seconds:g}"
-        self._refuse(
-            FramingError(408, f"the headers did not come within {seconds} seconds: send them again")
-        )
+        self._refuse(FramingError(408, "the headers did not come in time: send them again"))
 
     def _refuse(self, error: FramingError) -> None:
         """Answer, and accept nothing more; a response under way is finished instead."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import socket
@@ -51,7 +52,7 @@ class Listener(uvicorn.Server):
         )
         # It would quote paths; no handler that somebody adds to it may bring that back.
         logging.getLogger("uvicorn.access").disabled = True
-        self._listening = listening
+        self.listening = listening
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -60,8 +61,42 @@ class Listener(uvicorn.Server):
 
     async def run_until_ended(self) -> None:
         """Serve until :meth:`end` is called and what was under way is answered."""
-        await self.serve(sockets=self._listening)
+        await self.serve(sockets=self.listening)
 
     def end(self) -> None:
         """Take no more connections, answer what is under way, return."""
         self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Called by uvicorn: close the listening sockets, answer the requests of every client.
+
+        Args:
+            sockets: that it listened on.
+        """
+        await self._stop_accepting(sockets or [])
+        await super().shutdown(sockets)
+
+    async def _stop_accepting(self, sockets: list[socket.socket]) -> None:
+        """Accept what waits and close: connections in a closed socket's queue would be reset."""
+        loop = asyncio.get_running_loop()
+        for listening in sockets:
+            loop.remove_reader(listening)
+        await asyncio.sleep(0)  # asyncio has accepted some whose protocol is not made yet
+        waiting: list[socket.socket] = []
+        for listening in sockets:
+            with contextlib.suppress(OSError):  # BlockingIOError: nobody waits any more
+                while True:
+                    waiting.append(listening.accept()[0])
+        for server in self.servers:
+            server.close()
+        for accepted in waiting:
+            accepted.setblocking(False)
+            with contextlib.suppress(OSError):  # its client has gone already
+                await loop.connect_accepted_socket(self._protocol, accepted)
+
+    def _protocol(self) -> asyncio.Protocol:
+        """For one connection, as uvicorn makes it."""
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made

@@ -71,7 +71,7 @@ def api(described: dict[str, Any], address: str) -> BaseSchema:
 def requests(operation: APIOperation) -> st.SearchStrategy[Drawn]:
     """Good requests, bad ones, and some that are good but for a file; none that takes long.
 
-    A slow method takes a second to three, a quick one 40 ms: see :func:`slow`.
+    A slow method takes a second to three, a quick one 40 ms: see :func:`with_method`.
     """
     good = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
     drawn = [_quick(good), _broken(operation)]
@@ -82,7 +82,7 @@ def requests(operation: APIOperation) -> st.SearchStrategy[Drawn]:
     return st.one_of(drawn)
 
 
-def slow(operation: APIOperation, method: str) -> st.SearchStrategy[Drawn]:
+def with_method(operation: APIOperation, method: str) -> st.SearchStrategy[Drawn]:
     """Good requests for one photograph, to be explained by a method."""
     good = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
     return good.map(lambda case: Drawn(_changed(case, 1, lambda _: method)))

@@ -28,14 +28,14 @@ from handlers.explainers.methods import DEFAULT, METHODS
 from handlers.explanation import TARGETS
 from handlers.settings import HandlerSettings
 from serving.local import LocalServer
-from tests.e2e.openapi_requests import JSON, SLOW, Drawn, api, document, requests, slow
+from tests.e2e.openapi_requests import JSON, Drawn, api, document, requests, with_method
 from tests.e2e.requests_of import EXPLAIN, PREDICT, RAW_EXPLAIN, RAW_PREDICT
 
 PING: Final = "/ping"
 ROUTES: Final = (PREDICT, EXPLAIN, RAW_PREDICT, RAW_EXPLAIN)
 EXAMPLES: Final = 500
-SLOW_EXAMPLES: Final = {EXPLAIN: 1, RAW_EXPLAIN: 2}
-"""Of each slow method: they take a second to three."""
+EXAMPLES_OF_METHODS: Final = {EXPLAIN: 1, RAW_EXPLAIN: 2}
+"""Of each attribution method: the slow ones take a second to three."""
 CHECKS: Final = [
     not_a_server_error,
     checks.status_code_conformance,
@@ -89,10 +89,10 @@ def compare(drawn: st.SearchStrategy[Drawn], session: http.Session, most: int) -
 def test_the_server_does_what_the_document_says(
     route: str, described: BaseSchema, session: http.Session
 ) -> None:
-    operation, each = described[route]["post"], SLOW_EXAMPLES.get(route)
+    operation, each = described[route]["post"], EXAMPLES_OF_METHODS.get(route)
     explained: list[Response] = []
-    for name in SLOW if each else ():
-        explained += compare(slow(operation, name), session, each)
+    for name in METHODS if each else ():
+        explained += compare(with_method(operation, name), session, each)
     replies = compare(requests(operation), session, EXAMPLES - len(explained))
     statuses = Counter(reply.status_code for reply in replies)
     assert len(explained) + len(replies) == EXAMPLES

@@ -1,0 +1,121 @@
+"""A listener that ends answers every client that had connected before."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from serving.front.listener import Listener
+from serving.front.sockets import listen
+from tests.serving.front.conftest import PATIENT, SECONDS, Application, rest
+
+REQUEST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"
+HALF = b"POST / HTTP/1.1\r\nHost: a\r\n"
+
+Client = Callable[[Listener, int], Awaitable[list[bytes]]]
+
+
+def connect(port: int) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", port))
+    client.settimeout(SECONDS)
+    return client
+
+
+async def answers(clients: list[socket.socket]) -> list[bytes]:
+    """All that each is sent until the server closes."""
+    try:
+        return await asyncio.gather(*(asyncio.to_thread(rest, client) for client in clients))
+    finally:
+        for client in clients:
+            client.close()
+
+
+async def in_the_queue(listener: Listener, port: int) -> list[bytes]:
+    """Connections that nobody has accepted when the end comes."""
+    clients = [connect(port) for _ in range(8)]
+    for client in clients:
+        client.sendall(REQUEST)
+    ending = asyncio.create_task(listener.shutdown(listener.listening))
+    found = await answers(clients)
+    await ending
+    return found
+
+
+async def before_its_request(listener: Listener, port: int) -> list[bytes]:
+    """Connections that are accepted and whose request comes after the end."""
+    clients = [connect(port) for _ in range(8)]
+    await _accepted(listener, len(clients))
+    ending = asyncio.create_task(listener.shutdown(listener.listening))
+    await asyncio.sleep(0.05)
+    for client in clients:
+        client.sendall(REQUEST)
+    found = await answers(clients)
+    await ending
+    return found
+
+
+async def within_its_headers(listener: Listener, port: int) -> list[bytes]:
+    """A second request of a connection, half of whose headers have come."""
+    client = connect(port)
+    client.sendall(REQUEST)
+    await asyncio.to_thread(client.recv, 65_536)
+    client.sendall(HALF)
+    await asyncio.sleep(0.05)
+    ending = asyncio.create_task(listener.shutdown(listener.listening))
+    await asyncio.sleep(0.05)
+    client.sendall(REQUEST.removeprefix(HALF))
+    found = await answers([client])
+    await ending
+    return found
+
+
+@pytest.mark.parametrize("client", [in_the_queue, before_its_request, within_its_headers])
+def test_a_client_that_had_connected_is_answered(client: Client) -> None:
+    found = run(client)
+    assert found
+    for answer in found:
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer
+        assert answer.endswith(b"\r\n\r\n<hi>")
+
+
+def test_nobody_is_waited_for_who_sends_nothing() -> None:
+    async def silent(listener: Listener, port: int) -> list[bytes]:
+        clients = [connect(port)]
+        await _accepted(listener, 1)
+        await asyncio.wait_for(listener.shutdown(listener.listening), SECONDS)
+        return await answers(clients)
+
+    assert run(silent) == [b""]
+
+
+def test_nobody_connects_after_the_end() -> None:
+    async def late(listener: Listener, port: int) -> list[bytes]:
+        await listener.shutdown(listener.listening)
+        with pytest.raises(ConnectionRefusedError):
+            connect(port)
+        return []
+
+    assert run(late) == []
+
+
+def run(client: Client) -> list[bytes]:
+    """What clients of a started listener are answered."""
+
+    async def main() -> list[bytes]:
+        sockets = listen("127.0.0.1", 0)
+        listener = Listener(Application(), sockets, PATIENT)
+        listener.config.load()
+        listener.lifespan = listener.config.lifespan_class(listener.config)
+        await listener.startup(sockets)
+        return await client(listener, sockets[0].getsockname()[1])
+
+    return asyncio.run(main())
+
+
+async def _accepted(listener: Listener, count: int) -> None:
+    async with asyncio.timeout(SECONDS):
+        while len(listener.server_state.connections) < count:
+            await asyncio.sleep(0.005)
