@@ -51,6 +51,7 @@ class TorchServeClient:
         self._metrics = metrics
         self._session: aiohttp.ClientSession | None = None
         self._repeating = asyncio.Lock()
+        self._waiting: set[asyncio.Timeout] = set()
         self.ready = False
         """Set by the health monitor."""
         self.why_not_ready = "TorchServe is starting"
@@ -103,6 +104,14 @@ class TorchServeClient:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise OSError(f"TorchServe's metrics: {type(error).__name__}") from None
 
+    def repeat_all(self) -> None:
+        """Treat every request in flight as one whose worker died.
+
+        For when all workers were killed at once: TorchServe may then not answer at all.
+        """
+        for waiting in self._waiting:
+            waiting.reschedule(asyncio.get_running_loop().time())
+
     async def close(self) -> None:
         """Close the connections."""
         if self._session is not None:
@@ -119,15 +128,22 @@ class TorchServeClient:
         return _unavailable("each worker that had this request died: send it again")
 
     async def _sent(self, path: str, body: bytes, headers: dict[str, str]) -> FrontResponse:
+        waiting = asyncio.timeout(None)
+        self._waiting.add(waiting)
         try:
-            async with self._opened().post(
-                f"http://torchserve{path}", data=body, headers=headers
-            ) as reply:
+            async with (
+                waiting,
+                self._opened().post(
+                    f"http://torchserve{path}", data=body, headers=headers
+                ) as reply,
+            ):
                 content = await reply.read()
         except (aiohttp.ClientConnectorError, FileNotFoundError):
             return _unavailable("the model server does not answer: send this request again")
-        except (aiohttp.ClientError, ConnectionError) as error:
+        except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
             raise _WorkerDiedError from error
+        finally:
+            self._waiting.discard(waiting)
         if reply.status == 200 or HANDLER in reply.headers:
             self.last_answer = time.monotonic()
             retry_after = reply.headers.get("Retry-After", "")

@@ -106,6 +106,8 @@ class HealthMonitor:
         for pid, reason in hung.items():
             if self.process.kill_worker(pid):
                 self.report(f"killed worker {pid}: {reason}")
+        if hung and not ready - set(hung):
+            self.client.repeat_all()
         if ready - set(hung) != self.ready_workers:
             self.heartbeats.forget(self.process.workers())
         self.ready_workers = frozenset(ready - set(hung))

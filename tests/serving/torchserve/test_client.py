@@ -25,7 +25,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 async def server(handler: Handler, socket: Path) -> AsyncIterator[None]:
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     await web.UnixSite(runner, str(socket)).start()
     try:
@@ -138,6 +138,33 @@ def test_requests_are_repeated_one_at_a_time(folder: Path) -> None:
     assert [one.status for one in found] == [200] * first
     assert at_once == [1] * first
     assert repeated == first
+
+
+def test_all_in_flight_are_repeated_when_all_workers_were_killed(folder: Path) -> None:
+    registry, posts = CollectorRegistry(), 0
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        nonlocal posts
+        await request.read()
+        posts += 1
+        if posts <= 3:
+            await asyncio.Event().wait()  # TorchServe has lost it
+        return web.Response(text="good")
+
+    async def ask() -> list[FrontResponse]:
+        client = TorchServeClient(folder / "s", 20, FrontMetrics(registry))
+        try:
+            async with server(handle, folder / "s"):
+                asked = [asyncio.create_task(client.answer(REQUEST)) for _ in range(3)]
+                while posts < 3:
+                    await asyncio.sleep(0.005)
+                client.repeat_all()
+                return await asyncio.gather(*asked)
+        finally:
+            await client.close()
+
+    assert asyncio.run(ask()) == 3 * [FrontResponse(200, b"good")]
+    assert registry.get_sample_value("lesionlens_http_repeated_total") == 3
 
 
 def test_what_torchserve_says_goes_no_further(folder: Path) -> None:
