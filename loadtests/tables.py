@@ -228,6 +228,7 @@ TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/results/bench.json resources": report.resources_table,
     "docs/results/overload.json": overload_table,
     "docs/results/loadtest.json": loadtest_table,
+    "docs/results/soak.json": loadtest_table,
     "docs/results/decoding.json": decode_tables.rows_table,
     "docs/results/decoding.json child": decode_tables.child_table,
     "monitoring/thresholds.json": thresholds_table,
