@@ -29,10 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         release.path_of(given.overlay)
         # Only now: the training image publishes, and has no client of a cluster.
-        from k8s.rollout.cluster import Cluster
         from k8s.rollout.deployment import Deployment
+        from k8s.rollout.kubectl import Kubectl
 
-        deployment = Deployment(given.overlay, Cluster(settings), settings)
+        deployment = Deployment(given.overlay, Kubectl(settings), settings)
         deployment.demand_consent()
         if given.what == "deploy":
             deployment.deploy(given.photograph)

@@ -1,4 +1,4 @@
-"""Deploy an overlay: named cluster, record of what ran before, apply, wait, ask."""
+"""Deploy an overlay: named cluster, apply, wait, remove what it no longer has, ask."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
-from k8s.rollout import release, smoke
-from k8s.rollout.cluster import SERVICE, Cluster
+from k8s.rollout import prune, release, smoke
 from k8s.rollout.errors import RolloutError
+from k8s.rollout.history import History
+from k8s.rollout.kubectl import Kubectl
+from k8s.rollout.manifests import SERVICE, Manifests
+from k8s.rollout.readiness import Readiness, Ready
 from k8s.rollout.settings import RolloutSettings
 
 OF_THIS_MACHINE: Final = (
@@ -25,13 +26,15 @@ OF_THIS_MACHINE: Final = (
 )
 """Contexts that the overlay ``local`` is applied to without a question."""
 
+Answer = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Deployment:
     """An overlay on a cluster."""
 
     overlay: str
-    cluster: Cluster
+    kubectl: Kubectl
     settings: RolloutSettings
     say: Callable[[str], None] = print
 
@@ -41,7 +44,7 @@ class Deployment:
         Raises:
             RolloutError: they did not.
         """
-        context = self.cluster.context
+        context = self.kubectl.context
         self.say(f"cluster: {context} (kubectl's context), overlay: {self.overlay}")
         if self.settings.context == context:
             return
@@ -54,8 +57,10 @@ class Deployment:
         if input("type its name to go on: ").strip() != context:
             raise RolloutError("another name than the cluster's: nothing was changed")
 
-    def deploy(self, photograph: Path | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def deploy(self, photograph: Path | None = None) -> tuple[Answer, Answer]:
         """Apply the overlay's release, wait for it, ask it; prediction and explanation.
+
+        Returns only when every pod of the overlay runs it; raises else.
 
         Raises:
             RolloutError: at the first thing that goes wrong.
@@ -66,39 +71,65 @@ class Deployment:
                 f"{release.path_of(self.overlay)} names no release by its digest: "
                 f"`make publish OVERLAY={self.overlay}` first"
             )
-        manifests = self.cluster.kubectl("kustomize", str(release.OVERLAYS / self.overlay))
-        namespace = _namespace(manifests)
-        running = self.cluster.running(namespace)
-        for line in self.cluster.kubectl("apply", "--filename", "-", given=manifests).splitlines():
+        picture = smoke.photograph(photograph)
+        manifests = self._manifests()
+        history = History(self.kubectl, manifests.namespace)
+        history.before_apply(wanted)
+        superfluous = prune.superfluous(self.kubectl, manifests, self.say)
+        for resource, name in superfluous:
+            self.say(f"  {resource}/{name} is not in the overlay: removed once the rest runs")
+        applied = self.kubectl("apply", "--filename", "-", given=manifests.text)
+        for line in applied.splitlines():
             self.say(f"  {line}")
-        if running is not None and running != wanted:
-            self.cluster.remember(namespace, running)
-        url = self.cluster.wait_ready(namespace, wanted.digest, lambda said: self.say(f"  {said}"))
-        self.say(f"ready: {wanted.digest}")
-        answer, explanation = smoke.ask(self.cluster, namespace, self.settings.url, photograph)
+        ready = Readiness(self.kubectl, manifests, self.say).wait(self.settings.deploy_seconds)
+        prune.remove(self.kubectl, manifests.namespace, superfluous)
+        for resource, name in superfluous:
+            self.say(f"  {resource}/{name} removed")
+        answer, explanation = self._ask(manifests.namespace, ready, picture)
+        history.confirm(wanted)
+        self.say(f"ready: {wanted.digest}, on every pod")
         self.say(f"predict: {answer['label']}, probability {answer['probability']:.3f}")
         self.say(f"explain: {explanation['method']}, model {answer['model_version']}")
-        self.say(f"URL: {url or self.settings.url}/v1/models/{SERVICE}:predict")
+        self._say_address(manifests.namespace, ready.url, picture, answer["model_version"])
         return answer, explanation
 
     def roll_back(self, photograph: Path | None = None) -> None:
-        """Deploy what ran before; ``release.yaml`` names it from then on.
+        """Deploy the release that ran before; ``release.yaml`` names it from then on.
 
         Raises:
             RolloutError: nothing is recorded, or the deployment fails.
         """
-        manifests = self.cluster.kubectl("kustomize", str(release.OVERLAYS / self.overlay))
-        before = self.cluster.previous(_namespace(manifests))
+        before = History(self.kubectl, self._manifests().namespace).to_go_back_to()
         if before is None:
             raise RolloutError("nothing is recorded that ran before: there is nowhere to go back")
         self.say(f"back to {before.digest or before.storage_uri}")
         release.write(release.path_of(self.overlay), before)
         self.deploy(photograph)
 
+    def _manifests(self) -> Manifests:
+        return Manifests(self.kubectl.kustomize(release.OVERLAYS / self.overlay))
 
-def _namespace(manifests: str) -> str:
-    """Where the overlay puts the service."""
-    for document in yaml.safe_load_all(manifests):
-        if document["kind"] == "InferenceService" and document["metadata"]["name"] == SERVICE:
-            return str(document["metadata"].get("namespace", "default"))
-    raise RolloutError(f"the overlay has no InferenceService {SERVICE}")
+    def _ask(self, namespace: str, ready: Ready, picture: bytes) -> tuple[Answer, Answer]:
+        """The release's pods, and the address where one was given."""
+        answers = smoke.ask_pods(self.kubectl, namespace, ready.pods, picture)
+        if self.settings.url:
+            smoke.ask_url(self.settings.url, picture, answers[0]["model_version"])
+        return answers
+
+    def _say_address(self, namespace: str, url: str, picture: bytes, model_version: str) -> None:
+        """Print an address only where it was asked and answered; else the way that always works."""
+        given = self.settings.url
+        if not given and url:
+            try:
+                smoke.ask_url(url, picture, model_version)
+                given = url
+            except RolloutError as error:
+                self.say(f"not reachable from here: {error}")
+        if given:
+            self.say(f"URL: {given}/v1/models/{SERVICE}:predict")
+        else:
+            self.say(
+                f"from this machine: kubectl --context {self.kubectl.context} --namespace "
+                f"{namespace} port-forward service/lesionlens-predictor 8080:80, then "
+                f"http://127.0.0.1:8080/v1/models/{SERVICE}:predict"
+            )

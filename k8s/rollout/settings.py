@@ -32,11 +32,14 @@ class RolloutSettings(BaseSettings):
     kubeconfig: Path | None = None
     """Unset, what kubectl takes."""
 
+    kubectl: str = ""
+    """Program; unset, the one that was installed with this checkout, else that on ``PATH``."""
+
     context: str = ""
     """The cluster that may be changed without a question; unset, it is asked for."""
 
     url: str = ""
-    """Where the service is asked after a deployment; unset, through ``kubectl port-forward``."""
+    """Address of the service, asked after a deployment; unset, the one that KServe gives it."""
 
     deploy_seconds: float = Field(default=600, gt=0, allow_inf_nan=False)
-    """Until a deployment must be ready."""
+    """Until a deployment must be complete; an API server that is away is waited for as long."""

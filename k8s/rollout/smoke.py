@@ -1,4 +1,4 @@
-"""One prediction and one explanation through the service that was just rolled out."""
+"""One prediction and one explanation by the release that was just rolled out."""
 
 from __future__ import annotations
 
@@ -7,79 +7,151 @@ import base64
 import contextlib
 import io
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 from kserve import InferenceRESTClient, RESTConfig
 from PIL import Image, ImageDraw
 
-from k8s.rollout.cluster import SERVICE, Cluster
 from k8s.rollout.errors import RolloutError
+from k8s.rollout.kubectl import Kubectl
+from k8s.rollout.manifests import SERVICE
 
-SECONDS: Final = 60
-SERVICES: Final = {"predict": "lesionlens-predictor", "explain": "lesionlens-explainer"}
+SECONDS: Final = 60.0
+URL_SECONDS: Final = 5.0
+"""For an address that may lead nowhere from this machine."""
+SWITCH_SECONDS: Final = 30.0
+"""In which a gateway must have noticed that the pods of the release before are gone."""
+POLL_SECONDS: Final = 1.0
+PORT: Final = 8080
 FORWARDING: Final = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
 
+Answer = dict[str, Any]
 
-def ask(
-    cluster: Cluster, namespace: str, url: str, photograph: Path | None
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A prediction and an explanation.
+
+def ask_pods(
+    kubectl: Kubectl, namespace: str, pods: dict[str, str], picture: bytes
+) -> tuple[Answer, Answer]:
+    """A prediction and an explanation by pods that run the release, asked directly.
 
     Args:
-        cluster: to reach the Services of, where no URL is given.
-        namespace: of the Services.
-        url: of the gateway; empty: through ``kubectl port-forward``, which any cluster allows.
-        photograph: a file; None: a drawn one.
+        kubectl: of the cluster; forwards a port of this machine, which any cluster allows.
+        namespace: of the pods.
+        pods: by Deployment.
+        picture: an image file.
 
     Raises:
         RolloutError: no answer, or one that is none.
     """
-    picture = _drawn() if photograph is None else _read(photograph)
-    with contextlib.ExitStack() as stack:
-        urls = {
-            verb: url or stack.enter_context(_forwarded(cluster, namespace, name))
-            for verb, name in SERVICES.items()
-        }
-        try:
-            return asyncio.run(_ask(urls, picture))
-        except Exception as error:  # the client raises what httpx raises, and its own
-            raise RolloutError(f"the service is ready and does not answer: {error}") from error
-
-
-async def _ask(urls: dict[str, str], picture: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    client = InferenceRESTClient(RESTConfig(protocol="v1", timeout=SECONDS))
-    body = {"instances": [{"data": base64.b64encode(picture).decode("ascii")}]}
     try:
-        answer = await client.infer(urls["predict"], body, model_name=SERVICE)
-        explained = await client.explain(urls["explain"], SERVICE, body)
-    finally:
-        await client.close()
-    return answer["predictions"][0], explained["explanations"][0]
+        with (
+            _forwarded(kubectl, namespace, pods[f"{SERVICE}-predictor"]) as predictor,
+            _forwarded(kubectl, namespace, pods[f"{SERVICE}-explainer"]) as explainer,
+        ):
+            return predict(predictor, picture), explain(explainer, picture)
+    except KeyError as error:
+        raise RolloutError(f"no pod of {error} is ready") from None
+
+
+def ask_url(url: str, picture: bytes, model_version: str) -> None:
+    """Have a prediction made at the service's address, by the model that the pods run.
+
+    Args:
+        url: of the gateway.
+        picture: an image file.
+        model_version: that must answer.
+
+    Raises:
+        RolloutError: no answer, or one by another model.
+    """
+    deadline = time.monotonic() + SWITCH_SECONDS
+    while True:
+        answered = predict(url, picture, URL_SECONDS)["model_version"]
+        if answered == model_version:
+            return
+        if time.monotonic() > deadline:
+            raise RolloutError(
+                f"{url} answers by model {answered}, the pods of this release by {model_version}: "
+                "it leads to another service"
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def predict(url: str, picture: bytes, seconds: float = SECONDS) -> Answer:
+    """One prediction; raises RolloutError."""
+
+    async def ask(client: InferenceRESTClient) -> Answer:
+        reply: Answer = await client.infer(url, _body(picture), model_name=SERVICE)
+        return reply
+
+    return _first(url, ask, "predictions", seconds)
+
+
+def explain(url: str, picture: bytes) -> Answer:
+    """One explanation; raises RolloutError."""
+
+    async def ask(client: InferenceRESTClient) -> Answer:
+        reply: Answer = await client.explain(url, SERVICE, _body(picture))
+        return reply
+
+    return _first(url, ask, "explanations", SECONDS)
+
+
+def photograph(path: Path | None) -> bytes:
+    """An image file's bytes, or those of a drawn picture; raises RolloutError."""
+    if path is None:
+        return _drawn()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RolloutError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _first(
+    url: str, ask: Callable[[InferenceRESTClient], Awaitable[Answer]], field: str, seconds: float
+) -> Answer:
+    """The answer about the one photograph that was sent."""
+    # A proxy that the environment names does not reach a port of this machine.
+    here = httpx.URL(url).host in ("127.0.0.1", "::1", "localhost")
+    transport = httpx.AsyncHTTPTransport() if here else None
+    config = RESTConfig(transport=transport, protocol="v1", timeout=seconds)
+
+    async def answer() -> Answer:
+        client = InferenceRESTClient(config)
+        try:
+            return await ask(client)
+        finally:
+            await client.close()
+
+    try:
+        found: Answer = asyncio.run(answer())[field][0]
+        return found
+    except Exception as error:  # the client raises what httpx raises, and its own
+        words = " ".join(str(error).split()) or type(error).__name__
+        raise RolloutError(f"{url} does not answer: {words}") from error
+
+
+def _body(picture: bytes) -> Answer:
+    return {"instances": [{"data": base64.b64encode(picture).decode("ascii")}]}
 
 
 @contextlib.contextmanager
-def _forwarded(cluster: Cluster, namespace: str, name: str) -> Iterator[str]:
-    """A free port of this machine that leads to a Service."""
-    process = cluster.open("port-forward", "--namespace", namespace, f"service/{name}", ":80")
-    try:
-        assert process.stdout is not None
-        said = process.stdout.readline()
-        found = FORWARDING.search(said)
-        if found is None:
-            raise RolloutError(f"kubectl port-forward to {name}: {said.strip()}")
-        yield f"http://127.0.0.1:{found[1]}"
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-
-
-def _read(photograph: Path) -> bytes:
-    try:
-        return photograph.read_bytes()
-    except OSError as error:
-        raise RolloutError(f"{photograph} cannot be read: {error.strerror}") from None
+def _forwarded(kubectl: Kubectl, namespace: str, pod: str) -> Iterator[str]:
+    """A free port of this machine that leads to a pod."""
+    forwarding = ("port-forward", "--namespace", namespace, f"pod/{pod}", f":{PORT}")
+    with kubectl.open(*forwarding) as process:
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            found = FORWARDING.search(said)
+            if found is None:
+                raise RolloutError(f"kubectl port-forward to pod {pod}: {said.strip()}")
+            yield f"http://127.0.0.1:{found[1]}"
+        finally:
+            process.terminate()
 
 
 def _drawn() -> bytes:

@@ -18,8 +18,17 @@ from urllib.parse import parse_qs, urlparse
 
 Object = dict[str, Any]
 KINDS: Final = {
-    "v1": ("Namespace", "Pod", "Service", "ServiceAccount", "ConfigMap", "PersistentVolumeClaim"),
-    "apps/v1": ("Deployment",),
+    "v1": (
+        "Namespace",
+        "Pod",
+        "Event",
+        "Secret",
+        "Service",
+        "ServiceAccount",
+        "ConfigMap",
+        "PersistentVolumeClaim",
+    ),
+    "apps/v1": ("Deployment", "ReplicaSet"),
     "batch/v1": ("Job",),
     "trainer.kubeflow.org/v1alpha1": ("TrainingRuntime", "TrainJob"),
     "policy/v1": ("PodDisruptionBudget",),
@@ -47,10 +56,23 @@ class Api:
     """Method and path."""
     status: Callable[[Object], Object] = lambda stored: {}
     """Stands for the controllers: the status of an object that was stored."""
+    before_answer: Callable[[Api], None] = lambda api: None
+    """Called before every request: what a cluster does meanwhile."""
+    forbidden: set[str] = field(default_factory=set)
+    """Resources (plural) that the user may do nothing with."""
+    namespaces: frozenset[str] | None = None
+    """Those that exist; None for all."""
+    asked: set[tuple[str, str]] = field(default_factory=set)
+    """Verb of RBAC and resource of everything that was asked for."""
 
     def answer(self, method: str, path: str, body: Object | None) -> tuple[int, Object]:
         """Answer one request; status code and document."""
+        self.before_answer(self)
         address = urlparse(path)
+        if (asked := _verb(method, address.path)) is not None:
+            self.asked.add(asked)
+            if asked[1] in self.forbidden:
+                return 403, _failure(403, "Forbidden", f"{asked[1]} is forbidden: User {asked[0]}")
         if method == "GET":
             if (found := _discovery(address.path)) is not None:
                 return 200, found
@@ -58,10 +80,15 @@ class Api:
                 return 200, self._list(address.path, parse_qs(address.query))
         self.changes += [(method, address.path)] if method != "GET" else []
         if method == "POST" and body is not None:
+            space = address.path.partition("/namespaces/")[2].partition("/")[0]
+            if space and self.namespaces is not None and space not in self.namespaces:
+                return 404, _failure(404, "NotFound", f'namespaces "{space}" not found')
             return 201, self._store(f"{address.path}/{body['metadata']['name']}", body)
         stored = self.objects.get(address.path)
         if stored is None:
-            return 404, {"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404}
+            return 404, _failure(404, "NotFound", "not found")
+        if method == "DELETE":
+            return 200, self.objects.pop(address.path)
         if method == "PATCH" and body is not None:
             return 200, self._store(address.path, _merged(stored, body))
         return 200, stored
@@ -81,11 +108,7 @@ class Api:
             stored
             for key, stored in self.objects.items()
             if key.rpartition("/")[0] == path
-            and all(
-                stored["metadata"].get("labels", {}).get(one.partition("=")[0])
-                == one.partition("=")[2]
-                for one in wanted
-            )
+            and all(_matches(stored["metadata"].get("labels", {}), one) for one in wanted)
         ]
         return {"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items}
 
@@ -107,13 +130,17 @@ def serving(api: Api, folder: Path, context: str) -> Iterator[Path]:
             self.end_headers()
             self.wfile.write(said)
 
-        do_GET = do_POST = do_PATCH = _any  # noqa: N815
+        do_GET = do_POST = do_PATCH = do_DELETE = _any  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             """Nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        # kubectl asks a dozen things at once; one beyond the queue tries again after a second.
+        request_queue_size = 128
+
+    server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     config = folder / f"{context}.kubeconfig"
@@ -139,6 +166,28 @@ def serving(api: Api, folder: Path, context: str) -> Iterator[Path]:
         thread.join()
 
 
+def _matches(labels: dict[str, str], wanted: str) -> bool:
+    """Whether labels satisfy ``name`` or ``name=value``."""
+    name, equals, value = wanted.partition("=")
+    return labels.get(name) == value if equals else name in labels
+
+
+def _failure(code: int, reason: str, message: str) -> Object:
+    status = {"kind": "Status", "apiVersion": "v1", "status": "Failure"}
+    return {**status, "reason": reason, "code": code, "message": message}
+
+
+def _verb(method: str, path: str) -> tuple[str, str] | None:
+    """Verb of RBAC and resource of a request; None for discovery."""
+    parts = path.strip("/").split("/")
+    if "namespaces" not in parts:
+        return None
+    after = parts[parts.index("namespaces") + 1 :]
+    resource, named = (after[1], len(after) > 2) if len(after) > 1 else ("namespaces", True)
+    verbs = {"GET": "get" if named else "list", "POST": "create", "PATCH": "patch"}
+    return verbs.get(method, method.lower()), resource
+
+
 def _discovery(path: str) -> Object | None:
     """What kubectl asks to learn which kinds there are, and that fields are checked."""
     groups = sorted({version.partition("/")[0] for version in KINDS if "/" in version})
@@ -162,7 +211,7 @@ def _discovery(path: str) -> Object | None:
                 "singularName": kind.lower(),
                 "namespaced": kind != "Namespace",
                 "kind": kind,
-                "verbs": ["get", "list", "create", "patch"],
+                "verbs": ["get", "list", "create", "patch", "delete"],
             }
             for kind in KINDS[version]
         ]

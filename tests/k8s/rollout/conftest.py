@@ -7,13 +7,19 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from k8s.rollout import release
+from k8s.rollout import kubectl as kubectls
+from k8s.rollout import readiness, release, smoke
+from k8s.rollout.deployment import Deployment
+from k8s.rollout.kubectl import Kubectl
 from k8s.rollout.settings import RolloutSettings
 from tests.k8s.rollout import api_double
-from tests.k8s.rollout.api_double import Api
+from tests.k8s.rollout.api_double import Api, Object
+from tests.k8s.rollout.rollouts import ANSWER, Rollout, listing
+from tests.k8s.rollout.simulated import Cluster
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +62,58 @@ def cluster(tmp_path: Path) -> Iterator[Callable[[str, Api], Path]]:
             return stack.enter_context(serving)
 
         yield start
+
+
+@pytest.fixture
+def connected(
+    cluster: Callable[[str, Api], Path],
+    settings: RolloutSettings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Kubectl]:
+    """kubectl with the context of a cluster; does not wait long between two looks."""
+    monkeypatch.setattr(kubectls, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(readiness, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(readiness, "SETTLE_SECONDS", 0.0)
+
+    def connect(
+        api: Api, name: str = "kind-test", say: Callable[[str], None] = print, **changes: Any
+    ) -> Kubectl:
+        config = cluster(name, api)
+        return Kubectl(settings.model_copy(update={"kubeconfig": config, **changes}), say)
+
+    return connect
+
+
+@pytest.fixture
+def rollout(
+    connected: Callable[..., Kubectl],
+    settings: RolloutSettings,
+    overlays: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Rollout]:
+    def make(cluster: Cluster, components: tuple[str, ...] = (), **options: Any) -> Rollout:
+        said: list[str] = []
+        overlay = overlays / "local"
+        listing(overlay, *components)
+        api = cluster.api(**options)
+        changed = settings.model_copy(update={"deploy_seconds": 2})
+        deployment = Deployment(
+            "local", connected(api, say=said.append, deploy_seconds=2), changed, said.append
+        )
+        made = Rollout(api, cluster, overlay, deployment, said)
+
+        def ask(
+            _: Kubectl, namespace: str, pods: dict[str, str], __: bytes
+        ) -> tuple[Object, Object]:
+            assert namespace == "lesionlens"
+            made.asked.append(pods)
+            return ANSWER, {"method": "grad_cam"}
+
+        monkeypatch.setattr(smoke, "ask_pods", ask)
+        monkeypatch.setattr(smoke, "ask_url", lambda *_: None)
+        return made
+
+    return make
 
 
 @pytest.fixture

@@ -1,0 +1,150 @@
+"""kubectl against one named cluster: waits for an API server that is away, errors in one line."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from k8s.rollout.errors import ForbiddenError, RolloutError
+from k8s.rollout.settings import RolloutSettings
+
+POLL_SECONDS: Final = 2.0
+REQUEST_SECONDS: Final = 30
+"""Until a request that the API server does not answer is given up, and perhaps made again."""
+LOG_LINE: Final = re.compile(r"[EWI]\d{4} ")
+AWAY: Final = re.compile(
+    r"connection to the server .* was refused|unable to connect to the server|connection refused"
+    r"|connection reset|i/o timeout|no route to host|network is unreachable|\bEOF\b|tls handshake"
+    r"|client\.timeout exceeded|context deadline exceeded|connection lost|timed out"
+    r"|ServiceUnavailable|currently unable to handle the request|leader changed"
+    r"|apiserver not ready",
+    re.IGNORECASE,
+)
+"""Words of kubectl for a server that may answer later."""
+VERSIONS_PAGE: Final = "docs/how-to/kubernetes.md"
+
+
+class Kubectl:
+    """One cluster, by the name of its kubectl context, which is given to every command.
+
+    Args:
+        settings: name kubeconfig and context, and say how long a deployment may take.
+        say: called with a line that the user should read.
+
+    Raises:
+        RolloutError: there is no kubectl, or no context.
+    """
+
+    def __init__(self, settings: RolloutSettings, say: Callable[[str], None] = print) -> None:
+        self._say = say
+        self._answered = False
+        self.deadline = time.monotonic() + settings.deploy_seconds
+        config = ["--kubeconfig", str(settings.kubeconfig)] if settings.kubeconfig else []
+        beside = Path(sys.executable).parent / "kubectl"
+        program = settings.kubectl or (str(beside) if beside.is_file() else "kubectl")
+        self._program = [program, *config]
+        self.context = settings.context or self._run("config", "current-context").strip()
+        self._program += ["--context", self.context]
+
+    def __call__(self, *arguments: str, given: str | None = None) -> str:
+        """Run kubectl; what it printed.
+
+        A server that answered before and now does not is waited for, until the deadline.
+
+        Raises:
+            ForbiddenError: the user may not do that.
+            RolloutError: anything else; the message is kubectl's, in one line.
+        """
+        told = False
+        while True:
+            try:
+                printed = self._run(
+                    f"--request-timeout={REQUEST_SECONDS}s", *arguments, given=given
+                )
+            except RolloutError as error:
+                away = AWAY.search(str(error))
+                if not away or not self._answered or time.monotonic() > self.deadline:
+                    raise
+                if not told:
+                    self._say("  the API server does not answer: waiting for it")
+                    told = True
+                time.sleep(POLL_SECONDS)
+                continue
+            self._answered = True
+            if told:
+                self._say("  the API server answers again")
+            return printed
+
+    def kustomize(self, folder: Path) -> str:
+        """The manifests of a folder, without asking the cluster; raises RolloutError."""
+        return self._run("kustomize", str(folder))
+
+    def get(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
+        """One object, or None where there is none; raises as a call does."""
+        text = self(
+            *("get", kind, name, "--namespace", namespace, "--output", "json"),
+            "--ignore-not-found",
+        )
+        found: dict[str, Any] | None = json.loads(text) if text.strip() else None
+        return found
+
+    def list(self, kinds: str, namespace: str, selector: str = "") -> list[dict[str, Any]]:
+        """All objects of some kinds (with commas between them); raises as a call does.
+
+        Args:
+            kinds: names of resources; what is found says its own kind.
+            namespace: to look in.
+            selector: of labels; empty for all.
+        """
+        chosen = ("--selector", selector) if selector else ()
+        text = self("get", kinds, "--namespace", namespace, "--output", "json", *chosen)
+        items: list[dict[str, Any]] = json.loads(text)["items"]
+        return items
+
+    def open(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a kubectl that goes on, such as ``port-forward``; the caller ends it."""
+        return subprocess.Popen(
+            [*self._program, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def _run(self, *arguments: str, given: str | None = None) -> str:
+        try:
+            done = subprocess.run(
+                [*self._program, *arguments],
+                input=given,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        except OSError as error:
+            raise RolloutError(f"kubectl cannot be run: {error.strerror}") from None
+        if done.returncode == 0:
+            return done.stdout
+        verb = next(one for one in arguments if not one.startswith("--"))
+        words = _one_line(done.stderr)
+        if "(Forbidden)" in words or " is forbidden: User" in words:
+            raise ForbiddenError(
+                f"kubectl {verb}: {words}; the rights that a rollout needs are in "
+                "k8s/components/deployer"
+            )
+        raise RolloutError(f"kubectl {verb}: {words}")
+
+
+def _one_line(stderr: str) -> str:
+    """What kubectl said, without its log, and what to do where that leaves one alone."""
+    lines = [line.strip() for line in stderr.splitlines() if not LOG_LINE.match(line)]
+    words = "; ".join(line for line in dict.fromkeys(lines) if line) or "it said nothing"
+    if "no matches for kind" in words or "doesn't have a resource type" in words:
+        return f"{words}; install what the overlay uses first: {VERSIONS_PAGE} has the versions"
+    if re.search(r'namespaces "[^"]+" not found', words):
+        return f"{words}; make the namespace once: `make namespace OVERLAY=...`"
+    return words

@@ -1,0 +1,71 @@
+"""What the overlay no longer has: found by a label and removed, of a fixed list of kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from k8s.rollout.errors import ForbiddenError
+from k8s.rollout.kubectl import Kubectl
+from k8s.rollout.manifests import OVERLAY_LABEL, Manifests
+
+KINDS: Final = {
+    # Routes first: nobody must be sent to what is about to go.
+    "httproutes.gateway.networking.k8s.io": "HTTPRoute",
+    "backendtrafficpolicies.gateway.envoyproxy.io": "BackendTrafficPolicy",
+    "securitypolicies.gateway.envoyproxy.io": "SecurityPolicy",
+    "scaledobjects.keda.sh": "ScaledObject",
+    "inferenceservices.serving.kserve.io": "InferenceService",
+    "deployments.apps": "Deployment",
+    "services": "Service",
+    "servingruntimes.serving.kserve.io": "ServingRuntime",
+    "poddisruptionbudgets.policy": "PodDisruptionBudget",
+    "networkpolicies.networking.k8s.io": "NetworkPolicy",
+    "podmonitors.monitoring.coreos.com": "PodMonitor",
+    "prometheusrules.monitoring.coreos.com": "PrometheusRule",
+    "configmaps": "ConfigMap",
+    "serviceaccounts": "ServiceAccount",
+}
+"""Removed, by the name of their resource. Never a volume, a Secret or a Namespace: they hold what
+cannot be made again."""
+
+
+def superfluous(
+    kubectl: Kubectl, manifests: Manifests, say: Callable[[str], None]
+) -> list[tuple[str, str]]:
+    """Resource and name of every object that an overlay had and has no more.
+
+    Args:
+        kubectl: of the cluster.
+        manifests: of the overlay as it is now.
+        say: called with a line where they may not be listed.
+
+    Raises:
+        RolloutError: the cluster cannot be asked.
+    """
+    known = set(kubectl("api-resources", "--output", "name", "--verbs", "delete").split())
+    resources = [resource for resource in KINDS if resource in known]
+    try:
+        listed = kubectl.list(",".join(resources), manifests.namespace, OVERLAY_LABEL)
+    except ForbiddenError as error:
+        say(f"  what the overlay has no more stays where it is: {error}")
+        return []
+    wanted, order = manifests.names(), {kind: number for number, kind in enumerate(KINDS.values())}
+    by_kind = {kind: resource for resource, kind in KINDS.items()}
+    found = [
+        (one["kind"], one["metadata"]["name"])
+        for one in listed
+        # What a controller made goes with what it was made for.
+        if not one["metadata"].get("ownerReferences")
+    ]
+    found = sorted(set(found) - wanted, key=lambda one: (order[one[0]], one[1]))
+    return [(by_kind[kind], name) for kind, name in found]
+
+
+def remove(kubectl: Kubectl, namespace: str, found: list[tuple[str, str]]) -> None:
+    """Remove what :func:`superfluous` has found, in its order; raises RolloutError."""
+    for resource, name in found:
+        kubectl(
+            *("delete", resource, name, "--namespace", namespace),
+            *("--ignore-not-found", "--wait=false"),
+        )

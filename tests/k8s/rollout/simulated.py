@@ -1,0 +1,172 @@
+"""What KServe and the Deployment controller make of an overlay, in an API double."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.k8s.rollout.api_double import Api, Object
+
+SPACE = "namespaces/lesionlens"
+DEPLOYMENTS = f"/apis/apps/v1/{SPACE}/deployments"
+REPLICA_SETS = f"/apis/apps/v1/{SPACE}/replicasets"
+PODS = f"/api/v1/{SPACE}/pods"
+SERVICES = f"/apis/serving.kserve.io/v1beta1/{SPACE}/inferenceservices"
+RUNTIMES = f"/apis/serving.kserve.io/v1alpha1/{SPACE}/servingruntimes"
+
+
+@dataclass
+class Cluster:
+    """Controllers that act whenever the API is asked.
+
+    Attributes:
+        starts: whether the pods of a release, by its digest, become ready.
+        pod_status: of a pod that does not, by its Deployment.
+        refused: why no pods of a Deployment can be created.
+        lag: requests that the API answers before KServe looks at a change.
+    """
+
+    starts: dict[str, bool] = field(default_factory=dict)
+    pod_status: dict[str, Object] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    lag: int = 0
+    _waited: int = 0
+
+    def api(self, **options: Any) -> Api:
+        """An API whose cluster this is."""
+        return Api(before_answer=self.act, **options)
+
+    def act(self, api: Api) -> None:
+        """Do what controllers do."""
+        services = [
+            copy.deepcopy(one) for at, one in api.objects.items() if at.startswith(SERVICES)
+        ]
+        for service in services:
+            self._reconcile(api, service)
+        for at in [at for at in api.objects if at.startswith(DEPLOYMENTS)]:
+            self._roll(api, api.objects[at])
+        names = {one["metadata"]["name"] for one in services}
+        for at, one in list(api.objects.items()):
+            owner = one["metadata"].get("made-for")
+            if owner and owner not in names:
+                del api.objects[at]
+        for one in api.objects.values():
+            if one["kind"] == "HTTPRoute":
+                one["status"] = {"parents": [{"conditions": [_true("Accepted")]}]}
+            if one["kind"] == "ScaledObject":
+                one["status"] = {"conditions": [_true("Ready")]}
+
+    def _reconcile(self, api: Api, service: Object) -> None:
+        name, spec = service["metadata"]["name"], service["spec"]
+        stored = api.objects[f"{SERVICES}/{name}"]
+        generation = service["metadata"]["generation"]
+        # As the real one: said before anything of it is true.
+        stored["status"] = {
+            "observedGeneration": generation,
+            "url": f"http://{name}.example",
+            "conditions": [_true("Ready")],
+        }
+        if stored["metadata"].get("seen") != generation and self._waited < self.lag:
+            self._waited += 1
+            return
+        self._waited, stored["metadata"]["seen"] = 0, generation
+        model = spec["predictor"]["model"]
+        runtime = api.objects[f"{RUNTIMES}/{model['runtime']}"]["spec"]["containers"][0]
+        components = {"predictor": {**runtime, "env": model["env"]}}
+        if "explainer" in spec:
+            container = copy.deepcopy(spec["explainer"]["containers"][0])
+            container["env"] = [one for one in container["env"] if one["name"] != "STORAGE_URI"]
+            components["explainer"] = container
+        for component, container in components.items():
+            self._deployment(api, name, component, container, spec[component]["minReplicas"])
+
+    @staticmethod
+    def _deployment(api: Api, service: str, component: str, container: Object, count: int) -> None:
+        name = f"{service}-{component}"
+        at = f"{DEPLOYMENTS}/{name}"
+        spec = {"replicas": count, "template": {"spec": {"containers": [copy.deepcopy(container)]}}}
+        before = api.objects.get(at)
+        if before is None or before["spec"] != spec:
+            generation = before["metadata"]["generation"] + 1 if before else 1
+            api.objects[at] = {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {
+                    "name": name,
+                    "uid": name,
+                    "generation": generation,
+                    "made-for": service,
+                    "ownerReferences": [{"uid": service}],
+                },
+                "spec": spec,
+                "status": before["status"] if before else {},
+            }
+
+    def _roll(self, api: Api, deployment: Object) -> None:
+        """One step: a new ReplicaSet with pods; the pods of the last go when these are ready."""
+        metadata, spec = deployment["metadata"], deployment["spec"]
+        name, count = metadata["name"], spec.get("replicas", 1)
+        metadata.setdefault("uid", name)
+        revision = str(metadata["generation"])
+        metadata.setdefault("annotations", {})["deployment.kubernetes.io/revision"] = revision
+        container = spec["template"]["spec"]["containers"][0]
+        status: Object = {"observedGeneration": metadata["generation"], "conditions": []}
+        deployment["status"] = status
+        of_before = [at for at in self._pods(api, name) if not at.endswith(f"-{revision}")]
+        if name in self.refused:
+            why = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}
+            status["conditions"].append({**why, "message": self.refused[name]})
+            status |= {"replicas": len(of_before), "availableReplicas": len(of_before)}
+            return
+        self._create(api, deployment, revision, container)
+        digests = [one["value"] for one in container["env"] if one["name"] == "LESIONLENS_DIGEST"]
+        ready = self.starts.get(digests[0] if digests else name, True)
+        pod = api.objects[f"{PODS}/{name}-{revision}"]
+        pod["status"] = {"conditions": [_true("Ready")]} if ready else self.pod_status.get(name, {})
+        if ready:
+            for at in of_before:
+                del api.objects[at]
+            status |= {"replicas": count, "updatedReplicas": count, "availableReplicas": count}
+        else:
+            old = count if of_before else 0
+            status |= {"replicas": old + 1, "updatedReplicas": 1, "availableReplicas": old}
+
+    @staticmethod
+    def _pods(api: Api, deployment: str) -> list[str]:
+        return [at for at in api.objects if at.startswith(f"{PODS}/{deployment}-")]
+
+    @staticmethod
+    def _create(api: Api, deployment: Object, revision: str, container: Object) -> None:
+        name = deployment["metadata"]["name"]
+        made = f"{name}-{revision}"
+        made_for = deployment["metadata"].get("made-for", "")  # none for the page
+        replica_set = {"name": made, "uid": f"rs-{made}", "made-for": made_for}
+        replica_set["annotations"] = {"deployment.kubernetes.io/revision": revision}
+        owner = {"uid": deployment["metadata"]["uid"], "controller": True}
+        api.objects.setdefault(
+            f"{REPLICA_SETS}/{made}",
+            {
+                "apiVersion": "apps/v1",
+                "kind": "ReplicaSet",
+                "metadata": {**replica_set, "ownerReferences": [owner]},
+            },
+        )
+        api.objects.setdefault(
+            f"{PODS}/{made}",
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {
+                    "name": made,
+                    "uid": f"pod-{made}",
+                    "made-for": made_for,
+                    "ownerReferences": [{"uid": f"rs-{made}", "controller": True}],
+                },
+                "spec": {"containers": [copy.deepcopy(container)]},
+            },
+        )
+
+
+def _true(kind: str) -> Object:
+    return {"type": kind, "status": "True"}

@@ -1,0 +1,94 @@
+"""What a service is asked after a deployment, and which answers are taken."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from k8s.rollout import smoke
+from k8s.rollout.errors import RolloutError
+from k8s.rollout.kubectl import Kubectl
+from serving.settings import free_ports
+from tests.k8s.rollout.api_double import Api
+
+PICTURE = smoke.photograph(None)
+
+
+@contextmanager
+def answering(*versions: str) -> Iterator[str]:
+    """A service that answers by each model in turn, by the last for ever."""
+    left = list(versions)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            version = left.pop(0) if len(left) > 1 else left[0]
+            said = json.dumps({"predictions": [{"model_version": version}]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    monkeypatch.setattr(smoke, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(smoke, "SWITCH_SECONDS", 0.3)
+    with ExitStack() as stack:
+        yield lambda *versions: stack.enter_context(answering(*versions))
+
+
+def test_an_address_may_take_a_moment_to_lead_to_the_new_pods(
+    service: Callable[..., str],
+) -> None:
+    smoke.ask_url(service("old", "old", "new"), PICTURE, "new")
+
+
+def test_an_address_of_another_model_is_an_error(service: Callable[..., str]) -> None:
+    with pytest.raises(RolloutError, match="answers by model old, the pods of this release by new"):
+        smoke.ask_url(service("old"), PICTURE, "new")
+
+
+def test_a_proxy_of_the_environment_is_not_asked_about_this_machine(
+    service: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_ports()['inference_port']}")
+
+    assert smoke.predict(service("new"), PICTURE) == {"model_version": "new"}
+
+
+def test_no_answer_is_one_line_that_names_the_address() -> None:
+    url = f"http://127.0.0.1:{free_ports()['inference_port']}"
+
+    with pytest.raises(RolloutError, match=f"{url} does not answer: ") as caught:
+        smoke.predict(url, PICTURE)
+
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pod_that_cannot_be_reached_is_named(connected: Callable[..., Kubectl]) -> None:
+    pods = {"melanoma-predictor": "p-1", "melanoma-explainer": "e-1"}
+
+    with pytest.raises(RolloutError, match="kubectl port-forward to pod p-1: "):
+        smoke.ask_pods(connected(Api()), "lesionlens", pods, PICTURE)
+    with pytest.raises(RolloutError, match="no pod of 'melanoma-predictor' is ready"):
+        smoke.ask_pods(connected(Api(), "kind-two"), "lesionlens", {}, PICTURE)
