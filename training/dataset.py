@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from handlers import photograph_files
 from handlers.imaging import ImageError, decode
 from training import synthetic
 from training.settings import TrainingSettings
@@ -19,7 +20,6 @@ KAGGLE: Final = "hasnainjaved/melanoma-skin-cancer-dataset-of-10000-images"
 CLASSES: Final = ("benign", "malignant")
 """Folder of class 0 and of class 1."""
 SPLITS: Final = ("train", "test")
-SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 LAYOUT: Final = """\
     FOLDER/
       train/
@@ -145,10 +145,10 @@ def load(source: str, folder: Path, progress: Progress) -> Dataset:
     """
     left_out: list[tuple[Path, str]] = []
     parts: dict[str, dict[str, Photograph]] = {"test": {}, "train": {}}
-    files = [(split, label, path) for split, label, path in _files(folder)]
+    files = list(_files(folder))
     with ThreadPoolExecutor(max_workers=2) as pool:
-        checks = pool.map(lambda entry: _check(entry[2], entry[1]), files)
-        for done, ((split, _, path), checked) in enumerate(zip(files, checks, strict=True), 1):
+        checks = pool.map(lambda entry: entry[3] or _check(entry[2], entry[1]), files)
+        for done, ((split, _, path, _), checked) in enumerate(zip(files, checks, strict=True), 1):
             reason = checked if isinstance(checked, str) else _copy_of(checked, split, parts)
             if reason:
                 left_out.append((path, reason))
@@ -168,19 +168,18 @@ def _folders() -> list[tuple[str, str]]:
     return [(split, name) for split in ("test", "train") for name in CLASSES]
 
 
-def _files(folder: Path) -> Iterator[tuple[str, int, Path]]:
+def _files(folder: Path) -> Iterator[tuple[str, int, Path, str]]:
+    """Split, class, path of every file, and why it is left out; an empty string where it is not."""
     for split, name in _folders():
-        root = folder / split / name
-        for path in sorted(root.rglob("*")):
-            hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-            if not hidden and not path.is_dir():  # a link to nowhere is named when it is read
-                yield split, CLASSES.index(name), path
+        found = photograph_files.find(folder / split / name)
+        label = CLASSES.index(name)
+        files = [*((path, "") for path in found.photographs), *found.left_out]
+        for path, reason in sorted(files):
+            yield split, label, path, reason
 
 
 def _check(path: Path, label: int) -> Photograph | str:
     """The photograph, or the reason why it cannot be used."""
-    if path.suffix.lower() not in SUFFIXES:
-        return f"not a photograph: {path.suffix or 'no'} suffix"
     try:
         data = path.read_bytes()
         decode(data)
