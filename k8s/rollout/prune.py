@@ -12,8 +12,6 @@ from k8s.rollout.manifests import OVERLAY_LABEL, Manifests
 KINDS: Final = {
     # Routes first: nobody must be sent to what is about to go.
     "httproutes.gateway.networking.k8s.io": "HTTPRoute",
-    "backendtrafficpolicies.gateway.envoyproxy.io": "BackendTrafficPolicy",
-    "securitypolicies.gateway.envoyproxy.io": "SecurityPolicy",
     "scaledobjects.keda.sh": "ScaledObject",
     "inferenceservices.serving.kserve.io": "InferenceService",
     "deployments.apps": "Deployment",

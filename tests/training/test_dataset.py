@@ -95,11 +95,13 @@ def test_what_cannot_be_used_is_named_with_its_reason_and_the_rest_is_used(
     for name, (data, _) in bad.items():
         (train / name).write_bytes(data)
     (train / "gone.jpg").symlink_to(train / "nowhere.jpg")
-    bad["gone.jpg"] = (b"", "cannot be read: No such file")
+    bad["gone.jpg"] = (b"", "a link to a file that is not there")
     (train / ".ipynb_checkpoints").mkdir()
     (train / ".ipynb_checkpoints" / "copy.jpg").write_bytes(whole + b"   ")
     (train / ".DS_Store").write_bytes(b"hidden")
     (train / "._cut.jpg").write_bytes(b"hidden")
+    for name in (".ipynb_checkpoints", ".DS_Store", "._cut.jpg"):
+        bad[name] = (b"", "hidden")
 
     found = load(dotted_set)
 
