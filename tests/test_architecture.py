@@ -207,6 +207,7 @@ def test_the_page_loads_neither_numpy_nor_torch() -> None:
     loaded = {name for name in modules if name.split(".")[0] == "handlers"}
     assert {name for name in loaded if not name.startswith("handlers.structure")} == {
         "handlers",
+        "handlers.colours",
         "handlers.decoding",
     }, "the page's image holds nothing else of handlers (k8s/images/page/Dockerfile)"
 
