@@ -122,6 +122,15 @@ def test_one_that_died_after_it_had_answered_is_not_counted_and_says_nothing(
     assert "client" not in (tmp_path / f"{PREFIX}{worker.pid}").read_text()
 
 
+def test_a_worker_without_a_python_is_counted_as_well(tmp_path: Path) -> None:
+    variables = {"TMPDIR": str(tmp_path), "LESIONLENS_WORKER_PYTHON": "/nowhere/python"}
+    command = [WORKER, "/ts/model_service_worker.py"]
+    worker = subprocess.Popen(command, env=variables, stderr=subprocess.DEVNULL)
+    worker.wait(timeout=DEADLINE)
+
+    assert WorkerStarts(tmp_path).failed(alive=set()) == {worker.pid}
+
+
 def test_a_program_that_is_not_a_worker_is_run_and_not_counted(
     start: Start, tmp_path: Path
 ) -> None:
