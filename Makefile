@@ -184,7 +184,7 @@ lock: ## Choose versions anew within requirements.in, and the images' from them
 	for image in serving training page; do $(COMPILE) --python-platform linux --constraint requirements.txt \
 		$$(test $$image = serving && echo --override k8s/images/serving/left_out.txt) \
 		k8s/images/$$image/requirements.in --output-file k8s/images/$$image/requirements.txt; done
-	$(COMPILE) --python-platform linux --constraint requirements.txt \
+	$(COMPILE) --python-platform linux --constraint requirements.txt --override k8s/images/serving/cuda_left_out.txt \
 		k8s/images/serving/cuda.in --output-file k8s/images/serving/cuda.txt
 	$(COMPILE) --universal --upgrade .github/audit.in --output-file .github/audit.txt
 
