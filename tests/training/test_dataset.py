@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from training import dataset
 from training.dataset import Dataset, DatasetError, Progress
+from training.evidence.colour_spaces import profile
 
 FOLDERS = [f"{split}/{name}" for split in ("train", "test") for name in ("benign", "malignant")]
 
@@ -240,3 +242,19 @@ def test_too_few_of_a_class_are_refused_by_name(
     assert f"usable photographs of class {name} for {split}" in str(raised.value)
     assert "files were left out" in str(raised.value)
     assert dataset.LAYOUT in str(raised.value)
+
+
+def test_colour_profiles_are_counted_and_why_they_are_ignored(
+    dotted_set: Path, load: Callable[[Path], Dataset]
+) -> None:
+    folder = dotted_set / "train" / "benign"
+    own = profile("Display P3")
+    for name, found in {"p3": own, "cut": own[:-9], "cmyk": own.replace(b"RGB ", b"CMYK")}.items():
+        picture = Image.effect_noise((64, 64), 90).convert("RGB")
+        picture.save(folder / f"{name}.png", icc_profile=found)
+
+    assert load(dotted_set).colour_profiles() == {
+        "converted": 1,
+        "cut off, or longer than it says": 1,
+        "not a profile of RGB": 1,
+    }
