@@ -111,9 +111,16 @@ class Deployment:
 
     def _ask(self, namespace: str, ready: Ready, picture: bytes) -> tuple[Answer, Answer]:
         """The release's pods, and the address where one was given."""
-        answers = smoke.ask_pods(self.kubectl, namespace, ready.pods, picture)
-        if self.settings.url:
-            smoke.ask_url(self.settings.url, picture, answers[0]["model_version"])
+        url = self.settings.url
+        try:
+            answers = smoke.ask_pods(self.kubectl, namespace, ready.pods, picture)
+        except smoke.ForwardingError as error:
+            if not url:
+                raise
+            self.say(f"  the pods cannot be asked directly, only {url}: {error}")
+            return smoke.predict(url, picture), smoke.explain(url, picture)
+        if url:
+            smoke.ask_url(url, picture, answers[0]["model_version"])
         return answers
 
     def _say_address(self, namespace: str, url: str, picture: bytes, model_version: str) -> None:

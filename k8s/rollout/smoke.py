@@ -32,6 +32,10 @@ FORWARDING: Final = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
 Answer = dict[str, Any]
 
 
+class ForwardingError(RolloutError):
+    """kubectl forwards no port to a pod: a right is missing, for instance."""
+
+
 def ask_pods(
     kubectl: Kubectl, namespace: str, pods: dict[str, str], picture: bytes
 ) -> tuple[Answer, Answer]:
@@ -148,7 +152,7 @@ def _forwarded(kubectl: Kubectl, namespace: str, pod: str) -> Iterator[str]:
             said = process.stdout.readline()
             found = FORWARDING.search(said)
             if found is None:
-                raise RolloutError(f"kubectl port-forward to pod {pod}: {said.strip()}")
+                raise ForwardingError(f"kubectl port-forward to pod {pod}: {said.strip()}")
             yield f"http://127.0.0.1:{found[1]}"
         finally:
             process.terminate()

@@ -96,9 +96,9 @@ def rollout(
         overlay = overlays / "local"
         listing(overlay, *components)
         api = cluster.api(**options)
-        changed = settings.model_copy(update={"deploy_seconds": 2})
+        changed = settings.model_copy(update={"deploy_seconds": 300})
         deployment = Deployment(
-            "local", connected(api, say=said.append, deploy_seconds=2), changed, said.append
+            "local", connected(api, say=said.append, deploy_seconds=300), changed, said.append
         )
         made = Rollout(api, cluster, overlay, deployment, said)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -37,8 +37,15 @@ class Rollout:
         self.deployment.deploy()
 
     def failure(self, wanted: Release) -> str:
-        with pytest.raises(RolloutError) as caught:
-            self.deploy(wanted)
+        """Why a release is not deployed within a second; the cluster is looked at once at least."""
+        patient = self.deployment
+        settings = patient.settings.model_copy(update={"deploy_seconds": 1})
+        self.deployment = replace(patient, settings=settings)
+        try:
+            with pytest.raises(RolloutError) as caught:
+                self.deploy(wanted)
+        finally:
+            self.deployment = patient
         return str(caught.value)
 
     @property

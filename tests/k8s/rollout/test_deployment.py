@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -11,7 +12,7 @@ from k8s.rollout import release, smoke
 from k8s.rollout.errors import RolloutError
 from k8s.rollout.manifests import OVERLAY_LABEL
 from tests.k8s.rollout.api_double import Object
-from tests.k8s.rollout.rollouts import BAD, BETTER, GOOD, Rollout, listing
+from tests.k8s.rollout.rollouts import ANSWER, BAD, BETTER, GOOD, Rollout, listing
 from tests.k8s.rollout.simulated import DEPLOYMENTS, PODS, SERVICES, SPACE, Cluster
 from tests.k8s.test_manifests_cluster import rights
 
@@ -44,7 +45,7 @@ def test_a_release_that_no_pod_takes_is_not_ready(rollout: Callable[..., Rollout
 
     why = there.failure(BAD)
 
-    assert why.startswith("not ready after 2 s: melanoma-predictor: 1 of 1 updated, 1 available, 1")
+    assert why.startswith("not ready after 1 s: melanoma-predictor: 1 of 1 updated, 1 available, 1")
     assert len(there.asked) == 1  # the release before is asked nothing
     assert not any(line.startswith(f"ready: {BAD.digest}") for line in there.said)
     there.deployment.roll_back()
@@ -149,6 +150,28 @@ def test_an_address_is_printed_only_when_it_answers(
         == "not reachable from here: http://melanoma.example does not answer: timed out"
     )
     assert "port-forward service/lesionlens-predictor 8080:80" in there.said[-1]
+
+
+def test_without_a_right_to_forward_ports_a_given_address_is_asked(
+    rollout: Callable[..., Rollout], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = rollout(Cluster())
+
+    def forbidden(*_: object) -> None:
+        raise smoke.ForwardingError("kubectl port-forward to pod x: forbidden")
+
+    monkeypatch.setattr(smoke, "ask_pods", forbidden)
+    with pytest.raises(RolloutError, match="port-forward to pod x: forbidden"):
+        there.deploy(GOOD)
+    asked: list[str] = []
+    monkeypatch.setattr(smoke, "predict", lambda url, _: asked.append(url) or ANSWER)
+    monkeypatch.setattr(smoke, "explain", lambda url, _: {"method": "grad_cam"})
+    settings = there.deployment.settings.model_copy(update={"url": "http://gateway"})
+    replace(there.deployment, settings=settings).deploy()
+
+    assert asked == ["http://gateway"]
+    assert any("only http://gateway: kubectl port-forward" in line for line in there.said)
+    assert there.said[-1] == "URL: http://gateway/v1/models/melanoma:predict"
 
 
 def labelled(kind: str, labels: dict[str, str]) -> Object:
