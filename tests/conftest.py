@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests import left_out
+
 ROOT = Path(__file__).resolve().parent.parent
 # Servers of the tests are on this machine, where no proxy of the environment leads.
 for _name in ("no_proxy", "NO_PROXY"):
@@ -24,6 +26,15 @@ class _ByFolder(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """For `make test`, which runs two processes."""
     return _ByFolder(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say at the end what was left out, and how to run it."""
+    skipped = [report.longrepr for report in terminalreporter.stats.get("skipped", ())]
+    if lines := left_out.table(one[2] for one in skipped if isinstance(one, tuple)):
+        terminalreporter.section("left out")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +88,7 @@ def program(name: str, packages: str) -> str:
     """A program that CI may not do without; elsewhere its tests are left out."""
     found = shutil.which(name)
     if found is None:
-        words = f"{name} is missing: apt-get install {packages}"
+        words = left_out.REASON.format(program=name, packages=packages)
         if os.environ.get("CI"):
             pytest.fail(f"{words} (CI may not leave its tests out)")
         pytest.skip(words)

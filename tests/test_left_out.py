@@ -1,0 +1,24 @@
+"""The table of what a machine leaves out."""
+
+from __future__ import annotations
+
+from tests.left_out import REASON, table
+
+
+def test_tests_are_counted_by_program_with_one_command() -> None:
+    reasons = [
+        "Skipped: " + REASON.format(program="chromium", packages="chromium"),
+        "Skipped: " + REASON.format(program="promtool", packages="prometheus"),
+        "Skipped: " + REASON.format(program="chromium", packages="chromium"),
+        "Skipped: cuda-fp16 cannot run on this machine",
+    ]
+
+    assert table(reasons) == [
+        "     2 tests need chromium",
+        "     1 tests need promtool",
+        "to run them: apt-get install --no-install-recommends chromium prometheus",
+    ]
+
+
+def test_nothing_is_said_where_nothing_is_missing() -> None:
+    assert table(["Skipped: cuda-fp16 cannot run on this machine"]) == []
