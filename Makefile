@@ -11,6 +11,8 @@ STORE := $(or $(LESIONLENS_ARCHIVE),model_store/model-store)
 TRAINED := $(BUILD)/model/card.json
 ARCHIVE := $(STORE)/melanoma.mar
 SAMPLES := web/static/samples/1.jpg
+CLUSTER = $(or $(CONTEXT),$(LESIONLENS_CONTEXT))
+KUBECTL = $(or $(wildcard .venv/bin/kubectl),kubectl) $(if $(LESIONLENS_KUBECONFIG),--kubeconfig "$(LESIONLENS_KUBECONFIG)")
 ROLLOUT = $(if $(CONTEXT),LESIONLENS_CONTEXT="$(CONTEXT)") $(if $(URL),LESIONLENS_URL="$(URL)") $(RUN) -m k8s.rollout
 # Hashes of all files of a version: `pip install --require-hashes` takes no other. No index is written down.
 COMPILE := build/lock/bin/uv pip compile --quiet --python-version 3.11 --no-header --generate-hashes --no-emit-index-url
@@ -20,7 +22,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # NumPy's threads know no policy, only how long they spin: 2^4 cycles instead of 2^26.
 export OPENBLAS_THREAD_TIMEOUT ?= 4
 
-.PHONY: help setup data audit train report explain-report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload attack fuzz measure-training measure-report measure-decoding measure-explanations measure-explaining measure-features measure-gpu measure-page measure-request measure-telemetry screenshots samples docs images sbom pod publish deploy rollback lock clean
+.PHONY: help setup data audit train report explain-report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload attack fuzz measure-training measure-report measure-decoding measure-explanations measure-explaining measure-features measure-gpu measure-page measure-request measure-telemetry screenshots samples docs images sbom pod namespace publish deploy rollback lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -164,6 +166,11 @@ pod: $(INSTALLED) ## Run the serving image as the manifests say, and what must n
 
 publish: $(ARCHIVE) ## Put the archive where a cluster finds it, under its digest; OVERLAY=... names it there
 	@$(if $(RELEASES),LESIONLENS_RELEASES="$(RELEASES)") $(RUN) -m k8s.rollout publish $(OVERLAY)
+
+namespace: $(INSTALLED) ## Make the namespace of OVERLAY=..., once, by somebody who may; CONTEXT=... names the cluster
+	@test -n "$(OVERLAY)" -a -n "$(CLUSTER)" || { echo "error: name both:" \
+		"make namespace OVERLAY=local CONTEXT=kind-lesionlens" >&2; exit 2; }
+	@$(KUBECTL) --context "$(CLUSTER)" apply --filename "k8s/overlays/$(OVERLAY)/namespace.yaml"
 
 deploy: $(INSTALLED) ## Apply OVERLAY=local or another, wait, ask; CONTEXT=... names the cluster
 	@$(ROLLOUT) deploy $(OVERLAY) $(if $(PHOTO),--photograph "$(PHOTO)")

@@ -13,7 +13,7 @@ from monitoring.dashboards import drift_answers
 from monitoring.dashboards.frame import Row, Window, build, feature
 from monitoring.dashboards.palette import GREY, RED
 from monitoring.dashboards.panels import About, Query, figure, lines
-from monitoring.dashboards.promql import FEATURE, recorded
+from monitoring.dashboards.promql import FEATURE, by_service, recorded
 from monitoring.dashboards.tables import bins
 from monitoring.prometheus.drift_rules import BASELINE
 from monitoring.prometheus.objectives import Objectives
@@ -63,8 +63,11 @@ def _now(promised: Objectives, windows: dict[str, WindowLimit]) -> Row:
                 height=4,
                 limits=((1, RED),),
             ),
-            f"max(\n{_of_feature(f'lesionlens:drift_psi:{name}')}\n/\n"
-            f"{_of_feature(f'lesionlens:drift_psi_threshold:{name}')}\n)",
+            by_service(
+                "max",
+                f"\n{_of_feature(f'lesionlens:drift_psi:{name}')}\n/\n"
+                f"{_of_feature(f'lesionlens:drift_psi_threshold:{name}')}\n",
+            ),
             "too few photographs",
         )
         for name in windows
@@ -79,7 +82,7 @@ def _now(promised: Objectives, windows: dict[str, WindowLimit]) -> Row:
                 3,
                 height=4,
             ),
-            f"sum({recorded(f'lesionlens:predictions:{name}')})",
+            by_service("sum", recorded(f"lesionlens:predictions:{name}")),
         )
         for name, limit in windows.items()
     ]
@@ -93,15 +96,15 @@ def _now(promised: Objectives, windows: dict[str, WindowLimit]) -> Row:
             height=4,
             limits=((promised.answers.review_ratio, RED),),
         ),
-        f"max({recorded('lesionlens:review_ratio:1d')})",
+        by_service("max", recorded("lesionlens:review_ratio:1d")),
         "no photographs",
     )
     return Row("At a glance", [*figures, review, *sizes])
 
 
 def _index(name: str, limit: WindowLimit) -> list[Builder[Panel]]:
-    allowed = f"max by ({VERSION}) ({_of_feature(f'lesionlens:drift_psi_threshold:{name}')})"
-    samples = f"min by ({VERSION}) ({_of_feature(f'lesionlens:drift_samples:{name}')})"
+    allowed = by_service("max", _of_feature(f"lesionlens:drift_psi_threshold:{name}"), VERSION)
+    samples = by_service("min", _of_feature(f"lesionlens:drift_samples:{name}"), VERSION)
     return [
         lines(
             About(
@@ -140,7 +143,7 @@ def _bins(name: str) -> Builder[Panel]:
         About(
             f"$feature, last {LENGTHS[name]} against training",
             "Bins are the training data's tenths, lowest values left. Bars that pile up at one end "
-            "say which way it moved. Choose one version: each has bins of its own.",
+            "say which way it moved. Choose one service and version: each has bins of its own.",
             "percentunit",
             9,
         ),
@@ -160,7 +163,7 @@ def _behind() -> Builder[Panel]:
             6,
         ),
         *(
-            Query(f"sum({_of_feature(f'lesionlens:drift_samples:{name}')})", short)
+            Query(by_service("sum", _of_feature(f"lesionlens:drift_samples:{name}")), short)
             for name, short in SHORT.items()
         ),
         words=tuple(SHORT.values()),

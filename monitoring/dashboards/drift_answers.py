@@ -13,7 +13,7 @@ from handlers.telemetry import PREDICTIONS, PROBABILITY, REVIEW_REASONS, VERSION
 from monitoring.dashboards.frame import Row
 from monitoring.dashboards.palette import GREY, RED
 from monitoring.dashboards.panels import About, Query, bars, lines, spread
-from monitoring.dashboards.promql import increase, recorded, series
+from monitoring.dashboards.promql import SERVICE, increase, recorded, series, together
 from monitoring.prometheus.objectives import Objectives
 
 EDGES: Final = ("0.05", "0.1", "0.25", "0.5", "0.75", "1.0")
@@ -53,18 +53,19 @@ def answers(promised: Objectives) -> Row:
             spread(
                 About(
                     "Probability over time",
-                    "Photographs by calibrated probability of cancer. Two bands, low and high, are "
-                    "usual; weight moving to the middle is a model less sure.",
+                    "Photographs by calibrated probability of cancer, services added up. Two "
+                    "bands, low and high, are usual; weight moving to the middle is a model "
+                    "less sure.",
                     "short",
                     15,
                 ),
-                increase("le", series(PROBABILITY, UP_TO_ONE, "_bucket")),
+                together("le", series(PROBABILITY, UP_TO_ONE, "_bucket")),
                 "percentunit",
             ),
             bars(
                 About(
                     "Probability, last day",
-                    "Photographs by probability of cancer; the numbers are the sample. The "
+                    "Photographs by probability of cancer, services added up. The "
                     "steps are TorchServe's, of unequal width: only 5 % wide at the low end.",
                     "short",
                     9,
@@ -103,7 +104,9 @@ def review(promised: Objectives) -> Row:
                     "percentunit",
                     9,
                 ),
-                Query(f"{reasons}\n/ on () group_left ()\n({photographs} > 0)", "{{reason}}"),
+                Query(
+                    f"{reasons}\n/ on ({SERVICE}) group_left ()\n({photographs} > 0)", "{{reason}}"
+                ),
                 words=REASONS,
             ),
             _behind(promised, "the review rate"),
@@ -136,7 +139,7 @@ def _behind(promised: Objectives, what: str) -> Builder[Panel]:
 
 def _steps() -> list[Query]:
     def below(edge: str) -> str:
-        return increase("", series(PROBABILITY, f'le="{edge}"', "_bucket"), "1d")
+        return together("", series(PROBABILITY, f'le="{edge}"', "_bucket"), "1d")
 
     first = Query(below(EDGES[0]), f"0 to {float(EDGES[0]):.0%}")
     pairs = pairwise(EDGES)

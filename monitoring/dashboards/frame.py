@@ -88,7 +88,7 @@ def build(
 def feature() -> Builder[VariableModel]:
     """Variable of the drift features."""
     values = f"label_values({DRIFT_BASELINE.name}{{{SCOPE}}}, feature)"
-    return _several(_labels("feature", "Feature", values))
+    return _several(_labels("feature", "Feature", values)).all_value(".+")
 
 
 def _variables() -> list[Builder[VariableModel]]:
@@ -97,8 +97,9 @@ def _variables() -> list[Builder[VariableModel]]:
     return [
         dashboard.DatasourceVariable("datasource").label("Prometheus").type("prometheus"),
         _labels("namespace", "Namespace", f"label_values({KNOWN_BY}, namespace)"),
-        _labels("service", "Service", services),
-        _several(_labels("version", "Model version", versions)),
+        # No regular expression for all: TorchServes of others may be in the namespace.
+        _several(_labels("service", "Service", services)),
+        _several(_labels("version", "Model version", versions)).all_value(".+"),
     ]
 
 
@@ -115,4 +116,4 @@ def _labels(name: str, label: str, query: str) -> dashboard.QueryVariable:
 
 def _several(variable: dashboard.QueryVariable) -> dashboard.QueryVariable:
     everything = VariableOption(selected=True, text=["All"], value=["$__all"])
-    return variable.multi(True).include_all(True).all_value(".+").current(everything)
+    return variable.multi(True).include_all(True).current(everything)

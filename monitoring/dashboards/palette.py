@@ -65,6 +65,13 @@ Override = tuple[str, list[DynamicConfigValue]]
 """A pattern of series names and what holds for them."""
 
 
+CANARY: Final[Override] = (
+    "/-canary$/",
+    [DynamicConfigValue("custom.lineStyle", {"fill": "dot", "dash": [2, 6]})],
+)
+"""A canary's series are dotted, in the colours of the service's."""
+
+
 def overrides(words: Sequence[str]) -> list[Override]:
     """Colours, and dashes where due, of the series whose names have one of the words."""
     return [(_pattern(word), _look(word)) for word in words]

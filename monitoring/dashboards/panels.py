@@ -29,7 +29,11 @@ from grafana_foundation_sdk.models.dashboard import (
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode, HeatmapColorScale
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from monitoring.dashboards.palette import BLUE, overrides
+from monitoring.dashboards.palette import BLUE, CANARY, overrides
+from monitoring.dashboards.promql import SERVICE
+
+SERVICE_NAME: Final = f"{{{{{SERVICE}}}}}"
+"""Grafana puts the label's value there."""
 
 SOURCE: Final = DataSourceRef(type_val="prometheus", uid="${datasource}")
 
@@ -77,8 +81,9 @@ class About:
 def lines(
     about: About, *queries: Query, words: Sequence[str] = (), highest: float | None = None
 ) -> timeseries.Panel:
-    """Series over time; ``words`` choose their colours, limits are dashed lines."""
-    panel = described(timeseries.Panel(), about).targets(_targets(queries))
+    """Series over time of each service; ``words`` choose their colours, limits are dashed lines."""
+    named = [Query(query.expr, f"{query.legend} {SERVICE_NAME}") for query in queries]
+    panel = described(timeseries.Panel(), about).targets(_targets(named))
     # Nothing in the palette can know the names of versions and servers: by name they at least
     # keep their colour from panel to panel.
     by_name = dashboard.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
@@ -104,16 +109,16 @@ def lines(
     )
     if highest is not None:
         panel = panel.max(highest)
-    for pattern, look in overrides(words):
+    for pattern, look in (*overrides(words), CANARY):
         panel = panel.override_by_regexp(pattern, look)
     return panel
 
 
 def figure(about: About, expr: str, empty: str = "no data") -> stat.Panel:
-    """One number, now; ``empty`` where there is none."""
+    """One number a service, now; ``empty`` where there is none."""
     return (
         described(stat.Panel(), about)
-        .targets(_targets([Query(expr, "now")], now=True))
+        .targets(_targets([Query(expr, SERVICE_NAME)], now=True))
         .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS))
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .color_mode(looks.BigValueColorMode.VALUE)
@@ -123,7 +128,10 @@ def figure(about: About, expr: str, empty: str = "no data") -> stat.Panel:
 
 
 def spread(about: About, buckets: str, edges: str) -> heatmap.Panel:
-    """A histogram over time, stronger where there is more; ``edges`` is the unit of its buckets."""
+    """A histogram over time, stronger where there is more; ``edges`` is the unit of its buckets.
+
+    It can show one thing only: ``buckets`` adds up the services.
+    """
     return (
         described(heatmap.Panel(), about)
         .targets([target(Query(buckets, "{{le}}"), "A").range().format(PromQueryFormat.HEATMAP)])

@@ -1,4 +1,8 @@
-"""PromQL for the panels: every selector is narrowed to what the variables choose."""
+"""PromQL for the panels: every selector is narrowed to what the variables choose.
+
+Several services can be chosen, a canary beside the service: every expression keeps them apart,
+but for those of ``together``.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ from handlers.telemetry import VERSION, Metric
 STEP: Final = "$__rate_interval"
 """Grafana's window for ``rate``: never so short that a scrape falls between two points."""
 
-SCOPE: Final = 'namespace="$namespace", service="$service"'
+SERVICE: Final = "service"
+SCOPE: Final = f'namespace="$namespace", {SERVICE}=~"$service"'
 CHOSEN: Final = f'{VERSION}=~"$version"'
 FEATURE: Final = 'feature=~"$feature"'
 
@@ -34,13 +39,24 @@ def of_server(name: str, matching: str = "") -> str:
 
 
 def rate(by: str, selector: str) -> str:
-    """Events a second, replicas added up."""
-    return f"{_sum(by)}(rate({selector}[{STEP}]))"
+    """Events a second, the replicas of a service added up."""
+    return by_service("sum", f"rate({selector}[{STEP}])", by)
 
 
 def increase(by: str, selector: str, window: str = STEP) -> str:
-    """Events within a window, replicas added up."""
-    return f"{_sum(by)}(increase({selector}[{window}]))"
+    """Events within a window, the replicas of a service added up."""
+    return by_service("sum", f"increase({selector}[{window}])", by)
+
+
+def together(by: str, selector: str, window: str = STEP) -> str:
+    """Events within a window of all chosen services: for a panel that can show one thing only."""
+    sum_by = f"sum by ({by}) " if by else "sum"
+    return f"{sum_by}(increase({selector}[{window}]))"
+
+
+def by_service(aggregate: str, expr: str, by: str = "") -> str:
+    """An aggregate (``sum``, ``max``) of each service, and of each value of the labels ``by``."""
+    return f"{aggregate} by ({', '.join(filter(None, (SERVICE, by)))}) ({expr})"
 
 
 def ratio(part: str, whole: str) -> str:
@@ -58,10 +74,6 @@ def quantile(q: float, by: str, metric: Metric, matching: str = "") -> str:
     """Quantile of a histogram, interpolated within a bucket; at most the last edge."""
     buckets = rate(f"{by}, le" if by else "le", series(metric, matching, "_bucket"))
     return f"histogram_quantile({q:g}, {buckets})"
-
-
-def _sum(by: str) -> str:
-    return f"sum by ({by}) " if by else "sum"
 
 
 def _select(name: str, *matchers: str) -> str:

@@ -16,6 +16,7 @@ from monitoring.dashboards.frame import Row, Window, build
 from monitoring.dashboards.palette import RED
 from monitoring.dashboards.panels import About, figure
 from monitoring.dashboards.promql import (
+    by_service,
     quantile,
     rate,
     ratio,
@@ -48,7 +49,7 @@ def service(promised: Objectives) -> Dashboard:
 def _now(promised: Objectives) -> Row:
     failed = series(REQUESTS, 'outcome="failed"')
     strictest = max(kept.available for kept in promised.objectives.values())
-    servers = f"count(count by (instance) ({series(WORKER_STARTED)}))"
+    servers = by_service("count", by_service("count", series(WORKER_STARTED), "instance"))
     return Row(
         "At a glance",
         [
@@ -114,7 +115,7 @@ def _now(promised: Objectives) -> Row:
                     height=4,
                     limits=((promised.server.restarts, RED),),
                 ),
-                f"sum(changes({series(WORKER_STARTED)}[1h]))",
+                by_service("sum", f"changes({series(WORKER_STARTED)}[1h])"),
             ),
         ],
     )

@@ -8,7 +8,15 @@ from handlers.telemetry import BATCH_SIZE, STAGE_SECONDS, WORKER_MEMORY, WORKER_
 from monitoring.dashboards.frame import Row
 from monitoring.dashboards.palette import RED
 from monitoring.dashboards.panels import About, Query, lines
-from monitoring.dashboards.promql import mean, of_server, quantile, rate, ratio, series
+from monitoring.dashboards.promql import (
+    by_service,
+    mean,
+    of_server,
+    quantile,
+    rate,
+    ratio,
+    series,
+)
 from monitoring.prometheus.objectives import Objectives
 from monitoring.prometheus.server_alerts import HTTP_RESPONSES
 
@@ -55,7 +63,7 @@ def inside() -> Row:
                     8,
                 ),
                 Query(f"{ratio(waited, inferred)}\n/ 1e6", "mean"),
-                Query(f"max({of_server('QueueTime')}) / 1e3", "last"),
+                Query(f"{by_service('max', of_server('QueueTime'))} / 1e3", "last"),
                 words=("mean", "last"),
             ),
             lines(
@@ -120,7 +128,10 @@ def workers(promised: Objectives) -> Row:
                     "s",
                     8,
                 ),
-                Query(f"time() - max by (instance) ({series(WORKER_STARTED)})", "{{instance}}"),
+                Query(
+                    f"time() - {by_service('max', series(WORKER_STARTED), 'instance')}",
+                    "{{instance}}",
+                ),
             ),
             lines(
                 About(
@@ -131,7 +142,10 @@ def workers(promised: Objectives) -> Row:
                     8,
                     limits=((promised.server.restarts, RED),),
                 ),
-                Query(f"sum by (instance) (changes({series(WORKER_STARTED)}[1h]))", "{{instance}}"),
+                Query(
+                    by_service("sum", f"changes({series(WORKER_STARTED)}[1h])", "instance"),
+                    "{{instance}}",
+                ),
             ),
             lines(
                 About(
@@ -141,7 +155,7 @@ def workers(promised: Objectives) -> Row:
                     "bytes",
                     8,
                 ),
-                Query(f"max by (instance) ({series(WORKER_MEMORY)})", "{{instance}}"),
+                Query(by_service("max", series(WORKER_MEMORY), "instance"), "{{instance}}"),
             ),
         ],
     )

@@ -11,7 +11,15 @@ from handlers.telemetry import REQUEST_SECONDS, REQUESTS
 from monitoring.dashboards.frame import Row
 from monitoring.dashboards.palette import RED
 from monitoring.dashboards.panels import About, Query, lines, spread
-from monitoring.dashboards.promql import increase, of_server, quantile, rate, ratio, series
+from monitoring.dashboards.promql import (
+    by_service,
+    of_server,
+    quantile,
+    rate,
+    ratio,
+    series,
+    together,
+)
 from monitoring.prometheus.objectives import Objective
 
 QUANTILES: Final = (0.5, 0.95, 0.99)
@@ -59,7 +67,7 @@ def row(verb: str, kept: Objective) -> Row:
                 8,
                 limits=((round(1 - kept.fast, 6), RED),),
             ),
-            Query(f"max({slow})", verb),
+            Query(by_service("max", slow), verb),
             words=(verb,),
         ),
         lines(
@@ -80,12 +88,12 @@ def row(verb: str, kept: Objective) -> Row:
         spread(
             About(
                 f"{verb.capitalize()} latency, every request",
-                "Requests by how long they took. Two bands are two kinds of request (methods, cold "
-                "and warm); a band that climbs is load.",
+                "Requests by how long they took, services added up. Two bands are two kinds of "
+                "request (methods, cold and warm); a band that climbs is load.",
                 "short",
                 16,
             ),
-            increase("le", buckets),
+            together("le", buckets),
             "s",
         ),
     ]

@@ -5,7 +5,16 @@ from __future__ import annotations
 from handlers.telemetry import REQUEST_SECONDS, REQUESTS, VERSION
 from monitoring.dashboards.frame import Row
 from monitoring.dashboards.panels import About, Query, lines
-from monitoring.dashboards.promql import increase, quantile, rate, ratio, recorded, series
+from monitoring.dashboards.promql import (
+    SERVICE,
+    by_service,
+    increase,
+    quantile,
+    rate,
+    ratio,
+    recorded,
+    series,
+)
 from monitoring.dashboards.tables import compared
 
 
@@ -13,8 +22,8 @@ def row() -> Row:
     """A table of the last hour, then the same over time."""
     requests, failed = series(REQUESTS), series(REQUESTS, 'outcome="failed"')
     predict = 'verb="predict"'
-    cancer = f"max by ({VERSION}) ({recorded('lesionlens:cancer_ratio:1h')})"
-    photographs = f"sum by ({VERSION}) ({recorded('lesionlens:predictions:1h')})"
+    cancer = by_service("max", recorded("lesionlens:cancer_ratio:1h"), VERSION)
+    photographs = by_service("sum", recorded("lesionlens:predictions:1h"), VERSION)
     errors = ratio(rate(VERSION, failed), rate(VERSION, requests))
     errors_hour = ratio(increase(VERSION, failed, "1h"), increase(VERSION, requests, "1h"))
     buckets = increase(f"{VERSION}, le", series(REQUEST_SECONDS, predict, "_bucket"), "1h")
@@ -25,13 +34,14 @@ def row() -> Row:
             compared(
                 About(
                     "Versions, last hour",
-                    "One line a model version. Roll on only if the new one fails no more, is no "
-                    "slower, and has enough photographs for its share of cancer to mean something.",
+                    "One line a service and model version. Roll on only if the new one fails no "
+                    "more, is no slower, and has enough photographs for its share of cancer to "
+                    "mean something.",
                     "short",
                     24,
                     height=6,
                 ),
-                VERSION,
+                (SERVICE, VERSION),
                 [
                     (Query(increase(VERSION, requests, "1h"), "requests"), "short"),
                     (Query(errors_hour, "failed"), "percentunit"),

@@ -19,13 +19,15 @@ from monitoring.dashboards.palette import GREY, overrides
 from monitoring.dashboards.panels import About, Query, described, target
 
 
-def compared(about: About, key: str, columns: Sequence[tuple[Query, str]]) -> table.Panel:
-    """One line a value of the label ``key``; a query, with its unit, a column."""
+def compared(
+    about: About, keys: tuple[str, ...], columns: Sequence[tuple[Query, str]]
+) -> table.Panel:
+    """One line a combination of the labels ``keys``; a query, with its unit, a column."""
     queries = [query for query, _ in columns]
     panel = (
         described(table.Panel(), about)
         .targets(_now(queries))
-        .transformations(_joined(key, queries))
+        .transformations(_joined(keys, queries))
         .show_header(True)
     )
     for query, unit in columns:
@@ -38,7 +40,7 @@ def bins(about: About, key: str, *queries: Query) -> barchart.Panel:
     panel = (
         described(barchart.Panel(), about)
         .targets(_now(queries))
-        .transformations(_joined(key, queries))
+        .transformations(_joined((key,), queries))
         .x_field(key)
         .min(0)
         .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.FIXED).fixed_color(GREY))
@@ -66,16 +68,24 @@ def _now(queries: Sequence[Query]) -> list[Builder[variants.Dataquery]]:
     ]
 
 
-def _joined(key: str, queries: Sequence[Query]) -> list[DataTransformerConfig]:
+def _joined(keys: tuple[str, ...], queries: Sequence[Query]) -> list[DataTransformerConfig]:
     # Grafana calls the values of several tables "Value #A", "Value #B" after their queries.
     names = {f"Value #{chr(ord('A') + place)}": query.legend for place, query in enumerate(queries)}
-    order = {name: place for place, name in enumerate([key, *names])}
+    columns = [*keys, *names]
+    order = {name: place for place, name in enumerate(columns)}
+    # `joinByField` knows one field; `merge` joins by all that the tables share, the time of the
+    # answer included.
+    join = (
+        DataTransformerConfig("joinByField", options={"byField": keys[0], "mode": "outer"})
+        if len(keys) == 1
+        else DataTransformerConfig("merge", options={})
+    )
     return [
-        DataTransformerConfig("joinByField", options={"byField": key, "mode": "outer"}),
-        DataTransformerConfig("filterFieldsByName", options={"include": {"names": [key, *names]}}),
+        join,
+        DataTransformerConfig("filterFieldsByName", options={"include": {"names": columns}}),
         DataTransformerConfig(
             "organize",
             options={"excludeByName": {}, "indexByName": order, "renameByName": names},
         ),
-        DataTransformerConfig("sortBy", options={"fields": {}, "sort": [{"field": key}]}),
+        DataTransformerConfig("sortBy", options={"fields": {}, "sort": [{"field": keys[-1]}]}),
     ]

@@ -10,6 +10,8 @@ HTTP_RESPONSES = "lesionlens_http_responses_total"
 """Of the front, by ``route`` and ``status`` (serving/front/telemetry.py)."""
 SERVICE = "namespace, service"
 WHO = "{{ $labels.service }}"
+CANARY = "-canary"
+"""What the component ``canary`` adds to the service's name; no other rule names a service."""
 
 
 def groups(limits: ServerLimits, service: str) -> tuple[Group, ...]:
@@ -17,7 +19,10 @@ def groups(limits: ServerLimits, service: str) -> tuple[Group, ...]:
     server = (_server_errors(limits), _queueing(limits), _restarts(limits), _no_traffic(limits))
     return (
         Group("lesionlens-server", server),
-        Group("lesionlens-targets", (_scrape_fails(service), _absent(service))),
+        Group(
+            "lesionlens-targets",
+            (_scrape_fails(service), _absent(service), _canary_absent(service)),
+        ),
     )
 
 
@@ -96,7 +101,7 @@ def _no_traffic(limits: ServerLimits) -> Alert:
 def _scrape_fails(service: str) -> Alert:
     return Alert(
         "LesionLensScrapeFails",
-        f'up{{service="{service}"}} == 0',
+        f'up{{service=~"{service}({CANARY})?"}} == 0',
         "ticket",
         f"{WHO}: {{{{ $labels.instance }}}} cannot be scraped",
         "Prometheus has had no answer from the metrics port of {{ $labels.instance }} for 5 "
@@ -115,4 +120,17 @@ def _absent(service: str) -> Alert:
         "serves, or the scrape configuration has lost it. No other alert can be trusted meanwhile.",
         holds="10m",
         labels={"service": service},  # absent() of a comparison has no labels
+    )
+
+
+def _canary_absent(service: str) -> Alert:
+    # Not absent(): most of the time there is no canary.
+    return Alert(
+        "LesionLensAbsent",
+        f'max by ({SERVICE}) (up{{service="{service}{CANARY}"}}) == 0',
+        "page",
+        f"{WHO}: not one server can be scraped",
+        "No target of {{ $labels.service }} has answered a scrape for 10 minutes, though there are "
+        "targets: the share of the predictions that is sent there may be lost.",
+        holds="10m",
     )

@@ -42,7 +42,11 @@ def test_it_builds(name: str) -> None:
 
 
 def test_the_tests_know_every_kustomization() -> None:
-    components = {path.parent for path in (K8S / "components").rglob("kustomization.yaml")}
+    components = {
+        path.parent
+        for path in (K8S / "components").rglob("kustomization.yaml")
+        if yaml.safe_load(path.read_text(encoding="utf-8"))["kind"] == "Component"
+    }
     known = {K8S / "components" / name for name in COMPONENTS}
     others = {*FOLDERS.values(), K8S / "base", K8S / "training/weights"}
 
@@ -82,15 +86,32 @@ def test_base_names_no_namespace() -> None:
 
 
 @pytest.mark.parametrize("overlay", ["local", "production"])
-def test_an_overlay_brings_a_namespace_that_enforces_restricted(overlay: str) -> None:
+def test_an_overlay_lies_in_a_namespace_that_is_applied_apart(overlay: str) -> None:
+    path = K8S / "overlays" / overlay / "namespace.yaml"
+    (namespace,) = parsed(path.read_text(encoding="utf-8"))
     objects = objects_of(f"overlays/{overlay}")
-    (namespace,) = of_kind(objects, "Namespace")
-    levels = namespace["metadata"]["labels"]
 
-    assert levels["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert namespace["kind"] == "Namespace"
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert of_kind(objects, "Namespace") == []
     for document in objects:
-        if document is not namespace:
-            assert document["metadata"]["namespace"] == namespace["metadata"]["name"]
+        assert document["metadata"]["namespace"] == namespace["metadata"]["name"]
+
+
+@pytest.mark.parametrize("overlay", ["local", "production"])
+def test_an_overlays_objects_and_no_others_carry_its_name(overlay: str) -> None:
+    for document in objects_of(f"overlays/{overlay}"):
+        assert document["metadata"]["labels"]["lesionlens.io/overlay"] == overlay
+    for name in EVERY:
+        if not name.startswith("overlays/"):
+            assert "lesionlens.io/overlay" not in text_of(name), name
+
+
+def test_the_name_of_an_overlay_selects_nothing() -> None:
+    """A selector of a Deployment cannot be changed, and a copied overlay has another name."""
+    for document in objects_of("overlays/local"):
+        rest = {field: document[field] for field in document.keys() - {"metadata"}}
+        assert "lesionlens.io/overlay" not in json.dumps(rest)
 
 
 @pytest.mark.parametrize("name", EVERY)

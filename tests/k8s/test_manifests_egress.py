@@ -60,7 +60,7 @@ def test_most_pods_have_no_way_out() -> None:
         for name in (
             "base",
             "overlays/local",
-            "base + storage-oci",
+            "base + storage-pvc",
             "publisher",
             "training/publish",
         )

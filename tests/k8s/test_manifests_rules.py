@@ -89,12 +89,14 @@ BREAKS: list[tuple[str, Change]] = [
         lambda b: b.get("ServiceAccount", "melanoma").pop("automountServiceAccountToken"),
     ),
     ("service accounts", lambda b: b.without("ServiceAccount", "lesionlens-page")),
+    ("service links", lambda b: b.explainer.pop("enableServiceLinks")),
+    ("service links", lambda b: b.page.update(enableServiceLinks=True)),
     ("spread", lambda b: b.explainer.pop("topologySpreadConstraints")),
     (
         "spread",
         lambda b: b.predictor["topologySpreadConstraints"][1]["labelSelector"][
             "matchLabels"
-        ].update(component="explainer"),
+        ].update(app="isvc.melanoma-explainer"),
     ),
     ("time to drain", lambda b: b.predictor.pop("terminationGracePeriodSeconds")),
     ("time to drain", lambda b: b.explaining.update(terminationMessagePolicy="File")),
@@ -135,7 +137,7 @@ BREAKS: list[tuple[str, Change]] = [
     ("disruption budgets", lambda b: b.budget("explainer")["spec"].update(maxUnavailable=0)),
     (
         "disruption budgets",
-        lambda b: b.budget("predictor")["spec"]["selector"]["matchLabels"].pop("component"),
+        lambda b: b.budget("predictor")["spec"]["selector"]["matchLabels"].clear(),
     ),
     (
         "disruption budgets",
@@ -170,7 +172,9 @@ BREAKS: list[tuple[str, Change]] = [
     ),
     (
         "services",
-        lambda b: b.get("Service", "lesionlens-predictor")["spec"]["selector"].pop("component"),
+        lambda b: b.get("Service", "lesionlens-predictor")["spec"].update(
+            selector={"app.kubernetes.io/part-of": "lesionlens"}
+        ),
     ),
     (
         "services",
@@ -182,6 +186,8 @@ BREAKS: list[tuple[str, Change]] = [
             port=8080
         ),
     ),
+    ("gateways", lambda b: b.without("NetworkPolicy", "lesionlens-gateway")),
+    ("gateways", lambda b: b.policy("page-in")["ingress"][0]["from"].pop(0)),
 ]
 
 

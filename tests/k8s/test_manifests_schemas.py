@@ -10,7 +10,7 @@ import kubernetes_validate
 import pytest
 
 from tests.k8s.manifests import kserve_schema, strict
-from tests.k8s.manifests.building import EVERY, Object, objects_of
+from tests.k8s.manifests.building import EVERY, K8S, Object, objects_of, parsed
 from tests.k8s.manifests.pods import named
 
 VERSIONS = ("1.29", "1.33", "1.37")
@@ -22,8 +22,14 @@ FREE = {"labels", "matchLabels", "annotations", "requests", "limits", "data"}
 
 @cache
 def unique() -> tuple[Object, ...]:
-    """Each object of every build once; not to be changed."""
-    texts = {json.dumps(item, sort_keys=True) for name in EVERY for item in objects_of(name)}
+    """Each object of every build once, and the namespaces; not to be changed."""
+    built = [item for name in EVERY for item in objects_of(name)]
+    apart = [
+        item
+        for path in sorted(K8S.glob("overlays/*/namespace.yaml"))
+        for item in parsed(path.read_text(encoding="utf-8"))
+    ]
+    texts = {json.dumps(item, sort_keys=True) for item in (*built, *apart)}
     return tuple(json.loads(text) for text in sorted(texts))
 
 
@@ -95,7 +101,7 @@ def examples() -> dict[str, Object]:
 KINDS = (
     *strict.SCHEMAS,
     *("ConfigMap", "Deployment", "Job", "Namespace", "NetworkPolicy", "PersistentVolumeClaim"),
-    *("PodDisruptionBudget", "Service", "ServiceAccount"),
+    *("PodDisruptionBudget", "Role", "RoleBinding", "Service", "ServiceAccount"),
 )
 
 

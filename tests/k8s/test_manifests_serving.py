@@ -1,12 +1,14 @@
 """The pods that answer requests, and what each component makes of them."""
 
 import copy
+import json
 from typing import Any
 
 import pytest
 
 from tests.k8s.manifests.building import COMPLETE, Object, combined, objects_of, parsed
 from tests.k8s.manifests.pods import Workload, named, of_kind, selects, workloads
+from web.settings import PageSettings
 
 PORTS = {"http1": 8080, "metrics": 8082, "health": 8090}
 TALKS_BACK = {"serving.kserve.io/deploymentMode": "Standard"}
@@ -151,18 +153,6 @@ def test_only_predictions_run_on_a_gpu() -> None:
             assert container["resources"][side].get("nvidia.com/gpu") == ("1" if wanted else None)
 
 
-def test_a_model_car_lowers_the_namespaces_level_and_nothing_else_does() -> None:
-    key = "pod-security.kubernetes.io/"
-    lowered = named(objects_of("base + storage-oci"), "Namespace", "lesionlens")["metadata"][
-        "labels"
-    ]
-    kept = named(objects_of(COMPLETE), "Namespace", "lesionlens")["metadata"]["labels"]
-
-    assert lowered[f"{key}enforce"] == "baseline"
-    assert lowered[f"{key}warn"] == lowered[f"{key}audit"] == "restricted"
-    assert kept[f"{key}enforce"] == "restricted"
-
-
 def test_only_a_bucket_lets_a_server_out() -> None:
     for storage, open_to_the_world in (("storage-pvc", 0), ("storage-s3", 1)):
         policies = of_kind(objects_of(f"base + {storage}"), "NetworkPolicy")
@@ -208,12 +198,47 @@ def test_the_gateway_sends_a_path_to_its_component(path: str, stable: str) -> No
     assert backend_of(with_canary, path) == wanted
 
 
-def test_both_routes_hang_on_one_host_and_gateway() -> None:
+def test_both_routes_of_the_service_hang_on_one_host_and_gateway() -> None:
     for name in (COMPLETE, "overlays/production"):
         routes = of_kind(objects_of(name), "HTTPRoute")
-        places = [(route["spec"]["hostnames"], route["spec"]["parentRefs"]) for route in routes]
+        places = [
+            (route["spec"]["hostnames"], route["spec"]["parentRefs"])
+            for route in routes
+            if route["metadata"]["name"] != "lesionlens-page"
+        ]
         assert places
         assert all(place == places[0] for place in places)
+
+
+def test_the_page_has_a_host_of_its_own_and_time_for_a_slow_upload() -> None:
+    objects = objects_of(COMPLETE)
+    page, service = (
+        named(objects, "HTTPRoute", name)["spec"] for name in ("lesionlens-page", "lesionlens")
+    )
+    (rule,) = page["rules"]
+    settings = PageSettings()
+
+    assert not {*page["hostnames"]} & {*service["hostnames"]}
+    assert [backend["name"] for backend in rule["backendRefs"]] == ["lesionlens-page"]
+    assert int(rule["timeouts"]["request"].removesuffix("s")) > (
+        settings.page_upload_seconds + settings.page_decode_seconds + settings.page_seconds
+    )
+
+
+def test_what_a_gateway_could_not_deliver_is_sent_again_and_what_was_shed_is_not() -> None:
+    routes = {
+        route["metadata"]["name"]: [rule.get("retry") for rule in route["spec"]["rules"]]
+        for route in of_kind(objects_of(COMPLETE), "HTTPRoute")
+    }
+    retry = {"codes": [502], "attempts": 2, "backoff": "100ms"}
+
+    assert routes == {
+        "lesionlens": [retry, retry],
+        "lesionlens-canary": [retry],
+        "lesionlens-page": [None],  # an upload is not repeatable to a gateway that streams it
+    }
+    for route in of_kind(objects_of("base + gateway"), "HTTPRoute"):
+        assert "retry" not in json.dumps(route)  # older Gateway APIs refuse the field
 
 
 def test_a_route_waits_longer_than_a_server_explains() -> None:

@@ -94,7 +94,7 @@ def test_service_and_runbooks_are_settings(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("LESIONLENS_RUNBOOKS", "https://wiki.example/runbooks/")
     rules = {str(rule["alert"]): rule for rule in alert_rules(MonitoringSettings())}
 
-    assert rules["LesionLensScrapeFails"]["expr"] == 'up{service="lesions"} == 0'
+    assert rules["LesionLensScrapeFails"]["expr"] == 'up{service=~"lesions(-canary)?"} == 0'
     address = rules["LesionLensAbsent"]["annotations"]["runbook_url"]
     assert address == "https://wiki.example/runbooks/LesionLensAbsent.md"
 

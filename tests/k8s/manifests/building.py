@@ -19,10 +19,13 @@ Object = dict[str, Any]
 K8S = Path(__file__).resolve().parents[3] / "k8s"
 KUBECTL = Path(sysconfig.get_path("scripts")) / "kubectl"
 
-STORAGES = ("storage-pvc", "storage-s3", "storage-oci")
+STORAGES = ("storage-pvc", "storage-s3")
 SCALERS = ("autoscaling-hpa", "autoscaling-keda")
 BEFORE = ("release", "canary")
-AFTER = ("signature", "monitoring", "page", "gateway", "gpu")
+AFTER = (
+    *("signature", "monitoring", "page", "gateway-access", "gateway", "page-gateway"),
+    *("gateway-retry", "gpu"),
+)
 OLD = "kserve-0.15"
 COMPONENTS = (*BEFORE, *STORAGES, *SCALERS, *AFTER, OLD)
 """In the order in which they must be listed: an InferenceService before what patches it."""
@@ -31,9 +34,16 @@ FILES: Mapping[str, tuple[str, ...]] = {
     "release": ("overlays/local/release.yaml",),
     "canary": ("components/canary/release-canary.yaml",),
     "autoscaling-keda": ("overlays/local/namespace.yaml",),
-    "storage-oci": ("overlays/local/namespace.yaml",),
 }
 """What a component expects among an overlay's resources."""
+
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "canary": ("gateway-access",),
+    "gateway": ("gateway-access",),
+    "gateway-retry": ("gateway-access", "gateway"),
+    "page-gateway": ("page",),
+}
+"""Other components that one is of no use without; one says so in its kustomization."""
 
 
 def _together() -> dict[str, tuple[str, ...]]:
@@ -47,7 +57,7 @@ def _together() -> dict[str, tuple[str, ...]]:
 
 COMBINATIONS: Mapping[str, tuple[str, ...]] = {
     "base": (),
-    **{f"base + {component}": (component,) for component in COMPONENTS},
+    **{f"base + {name}": (*NEEDS.get(name, ()), name) for name in COMPONENTS},
     **_together(),
 }
 FOLDERS = {
@@ -57,6 +67,7 @@ FOLDERS = {
     "training/base": K8S / "training/base",
     "training/publish": K8S / "training/publish",
     "publisher": K8S / "publisher",
+    "deployer": K8S / "components/deployer",
 }
 SERVING = (*COMBINATIONS, *(name for name in FOLDERS if name.startswith("overlays/")))
 TRAINING = (
@@ -65,7 +76,7 @@ TRAINING = (
     "training/job + weights",
     "training/trainjob + weights",
 )
-EVERY = (*SERVING, *TRAINING, "training/base", "training/publish", "publisher")
+EVERY = (*SERVING, *TRAINING, "training/base", "training/publish", "publisher", "deployer")
 COMPLETE = "all, storage-s3, autoscaling-keda"
 """Has every kind of object, for the tests that break something."""
 

@@ -74,6 +74,19 @@ def _http_route() -> Schema:
     found = re.search(r"const schema = (\{.*?\n\});", script, re.DOTALL)
     assert found is not None
     schema: Schema = json.loads(found[1])
+    # Came with Gateway API 1.2, after the package.
+    rule = schema["properties"]["spec"]["properties"]["rules"]["items"]
+    rule["properties"]["retry"] = {
+        "type": "object",
+        "properties": {
+            "codes": {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 400, "maximum": 599},
+            },
+            "attempts": {"type": "integer"},
+            "backoff": {"type": "string", "pattern": "^([0-9]{1,5}(h|m|s|ms)){1,4}$"},
+        },
+    }
     # Refers to a package of its own; the objects' metadata is the same everywhere.
     schema["properties"]["metadata"] = {
         "properties": {

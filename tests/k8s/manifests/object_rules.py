@@ -68,8 +68,7 @@ def labels(objects: list[Object]) -> list[str]:
     return [
         f"{item['kind']} {item['metadata']['name']} is not part of lesionlens"
         for item in objects
-        if item["kind"] != "Namespace"
-        and item["metadata"]["name"] != "lesionlens-dashboards"  # by monitoring's own kustomization
+        if item["metadata"]["name"] != "lesionlens-dashboards"  # by monitoring's own kustomization
         and item["metadata"].get("labels", {}).get("app.kubernetes.io/part-of") != "lesionlens"
     ]
 
@@ -224,6 +223,38 @@ def _service_ports(objects: list[Object], name: str) -> list[dict[str, Any]]:
     return ports
 
 
+def gateways(objects: list[Object]) -> list[str]:
+    """What a route leads to lets the gateway's proxies in, where policies are enforced."""
+    services = {item["metadata"]["name"]: item["spec"] for item in of_kind(objects, "Service")}
+    found = []
+    for route in of_kind(objects, "HTTPRoute"):
+        (parent,) = route["spec"]["parentRefs"]
+        labels = {"kubernetes.io/metadata.name": parent["namespace"]}
+        for backend in (b for rule in route["spec"]["rules"] for b in rule["backendRefs"]):
+            spec = services.get(backend["name"], {"selector": {}, "ports": []})
+            ports = {port["targetPort"] for port in spec["ports"]}
+            for work in workloads(objects):
+                if not selects({"matchLabels": spec["selector"]}, work.labels):
+                    continue
+                if ports - _let_in(objects, work, labels):
+                    found.append(f"{work.name} is closed to {route['metadata']['name']}'s gateway")
+    return found
+
+
+def _let_in(objects: list[Object], work: Workload, namespace: dict[str, str]) -> set[str]:
+    """Ports of a pod that are open to all pods of a namespace with these labels."""
+    return {
+        port["port"]
+        for policy in of_kind(objects, "NetworkPolicy")
+        if selects(policy["spec"]["podSelector"], work.labels)
+        for opening in policy["spec"].get("ingress", [])
+        for source in opening["from"]
+        if source.keys() == {"namespaceSelector"}
+        and selects(source["namespaceSelector"], namespace)
+        for port in opening["ports"]
+    }
+
+
 RULES: dict[str, Rule] = {
     "secrets": secrets,
     "identities": identities,
@@ -232,4 +263,5 @@ RULES: dict[str, Rule] = {
     "disruption budgets": disruption_budgets,
     "references": references,
     "services": services,
+    "gateways": gateways,
 }

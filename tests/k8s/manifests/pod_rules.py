@@ -111,6 +111,13 @@ def service_accounts(objects: list[Object]) -> list[str]:
 
 
 @_of_each
+def service_links(work: Workload) -> Iterator[str]:
+    """A Service of the namespace sets no variable: some would be read as settings of ours."""
+    if work.spec.get("enableServiceLinks") is not False:
+        yield "gets the variables of every Service"
+
+
+@_of_each
 def spread(work: Workload) -> Iterator[str]:
     """One node does not take all replicas, and the rule counts these pods and no others."""
     if not work.long_running:
@@ -142,6 +149,7 @@ RULES: dict[str, Rule] = {
     "read-only root": read_only_root,
     "mounts": mounts,
     "service accounts": service_accounts,
+    "service links": service_links,
     "spread": spread,
     "time to drain": time_to_drain,
 }

@@ -76,6 +76,7 @@ def _component(service: Object, component: str, objects: list[Object]) -> Worklo
         **service["metadata"].get("labels", {}),
         "serving.kserve.io/inferenceservice": name,
         "component": component,
+        "app": f"isvc.{name}-{component}",
     }
     return Workload(f"{name}-{component}", labels, spec, True)
 
