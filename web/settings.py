@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from serving.front.service_links import is_service_link
 
 ADDRESS: Final = r"^https?://[^\s/]+"
 HOST: Final = r"(\[[0-9A-Fa-f:.]+\]|[^\s/:,\[\]]+)"
@@ -71,3 +73,11 @@ class PageSettings(BaseSettings):
     page_at_once: Annotated[int, Field(ge=1)] = 4
     """Photographs at a time that the service is asked about, and as many explanations; others
     wait."""
+
+    @field_validator("page_port", mode="before")
+    @classmethod
+    def _without_service_link(cls, value: object) -> object:
+        """Kubernetes sets this variable for the page's own Service, unless it is told not to."""
+        if isinstance(value, str) and is_service_link(value):
+            return cls.model_fields["page_port"].default
+        return value

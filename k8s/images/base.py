@@ -16,28 +16,51 @@ RELEASE: Final = "bookworm"
 PACKAGES: Final = ("python3", "python3-venv", "ca-certificates")
 UNREAD: Final = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
 """What nobody reads in a container."""
+_CONTAINER: Final = "lesionlens-base"
+"""Buildah's working container while it imports."""
 
 
-def make(settings: ImageSettings) -> str:
+def make(builder: str, settings: ImageSettings) -> str:
     """Make it with mmdebstrap unless it is there; its name.
+
+    Args:
+        builder: ``docker``, ``podman`` or ``buildah``, which keeps the image and is all that is
+            needed besides mmdebstrap.
+        settings: where it keeps images.
 
     Raises:
         ImageError: a program is missing, or fails.
     """
-    if missing := [name for name in ("mmdebstrap", "podman") if shutil.which(name) is None]:
-        raise ImageError(f"{', '.join(missing)} missing: apt-get install mmdebstrap podman")
-    podman = settings.program("podman")
-    if subprocess.run([*podman, "image", "exists", NAME], check=False).returncode == 0:
+    if missing := [name for name in ("mmdebstrap", builder) if shutil.which(name) is None]:
+        raise ImageError(f"{', '.join(missing)} missing: apt-get install {' '.join(missing)}")
+    program = settings.program(builder)
+    kind = () if builder == "docker" else ("--type", "image")
+    inspect = [*program, *(("image",) if builder == "docker" else ()), "inspect", *kind, NAME]
+    if subprocess.run(inspect, capture_output=True, check=False).returncode == 0:
         return NAME
     with tempfile.TemporaryDirectory(prefix="lesionlens-base-") as scratch:
         archive = Path(scratch) / "base.tar"
         command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
         command += [f"--dpkgopt=path-exclude={pattern}" for pattern in UNREAD]
-        for step in (
-            [*command, RELEASE, str(archive)],
-            [*podman, "import", "--quiet", str(archive), NAME],
-        ):
-            done = subprocess.run(step, capture_output=True, text=True, check=False)
-            if done.returncode != 0:
-                raise ImageError(f"{step[0]} failed: {done.stderr.strip()[-500:]}")
+        _run([*command, RELEASE, str(archive)])
+        if builder == "buildah":
+            _import_with_buildah(program, archive)
+        else:
+            _run([*program, "import", str(archive), NAME])
     return NAME
+
+
+def _import_with_buildah(program: list[str], archive: Path) -> None:
+    """Buildah has no ``import``: an empty container, to which it unpacks what it adds."""
+    _run([*program, "from", "--name", _CONTAINER, "scratch"])
+    try:
+        _run([*program, "add", "--quiet", _CONTAINER, str(archive), "/"])
+        _run([*program, "commit", "--quiet", "--format", "docker", _CONTAINER, NAME])
+    finally:
+        subprocess.run([*program, "rm", _CONTAINER], capture_output=True, check=False)
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ImageError(f"{command[0]} failed: {done.stderr.strip()[-500:]}")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from k8s.images import base, pip_config
+from k8s.images import base, pip_config, torch_choice
 from k8s.images.errors import ImageError
 from k8s.images.settings import ImageSettings
 
@@ -20,6 +20,8 @@ NAMES: Final = tuple(
     sorted(path.parent.name for path in (ROOT / "k8s/images").glob("*/Dockerfile"))
 )
 """Images that there are."""
+AUTO: Final = "auto"
+"""As the torch that is asked for: see :mod:`k8s.images.torch_choice`."""
 BUILDERS: Final = ("docker", "podman", "buildah")
 """In this order where none is named."""
 
@@ -45,7 +47,9 @@ def build(name: str, version: str, settings: ImageSettings) -> str:
         if builder != "docker":  # whose builds cannot see a folder of the machine
             for folder in pip_config.folders(options):
                 extra += ["--volume", f"{folder}:{folder}:ro"]
-        arguments = {"BASE": base_of(settings), "TORCH": settings.torch, "REVISION": _revision()}
+        arguments = {"BASE": base_of(settings), "REVISION": _revision()}
+        if name == "serving":
+            arguments["TORCH"] = torch_choice.choose() if settings.torch == AUTO else settings.torch
         dockerfile = ROOT / "k8s/images" / name / "Dockerfile"
         run_build(dockerfile, ROOT, tag, arguments, settings, extra)
     return tag
@@ -122,7 +126,7 @@ def builder_of(settings: ImageSettings) -> str:
 
 def base_of(settings: ImageSettings) -> str:
     """Name of the base image that is asked for, made first where it is to be; "" for none."""
-    return base.make(settings) if settings.base == "debian" else settings.base
+    return base.make(builder_of(settings), settings) if settings.base == "debian" else settings.base
 
 
 def _revision() -> str:

@@ -20,7 +20,8 @@ class ImageSettings(BaseSettings):
     """Base image with Python 3.11; ``debian`` makes one of Debian packages, without a registry."""
 
     torch: str = ""
-    """What pip is asked for, such as ``torch==2.14.1+cpu``."""
+    """What pip is asked for, such as ``torch==2.14.1+cpu``; ``auto`` takes the smallest build that
+    this machine's package indexes offer."""
 
     prefix: str = ""
     """Before the image's name: a registry and its path; unset, the name that the manifests use."""

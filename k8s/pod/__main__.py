@@ -1,7 +1,7 @@
 """``python -m k8s.pod``: run the service as a pod does, until SIGTERM or SIGINT.
 
-Exit status 0 when a signal ended it, else one of :class:`k8s.pod.errors.ExitCode`, with the
-reason as the last line.
+Exit status 0 when a signal ended it once it had been ready, else one of
+:class:`k8s.pod.errors.ExitCode`, with the reason as the last line.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import time
 
 from k8s.pod import model_volume, resources
 from k8s.pod.errors import ExitCode, PodError
@@ -77,10 +78,17 @@ def _run(settings: PodSettings, front: FrontSettings, ended: threading.Event) ->
         lambda line: print(f"pod: {line}", flush=True),
     )
     memory = _MemoryWatch()
+    began = time.monotonic()
     try:
-        asyncio.run(_until_signal(server, ended, memory))
+        why = asyncio.run(_until_signal(server, ended, memory))
     except StartError as error:
         raise memory.explained(error) from None
+    if why:
+        raise PodError(
+            ExitCode.NOT_STARTED,
+            f"told to end (startup probe, or the pod was deleted) after "
+            f"{time.monotonic() - began:.0f} s, before a worker was ready: {why}",
+        )
 
 
 class _MemoryWatch:
@@ -115,14 +123,14 @@ class _MemoryWatch:
         )
 
 
-async def _until_signal(server: Server, ended: threading.Event, memory: _MemoryWatch) -> None:
+async def _until_signal(server: Server, ended: threading.Event, memory: _MemoryWatch) -> str:
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
     if ended.is_set():
         over.set()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, over.set)
-    await server.run(over, check=memory.check)
+    return await server.run(over, check=memory.check)
 
 
 if __name__ == "__main__":

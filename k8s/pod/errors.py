@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Of the entry point. 0 is an end that was asked for; codes from 125 up are the runtime's."""
+    """Of the entry point. 0 is a drained end; codes from 125 up are the runtime's."""
 
     SETTING = 10
     """A variable or an argument cannot be understood."""
@@ -30,13 +30,16 @@ class ExitCode(IntEnum):
     """There is no folder to write to."""
 
     WORKER = 17
-    """The worker dies while it loads the model."""
+    """The worker cannot start: it dies before it answers, or is not ready in time."""
 
     FRONTEND = 18
     """TorchServe ended by itself."""
 
     CONFIGURATION = 19
     """``config.properties`` asks for what a release may not have."""
+
+    NOT_STARTED = 20
+    """SIGTERM before a worker was ready: from the startup probe, or because the pod was deleted."""
 
 
 class PodError(Exception):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from k8s.pod.errors import ExitCode, PodError
+from serving.front.service_links import without_service_links
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class PodSettings:
         Raises:
             PodError: a value that cannot be understood; the message names it.
         """
+        environment = without_service_links(environment)
         values: dict[str, object] = {}
         for name, kind in cls.__annotations__.items():
             variable = f"LESIONLENS_{name.upper()}"

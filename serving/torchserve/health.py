@@ -14,6 +14,7 @@ import aiohttp
 from serving.torchserve.client import TorchServeClient
 from serving.torchserve.heartbeats import Heartbeats
 from serving.torchserve.process import TorchServeProcess
+from serving.torchserve.starts import WorkerStarts
 
 POLL_SECONDS: Final = 0.5
 MANAGEMENT_SECONDS: Final = 2.0
@@ -28,6 +29,12 @@ PROBE_SECONDS: Final = 30.0
 """That a prediction may take, on a fraction of a core."""
 MAX_DEATHS: Final = 3
 """Of workers in a row that never became ready. TorchServe would start them for ever."""
+FAILING_SECONDS: Final = 15.0
+"""Since the first of them started, after which one death is enough: TorchServe waits longer and
+longer between two starts, and a slow one takes its time to fail."""
+UNSTARTED_SECONDS: Final = 15.0
+"""That TorchServe may answer without starting a worker; it goes on without a model that it could
+not register."""
 PHOTOGRAPH: Final = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAWUlEQVR42u3PBw0AIAwAMNjxr3gJOkZaB70RcTarzNwd"
     "6O7dgaoSEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEPg9cGdmdeABqJkG4FoszEUAAAAASUVO"
@@ -52,6 +59,7 @@ class HealthMonitor:
         process: to look after.
         client: that is told whether the service is ready.
         heartbeats: of its workers.
+        starts: of its workers.
         management: address of TorchServe's management.
         report: called with what an operator should know, a line each.
     """
@@ -59,6 +67,7 @@ class HealthMonitor:
     process: TorchServeProcess
     client: TorchServeClient
     heartbeats: Heartbeats
+    starts: WorkerStarts
     management: str
     report: Callable[[str], None]
     started: bool = False
@@ -67,7 +76,10 @@ class HealthMonitor:
     """Process ids."""
     deaths: int = 0
     """Of workers in a row that never became ready."""
-    _loading: set[int] = field(default_factory=set)
+    _starting_at: float | None = None
+    """When a worker was first seen to start, since there was one that was ready."""
+    _answering_at: float | None = None
+    """When TorchServe's management was first seen to answer, since there was one that was ready."""
     _described_at: float = field(default_factory=time.monotonic)
     _probe: asyncio.Task[str] | None = None
     _probe_failure: str = ""
@@ -77,7 +89,7 @@ class HealthMonitor:
         """Poll until cancelled.
 
         Raises:
-            StartError: TorchServe ended, or its workers die before one is ready.
+            StartError: TorchServe ended, starts no worker, or they die before one is ready.
         """
         timeout = aiohttp.ClientTimeout(total=MANAGEMENT_SECONDS)
         try:
@@ -94,7 +106,7 @@ class HealthMonitor:
 
         Raises:
             FrontendError: TorchServe itself ended.
-            StartError: its workers die before one is ready.
+            StartError: it starts no worker, or they die before one is ready.
         """
         if self.process.status is not None:
             raise FrontendError(
@@ -109,14 +121,31 @@ class HealthMonitor:
         if hung and not ready - set(hung):
             self.client.repeat_all()
         if ready - set(hung) != self.ready_workers:
-            self.heartbeats.forget(self.process.workers())
-        self.ready_workers = frozenset(ready - set(hung))
-        if not self.ready_workers:
-            self._count_deaths(ready)
+            self.ready_workers = frozenset(ready - set(hung))
+            alive = self.process.workers()
+            self.heartbeats.forget(alive)
+            self.starts.forget(self.starts.failed(alive) | self.ready_workers)
+        if self.ready_workers:
+            self._starting_at, self._answering_at, self.deaths = None, None, 0
         else:
-            self._loading, self.deaths = set(), 0
+            self._check_starts()
         self._ask()
         self._decide(why or ", ".join(hung.values()))
+
+    def why_not_started(self) -> str:
+        """Why the service was never ready: what workers died of, or where one is that starts.
+
+        Asks the worker that starts, which takes a moment.
+        """
+        alive = self.process.workers()
+        why = self.client.why_not_ready
+        if failed := self.starts.failed(alive):
+            words = self.starts.last_words(failed) or self.process.last_error
+            why += f"; {len(failed)} died, the last of: {words}"
+        for pid in self.starts.pids() & alive - self.ready_workers:
+            if place := self.starts.whereabouts(pid):
+                why += f"; worker {pid} is at {place}"
+        return why
 
     @property
     def alive(self) -> bool:
@@ -149,18 +178,27 @@ class HealthMonitor:
                 return set(self.ready_workers), ""
             return set(), f"TorchServe does not answer ({type(error).__name__})"
         self._described_at = time.monotonic()
+        self._answering_at = self._answering_at or self._described_at
         found = {int(worker["pid"]) for worker in workers if worker["status"] == "READY"}
         return found, "" if found else "no worker has loaded the model"
 
-    def _count_deaths(self, ready: set[int]) -> None:
-        """Count workers that ended while they loaded; raises StartError where that is hopeless."""
-        alive = self.process.workers()
-        self.deaths += len(self._loading - alive)
-        self._loading = alive - ready
+    def _check_starts(self) -> None:
+        """Count workers that ended before they were ready; StartError where that is hopeless."""
+        now = time.monotonic()
+        failed = self.starts.failed(self.process.workers())
+        self.deaths = len(failed)
+        if self._starting_at is None and self.starts.pids():
+            self._starting_at = now
+        if self._starting_at is None:
+            answering = now - self._answering_at if self._answering_at else 0.0
+            if answering > UNSTARTED_SECONDS and not self.started:
+                raise StartError(f"TorchServe starts no worker: {self.process.last_error}")
+            return
         message, final = self.heartbeats.failure()
-        if (self.deaths and final) or self.deaths >= MAX_DEATHS:
-            why = message or self.process.last_error
-            raise StartError(f"the worker dies while it loads: {why}")
+        late = now - self._starting_at > FAILING_SECONDS
+        if self.deaths and (final or late or self.deaths >= MAX_DEATHS):
+            why = message or self.starts.last_words(failed) or self.process.last_error
+            raise StartError(f"the worker dies while it starts: {why}")
 
     def _ask(self) -> None:
         """Have a prediction made where nobody has had an answer for a while."""

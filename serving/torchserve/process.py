@@ -19,6 +19,8 @@ import psutil
 
 LAST_LINES: Final = 200
 """Of the log, kept to say why a process ended."""
+WORKER: Final = Path(__file__).with_name("worker.sh")
+"""Runs TorchServe's worker; see there."""
 MAX_SOCKET_FOLDER: Final = 80
 """Bytes of the folder's path: Linux takes 107 of a Unix socket's."""
 
@@ -143,7 +145,7 @@ def command(plan: Plan) -> list[str]:
         f"-Djava.io.tmpdir={plan.scratch}",
         *("-cp", f"{home}/ts/frontend/*"),
         "org.pytorch.serve.ModelServer",
-        *("--python", sys.executable),
+        *("--python", str(WORKER)),
         *("-f", str(config / "config.properties")),
         *("-s", str(plan.release / "model-store")),
         "-ncs",
@@ -165,6 +167,7 @@ def environment(plan: Plan, given: dict[str, str]) -> dict[str, str]:
     return {
         **kept,
         **dict.fromkeys(("TMPDIR", "TEMP", "LOG_LOCATION", "METRICS_LOCATION"), scratch),
+        "LESIONLENS_WORKER_PYTHON": sys.executable,
         # Threads that wait sleep; spinning, they starve whatever shares their cores.
         "OMP_WAIT_POLICY": given.get("OMP_WAIT_POLICY", "PASSIVE"),
         # NumPy's have no such policy: they spin for 25 ms after each product of matrices, which

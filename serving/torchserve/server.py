@@ -23,6 +23,7 @@ from serving.torchserve.client import TorchServeClient
 from serving.torchserve.health import POLL_SECONDS, HealthMonitor, StartError
 from serving.torchserve.heartbeats import Heartbeats
 from serving.torchserve.process import Plan, TorchServeProcess
+from serving.torchserve.starts import WorkerStarts
 
 STOP_SECONDS: Final = 7.0
 """Given to TorchServe to end by itself; what is left then is killed."""
@@ -89,8 +90,11 @@ class Server:
         ended: asyncio.Event,
         workers: int = 1,
         check: Callable[[HealthMonitor], None] = lambda monitor: None,
-    ) -> None:
+    ) -> str:
         """Serve until an event is set, then drain.
+
+        Returns:
+            Why no worker was ready before the event was set; empty where one was.
 
         Args:
             ended: set when the server must end.
@@ -107,13 +111,16 @@ class Server:
                 process,
                 self._client,
                 Heartbeats(self._plan.scratch),
+                WorkerStarts(self._plan.scratch),
                 f"http://127.0.0.1:{self._plan.management_port}",
                 self._report,
             )
             async with self._listening(monitor) as front:
                 await self._watch(monitor, ended, workers, check)
-                if monitor.started:
-                    await self._drain(front)
+                if not monitor.started:
+                    return await asyncio.to_thread(monitor.why_not_started)
+                await self._drain(front)
+                return ""
         finally:
             await self._client.close()
             await asyncio.to_thread(process.stop, STOP_SECONDS)
@@ -139,10 +146,8 @@ class Server:
                     await monitor.add_workers(workers)
                     scaled = True
                 if not monitor.started and loop.time() > deadline:
-                    raise StartError(
-                        f"no worker was ready after {self._lifetime.start:g} s: "
-                        f"{self._client.why_not_ready}"
-                    )
+                    why = await asyncio.to_thread(monitor.why_not_started)
+                    raise StartError(f"no worker was ready after {self._lifetime.start:g} s: {why}")
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(ended.wait(), POLL_SECONDS / 2)
         finally:

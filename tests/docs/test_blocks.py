@@ -167,7 +167,7 @@ def test_the_readme_does_what_it_says(
             KUBECACHEDIR=str(tmp_path / "kubectl"),
             LESIONLENS_IMAGE_BUILDER="buildah",
             LESIONLENS_IMAGE_BASE="debian",
-            LESIONLENS_IMAGE_TORCH=os.environ.get("LESIONLENS_IMAGE_TORCH", "torch==2.13.0"),
+            LESIONLENS_IMAGE_TORCH=os.environ.get("LESIONLENS_IMAGE_TORCH", "auto"),
             LESIONLENS_IMAGE_PREFIX="localhost",
             LESIONLENS_IMAGE_STORAGE=str(root / "build" / "containers"),
         )

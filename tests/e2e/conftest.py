@@ -130,8 +130,7 @@ def images() -> ImageSettings:
     return ImageSettings(
         builder="buildah",
         base="debian",
-        # Of these machines' torches the one that is a CPU build.
-        torch=os.environ.get("LESIONLENS_IMAGE_TORCH", "torch==2.13.0"),
+        torch=os.environ.get("LESIONLENS_IMAGE_TORCH", "auto"),
         prefix="localhost",
         storage=ROOT / "build" / "containers",
     )

@@ -39,9 +39,17 @@ def test_an_image_is_of_any_base_and_nobodys_root(dockerfile: Path) -> None:
     base, start = re.findall(r"^(?:ARG BASE|FROM).*$", text, re.MULTILINE)
     assert base.startswith("ARG BASE=python:3.11-slim-bookworm@sha256:")
     assert start == "FROM ${BASE}"
-    assert "USER 1000:1000" in text
-    assert text.rindex("USER 1000:1000") > text.rindex("RUN ")
+    assert re.findall(r"^USER (.*)$", text, re.MULTILINE) == ["1000:1000"]
     assert "org.opencontainers.image.version" in text
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=NAMES)
+def test_the_last_step_proves_the_image_as_the_user_that_it_runs_as(dockerfile: Path) -> None:
+    steps = re.findall(r"^(RUN (?:.*\\\n)*.*|USER .*)$", dockerfile.read_text(), re.MULTILINE)
+
+    assert steps[-2] == "USER 1000:1000"
+    assert "python" in steps[-1]
+    assert "self_test.py /opt/lesionlens" in steps[-1] or "import " in steps[-1]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ def test_it_is_told_where_everything_lies(plan: Plan) -> None:
 
     assert command[command.index("-f") + 1] == str(plan.release / "config/config.properties")
     assert command[command.index("-s") + 1] == str(plan.release / "model-store")
-    assert command[command.index("--python") + 1] == sys.executable
+    assert command[command.index("--python") + 1] == str(process.WORKER)
     assert f"-Dlog4j.configurationFile=file://{plan.release}/config/log4j2.xml" in command
     assert f"-Djava.io.tmpdir={plan.scratch}" in command
     assert command[1:3] == ["-Xmx2g", "-Xmx300m"]

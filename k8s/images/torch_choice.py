@@ -1,0 +1,53 @@
+"""The smallest torch of the serving image that this machine's package indexes offer.
+
+The CPU build has PyTorch's own index, which not every network reaches. PyPI's build for x86_64 is
+for CUDA, and cannot be imported without CUDA's libraries. Some mirrors have a CPU build under a
+plain version. Which it is, a wheel's metadata says; whether it works, the image's last step.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from packaging.requirements import Requirement
+
+DOCKERFILE: Final = Path(__file__).with_name("serving") / "Dockerfile"
+PLAIN: Final = ("torch==2.14.1", "torch==2.13.0")
+"""Versions for which another index than PyTorch's may have a CPU build."""
+CUDA: Final = "--requirement=/opt/lesionlens/cuda.txt"
+"""torch as PyPI has it, with its libraries: works wherever PyPI does, and is the largest."""
+
+
+def choose() -> str:
+    """What the Dockerfile's argument TORCH should be; empty for its default."""
+    default = re.search(r'ARG TORCH="(\S+)', DOCKERFILE.read_text(encoding="utf-8"))
+    if default is not None and is_offered_for_cpu(default[1]):
+        return ""
+    return next((plain for plain in PLAIN if is_offered_for_cpu(plain)), CUDA)
+
+
+def is_offered_for_cpu(requirement: str) -> bool:
+    """Whether pip would install a wheel that needs none of CUDA's libraries.
+
+    Args:
+        requirement: of one package with its exact version.
+    """
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--report", "-"]
+    command += ["--no-deps", "--only-binary", ":all:", "--ignore-installed", requirement]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        return False
+    (found,) = json.loads(done.stdout)["install"]
+    return not needs_cuda(found["metadata"].get("requires_dist", []))
+
+
+def needs_cuda(requires: list[str]) -> bool:
+    """Whether a package's requirements, as its metadata has them, name CUDA's libraries."""
+    wanted = [Requirement(line) for line in requires]
+    names = [one.name for one in wanted if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return any(name.startswith(("nvidia-", "cuda-")) for name in names)

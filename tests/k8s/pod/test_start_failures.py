@@ -1,0 +1,160 @@
+"""A pod whose worker cannot start ends soon, with a status and the worker's last words.
+
+Against the real TorchServe, without containers. The archive's folder is first on a worker's path,
+so a package ``torch`` in it stands for one of the image that cannot be imported.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from k8s.images.self_test import write_release
+from k8s.pod.errors import ExitCode
+from serving.settings import free_ports
+
+ROOT: Final = Path(__file__).resolve().parents[3]
+GIVEN_UP_SECONDS: Final = 30
+"""Until a pod has ended whose worker cannot start."""
+IMPORTS: Final = {
+    "raise ImportError('libcudart.so.12: cannot open shared object file')": (
+        "ImportError: libcudart.so.12: cannot open shared object file"
+    ),
+    "import os\nimport signal\nos.kill(os.getpid(), signal.SIGSEGV)": "Segmentation fault at ",
+    "import sys\nsys.exit('no licence for this machine')": (
+        "SystemExit: no licence for this machine"
+    ),
+}
+"""What an image's torch may do as it is imported, and the worker's last words."""
+HANDLER: Final = """\
+class Handler:
+    def initialize(self, context):
+        raise RuntimeError("no such layer")
+    def handle(self, data, context):
+        return data
+"""
+HANGS: Final = "import time\nprint('it hangs', flush=True)\ntime.sleep(600)\n"
+
+
+@dataclass
+class Pod:
+    """A pod as a process; use as a context manager."""
+
+    release: Path
+    more: dict[str, str] = field(default_factory=dict)
+
+    def __enter__(self) -> Pod:
+        """Start it; it need not be ready."""
+        # Not below pytest's folder, which is too deep for the sockets of a server.
+        self.scratch = Path(tempfile.mkdtemp(prefix="ll-"))
+        self.log = self.scratch / "log"
+        variables = {f"LESIONLENS_{name.upper()}": str(p) for name, p in free_ports().items()}
+        variables |= {
+            "LESIONLENS_HEALTH_PORT": str(free_ports()["inference_port"]),
+            "LESIONLENS_MODELS": str(self.release),
+            "LESIONLENS_SCRATCH": str(self.scratch),
+            "LESIONLENS_DANGEROUSLY_RUN_UNVERIFIED_MODEL": "true",
+            "LESIONLENS_MIN_MEMORY": "0",
+            "LESIONLENS_DRAIN_SECONDS": "0",
+        }
+        self.began = time.monotonic()
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "k8s.pod"],
+                cwd=ROOT,
+                env={**os.environ, **variables, **self.more},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Kill what is left of it, TorchServe included."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(30)
+            finally:
+                self.process.kill()
+        shutil.rmtree(self.scratch)
+
+    def wait(self, seconds: float) -> tuple[int, str]:
+        """Wait for its end; status and last line, which is the pod's message."""
+        status = self.process.wait(timeout=seconds)
+        return status, self.said().splitlines()[-1]
+
+    def wait_for(self, words: str) -> None:
+        """Wait until it has said something."""
+        while words not in self.said():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() - self.began < 60, self.said()
+            time.sleep(0.1)
+
+    def said(self) -> str:
+        """Its log so far."""
+        return self.log.read_text(errors="replace").strip()
+
+
+@pytest.fixture
+def pod(tmp_path: Path) -> Callable[..., Pod]:
+    """Makes pods of a tiny model; an archive may have further files or other ones."""
+
+    def make(files: dict[str, str], **more: str) -> Pod:
+        release = Path(tempfile.mkdtemp(dir=tmp_path)) / "models"
+        write_release(release, ROOT, files)
+        return Pod(release, more)
+
+    return make
+
+
+def test_a_torch_that_cannot_be_imported_ends_the_pod(pod: Callable[..., Pod]) -> None:
+    with ExitStack() as stack:
+        pods = [stack.enter_context(pod({"torch/__init__.py": code})) for code in IMPORTS]
+        for broken, words in zip(pods, IMPORTS.values(), strict=True):
+            status, message = broken.wait(GIVEN_UP_SECONDS)
+
+            assert status == ExitCode.WORKER
+            assert message.startswith("error: the worker dies while it starts: ")
+            assert words in message
+
+
+def test_a_handler_that_fails_as_it_loads_ends_the_pod(pod: Callable[..., Pod]) -> None:
+    with pod({"melanoma_handler.py": HANDLER}) as broken:
+        assert broken.wait(GIVEN_UP_SECONDS) == (
+            ExitCode.WORKER,
+            "error: the worker dies while it starts: RuntimeError: no such layer",
+        )
+
+
+def test_a_pod_that_is_ended_while_its_worker_hangs_says_where(pod: Callable[..., Pod]) -> None:
+    with pod({"torch/__init__.py": HANGS}) as hanging:
+        hanging.wait_for("it hangs")
+        time.sleep(1)
+        hanging.process.send_signal(signal.SIGTERM)
+        status, message = hanging.wait(30)
+
+    assert status == ExitCode.NOT_STARTED
+    assert "before a worker was ready: no worker has loaded the model; worker " in message
+    assert message.endswith("torch/__init__.py line 3 in <module>")
+
+
+def test_a_worker_that_hangs_until_the_deadline_ends_the_pod(pod: Callable[..., Pod]) -> None:
+    with pod({"torch/__init__.py": HANGS}, LESIONLENS_START_SECONDS="8") as hanging:
+        status, message = hanging.wait(45)
+
+    assert status == ExitCode.WORKER
+    assert message.startswith("error: no worker was ready after 8 s: ")
+    assert message.endswith("torch/__init__.py line 3 in <module>")

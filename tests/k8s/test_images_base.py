@@ -1,0 +1,80 @@
+"""The base image of Debian packages needs mmdebstrap and the builder asked for, nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from k8s.images import base
+from k8s.images.build import base_of
+from k8s.images.errors import ImageError
+from k8s.images.settings import ImageSettings
+
+PROGRAM = """\
+#!/bin/sh
+echo "${0##*/} $*" >>"%(log)s"
+case "$*" in *inspect*) exit %(there)d ;; esac
+"""
+
+
+@pytest.fixture
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the programs are called with, a line each; nothing else is on the PATH."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path / "calls"
+
+
+def put(calls: Path, *names: str, there: bool = False) -> None:
+    """Put programs on the PATH that note how they are called."""
+    for name in names:
+        program = calls.parent / name
+        program.write_text(PROGRAM % {"log": calls, "there": 0 if there else 1})
+        program.chmod(0o755)
+
+
+def settings(builder: str, storage: Path | None = None) -> ImageSettings:
+    return ImageSettings(builder=builder, base="debian", storage=storage)  # type: ignore[arg-type]
+
+
+def test_buildah_needs_no_podman(calls: Path, tmp_path: Path) -> None:
+    put(calls, "mmdebstrap", "buildah")
+
+    assert base_of(settings("buildah", tmp_path / "images")) == base.NAME
+
+    made, *lines = [line for line in calls.read_text().splitlines() if "inspect" not in line]
+    archive = made.split()[-1]
+    store = f"buildah --root {tmp_path}/images/storage --runroot {tmp_path}/images/run"
+    assert made.startswith("mmdebstrap ")
+    assert lines == [
+        f"{store} from --name lesionlens-base scratch",
+        f"{store} add --quiet lesionlens-base {archive} /",
+        f"{store} commit --quiet --format docker lesionlens-base {base.NAME}",
+        f"{store} rm lesionlens-base",
+    ]
+
+
+@pytest.mark.parametrize("builder", ["docker", "podman"])
+def test_the_others_import_it_where_they_keep_images(calls: Path, builder: str) -> None:
+    put(calls, "mmdebstrap", builder)
+
+    base.make(builder, settings(builder))
+
+    last = calls.read_text().splitlines()[-1].split()
+    assert last[:2] == [builder, "import"]
+    assert last[-1] == base.NAME
+
+
+@pytest.mark.parametrize("builder", ["docker", "podman", "buildah"])
+def test_it_is_made_once(calls: Path, builder: str) -> None:
+    put(calls, "mmdebstrap", builder, there=True)
+
+    base.make(builder, settings(builder))
+
+    assert len(calls.read_text().splitlines()) == 1
+
+
+def test_what_is_missing_is_named(calls: Path) -> None:
+    put(calls, "buildah")
+    with pytest.raises(ImageError, match="mmdebstrap missing: apt-get install mmdebstrap"):
+        base.make("buildah", settings("buildah"))

@@ -1,0 +1,156 @@
+"""The health monitor gives a server up that cannot start, and soon."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import cast
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from serving.front.telemetry import FrontMetrics
+from serving.torchserve import health
+from serving.torchserve.client import TorchServeClient
+from serving.torchserve.health import FAILING_SECONDS, UNSTARTED_SECONDS, HealthMonitor, StartError
+from serving.torchserve.heartbeats import PREFIX as HEARTBEAT
+from serving.torchserve.heartbeats import Heartbeats
+from serving.torchserve.process import TorchServeProcess
+from serving.torchserve.starts import PREFIX, WorkerStarts
+
+
+class Process:
+    """TorchServe, of which a test says what it does."""
+
+    status = None
+    last_error = "the last line of its log"
+
+    def __init__(self) -> None:
+        self.alive: set[int] = set()
+
+    def workers(self) -> set[int]:
+        return self.alive
+
+
+class Clock:
+    """Of the monitor; time passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Watched:
+    """A monitor, and what it watches."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.folder, self.clock, self.process = folder, clock, Process()
+        self.ready: set[int] = set()
+        self.monitor = HealthMonitor(
+            cast(TorchServeProcess, self.process),
+            TorchServeClient(folder / "socket", 1.0, FrontMetrics(CollectorRegistry())),
+            Heartbeats(folder),
+            WorkerStarts(folder),
+            "",
+            lambda line: None,
+        )
+        self.monitor._described = self._described  # type: ignore[method-assign]
+        self.monitor._ask = lambda: None  # type: ignore[method-assign]
+
+    async def _described(self) -> tuple[set[int], str]:
+        self.monitor._answering_at = self.monitor._answering_at or self.clock.now
+        return set(self.ready), "" if self.ready else "no worker has loaded the model"
+
+    def start(self, pid: int, words: str | None = None) -> None:
+        """A worker starts; with words, it has ended already."""
+        (self.folder / f"{PREFIX}{pid}").write_text(words or "")
+        if words is None:
+            self.process.alive.add(pid)
+
+    def poll(self, seconds: float = 0.5) -> None:
+        """Let time pass, then poll."""
+        self.clock.now += seconds
+        asyncio.run(self.monitor.poll())
+
+
+@pytest.fixture
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    clock = Clock()
+    monkeypatch.setattr(health, "time", clock)
+    return Watched(tmp_path, clock)
+
+
+def test_three_workers_that_no_poll_saw_alive_are_enough(watched: Watched) -> None:
+    watched.start(1, "ImportError: libcudart.so.12")
+    watched.poll()
+    watched.start(2, "ImportError: libcudart.so.12")
+    watched.poll()
+    watched.start(3, "ImportError: libcudart.so.12")
+
+    with pytest.raises(StartError, match=r"dies while it starts: ImportError: libcudart\.so\.12"):
+        watched.poll()
+
+
+def test_one_is_enough_after_a_while(watched: Watched) -> None:
+    watched.start(1)
+    watched.poll()
+    watched.poll(FAILING_SECONDS - 1)
+    watched.process.alive = {2}
+    watched.start(1, "OSError: slow")
+    watched.start(2)
+    watched.poll()
+
+    with pytest.raises(StartError, match="OSError: slow"):
+        watched.poll(1)
+
+
+def test_one_that_only_takes_long_is_waited_for(watched: Watched) -> None:
+    watched.start(1)
+    for _ in range(10):
+        watched.poll(FAILING_SECONDS)
+    assert watched.monitor.deaths == 0
+
+
+def test_a_worker_that_was_ready_ends_the_counting(watched: Watched) -> None:
+    watched.start(1, "MemoryError: ")
+    watched.start(2, "MemoryError: ")
+    watched.start(3)
+    watched.poll()
+    assert watched.monitor.deaths == 2
+    watched.ready = {3}
+    watched.poll(FAILING_SECONDS)
+    assert watched.monitor.deaths == 0
+    watched.ready, watched.process.alive = set(), set()
+    watched.poll(FAILING_SECONDS)
+    watched.start(4, "MemoryError: ")
+    watched.poll()
+
+    assert watched.monitor.deaths == 1
+
+
+def test_workers_that_requests_kill_are_not_workers_that_cannot_start(watched: Watched) -> None:
+    for pid in range(1, 6):
+        watched.start(pid, "Segmentation fault")
+        (watched.folder / f"{HEARTBEAT}{pid}").touch()  # it had loaded the model between two polls
+        watched.poll(FAILING_SECONDS)
+
+    assert watched.monitor.deaths == 0
+
+
+def test_a_torchserve_without_any_worker_is_given_up(watched: Watched) -> None:
+    watched.poll()
+    watched.poll(UNSTARTED_SECONDS)
+
+    with pytest.raises(StartError, match="starts no worker: the last line of its log"):
+        watched.poll()
+
+
+def test_why_not_started_names_the_dead_and_their_words(watched: Watched) -> None:
+    watched.start(1, "ImportError: x")
+    watched.poll()
+
+    assert watched.monitor.why_not_started() == (
+        "no worker has loaded the model; 1 died, the last of: ImportError: x"
+    )

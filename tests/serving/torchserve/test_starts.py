@@ -1,0 +1,163 @@
+"""A worker that ends before it can answer is counted, however short its life, and says why."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from serving.torchserve.heartbeats import PREFIX as HEARTBEAT
+from serving.torchserve.process import WORKER
+from serving.torchserve.starts import PREFIX, WorkerStarts
+
+DEADLINE = 30
+LOGGED = """\
+import logging
+import sys
+logging.basicConfig(stream=sys.stdout)
+def load():
+    try:
+        raise RuntimeError("no such layer")
+    except RuntimeError:
+        logging.exception("Failed to load model")
+    raise RuntimeError("500 - Unknown exception")
+try:
+    load()
+except Exception:
+    logging.error("Backend worker process died.", exc_info=True)
+sys.exit(1)
+"""
+"""How TorchServe's worker ends when the model does not load."""
+HANGS = """\
+import time
+
+def wait():
+    print("waits", flush=True)
+    time.sleep(60)
+wait()
+"""
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Starts a worker with some code, as TorchServe would."""
+
+    def started(code: str, name: str = "model_service_worker.py") -> subprocess.Popen[bytes]:
+        script = tmp_path / "ts" / name
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(code, encoding="utf-8")
+        return subprocess.Popen(
+            [WORKER, script, "--sock-type", "unix"],
+            env={**os.environ, "TMPDIR": str(tmp_path), "LESIONLENS_WORKER_PYTHON": sys.executable},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    return started
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("raise ImportError('libcudart.so.12: no such file')", "ImportError: libcudart.so.12: no"),
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("import sys; sys.exit('no licence')", "SystemExit: no licence"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "Segmentation fault at "),
+        ("import os\n\nos.abort()", "model_service_worker.py line 3 in <module>"),
+        ("import os; os._exit(3)", ""),
+        (LOGGED, "RuntimeError: no such layer"),
+        (
+            "try:\n    import no_such\nexcept ImportError:\n    raise ValueError('no handler')",
+            "ValueError: no handler (first: ModuleNotFoundError: No module named 'no_such')",
+        ),
+    ],
+)
+def test_a_worker_that_ends_at_once_leaves_why(
+    start: Start, tmp_path: Path, code: str, words: str
+) -> None:
+    starts = WorkerStarts(tmp_path)
+    worker = start(code)
+    assert worker.communicate(timeout=DEADLINE)
+    status = worker.returncode
+
+    assert status != 0
+    assert starts.failed(alive=set()) == {worker.pid}
+    assert words in (said := starts.last_words({worker.pid}))
+    assert bool(said) == bool(words)
+    starts.forget({worker.pid})
+    assert starts.pids() == set()
+
+
+def test_one_that_hangs_says_where(start: Start, tmp_path: Path) -> None:
+    starts = WorkerStarts(tmp_path)
+    worker = start(HANGS)
+    assert worker.stdout is not None
+    assert worker.stdout.readline() == b"waits\n"
+
+    assert starts.failed(alive={worker.pid}) == set()
+    for _ in range(2):
+        where = starts.whereabouts(worker.pid)
+        assert where == f"{tmp_path}/ts/model_service_worker.py line 5 in wait"
+        assert worker.poll() is None
+    worker.kill()
+    worker.communicate()
+
+
+def test_one_that_died_after_it_had_answered_is_not_counted_and_says_nothing(
+    start: Start, tmp_path: Path
+) -> None:
+    code = "import os\nfrom pathlib import Path\n"
+    code += f"Path({str(tmp_path)!r}, f'{HEARTBEAT}{{os.getpid()}}').touch()\n"
+    worker = start(code + "raise ValueError('a client sent this')")
+    worker.communicate(timeout=DEADLINE)
+
+    assert WorkerStarts(tmp_path).failed(alive=set()) == set()
+    assert "client" not in (tmp_path / f"{PREFIX}{worker.pid}").read_text()
+
+
+def test_a_program_that_is_not_a_worker_is_run_and_not_counted(
+    start: Start, tmp_path: Path
+) -> None:
+    program = start("import sys; print(sys.argv[1:])", name="metric_collector.py")
+
+    assert program.communicate(timeout=DEADLINE)[0] == b"['--sock-type', 'unix']\n"
+    assert WorkerStarts(tmp_path).pids() == set()
+
+
+def test_the_worker_sees_what_python_would_have_given_it(start: Start, tmp_path: Path) -> None:
+    code = "import os, sys\nprint(__name__, sys.argv[1:], os.getpid(), *sys.path)"
+    worker = start(code)
+    name, *rest = worker.communicate(timeout=DEADLINE)[0].decode().split()
+
+    assert name == "__main__"
+    assert " ".join(rest).startswith(f"['--sock-type', 'unix'] {worker.pid} ")
+    assert str(WORKER.parent) not in rest
+
+
+def test_of_several_the_last_has_the_word(tmp_path: Path) -> None:
+    for age, (pid, words) in enumerate({12: "new", 13: "old", 11: "older"}.items()):
+        path = tmp_path / f"{PREFIX}{pid}"
+        path.write_text(words)
+        os.utime(path, (time.time() - age, time.time() - age))
+
+    starts = WorkerStarts(tmp_path)
+
+    assert starts.last_words({11, 12, 13}) == "new"
+    assert starts.last_words({11, 13}) == "old"
+    assert starts.last_words(set()) == ""
+
+
+def test_a_worker_that_is_gone_has_no_whereabouts(tmp_path: Path) -> None:
+    worker = subprocess.Popen([sys.executable, "-c", ""])
+    worker.wait()
+    (tmp_path / f"{PREFIX}{worker.pid}").touch()
+
+    assert WorkerStarts(tmp_path).whereabouts(worker.pid) == ""
+    assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
