@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from k8s.rollout.errors import RolloutError
+from k8s.rollout.errors import ForbiddenError, RolloutError
 from k8s.rollout.kubectl import Kubectl
 
 Object = dict[str, Any]
@@ -15,6 +15,7 @@ Object = dict[str, Any]
 KSERVE: Final = "inferenceservices.serving.kserve.io"
 ROUTES: Final = "httproutes.gateway.networking.k8s.io"
 UNKNOWN: Final = "unknown"
+UNKNOWN_KIND: Final = re.compile("doesn't have a resource type|no matches for kind")
 PROMETHEUS_SERVICE: Final = "prometheus-operated"
 """The Prometheus operator's own Service of every Prometheus."""
 
@@ -25,18 +26,32 @@ class Capabilities:
 
     kubectl: Kubectl
     _found: dict[str, Any] = field(default_factory=dict)
+    _forbidden: set[str] = field(default_factory=set)
 
     def get(self, *arguments: str) -> Object:
-        """What ``kubectl get`` finds; an empty object for nothing, or where it may not be read."""
+        """What ``kubectl get`` finds; an empty object for nothing, or where it may not be read.
+
+        Raises:
+            RolloutError: the cluster cannot be asked.
+        """
         key = " ".join(arguments)
         if key not in self._found:
             try:
                 text = self.kubectl("get", *arguments, "--ignore-not-found", "--output", "json")
                 self._found[key] = json.loads(text) if text.strip() else {}
-            except RolloutError:
+            except ForbiddenError:
+                self._forbidden.add(arguments[0])
+                self._found[key] = {}
+            except RolloutError as error:
+                if not UNKNOWN_KIND.search(str(error)):
+                    raise
                 self._found[key] = {}
         found: Object = self._found[key]
         return found
+
+    def may_read(self, resource: str) -> bool:
+        """Whether what :meth:`get` found of a resource is all there is."""
+        return resource not in self._forbidden
 
     def definition(self, name: str) -> Object:
         """A CustomResourceDefinition; an empty object where there is none."""

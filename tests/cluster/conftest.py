@@ -87,9 +87,18 @@ def kubectl(settings: ClusterSettings) -> Kubectl:
 
 
 @pytest.fixture(scope="session")
-def capabilities(kubectl: Kubectl) -> Capabilities:
-    """Of the cluster."""
-    return Capabilities(kubectl)
+def capabilities(kubectl: Kubectl, settings: ClusterSettings) -> Capabilities:
+    """Of the cluster; without KServe, or a model to deploy, the run ends here."""
+    if not (ROOT / settings.archive / ARCHIVE).is_file():
+        pytest.exit(f"{settings.archive}/{ARCHIVE} is missing: `make archive` first", 2)
+    found = Capabilities(kubectl)
+    try:
+        why = found.lacks_kserve()
+    except RolloutError as error:
+        why = str(error)
+    if why:
+        pytest.exit(why, 2)
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -111,21 +120,16 @@ def bench(
 ) -> Iterator[Bench]:
     """The namespace; removed after the last test, failed or not."""
     name = settings.namespace or f"lesionlens-test-{secrets.token_hex(3)}"
-    if not (ROOT / settings.archive / ARCHIVE).is_file():
-        pytest.exit(f"{settings.archive}/{ARCHIVE} is missing: `make archive` first", 2)
-    try:
-        if why := capabilities.lacks_kserve():
-            pytest.exit(why, 2)
-    except RolloutError as error:
-        pytest.exit(str(error), 2)
     versions = capabilities.versions()
     table = request.config.stash.setdefault(TABLE, Table(settings.context))
     table.namespace, table.versions = name, versions
     reporter: Any = request.config.pluginmanager.get_plugin("terminalreporter")
+    capture: Any = request.config.pluginmanager.get_plugin("capturemanager")
 
     def say(line: str) -> None:
-        reporter.ensure_newline()
-        reporter.write_line(line)
+        with capture.global_and_fixture_disabled():
+            reporter.ensure_newline()
+            reporter.write_line(line)
 
     say(f"cluster {settings.context}, namespace {name}")
     route = None

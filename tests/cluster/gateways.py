@@ -77,6 +77,8 @@ def find(capabilities: Capabilities, settings: ClusterSettings) -> tuple[Gateway
             continue
         return Gateway(namespace, name, *service), ""
     what = f"the cluster has no Gateway {wanted}".rstrip()
+    if not capabilities.may_read(GATEWAYS):
+        what = "Gateways of other namespaces may not be listed with these rights"
     return None, "; ".join(reasons) or what
 
 

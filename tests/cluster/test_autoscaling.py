@@ -50,8 +50,15 @@ def test_keda(
     need(capabilities.lacks_keda())
     namespace, why = capabilities.prometheus()
     need(why)
+    components = _with(found_gateway, "autoscaling-keda", "monitoring")
+    bench.ensure(Overlay(components, patches=(watched_by(namespace), scaled_by(namespace))))
+    _scales(bench, capabilities, found_gateway[0], settings, measured)
+
+
+def scaled_by(namespace: str) -> Patch:
+    """Have KEDA ask the Prometheus of a namespace, and scale within what two cores carry."""
     address = f"http://{PROMETHEUS_SERVICE}.{namespace}.svc:9090"
-    scaled: Patch = (
+    return (
         {"kind": "ScaledObject"},
         [
             replace("/spec/minReplicaCount", 1),
@@ -61,9 +68,6 @@ def test_keda(
             replace("/spec/triggers/0/metadata/threshold", "1"),
         ],
     )
-    components = _with(found_gateway, "autoscaling-keda", "monitoring")
-    bench.ensure(Overlay(components, patches=(watched_by(namespace), scaled)))
-    _scales(bench, capabilities, found_gateway[0], settings, measured)
 
 
 def _with(found: tuple[Gateway | None, str], *components: str) -> tuple[str, ...]:

@@ -51,6 +51,24 @@ def test_broken_torch(bench: Bench, first: Release, measured: Say) -> None:
     pod = bench.pods()[0]["metadata"]["name"]
     inside = ("exec", pod, "--container", "kserve-container", "--", "python", "-c", FIND_TORCH)
     place = bench.long(*inside, seconds=60).strip().splitlines()[-1]
+
+    outcome = bench.deploy(broken_torch(place), first, seconds=DIES_SECONDS + 75)
+
+    assert outcome.status == 2, outcome.text
+    seconds = outcome.seconds_to("ended with status 17")
+    assert seconds is not None, outcome.text
+    assert "libcudart.so.12" in outcome.text, outcome.text
+    measured(f"{seconds:.0f} s; {outcome.lines[-1][1]}")
+    assert seconds <= DIES_SECONDS
+
+
+def broken_torch(place: str) -> Overlay:
+    """An overlay whose predictor has a torch that cannot be imported.
+
+    Args:
+        place: of the image's ``torch/__init__.py``; TorchServe's worker does not get the pod's
+            ``PYTHONPATH``, so the file itself is hidden.
+    """
     config = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -65,16 +83,7 @@ def test_broken_torch(bench: Bench, first: Release, measured: Say) -> None:
         ),
         add(f"{MODEL}/volumeMounts", [mount]),
     ]
-    wanted = Overlay(patches=((TARGET, breaks),), files={"broken-torch.yaml": json.dumps(config)})
-
-    outcome = bench.deploy(wanted, first, seconds=DIES_SECONDS + 75)
-
-    assert outcome.status == 2, outcome.text
-    seconds = outcome.seconds_to("ended with status 17")
-    assert seconds is not None, outcome.text
-    assert "libcudart.so.12" in outcome.text, outcome.text
-    measured(f"{seconds:.0f} s; {outcome.lines[-1][1]}")
-    assert seconds <= DIES_SECONDS
+    return Overlay(patches=((TARGET, breaks),), files={"broken-torch.yaml": json.dumps(config)})
 
 
 def _named(bench: Bench, release: Release, patch: Patch, *words: str) -> float:
