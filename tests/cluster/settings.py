@@ -41,6 +41,15 @@ class ClusterSettings(BaseSettings):
     archive: Path = Path("model_store/model-store")
     """Folder with the trained ``melanoma.mar``."""
 
+    s3_releases: str = ""
+    """``s3://bucket/path`` that ``make publish`` can write to; unset, no bucket is tried."""
+
+    s3_secret: Path | None = None
+    """File with the Secret ``melanoma-s3`` for that bucket, as `storage-s3` describes it."""
+
+    oci_releases: str = ""
+    """``oci://registry/name`` that this machine pushes to and nodes pull from; unset, none."""
+
     gateway: str = ""
     """``namespace/name`` of a Gateway; unset, one that takes routes of any namespace."""
 
