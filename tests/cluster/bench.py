@@ -138,28 +138,32 @@ class Bench:
                 )
             time.sleep(1)
 
-    def publish(self, name: str, key: Path | None = None) -> Release:
+    def publish(self, name: str, key: Path | None = None, place: str = "") -> Release:
         """Publish an archive as the documentation says: ``make publish``, and into the volume.
 
         Args:
             name: of the archive; what was published under it before is not published again.
             key: to sign with; unset, it is not signed.
+            place: bucket or repository; unset, the volume.
 
         Raises:
             RolloutError: with kubectl's words.
             AssertionError: ``make publish`` failed, or the publisher's pod is not ready in time.
         """
-        known = f"{name}, signed" if key else name
+        known = f"{name}{', signed' * bool(key)}{place}"
         if known in self.releases:
             return self.releases[known]
         self.checkout.write(Overlay(), self.route, None)
         variables = {"LESIONLENS_ARCHIVE": str(self.checkout.store(name))}
         if key:
             variables["LESIONLENS_SIGNING_PRIVATE_KEY"] = str(key)
+        if place:
+            variables["LESIONLENS_RELEASES"] = place
         outcome = self.checkout.run("publish", overlay.NAME, variables=variables)
         assert outcome.status == 0, outcome.text
         published = self.checkout.named()
-        self._copy_releases()
+        if not place:
+            self._copy_releases()
         self.releases[known] = published
         return published
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -107,7 +107,11 @@ class Checkout:
         return release.read(self.overlay / "release.yaml")
 
     def run(
-        self, *arguments: str, seconds: float = 0, variables: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        seconds: float = 0,
+        variables: Mapping[str, str] | None = None,
+        heard: Callable[[str], None] = lambda line: None,
     ) -> Outcome:
         """``python -m k8s.rollout ARGUMENTS``, as make runs it.
 
@@ -115,6 +119,7 @@ class Checkout:
             *arguments: of the command.
             seconds: that a deployment may take; unset, those of the settings.
             variables: of the environment, over those of the settings.
+            heard: called with each line as it is printed.
 
         Raises:
             AssertionError: it did not end by itself.
@@ -130,7 +135,7 @@ class Checkout:
             **(variables or {}),
         }
         command = [sys.executable, "-m", "k8s.rollout", *arguments]
-        return _listened(command, self.folder, environment, deadline + SPARE_SECONDS)
+        return _listened(command, self.folder, environment, deadline + SPARE_SECONDS, heard)
 
 
 def renamed(source: Path, target: Path) -> None:
@@ -157,7 +162,11 @@ def _passed_on(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _listened(
-    command: list[str], folder: Path, environment: dict[str, str], seconds: float
+    command: list[str],
+    folder: Path,
+    environment: dict[str, str],
+    seconds: float,
+    heard: Callable[[str], None],
 ) -> Outcome:
     start = time.monotonic()
     lines: list[tuple[float, str]] = []
@@ -176,6 +185,7 @@ def _listened(
             assert process.stdout is not None
             for line in process.stdout:
                 lines.append((time.monotonic() - start, line.rstrip("\n")))
+                heard(lines[-1][1])
 
         reader = threading.Thread(target=listen, daemon=True)
         reader.start()

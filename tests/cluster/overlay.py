@@ -194,7 +194,7 @@ def namespace_of(name: str) -> Object:
 def images(settings: ClusterSettings) -> list[dict[str, str]]:
     """Names of the images for kustomize, by those that the manifests have."""
     return [
-        {"name": name, **_image(image)}
+        {"name": name, **image_of(image)}
         for name, image in (
             ("lesionlens-serving", settings.serving_image),
             ("lesionlens-page", settings.page_image),
@@ -220,7 +220,8 @@ def add(path: str, value: object) -> Object:
     return {"op": "add", "path": path, "value": value}
 
 
-def _image(image: str) -> dict[str, str]:
+def image_of(image: str) -> dict[str, str]:
+    """An image as kustomize names one."""
     if "@" in image:
         name, _, digest = image.partition("@")
         return {"newName": name, "digest": digest}

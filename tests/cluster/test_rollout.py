@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 
 from k8s.rollout.release import Release
-from tests.cluster import overlay
+from tests.cluster import overlay, relay
 from tests.cluster.asking import PREDICT, ask
 from tests.cluster.bench import Bench
+from tests.cluster.checkout import APPLIED
 from tests.cluster.forwarding import Tunnel
 from tests.cluster.overlay import Overlay
 
 Say = Callable[[str], None]
+
+AWAY_SECONDS = 20.0
 
 
 def test_refused_release(bench: Bench, first: Release, measured: Say) -> None:
@@ -53,3 +58,35 @@ def test_rollback(bench: Bench, first: Release, second: Release, measured: Say) 
     assert f"ready: {first.digest}, on every pod" in outcome.text
     assert bench.checkout.named() == first
     measured(f"{outcome.lines[-1][0]:.0f} s")
+
+
+def test_api_server_away(bench: Bench, first: Release, second: Release, measured: Say) -> None:
+    """`make deploy` waits for an API server that is away for a while, says so, and ends well."""
+    bench.ensure(Overlay(), first)
+    bench.disturbed()
+    bench.checkout.write(Overlay(), bench.route, second)
+    applied = threading.Event()
+
+    def heard(line: str) -> None:
+        if line.endswith(APPLIED):
+            applied.set()
+
+    with relay.through(bench) as (way, config):
+
+        def interrupt() -> None:
+            if applied.wait(bench.checkout.settings.deploy_seconds):
+                way.cut()
+                time.sleep(AWAY_SECONDS)
+                way.mend()
+
+        interrupting = threading.Thread(target=interrupt, daemon=True)
+        interrupting.start()
+        outcome = bench.checkout.run(
+            *("deploy", overlay.NAME), variables={"LESIONLENS_KUBECONFIG": config}, heard=heard
+        )
+        applied.set()
+        interrupting.join(AWAY_SECONDS + 5)
+    assert outcome.status == 0, outcome.text
+    assert "the API server does not answer: waiting for it" in outcome.text
+    assert f"ready: {second.digest}, on every pod" in outcome.text
+    measured(f"away for {AWAY_SECONDS:.0f} s, ready after {outcome.lines[-1][0]:.0f} s")

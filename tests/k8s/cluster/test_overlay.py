@@ -18,6 +18,7 @@ from tests.cluster.settings import ClusterSettings
 from tests.cluster.test_autoscaling import scaled_by
 from tests.cluster.test_monitoring import watched_by
 from tests.cluster.test_obstacles import broken_torch
+from tests.cluster.test_training import write_jobs
 from tests.k8s.manifests.building import Object, kustomize, parsed
 from tests.k8s.manifests.pods import named, of_kind, workloads
 from tests.k8s.test_manifests_schemas import problems
@@ -38,6 +39,7 @@ OVERLAYS = {
     "canary": Overlay(("gateway", "canary"), canary=RELEASE),
     "page": Overlay(("page-gateway", "page")),
     "signature": Overlay(("signature",)),
+    "bucket": Overlay(("storage-s3",)),
     "hpa": Overlay(("autoscaling-hpa",), replicas=(1, 3)),
     "keda": Overlay(
         ("autoscaling-keda", "monitoring"), patches=(watched_by("prom"), scaled_by("prom"))
@@ -135,6 +137,24 @@ def test_publisher_volume_and_deployer_are_of_the_namespace(root: Path, tmp_path
     (job,) = of_kind(parsed(kustomize(tmp_path / "k8s/cluster-test/publisher")), "Job")
     (container,) = job["spec"]["template"]["spec"]["containers"]
     assert container["image"] == SETTINGS.serving_image
+
+
+def test_the_training_jobs_are_small_and_of_the_namespace(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root / "k8s", tmp_path / "k8s")
+    settings = SETTINGS.model_copy(update={"training_image": "registry.example/training:3"})
+    write_jobs(tmp_path / "k8s/cluster-test", SPACE, settings)
+
+    for name in ("training", "publishing"):
+        objects = parsed(kustomize(tmp_path / "k8s/cluster-test" / name))
+        for item in objects:
+            assert item["metadata"]["namespace"] == SPACE
+            assert problems(item) == []
+        for volume in of_kind(objects, "PersistentVolumeClaim"):
+            assert volume["spec"]["storageClassName"] == "fast"
+        (work,) = workloads(objects)
+        assert {container["image"] for container in work.containers} == {settings.training_image}
+        for container in work.containers:
+            assert container["resources"]["requests"]["cpu"] in ("250m", "500m")
 
 
 def test_the_namespace_is_as_strict_as_an_overlays(root: Path) -> None:

@@ -64,7 +64,12 @@ def test_the_gateway_takes_routes_of_any_namespace(root: Path) -> None:
 
 def test_every_setting_is_documented(root: Path) -> None:
     page = (root / PLACES[0]).read_text(encoding="utf-8")
-    by_make = {"context": "CONTEXT=", "keep": "KEEP=", "output": "OUTPUT=", "archive": "make archive"}
+    by_make = {
+        "context": "CONTEXT=",
+        "keep": "KEEP=",
+        "output": "OUTPUT=",
+        "archive": "make archive",
+    }
     unset = {"namespace"}  # for the tests of the test
 
     for name in set(ClusterSettings.model_fields) - unset:
