@@ -23,6 +23,8 @@ Object = dict[str, Any]
 
 REMOVE_SECONDS: Final = 240.0
 PUBLISHER_SECONDS: Final = 180.0
+SETTLE_SECONDS: Final = 180.0
+MANY: Final = 99
 COPY_SECONDS: Final = 600.0
 AWAY_SECONDS: Final = 60.0
 """An API server that does not answer is waited for so long, at every command."""
@@ -213,9 +215,22 @@ class Bench:
         self._deployed = None
         outcome = self.checkout.run("deploy", overlay.NAME, seconds=seconds, variables=variables)
         if outcome.status == 0:
+            self._settle(wanted)
             self._deployed = wanted, release
             self._failures.clear()
         return outcome
+
+    def _settle(self, wanted: Overlay) -> None:
+        """Wait for as many pods as were asked for: an autoscaler makes them a moment later."""
+        least, most = wanted.replicas
+        if any(name.startswith("autoscaling") for name in wanted.components):
+            most = MANY
+        until(
+            lambda: least <= len(self.pods()) <= most,
+            SETTLE_SECONDS,
+            f"{least} to {most} pods of the predictor",
+            lambda: f"{len(self.pods())} are ready; {self.why_not_ready()}",
+        )
 
     def ensure(self, wanted: Overlay, release: Release | None = None) -> None:
         """Have an overlay deployed whole before a test begins; nothing is done where it is.

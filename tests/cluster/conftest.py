@@ -135,7 +135,8 @@ def bench(
     route = None
     gateway, _ = found_gateway
     if gateway is not None:
-        route = Route(gateway.name, gateway.namespace, f"{name}.example.com")
+        host = f"{name}.{gateways.DOMAIN}"
+        route = Route(gateway.name, gateway.namespace, host, gateway.service_namespace)
     checkout = Checkout.make(tmp_path_factory.mktemp("checkout"), settings, name)
     made = Bench(kubectl, checkout, say, route)
     # A runner that is told to end removes the namespace as after Ctrl-C.

@@ -22,6 +22,8 @@ LABELS: Final = (
 )
 PREFERRED: Final = "kserve-ingress-gateway"
 """Which KServe's installation proposes."""
+DOMAIN: Final = "example.com"
+"""Of the hosts that the tests' routes and, by default, KServe's are for."""
 CONNECT_SECONDS: Final = 2.0
 
 
@@ -85,7 +87,8 @@ def find(capabilities: Capabilities, settings: ClusterSettings) -> tuple[Gateway
 def _listener(gateway: Object) -> Object | None:
     for one in gateway["spec"].get("listeners", ()):
         routes = one.get("allowedRoutes", {}).get("namespaces", {}).get("from", "Same")
-        if one.get("protocol") == "HTTP" and routes == "All" and not one.get("hostname"):
+        hosts = one.get("hostname") in (None, "", f"*.{DOMAIN}")
+        if one.get("protocol") == "HTTP" and routes == "All" and hosts:
             found: Object = one
             return found
     return None
@@ -103,7 +106,8 @@ def _service(
         return namespace, name, int(text or 80), tuple(addresses)
     labelled = [one for one in services if _carries_label(one, gateway)]
     same_address = [one for one in services if set(_addresses_of(one)) & set(addresses)]
-    for one in (*labelled, *same_address):
+    named = _services_of_controller(capabilities, services, gateway)
+    for one in (*labelled, *same_address, *named):
         number = _port(one, port)
         if number is not None:
             metadata = one["metadata"]
@@ -115,6 +119,21 @@ def _service(
 def _carries_label(service: Object, gateway: Object) -> bool:
     labels = service["metadata"].get("labels", {})
     return any(labels.get(label) == gateway["metadata"]["name"] for label in LABELS)
+
+
+def _services_of_controller(
+    capabilities: Capabilities, services: list[Object], gateway: Object
+) -> list[Object]:
+    """Services that are called as the gateway's controller is: ``traefik.io/...``, one for all."""
+    name = gateway["spec"].get("gatewayClassName", "")
+    chosen = capabilities.get("gatewayclasses.gateway.networking.k8s.io", name) if name else {}
+    controller = str(chosen.get("spec", {}).get("controllerName", "")).partition(".")[0]
+    return [
+        one
+        for one in services
+        if controller
+        and one["metadata"].get("labels", {}).get("app.kubernetes.io/name") == controller
+    ]
 
 
 def _addresses_of(service: Object) -> list[str]:

@@ -51,6 +51,8 @@ class Route:
     gateway: str
     gateway_namespace: str
     host: str
+    proxies: str
+    """Namespace in which the gateway's own pods run."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,8 @@ class Overlay:
         """
         folder.mkdir(parents=True, exist_ok=True)
         files = {"namespace.yaml": json.dumps(namespace_of(namespace)), **self.files}
-        if route and route.gateway_namespace not in USUAL_GATEWAYS:
-            files["gateway-policy.yaml"] = json.dumps(_gateway_policy(route.gateway_namespace))
+        if route and route.proxies not in USUAL_GATEWAYS:
+            files["gateway-policy.yaml"] = json.dumps(_gateway_policy(route.proxies))
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
         releases = ["release.yaml"]
@@ -251,11 +253,9 @@ def _routed(route: Route, host: str) -> list[Object]:
     ]
 
 
-def _gateway_policy(gateway_namespace: str) -> Object:
+def _gateway_policy(proxies: str) -> Object:
     """Lets a gateway in that runs where none of the usual ones does; in the test's namespace."""
-    source = {
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": gateway_namespace}}
-    }
+    source = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": proxies}}}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",

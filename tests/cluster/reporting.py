@@ -14,6 +14,8 @@ from typing import Final
 PASSED, FAILED, LEFT_OUT = "passed", "FAILED", "left out"
 WIDTH: Final = 110
 TEXT: Final = 62
+LINES: Final = 8
+"""Of a detail; the JSON has all of it."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,9 @@ class Table:
         found = [f"cluster {self.context}: {versions}", ""]
         for row in self.rows:
             left = textwrap.wrap(row.text, TEXT) or [""]
-            right = textwrap.wrap(row.detail, WIDTH - TEXT) or [""]
+            right = textwrap.wrap(
+                row.detail, WIDTH - TEXT, max_lines=LINES, placeholder=" ..."
+            ) or [""]
             for number in range(max(len(left), len(right))):
                 result = row.result if number == 0 else ""
                 cells = [part[number] if number < len(part) else "" for part in (left, right)]

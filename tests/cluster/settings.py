@@ -74,7 +74,7 @@ class ClusterSettings(BaseSettings):
     deploy_seconds: float = Field(default=300, gt=0)
     """That a deployment may take."""
 
-    scale_seconds: float = Field(default=240, gt=0)
+    scale_seconds: float = Field(default=300, gt=0)
     """Until an autoscaler must have reacted to load."""
 
     def rollout(self) -> RolloutSettings:

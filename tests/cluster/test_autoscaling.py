@@ -35,6 +35,7 @@ def test_hpa(
 ) -> None:
     """`autoscaling-hpa`: load makes more replicas, and no request fails."""
     need(capabilities.lacks_metrics_server())
+    bench.ensure(Overlay())
     bench.ensure(Overlay(_with(found_gateway, "autoscaling-hpa"), replicas=(1, MOST)))
     _scales(bench, capabilities, found_gateway[0], settings, measured)
 
@@ -50,6 +51,7 @@ def test_keda(
     need(capabilities.lacks_keda())
     namespace, why = capabilities.prometheus()
     need(why)
+    bench.ensure(Overlay())
     components = _with(found_gateway, "autoscaling-keda", "monitoring")
     bench.ensure(Overlay(components, patches=(watched_by(namespace), scaled_by(namespace))))
     _scales(bench, capabilities, found_gateway[0], settings, measured)

@@ -131,7 +131,9 @@ def service(name: str, address: str = "10.9.9.9", **labels: str) -> Object:
         "metadata": {
             "name": name,
             "namespace": "proxies",
-            "labels": {label.replace("__", "/"): value for label, value in labels.items()},
+            "labels": {
+                label.replace("__", "/").replace("_", "."): value for label, value in labels.items()
+            },
         },
         "spec": {"clusterIP": address, "ports": [{"port": 80, "targetPort": "web", "name": "web"}]},
     }
@@ -172,13 +174,30 @@ def test_the_gateway_that_is_named_is_taken(api: Api, capabilities: Capabilities
     assert (found.name, found.service_namespace, found.port) == ("second", "other", 8080)
 
 
+def test_a_gateway_without_an_address_is_found_by_its_controller(
+    api: Api, capabilities: Capabilities
+) -> None:
+    made = gateway("web", hostname="*.example.com")
+    made["spec"]["gatewayClassName"] = "traefik"
+    made["status"] = {}
+    chosen = {"spec": {"controllerName": "traefik.io/gateway-controller"}}
+    capabilities._found["gatewayclasses.gateway.networking.k8s.io traefik"] = chosen
+    store(api, made, service("proxy", "10.1.1.1", app_kubernetes_io__name="traefik"))
+
+    found, why = find(capabilities)
+
+    assert why == ""
+    assert found is not None
+    assert (found.service, found.port, found.addresses) == ("proxy", 80, ("10.1.1.1",))
+
+
 @pytest.mark.parametrize(
     ("stored", "words"),
     [
         ([], "the cluster has no Gateway"),
         ([gateway("web", routes="Same")], "no HTTP listener for routes of any namespace"),
         ([gateway("web", protocol="HTTPS")], "no HTTP listener"),
-        ([gateway("web", hostname="*.example.com")], "no HTTP listener"),
+        ([gateway("web", hostname="*.hospital.example")], "no HTTP listener"),
         ([gateway("web"), service("other", "10.1.1.1")], "LESIONLENS_CLUSTER_GATEWAY_SERVICE"),
     ],
 )

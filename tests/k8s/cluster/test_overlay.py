@@ -30,7 +30,7 @@ SETTINGS = ClusterSettings(
     storage_class="fast",
     access_mode="ReadWriteMany",
 )
-ROUTE = Route("web", "ingress", "test.example.com")
+ROUTE = Route("web", "kserve", "test.example.com", "ingress")
 RELEASE = Release("pvc://lesionlens-models/melanoma/one", "sha256:" + "1" * 64)
 OVERLAYS = {
     "basic": Overlay(replicas=(2, 2)),
@@ -106,7 +106,7 @@ def test_routes_lead_through_the_gateway_that_was_found(build: Build) -> None:
     }
     for route in of_kind(objects, "HTTPRoute"):
         (parent,) = route["spec"]["parentRefs"]
-        assert (parent["name"], parent["namespace"]) == ("web", "ingress")
+        assert (parent["name"], parent["namespace"]) == ("web", "kserve")
     (opening,) = named(objects, "NetworkPolicy", "lesionlens-gateway-test")["spec"]["ingress"]
     (source,) = opening["from"]
     labels = source["namespaceSelector"]["matchLabels"]
@@ -114,7 +114,7 @@ def test_routes_lead_through_the_gateway_that_was_found(build: Build) -> None:
 
 
 def test_a_usual_gateway_needs_no_policy_of_the_test(tmp_path: Path) -> None:
-    Overlay().write(tmp_path, SPACE, SETTINGS, Route("web", "traefik", "x.example.com"))
+    Overlay().write(tmp_path, SPACE, SETTINGS, Route("web", "any", "x.example.com", "traefik"))
 
     assert not (tmp_path / "gateway-policy.yaml").exists()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +86,18 @@ def test_the_settings_of_makes_variables(root: Path) -> None:
 
     for name in re.findall(r"LESIONLENS_CLUSTER_(\w+)=", makefile):
         assert name.lower() in ClusterSettings.model_fields, name
+
+
+def test_no_cluster_is_tested_that_was_not_named(root: Path) -> None:
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("LESIONLENS_")}
+    ended = subprocess.run(
+        ["make", "--assume-old=model_store/model-store/melanoma.mar", "cluster-test"],
+        cwd=root,
+        env=kept,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 2
+    assert "make cluster-test CONTEXT=kind-lesionlens" in ended.stderr
