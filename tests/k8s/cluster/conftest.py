@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import zipfile
@@ -31,11 +32,16 @@ for argument in "$@"; do
         exec sleep 60
         ;;
     cp) exit 0 ;;
+    exec)
+        echo "killed 7"
+        exit 0
+        ;;
     esac
 done
 exec {kubectl} "$@"
 """
-"""A kubectl whose ports lead to one server, and whose copies go nowhere: no pod runs here."""
+"""A kubectl whose ports lead to one server, and whose copies and commands do nothing: no pod runs
+here."""
 ANSWER: Final = {
     "label": "no cancer",
     "probability": 0.1,
@@ -85,7 +91,8 @@ def api(simulated: Cluster) -> Api:
 
 @pytest.fixture
 def server() -> Iterator[int]:
-    """Answers as the service does; its port."""
+    """Answers as the service does, to a gateway's host as a canary in a tenth; its port."""
+    turns = itertools.count()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -94,7 +101,8 @@ def server() -> Iterator[int]:
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             field = "explanations" if self.path.endswith("explain") else "predictions"
-            self._answer({field: [ANSWER]})
+            canary = next(turns) % 10 == 0 and "example.com" in self.headers["Host"]
+            self._answer({field: [{**ANSWER, "model_version": "v-second" if canary else "v"}]})
 
         def _answer(self, document: Object) -> None:
             content = json.dumps(document).encode()
@@ -137,6 +145,32 @@ def variables(
             "LESIONLENS_CLUSTER_ARCHIVE": str(store),
             "LESIONLENS_CLUSTER_OUTPUT": str(tmp_path / "out/table.json"),
         }
+
+
+@pytest.fixture
+def with_gateway(api: Api, server: int) -> None:
+    """A Gateway whose Service has an address that this machine reaches."""
+    listener = {
+        "protocol": "HTTP",
+        "port": server,
+        "allowedRoutes": {"namespaces": {"from": "All"}},
+    }
+    gateway = {"name": "web", "namespace": "ingress"}
+    labels = {"gateway.networking.k8s.io/gateway-name": "web"}
+    api.objects |= {
+        "/apis/gateway.networking.k8s.io/v1/namespaces/ingress/gateways/web": {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "Gateway",
+            "metadata": gateway,
+            "spec": {"gatewayClassName": "", "listeners": [listener]},
+        },
+        "/api/v1/namespaces/ingress/services/web": {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {**gateway, "labels": labels},
+            "spec": {"clusterIP": "127.0.0.1", "ports": [{"port": server}]},
+        },
+    }
 
 
 @pytest.fixture

@@ -85,6 +85,24 @@ def test_a_run_makes_a_table_and_leaves_nothing_behind(
     assert outside == {"/api/v1/namespaces"}
 
 
+@pytest.mark.usefixtures("with_gateway")
+def test_what_needs_a_gateway_goes_through_it(
+    root: Path, variables: dict[str, str], api: Api
+) -> None:
+    chosen = "test_gateway or test_share or test_removed or test_new_release or test_worker_killed"
+
+    ended = run(root, variables | {"LESIONLENS_CLUSTER_LOAD_SECONDS": "0.5"}, chosen)
+
+    assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-2000:]
+    rows = {row["test"].rpartition("::")[2]: row for row in table(variables)["rows"]}
+    assert {row["result"] for row in rows.values()} == {"passed"}
+    assert len(rows) == 5
+    assert rows["test_gateway"]["detail"].startswith("ingress/web, 127.0.0.1:")
+    assert rows["test_share"]["detail"] == "360 to 40"
+    assert "requests, 0 failed" in rows["test_new_release"]["detail"]
+    assert NAMESPACE not in api.objects
+
+
 def test_what_fails_says_why_and_the_namespace_goes_all_the_same(
     root: Path, variables: dict[str, str], api: Api, simulated: Cluster
 ) -> None:
