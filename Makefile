@@ -182,7 +182,7 @@ cluster-test: $(ARCHIVE) ## Test a cluster with KServe, in a namespace of its ow
 	@test -n "$(CLUSTER)" || { echo "error: name the cluster: make cluster-test CONTEXT=kind-lesionlens" >&2; exit 2; }
 	@LESIONLENS_CLUSTER_CONTEXT="$(CLUSTER)" LESIONLENS_CLUSTER_ARCHIVE="$(STORE)" \
 		$(if $(KEEP),LESIONLENS_CLUSTER_KEEP="$(KEEP)") $(if $(OUTPUT),LESIONLENS_CLUSTER_OUTPUT="$(OUTPUT)") \
-		$(RUN) -m pytest tests/cluster -k "$(ONLY)"
+		$(RUN) -m pytest tests/cluster --verbose -rN --tb=short -k "$(ONLY)"
 
 lock: ## Choose versions anew within requirements.in, and the images' from them
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv==0.13.9

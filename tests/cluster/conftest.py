@@ -59,6 +59,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         error = call.excinfo.value if call.excinfo else None
         details.append(" ".join(str(error).split()) or type(error).__name__)
     table.add(Row(item.nodeid, text, result, "; ".join(details), round(call.duration, 1)))
+    table.write(ClusterSettings().output)  # what is known stays, should the run be killed
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

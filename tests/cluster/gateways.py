@@ -103,7 +103,7 @@ def _service(
     if given := settings.gateway_service:
         namespace, _, rest = given.partition("/")
         name, _, text = rest.partition(":")
-        return namespace, name, int(text or 80), tuple(addresses)
+        return namespace, name, int(text or 80), _from_here(services, addresses)
     labelled = [one for one in services if _carries_label(one, gateway)]
     same_address = [one for one in services if set(_addresses_of(one)) & set(addresses)]
     named = _services_of_controller(capabilities, services, gateway)
@@ -111,9 +111,25 @@ def _service(
         number = _port(one, port)
         if number is not None:
             metadata = one["metadata"]
-            reachable = dict.fromkeys((*addresses, *_addresses_of(one)))
-            return metadata["namespace"], metadata["name"], number, tuple(reachable)
+            reached = _from_here(services, [*addresses, *_addresses_of(one)])
+            return metadata["namespace"], metadata["name"], number, reached
     return None
+
+
+def _from_here(services: list[Object], addresses: list[str]) -> tuple[str, ...]:
+    """Addresses without those of Services, which may be anybody's outside the cluster's network."""
+    if _reaches_services(services):
+        return tuple(dict.fromkeys(addresses))
+    inside = {one["spec"].get("clusterIP") for one in services}
+    return tuple(dict.fromkeys(one for one in addresses if one not in inside))
+
+
+def _reaches_services(services: list[Object]) -> bool:
+    """Whether this machine is on the cluster's own network: the API server's Service answers."""
+    for one in services:
+        if (one["metadata"]["namespace"], one["metadata"]["name"]) == ("default", "kubernetes"):
+            return _answers(str(one["spec"]["clusterIP"]), 443)
+    return False
 
 
 def _carries_label(service: Object, gateway: Object) -> bool:

@@ -97,7 +97,9 @@ def through(bench: Bench) -> Iterator[tuple[Relay, str]]:
     cluster["server"] = f"{address.scheme}://127.0.0.1:{relay.port}{address.path}"
     if address.scheme == "https":
         cluster.setdefault("tls-server-name", host)
+    path = bench.save("relayed.kubeconfig", json.dumps(config))
     try:
-        yield relay, str(bench.save("relayed.kubeconfig", json.dumps(config)))
+        yield relay, str(path)
     finally:
         relay.cut()
+        path.unlink()  # it holds the user's credentials

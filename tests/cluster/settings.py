@@ -13,9 +13,7 @@ from k8s.rollout.settings import RolloutSettings
 class ClusterSettings(BaseSettings):
     """What is tested, where, and how long it may take."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="LESIONLENS_CLUSTER_", extra="ignore", frozen=True, env_ignore_empty=True
-    )
+    model_config = SettingsConfigDict(env_prefix="LESIONLENS_CLUSTER_", extra="ignore", frozen=True)
 
     context: str = ""
     """kubectl's name of the cluster; unset, nothing of this folder is collected."""

@@ -30,6 +30,20 @@ def test_deployer(
     bench("apply", "--kustomize", str(bench.checkout.folder / "k8s/cluster-test/deployer"))
     token = bench("create", "token", ACCOUNT, "--duration", "1h").strip()
     config = _kubeconfig(bench, token)
+    try:
+        _deploys(bench, settings, config, first, second, measured)
+    finally:
+        config.unlink()
+
+
+def _deploys(
+    bench: Bench,
+    settings: ClusterSettings,
+    config: Path,
+    first: Release,
+    second: Release,
+    measured: Say,
+) -> None:
     account = Kubectl(settings.rollout().model_copy(update={"kubeconfig": config}))
     with pytest.raises(RolloutError, match="forbidden"):
         account("get", "secrets", "--namespace", bench.namespace)

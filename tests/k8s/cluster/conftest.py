@@ -168,7 +168,8 @@ def with_gateway(api: Api, server: int) -> None:
             "apiVersion": "v1",
             "kind": "Service",
             "metadata": {**gateway, "labels": labels},
-            "spec": {"clusterIP": "127.0.0.1", "ports": [{"port": server}]},
+            "spec": {"clusterIP": "None", "ports": [{"port": server}]},
+            "status": {"loadBalancer": {"ingress": [{"ip": "127.0.0.1"}]}},
         },
     }
 

@@ -162,7 +162,27 @@ def test_a_gateway_is_found_with_its_service(api: Api, capabilities: Capabilitie
     assert found is not None
     assert (found.namespace, found.name) == ("kserve", "kserve-ingress-gateway")
     assert (found.service_namespace, found.service, found.port) == ("proxies", "traefik", 80)
+    assert found.addresses == (), "the address of a Service is not reached from everywhere"
+
+
+def test_the_address_of_a_service_is_used_where_it_is_reached(
+    api: Api, capabilities: Capabilities, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kubernetes = service("kubernetes", "10.0.0.1")
+    kubernetes["metadata"]["namespace"] = "default"
+    store(api, gateway("web"), service("traefik"), kubernetes)
+    asked: list[tuple[str, int]] = []
+
+    def answers(host: str, port: int) -> bool:
+        asked.append((host, port))
+        return True
+
+    monkeypatch.setattr(gateways, "_answers", answers)
+    found, _ = find(capabilities)
+
+    assert found is not None
     assert found.addresses == ("10.9.9.9",)
+    assert asked == [("10.0.0.1", 443)]
 
 
 def test_the_gateway_that_is_named_is_taken(api: Api, capabilities: Capabilities) -> None:
@@ -188,7 +208,7 @@ def test_a_gateway_without_an_address_is_found_by_its_controller(
 
     assert why == ""
     assert found is not None
-    assert (found.service, found.port, found.addresses) == ("proxy", 80, ("10.1.1.1",))
+    assert (found.service, found.port, found.addresses) == ("proxy", 80, ())
 
 
 @pytest.mark.parametrize(
