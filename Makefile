@@ -167,7 +167,7 @@ pod: $(INSTALLED) ## Run the serving image as the manifests say, and what must n
 publish: $(ARCHIVE) ## Put the archive where a cluster finds it, under its digest; OVERLAY=... names it there
 	@$(if $(RELEASES),LESIONLENS_RELEASES="$(RELEASES)") $(RUN) -m k8s.rollout publish $(OVERLAY)
 
-namespace: $(INSTALLED) ## Make the namespace of OVERLAY=..., once, by somebody who may; CONTEXT=... names the cluster
+namespace: $(INSTALLED) ## Create the namespace of OVERLAY=... on the cluster CONTEXT=..., once, as its administrator
 	@test -n "$(OVERLAY)" -a -n "$(CLUSTER)" || { echo "error: name both:" \
 		"make namespace OVERLAY=local CONTEXT=kind-lesionlens" >&2; exit 2; }
 	@$(KUBECTL) --context "$(CLUSTER)" apply --filename "k8s/overlays/$(OVERLAY)/namespace.yaml"
@@ -190,7 +190,7 @@ lock: ## Choose versions anew within requirements.in, and the images' from them
 	for image in serving training page; do $(COMPILE) --python-platform linux --constraint requirements.txt \
 		$$(test $$image = serving && echo --override k8s/images/serving/left_out.txt) \
 		k8s/images/$$image/requirements.in --output-file k8s/images/$$image/requirements.txt; done
-	$(COMPILE) --python-platform linux --constraint requirements.txt \
+	$(COMPILE) --python-platform linux --constraint requirements.txt --override k8s/images/serving/cuda_left_out.txt \
 		k8s/images/serving/cuda.in --output-file k8s/images/serving/cuda.txt
 	$(COMPILE) --universal --upgrade .github/audit.in --output-file .github/audit.txt
 

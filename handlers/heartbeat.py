@@ -38,6 +38,7 @@ class Heartbeat:
     def __init__(self, folder: Path, progress_seconds: float) -> None:
         self._seconds = progress_seconds
         self._promise = 0.0
+        self._lock = threading.Lock()
         path = folder / f"lesionlens-worker-{os.getpid()}"
         self._file = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         self._write()
@@ -68,7 +69,9 @@ class Heartbeat:
             time.sleep(PERIOD)
 
     def _write(self) -> None:
-        os.pwrite(self._file, _LINE.format(time.monotonic(), self._promise).encode(), 0)
+        # Without the lock, a line that the other thread has prepared could overwrite a newer one.
+        with self._lock:
+            os.pwrite(self._file, _LINE.format(time.monotonic(), self._promise).encode(), 0)
 
 
 def report_failure(folder: Path, error: Exception, *, final: bool) -> None:

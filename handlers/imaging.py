@@ -37,7 +37,7 @@ PREPROCESSING: Final[dict[str, object]] = {
     "decode": f"JPEG at 1/2, 1/4 or 1/8 by DCT scaling, both sides from {DRAFT} px up",
     "resize": f"short side to {SIDE} px, Pillow BILINEAR (antialiased)",
     "crop": f"centre, {SIDE} x {SIDE} px",
-    "colour": "RGB; alpha on white; 16-bit to 8-bit by its high byte",
+    "colour": "sRGB, by the file's profile; alpha on white; 16-bit to 8-bit by its high byte",
     "mean": list(MEAN),
     "std": list(STD),
 }

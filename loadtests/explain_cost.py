@@ -92,7 +92,7 @@ def together(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
 
             def one(start: int, verb: str = verb, end: float = end) -> list[float]:
                 own: list[float] = []
-                with httpx.Client(base_url=address, timeout=60) as client:
+                with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
                     while time.perf_counter() < end:
                         body = photographs[(start + CLIENTS * len(own)) % len(photographs)]
                         own.append(timed(client, verb, body)[0])
@@ -118,8 +118,8 @@ def beside(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
     times: dict[str, list[float]] = {"alone": [], "beside": []}
     slow: list[float] = []
     with (
-        httpx.Client(base_url=address, timeout=60) as client,
-        httpx.Client(base_url=address, timeout=60) as other,
+        httpx.Client(base_url=address, timeout=60, trust_env=False) as client,
+        httpx.Client(base_url=address, timeout=60, trust_env=False) as other,
         ThreadPoolExecutor(1) as pool,
     ):
         for _ in track(range(ROUNDS), description="beside a slow one", transient=True):
@@ -196,7 +196,7 @@ def measure(settings: ServingSettings, photographs: list[Body]) -> dict[str, Any
     """All of it, from one server."""
     with (
         LocalServer(settings) as server,
-        httpx.Client(base_url=server.inference, timeout=60) as client,
+        httpx.Client(base_url=server.inference, timeout=60, trust_env=False) as client,
     ):
         server.wait_ready(settings.workers)
         for body in photographs[:WARM]:

@@ -62,7 +62,9 @@ def _through(server: LocalServer) -> httpx.Client:
 
 def _past(server: LocalServer) -> httpx.Client:
     transport = httpx.HTTPTransport(uds=str(server.torchserve_socket()))
-    return httpx.Client(base_url="http://torchserve", transport=transport, timeout=60)
+    return httpx.Client(
+        base_url="http://torchserve", transport=transport, timeout=60, trust_env=False
+    )
 
 
 def _pair(

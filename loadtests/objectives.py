@@ -10,6 +10,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 FILE: Final = Path(__file__).with_name("objectives.yaml")
+FAILED: Final = " failed"
+"""After a verb: what Locust counts the requests under that were not answered."""
 Verb = Literal["predict", "explain"]
 
 
@@ -69,11 +71,13 @@ class Verdict:
     wanted: float
     found: float | None
     """None where there was no request to measure."""
+    errors_within_limit: bool = True
+    """Of the same verb; where they are not, the times of the few that were answered mean little."""
 
     @property
     def met(self) -> bool:
-        """Whether it holds; one that was not measured does not."""
-        return self.found is not None and self.found <= self.wanted
+        """Whether it holds; one that was not measured does not, nor one with too many errors."""
+        return self.errors_within_limit and self.found is not None and self.found <= self.wanted
 
 
 def judge(shape: Shape, measured: dict[str, dict[str, Any]]) -> list[Verdict]:
@@ -81,10 +85,15 @@ def judge(shape: Shape, measured: dict[str, dict[str, Any]]) -> list[Verdict]:
 
     Args:
         shape: what was asked for.
-        measured: by verb, ``p50``, ``p95``, ``p99`` in milliseconds and ``error_rate``.
+        measured: by verb, ``p50``, ``p95``, ``p99`` in milliseconds of the requests that were
+            answered, and ``error_rate``.
     """
-    return [
-        Verdict(verb, name, float(wanted), measured.get(verb, {}).get(name))
-        for verb, objective in shape.objectives.items()
-        for name, wanted in objective.model_dump().items()
-    ]
+    verdicts = []
+    for verb, objective in shape.objectives.items():
+        found = measured.get(verb, {})
+        sound = found.get("error_rate", 0.0) <= objective.error_rate
+        verdicts += [
+            Verdict(verb, name, float(wanted), found.get(name), sound)
+            for name, wanted in objective.model_dump().items()
+        ]
+    return verdicts

@@ -8,11 +8,9 @@ from __future__ import annotations
 import base64
 from itertools import islice
 from pathlib import Path
-from typing import Final
 
+from handlers import photograph_files
 from loadtests.settings import LoadSettings
-
-SUFFIXES: Final = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 def bodies(settings: LoadSettings) -> list[dict[str, object]]:
@@ -26,10 +24,8 @@ def files(settings: LoadSettings) -> list[Path]:
     Raises:
         FileNotFoundError: the folder holds no photograph.
     """
-    data = settings.data or _drawn(settings.cache)
-    # Those of the test where the folder has the Kaggle layout: users send what is new.
-    folder = data / "test" if (data / "test").is_dir() else data
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    folder = _folder(settings)
+    paths = photograph_files.find(folder).photographs if folder.is_dir() else ()
     if not paths:
         raise FileNotFoundError(
             f"no photograph in {folder}: set LESIONLENS_DATA to a folder of photographs, or run "
@@ -37,6 +33,19 @@ def files(settings: LoadSettings) -> list[Path]:
         )
     step = max(1, len(paths) // settings.load_photographs)  # some of each class
     return list(islice(paths[::step], settings.load_photographs))
+
+
+def left_out(settings: LoadSettings) -> list[str]:
+    """Files of the folder that are not sent, each with the reason."""
+    folder = _folder(settings)
+    found = photograph_files.find(folder).left_out if folder.is_dir() else ()
+    return [f"{path.relative_to(folder)}: {why}" for path, why in found]
+
+
+def _folder(settings: LoadSettings) -> Path:
+    data = settings.data or _drawn(settings.cache)
+    # Those of the test where the folder has the Kaggle layout: users send what is new.
+    return data / "test" if (data / "test").is_dir() else data
 
 
 def _drawn(cache: Path) -> Path:

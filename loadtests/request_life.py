@@ -36,7 +36,7 @@ HANDLER: Final = "handler"
 
 def spent(server: LocalServer) -> dict[str, float]:
     """Seconds since the start in each stage, and in the handler altogether."""
-    text = httpx.get(f"{server.metrics}/metrics").raise_for_status().text
+    text = httpx.get(f"{server.metrics}/metrics", trust_env=False).raise_for_status().text
     found: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -91,7 +91,7 @@ def measure(settings: ServingSettings, load: LoadSettings) -> dict[str, Any]:
     )
     with (
         LocalServer(settings) as server,
-        httpx.Client(base_url=server.inference, timeout=60) as client,
+        httpx.Client(base_url=server.inference, timeout=60, trust_env=False) as client,
     ):
         server.wait_ready(settings.workers)
         for body in [*small, *large]:

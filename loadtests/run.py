@@ -10,19 +10,23 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import httpx
 import numpy as np
 from pydantic import ValidationError
 
 from loadtests.machine import kind
 from loadtests.memory import slope_per_hour, watched, watched_processes
-from loadtests.objectives import Plan, Verdict, judge
-from loadtests.photographs import files
+from loadtests.objectives import FAILED, Plan, Verdict, judge
+from loadtests.photographs import files, left_out
 from loadtests.settings import LoadSettings
 from serving.local import LocalServer, ServerError
 from serving.settings import ServingSettings, free_ports
 
+CONNECT_SECONDS: Final = 10.0
+SHOWN: Final = 5
+"""Files that are named of those that are not sent."""
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -38,12 +42,18 @@ def main() -> int:
     try:
         plan = Plan.read(settings.load_objectives)
         files(settings)
+        _say_left_out(left_out(settings))
     except (ValidationError, OSError) as error:
         return _wrong(f"{settings.load_objectives}: {error}")
     if settings.load_shape not in plan.shapes:
         known = ", ".join(plan.shapes)
         return _wrong(f"there is no shape {settings.load_shape!r}; there are: {known}")
     shape = plan.shapes[settings.load_shape]
+    try:
+        for name in ("host", "metrics"):
+            setattr(asked, name, _address(name, getattr(asked, name)))
+    except ValueError as error:
+        return _wrong(str(error))
     with ExitStack() as stack:
         host, metrics = asked.host, asked.metrics
         processes: dict[str, list[tuple[float, float]]] = {}
@@ -104,16 +114,17 @@ def locust(host: str, report: Path) -> dict[str, dict[str, Any]] | None:
         rows = json.loads(done.stdout)
     except ValueError:
         return None
-    return {row["name"]: _measured(row) for row in rows}
+    by_name = {row["name"]: row for row in rows}
+    verbs = sorted({name.removesuffix(FAILED) for name in by_name}, reverse=True)
+    return {verb: _measured(by_name.get(verb), by_name.get(verb + FAILED)) for verb in verbs}
 
 
-def _measured(row: dict[str, Any]) -> dict[str, Any]:
-    counts = {float(took): count for took, count in row["response_times"].items()}
+def _measured(answered: dict[str, Any] | None, failed: dict[str, Any] | None) -> dict[str, Any]:
+    """Requests, share of errors, and percentiles of the requests that were answered."""
+    good, bad = ((row or {}).get("num_requests", 0) for row in (answered, failed))
+    counts = {float(took): n for took, n in (answered or {}).get("response_times", {}).items()}
     times = np.repeat(list(counts), list(counts.values())) if counts else np.zeros(0)
-    found: dict[str, Any] = {
-        "requests": row["num_requests"],
-        "error_rate": row["num_failures"] / max(1, row["num_requests"]),
-    }
+    found: dict[str, Any] = {"requests": good + bad, "error_rate": bad / max(1, good + bad)}
     for share in (50, 95, 99) if len(times) else ():
         found[f"p{share}"] = float(np.quantile(times, share / 100, method="inverted_cdf"))
     return found
@@ -135,13 +146,45 @@ def show(
         unit = "" if verdict.name == "error_rate" else " ms"
         found_ = "nothing measured" if verdict.found is None else f"{verdict.found:g}{unit}"
         mark = "met   " if verdict.met else "MISSED"
-        print(f"  {mark} {verdict.verb} {verdict.name}: {found_}, at most {verdict.wanted:g}{unit}")
+        why = "" if verdict.errors_within_limit else " (too many errors)"
+        print(
+            f"  {mark} {verdict.verb} {verdict.name}: {found_}, at most {verdict.wanted:g}{unit}"
+            f"{why if verdict.name != 'error_rate' else ''}"
+        )
     if memory:
         print(
             f"  memory of the worker: {memory['median_mb']:.0f} MB, "
             f"{memory['slope_mb_per_hour']:+.1f} MB an hour (95 % interval "
             f"{memory['low']:+.1f} to {memory['high']:+.1f})"
         )
+
+
+def _address(name: str, text: str) -> str:
+    """An address without its last slash, which somebody answers at; "" for none.
+
+    Raises:
+        ValueError: it is none, or nobody answers there.
+    """
+    if not text:
+        return ""
+    url = httpx.URL(text) if "://" in text else httpx.URL("")
+    if url.scheme not in ("http", "https") or not url.host or url.path != "/" or url.query:
+        raise ValueError(
+            f"--{name} {text} is not an address of a server: write it as http://127.0.0.1:8080"
+        )
+    address = str(url).removesuffix("/")
+    try:
+        # As Locust does, which knows no proxies.
+        httpx.get(address, timeout=CONNECT_SECONDS, trust_env=False)
+    except httpx.HTTPError as error:
+        raise ValueError(f"nobody answers at {address} ({type(error).__name__})") from None
+    return address
+
+
+def _say_left_out(files_: list[str]) -> None:
+    if files_:
+        more = f" and {len(files_) - SHOWN} more" if len(files_) > SHOWN else ""
+        print(f"not sent: {'; '.join(files_[:SHOWN])}{more}", flush=True)
 
 
 def _wrong(message: str) -> int:

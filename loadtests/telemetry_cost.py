@@ -63,7 +63,7 @@ def measure(archive: Path, photographs: list[dict[str, object]]) -> dict[str, An
         clients = {}
         for which, store in stores.items():
             server = stack.enter_context(LocalServer(settings_of(store, scratch / which / "logs")))
-            client = httpx.Client(base_url=server.inference, timeout=60)
+            client = httpx.Client(base_url=server.inference, timeout=60, trust_env=False)
             clients[which] = stack.enter_context(client)
             for body in photographs[:WARM]:
                 milliseconds(client, body)

@@ -59,7 +59,6 @@ def main() -> int:
         settings = ServingSettings()
         front = FrontSettings.from_environment(os.environ)
         check(settings)
-        settings.logs.mkdir(parents=True, exist_ok=True)
         _log_requests(settings.logs / "access.log")
         console = Console(settings)
         print("starting TorchServe ...", flush=True)

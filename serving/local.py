@@ -72,9 +72,16 @@ class LocalServer:
         return self._process.pid
 
     def start(self) -> None:
-        """Start the process; it may fail later, see :meth:`wait_ready`."""
+        """Start the process; it may fail later, see :meth:`wait_ready`.
+
+        Raises:
+            ServerError: its log has nowhere to go.
+        """
         settings = self.settings
-        settings.logs.mkdir(parents=True, exist_ok=True)
+        try:
+            settings.logs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ServerError(f"cannot write to {settings.logs}: {error.strerror}") from None
         fields = {
             f"LESIONLENS_{name.upper()}": str(value)
             for name, value in settings.model_dump(

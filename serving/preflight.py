@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import socket
 import tempfile
 import zipfile
 
+from serving.front.sockets import listen, why_not_bound
 from serving.settings import ServingSettings
 from serving.torchserve.process import MAX_SOCKET_FOLDER
 
@@ -20,7 +19,7 @@ class PreflightError(RuntimeError):
 
 
 def check(settings: ServingSettings) -> None:
-    """Check archive, temporary folder and ports.
+    """Check archive, folders and ports.
 
     Raises:
         PreflightError: one of them will not do.
@@ -37,6 +36,15 @@ def check(settings: ServingSettings) -> None:
             f"TMPDIR={tempfile.gettempdir()} is too long for Unix sockets: set it to a folder "
             f"whose path has at most {longest} characters"
         )
+    try:
+        settings.logs.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=settings.logs):
+            pass
+    except OSError as error:
+        raise PreflightError(
+            f"cannot write to {settings.logs} ({error.strerror}): set LESIONLENS_LOGS to another "
+            "folder"
+        ) from None
     listening = {
         "LESIONLENS_INFERENCE_PORT": (settings.host, settings.inference_port),
         "LESIONLENS_METRICS_PORT": (settings.host, settings.metrics_port),
@@ -49,17 +57,10 @@ def check(settings: ServingSettings) -> None:
 
 
 def _check_port(variable: str, host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            fix = (
-                f"stop what uses it, or set {variable} to another port"
-                if error.errno == errno.EADDRINUSE
-                else f"check LESIONLENS_HOST and {variable}"
-            )
-            raise PreflightError(
-                f"cannot listen on {host} port {port} ({error.strerror}): {fix}"
-            ) from None
+    try:
+        for opened in listen(host, port):
+            opened.close()
+    except OSError as error:
+        raise PreflightError(
+            why_not_bound(error, host, port, "LESIONLENS_HOST", variable)
+        ) from None

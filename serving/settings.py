@@ -11,6 +11,8 @@ from typing import Final
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from serving.front.sockets import host_port
+
 
 class ServingSettings(BaseSettings):
     """Of one server on this machine; the limits of its front are :class:`FrontSettings`'."""
@@ -65,16 +67,12 @@ class ServingSettings(BaseSettings):
     @property
     def inference(self) -> str:
         """Address of predictions and explanations."""
-        return f"http://{_in_url(self.host)}:{self.inference_port}"
+        return f"http://{host_port(self.host, self.inference_port)}"
 
     @property
     def metrics(self) -> str:
         """Address of the metrics, without their path."""
-        return f"http://{_in_url(self.host)}:{self.metrics_port}"
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+        return f"http://{host_port(self.host, self.metrics_port)}"
 
 
 class DemoSettings(ServingSettings):

@@ -9,6 +9,9 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
+# Servers of the tests are on this machine, where no proxy of the environment leads.
+for _name in ("no_proxy", "NO_PROXY"):
+    os.environ[_name] = ",".join(filter(None, (os.environ.get(_name), "127.0.0.1,::1,localhost")))
 
 
 class _ByFolder(LoadScopeScheduling):

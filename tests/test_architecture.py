@@ -207,6 +207,7 @@ def test_the_page_loads_neither_numpy_nor_torch() -> None:
     loaded = {name for name in modules if name.split(".")[0] == "handlers"}
     assert {name for name in loaded if not name.startswith("handlers.structure")} == {
         "handlers",
+        "handlers.colours",
         "handlers.decoding",
     }, "the page's image holds nothing else of handlers (k8s/images/page/Dockerfile)"
 
@@ -235,3 +236,35 @@ def test_every_package_says_what_it_is_for() -> None:
     assert packages >= {Path(name) for name in PACKAGES}
     for package in packages:
         assert ast.get_docstring(ast.parse(SOURCES[package / "__init__.py"])), package
+
+
+CLIENT_CALLS = {
+    "httpx": {"get", "post", "put", "request", "stream", "Client", "AsyncClient"},
+    "aiohttp": {"ClientSession"},
+}
+
+
+def clients_that_ask_the_environment(source: str) -> list[int]:
+    """Lines that call an HTTP client and leave it to the environment to name a proxy."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.attr in CLIENT_CALLS.get(node.func.value.id, ())
+        and "trust_env" not in {keyword.arg for keyword in node.keywords}
+    ]
+
+
+def test_no_client_sends_a_request_to_a_proxy_by_accident() -> None:
+    """A proxy of the environment does not know this machine's loopback, and sees photographs."""
+    assert clients_that_ask_the_environment("httpx.get(url)\nhttpx.get(url, trust_env=False)") == [
+        1
+    ]
+    found = {
+        str(path): lines
+        for path, source in SOURCES.items()
+        if path.parts[0] != "tests" and (lines := clients_that_ask_the_environment(source))
+    }
+    assert not found

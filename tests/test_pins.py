@@ -12,7 +12,10 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 EXCEPTIONS: dict[str, str] = {}
 """Base images without a digest, each with the reason."""
-NOT_LOCKED = {"k8s/images/serving/left_out.txt": "names what is left out, and is not installed"}
+NOT_LOCKED = dict.fromkeys(
+    ("k8s/images/serving/left_out.txt", "k8s/images/serving/cuda_left_out.txt"),
+    "names what is left out, and is not installed",
+)
 LOCKED_BY_PIP = re.compile(r"pip install\b[^\n&|]*")
 PINNED = re.compile(r"[a-z0-9._-]+(\[[a-z0-9,-]+\])?==[^ ;\\]+( ; [^\\]+)?")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")

@@ -77,6 +77,7 @@ def model_card(
             "digest": dataset.digest,
             "counts": dataset.counts(),
             "left_out": len(dataset.left_out),
+            "colour_profiles": dataset.colour_profiles(),
         },
         "backbone": {"source": backbone.source, "digest": backbone.digest},
         "metrics": scores["test"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import Final
 
 import numpy as np
 
+from handlers import photograph_files
+from handlers.colours import PROFILE, ignored
 from handlers.imaging import ImageError, decode
 from training import synthetic
 from training.settings import TrainingSettings
@@ -19,7 +22,6 @@ KAGGLE: Final = "hasnainjaved/melanoma-skin-cancer-dataset-of-10000-images"
 CLASSES: Final = ("benign", "malignant")
 """Folder of class 0 and of class 1."""
 SPLITS: Final = ("train", "test")
-SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 LAYOUT: Final = """\
     FOLDER/
       train/
@@ -44,6 +46,8 @@ class Photograph:
     label: int
     digest: str
     """sha256 of the file, hexadecimal."""
+    colours: str = ""
+    """``converted`` to sRGB, or why the file's colour profile is ignored; empty without one."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,11 @@ class Dataset:
             for photo in getattr(self, name)
         ]
         return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
+
+    def colour_profiles(self) -> dict[str, int]:
+        """Photographs by what became of the colour profile in their file, most frequent first."""
+        found = Counter(photo.colours for photo in (*self.train, *self.test) if photo.colours)
+        return dict(found.most_common())
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Photographs by split and class."""
@@ -145,10 +154,10 @@ def load(source: str, folder: Path, progress: Progress) -> Dataset:
     """
     left_out: list[tuple[Path, str]] = []
     parts: dict[str, dict[str, Photograph]] = {"test": {}, "train": {}}
-    files = [(split, label, path) for split, label, path in _files(folder)]
+    files = list(_files(folder))
     with ThreadPoolExecutor(max_workers=2) as pool:
-        checks = pool.map(lambda entry: _check(entry[2], entry[1]), files)
-        for done, ((split, _, path), checked) in enumerate(zip(files, checks, strict=True), 1):
+        checks = pool.map(lambda entry: entry[3] or _check(entry[2], entry[1]), files)
+        for done, ((split, _, path, _), checked) in enumerate(zip(files, checks, strict=True), 1):
             reason = checked if isinstance(checked, str) else _copy_of(checked, split, parts)
             if reason:
                 left_out.append((path, reason))
@@ -168,27 +177,27 @@ def _folders() -> list[tuple[str, str]]:
     return [(split, name) for split in ("test", "train") for name in CLASSES]
 
 
-def _files(folder: Path) -> Iterator[tuple[str, int, Path]]:
+def _files(folder: Path) -> Iterator[tuple[str, int, Path, str]]:
+    """Split, class, path of every file, and why it is left out; an empty string where it is not."""
     for split, name in _folders():
-        root = folder / split / name
-        for path in sorted(root.rglob("*")):
-            hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-            if not hidden and not path.is_dir():  # a link to nowhere is named when it is read
-                yield split, CLASSES.index(name), path
+        found = photograph_files.find(folder / split / name)
+        label = CLASSES.index(name)
+        files = [*((path, "") for path in found.photographs), *found.left_out]
+        for path, reason in sorted(files):
+            yield split, label, path, reason
 
 
 def _check(path: Path, label: int) -> Photograph | str:
     """The photograph, or the reason why it cannot be used."""
-    if path.suffix.lower() not in SUFFIXES:
-        return f"not a photograph: {path.suffix or 'no'} suffix"
     try:
         data = path.read_bytes()
-        decode(data)
+        profile = decode(data).info.get(PROFILE, b"")
     except ImageError as error:
         return str(error)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    return Photograph(path, label, hashlib.sha256(data).hexdigest())
+    colours = (ignored(profile) or "converted") if profile else ""
+    return Photograph(path, label, hashlib.sha256(data).hexdigest(), colours)
 
 
 def _copy_of(photo: Photograph, split: str, parts: dict[str, dict[str, Photograph]]) -> str:

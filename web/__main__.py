@@ -11,7 +11,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from serving.front.connections import ConnectionLimits, guarded_protocol
-from serving.front.sockets import listen
+from serving.front.sockets import listen, why_not_bound
 from web.app import create_app
 from web.listening import allow_files, url
 from web.settings import PageSettings
@@ -30,11 +30,9 @@ def main() -> int:
     try:
         sockets = listen(settings.page_host, settings.page_port)
     except OSError as error:
-        print(
-            f"error: cannot listen on {url(settings.page_host, settings.page_port)}: "
-            f"{error.strerror}; set LESIONLENS_PAGE_HOST and LESIONLENS_PAGE_PORT",
-            file=sys.stderr,
-        )
+        names = ("LESIONLENS_PAGE_HOST", "LESIONLENS_PAGE_PORT")
+        why = why_not_bound(error, settings.page_host, settings.page_port, *names)
+        print(f"error: {why}", file=sys.stderr)
         return 2
     allow_files(settings.page_connections)
     # Pillow warns of damage in a photograph's metadata, and nothing of a photograph is logged.

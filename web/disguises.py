@@ -1,4 +1,4 @@
-"""Files that are no photograph, or a photograph and something else as well."""
+"""Files that are a photograph and something else as well."""
 
 from __future__ import annotations
 
@@ -11,14 +11,8 @@ HEAD: Final = 4096
 TAIL: Final = 65_557
 """Bytes at the end in which a ZIP reader looks: its last record and the longest comment."""
 
-_HEIC: Final = re.compile(rb".{4}ftyp(hei|hev|mif|avif)", re.DOTALL)
 _PAGE: Final = re.compile(rb"<(script|html|svg|iframe)[\s>/]|<!doctype\s|<\?php", re.IGNORECASE)
 _TAILS: Final = (b"PK\x05\x06", b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c")
-
-
-def is_heic(data: bytes) -> bool:
-    """Whether it is the format in which iPhones keep photographs."""
-    return _HEIC.match(data[:16]) is not None
 
 
 def is_two_things(data: bytes) -> bool:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import resource
 from typing import Final
 
+from serving.front.sockets import host_port
+
 OTHER_FILES: Final = 256
 """File descriptors besides those of visitors."""
 
 
 def url(host: str, port: int) -> str:
     """Address for a browser, with the brackets of IPv6."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://{host_port(host, port)}"
 
 
 def allow_files(connections: int) -> None:

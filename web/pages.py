@@ -11,13 +11,25 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from web import samples
 from web.answers import Explanation, Prediction
-from web.errors import PageError
+from web.errors import Kind, PageError
 from web.texts import Texts
 from web.wording import answer_words, explanation_words, failure_words, method_words, picture_url
 
 TEMPLATES: Final = Path(__file__).resolve().parent / "templates"
 GAP: Final = "<!-- why -->"
 """In the answer's template: where the explanation goes, which comes later than what is around."""
+
+SAID_BY_THE_SCRIPT: Final[tuple[Kind, ...]] = (
+    "too_large",
+    "not_a_picture",
+    "heic",
+    "avif",
+    "jpeg_xl",
+    "jpeg_2000",
+    "dicom",
+    "two_things",
+)
+"""What the script finds out about a file before it is sent."""
 
 
 class Pages:
@@ -107,7 +119,7 @@ class Pages:
                 "heading": failures[kind]["heading"],
                 "text": failures[kind]["text"].replace("{limit}", limit),
             }
-            for kind in ("too_large", "not_a_picture", "heic", "two_things", "broken")
+            for kind in SAID_BY_THE_SCRIPT
         }
         return {
             "progress": texts["progress"],

@@ -10,7 +10,7 @@ from PIL import Image
 from handlers.decoding import SIDE, centre_view, decode
 from handlers.structure import ImageError
 from handlers.structure import errors as structure_errors
-from web.disguises import is_heic, is_two_things
+from web.disguises import is_two_things
 from web.errors import Kind, PageError
 
 __all__ = ["SHORTEST", "SIDE", "read"]
@@ -22,6 +22,10 @@ _KINDS: Final[dict[structure_errors.Kind, Kind]] = {
     "empty": "not_a_picture",
     "not_an_image": "not_a_picture",
     "heic": "heic",
+    "avif": "avif",
+    "jpeg_xl": "jpeg_xl",
+    "jpeg_2000": "jpeg_2000",
+    "dicom": "dicom",
     "broken": "broken",
     "unsupported": "too_complex",
     "too_complex": "too_complex",
@@ -54,8 +58,6 @@ def read(file: BinaryIO, max_pixels: int) -> bytes:
     try:
         picture = decode(data, max_pixels=max_pixels, min_side=SHORTEST)
     except ImageError as error:
-        if error.kind == "not_an_image" and is_heic(data):
-            raise PageError("heic") from None
         raise PageError(_KINDS[error.kind], None, **error.values) from error
     if is_two_things(data):
         raise PageError("two_things")

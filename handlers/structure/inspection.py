@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from handlers.structure import jpeg, png, webp
 from handlers.structure.costs import MAX_COST
-from handlers.structure.errors import NOT_AN_IMAGE, ImageError
+from handlers.structure.errors import ImageError
+from handlers.structure.formats import error_of
 from handlers.structure.layout import Structure
-
-_LOOKS_LIKE: Final = (
-    (lambda head: head[:4] == b"GIF8", "a GIF"),
-    (lambda head: head[4:8] == b"ftyp" and head[8:11] in (b"hei", b"hev", b"mif"), "a HEIC photo"),
-    (lambda head: head[:4] in (b"II*\0", b"MM\0*"), "a TIFF"),
-    (lambda head: head[:2] == b"BM", "a BMP"),
-    (lambda head: head[:5] == b"%PDF-", "a PDF"),
-    (lambda head: b"<svg" in head.lower(), "an SVG drawing"),
-    (lambda head: b"<html" in head.lower() or b"<!doctype html" in head.lower(), "an HTML page"),
-)
 
 
 def inspect(
@@ -79,11 +68,4 @@ def _walk(data: bytes) -> Structure:
         return png.walk(data)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return webp.walk(data)
-    head = data[:512]
-    for matches, name in _LOOKS_LIKE:
-        if matches(head):
-            heic = name == "a HEIC photo"
-            raise ImageError(
-                f"{NOT_AN_IMAGE}: it looks like {name}", "heic" if heic else "not_an_image"
-            )
-    raise ImageError(NOT_AN_IMAGE, "not_an_image")
+    raise error_of(data)

@@ -16,6 +16,7 @@ from handlers.structure import costs
 from handlers.structure.errors import BROKEN, ImageError
 from handlers.structure.layout import Structure
 from handlers.structure.orientation import MAX_EXIF, orientation
+from handlers.structure.profiles import MAX_PROFILE
 
 MAX_SCANS: Final = 64
 """Cameras write 1, encoders of progressive JPEG 6 to 14."""
@@ -38,7 +39,7 @@ _MARKER: Final = re.compile(rb"\xff[\x01-\xfe]")
 _SCAN_END: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 _SOI, _EOI, _SOS, _DQT, _DHT, _DRI = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD
-_APP0, _APP1, _APP14 = 0xE0, 0xE1, 0xEE
+_APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 _BARE: Final = {0x01, _SOI, *range(0xD0, 0xD8)}
 """Markers without a segment."""
 _TAKEN: Final = {0xC0: "baseline", 0xC1: "extended sequential", 0xC2: "progressive"}
@@ -71,6 +72,9 @@ class _Walk:
     table_bytes: int = 0
     exif: bytes = b""
     xmp: bytes = b""
+    profile: dict[int, bytes] = field(default_factory=dict)
+    """Parts of the colour profile by their number, from 1 on."""
+    profile_parts: int = 0
     frame: costs.JpegFrame | None = None
     size: tuple[int, int] = (0, 0)
     scans: list[costs.Scan] = field(default_factory=list)
@@ -128,6 +132,7 @@ def walk(data: bytes) -> Structure:
         cost=costs.jpeg(state.frame, state.scans, state.scan_bytes, turned=turn > 1),
         orientation=turn,
         parts=tuple(state.parts),
+        profile=_profile(state),
     )
 
 
@@ -176,6 +181,10 @@ def _segment(state: _Walk, marker: int, at: int, end: int) -> None:
         _count(state, table=end - at)
     elif marker == _APP1:
         _metadata(state, content)
+    elif marker == _APP2 and bytes(content[:12]) == b"ICC_PROFILE\0" and len(content) > 14:
+        state.profile_parts = content[13]
+        if sum(map(len, state.profile.values())) <= MAX_PROFILE:
+            state.profile.setdefault(content[12], bytes(content[14:]))
     kept = marker in _TAKEN or marker in (_SOS, _DQT, _DHT, _DRI)
     kept = kept or (marker == _APP0 and bytes(content[:5]) == b"JFIF\0")
     if kept or (marker == _APP14 and bytes(content[:5]) == b"Adobe"):
@@ -188,6 +197,12 @@ def _metadata(state: _Walk, content: memoryview) -> None:
         state.exif += bytes(content[6 if state.exif else 0 :])
     elif head == b"http://ns.adobe.com/xap/1.0/\0":
         state.xmp = bytes(content[29:])
+
+
+def _profile(state: _Walk) -> bytes:
+    """The colour profile; empty where a part of it is missing."""
+    numbers = range(1, state.profile_parts + 1)
+    return b"".join(state.profile.get(number, b"") for number in numbers)
 
 
 def _unsupported(name: str) -> ImageError:

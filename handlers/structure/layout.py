@@ -24,6 +24,8 @@ class Structure:
     """EXIF's, 1 to 8; 1 where the file says nothing usable."""
     parts: tuple[bytes | memoryview, ...]
     """The reduced file, to be joined."""
+    profile: bytes = b""
+    """Colour profile of the pixels, as the file has it; it may be anything."""
 
     def file(self) -> bytes:
         """The reduced file: a picture of the same pixels without anything beside them."""

@@ -15,6 +15,7 @@ from handlers.structure import costs
 from handlers.structure.errors import BROKEN, NOT_AN_IMAGE, ImageError
 from handlers.structure.layout import Structure
 from handlers.structure.orientation import MAX_EXIF, MAX_XMP, orientation
+from handlers.structure.profiles import MAX_PROFILE
 
 MAGIC: Final = b"\x89PNG\r\n\x1a\n"
 
@@ -47,6 +48,7 @@ class _Walk:
     exif: bytes = b""
     raw_exif: bytes = b""
     xmp: bytes = b""
+    profile: bytes = b""
 
 
 def walk(data: bytes) -> Structure:
@@ -72,6 +74,8 @@ def walk(data: bytes) -> Structure:
                 seen=f"{chunks:,}",
                 limit=f"{MAX_CHUNKS:,}",
             )
+        if name == b"iCCP" and not state.image:
+            state.profile = _text(b"zTXt", bytes(content[:MAX_TEXT]), MAX_PROFILE + 1)
         if name == b"IDAT" and (not state.image or last == b"IDAT"):
             state.image.append(content)
         elif name == b"IEND":
@@ -126,6 +130,7 @@ def _structure(state: _Walk) -> Structure:
             struct.pack(">L", checksum),
             b"\0\0\0\0IEND\xaeB`\x82",
         ),
+        profile=state.profile,
     )
 
 
@@ -145,8 +150,8 @@ def _metadata(state: _Walk, name: bytes, content: memoryview) -> None:
                 state.xmp = text or state.xmp
 
 
-def _text(name: bytes, content: bytes) -> bytes:
-    """The text of a chunk; empty where it cannot be read."""
+def _text(name: bytes, content: bytes, limit: int = MAX_XMP) -> bytes:
+    """The text of a chunk, so many bytes of it; empty where it cannot be read."""
     _, _, rest = content.partition(b"\0")
     compressed = name == b"zTXt"
     if name == b"iTXt":
@@ -157,7 +162,7 @@ def _text(name: bytes, content: bytes) -> bytes:
     if not compressed:
         return rest
     try:
-        return zlib.decompressobj().decompress(rest, MAX_XMP)
+        return zlib.decompressobj().decompress(rest, limit)
     except zlib.error:
         return b""
 

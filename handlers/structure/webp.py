@@ -14,6 +14,7 @@ from handlers.structure import costs
 from handlers.structure.errors import BROKEN, NOT_AN_IMAGE, ImageError
 from handlers.structure.layout import Structure
 from handlers.structure.orientation import MAX_EXIF, MAX_XMP, orientation
+from handlers.structure.profiles import MAX_PROFILE
 
 MAX_CHUNKS: Final = 20_000
 """An animation has one a frame."""
@@ -99,6 +100,7 @@ def walk(data: bytes) -> Structure:
         cost=cost + (turn > 1) * width * height / 1e6 * costs.TURNED_PIXEL,
         orientation=turn,
         parts=(struct.pack("<4sL4s", b"RIFF", 4 + _total(parts), b"WEBP"), *parts),
+        profile=bytes(found.get(b"ICCP", b"")[: MAX_PROFILE + 1]),
     )
 
 

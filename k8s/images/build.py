@@ -103,8 +103,9 @@ def run_build(
 def _verb(builder: str) -> list[str]:
     if builder == "docker":
         return ["build"]
-    # chroot: no container in a container is needed. The format keeps what Docker's has.
-    return ["build", "--isolation", "chroot", "--layers", "--format", "docker"]
+    # chroot: no container in a container is needed. The format keeps what Docker's has. Without
+    # --force-rm a build that fails leaves its container, which has gigabytes.
+    return ["build", "--isolation", "chroot", "--layers", "--force-rm", "--format", "docker"]
 
 
 def builder_of(settings: ImageSettings) -> str:

@@ -155,8 +155,17 @@ def run(project: Path, source: Path) -> None:
             print(log.read_text(encoding="utf-8", errors="replace"), flush=True)
             raise
         finally:
-            pod.kill()
-            pod.wait()
+            _end(pod)
+
+
+def _end(pod: subprocess.Popen[bytes]) -> None:
+    """End it in the way in which it ends TorchServe as well."""
+    pod.terminate()
+    try:
+        pod.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        pod.kill()
+        pod.wait()
 
 
 def _baseline() -> dict[str, Any]:

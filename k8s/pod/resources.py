@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import socket
+import errno
 import tempfile
 from pathlib import Path
 from typing import Final
 
 from k8s.pod.errors import ExitCode, PodError
 from k8s.pod.settings import PodSettings
+from serving.front.sockets import listen
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
 LIMITS: Final = ("memory.max", "memory/memory.limit_in_bytes")
@@ -94,19 +95,20 @@ def check_scratch(settings: PodSettings) -> None:
 def check_ports(settings: PodSettings) -> None:
     """Refuse to start where a port of ours is taken; raises PodError that names it."""
     ports = {
-        "LESIONLENS_INFERENCE_PORT": settings.inference_port,
-        "LESIONLENS_MANAGEMENT_PORT": settings.management_port,
-        "LESIONLENS_METRICS_PORT": settings.metrics_port,
-        "LESIONLENS_HEALTH_PORT": settings.health_port,
+        "LESIONLENS_INFERENCE_PORT": ("::", settings.inference_port),
+        "LESIONLENS_MANAGEMENT_PORT": ("127.0.0.1", settings.management_port),
+        "LESIONLENS_METRICS_PORT": ("::", settings.metrics_port),
+        "LESIONLENS_HEALTH_PORT": ("::", settings.health_port),
     }
-    for variable, port in ports.items():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("", port))
-            except OSError as error:
-                raise PodError(
-                    ExitCode.PORT,
-                    f"cannot listen on port {port} ({error.strerror}): another container of the "
-                    f"pod has it; set {variable}, and the manifest's ports with it",
-                ) from None
+    for variable, (host, port) in ports.items():
+        try:
+            for opened in listen(host, port):
+                opened.close()
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            why = "another container of the pod has it; " if taken else ""
+            raise PodError(
+                ExitCode.PORT,
+                f"cannot listen on port {port} ({error.strerror}): {why}set {variable}, and the "
+                "manifest's ports with it",
+            ) from None

@@ -17,13 +17,15 @@ from k8s.rollout.settings import RolloutSettings
 POLL_SECONDS: Final = 2.0
 REQUEST_SECONDS: Final = 30
 """Until a request that the API server does not answer is given up, and perhaps made again."""
+RIGHTS_SECONDS: Final = 15.0
+"""After an API server was away, in which it may refuse what it will allow."""
 LOG_LINE: Final = re.compile(r"[EWI]\d{4} ")
 AWAY: Final = re.compile(
     r"connection to the server .* was refused|unable to connect to the server|connection refused"
     r"|connection reset|i/o timeout|no route to host|network is unreachable|\bEOF\b|tls handshake"
     r"|client\.timeout exceeded|context deadline exceeded|connection lost|timed out"
     r"|ServiceUnavailable|currently unable to handle the request|leader changed"
-    r"|apiserver not ready",
+    r"|apiserver not ready|shutting down|unable to return a response in the time allotted",
     re.IGNORECASE,
 )
 """Words of kubectl for a server that may answer later."""
@@ -61,23 +63,31 @@ class Kubectl:
             ForbiddenError: the user may not do that.
             RolloutError: anything else; the message is kubectl's, in one line.
         """
-        told = False
+        away_at: float | None = None
         while True:
             try:
                 printed = self._run(
                     f"--request-timeout={REQUEST_SECONDS}s", *arguments, given=given
                 )
             except RolloutError as error:
-                away = AWAY.search(str(error))
-                if not away or not self._answered or time.monotonic() > self.deadline:
+                now = time.monotonic()
+                away = AWAY.search(str(error)) is not None
+                # One that has just started does not know anybody's rights yet.
+                starting = isinstance(error, ForbiddenError) and now < (
+                    (away_at or now) + RIGHTS_SECONDS
+                )
+                if away_at is None and not (away and self._answered):
                     raise
-                if not told:
+                if now > self.deadline or not (away or starting):
+                    raise
+                if away_at is None:
                     self._say("  the API server does not answer: waiting for it")
-                    told = True
+                if away or away_at is None:
+                    away_at = now
                 time.sleep(POLL_SECONDS)
                 continue
             self._answered = True
-            if told:
+            if away_at is not None:
                 self._say("  the API server answers again")
             return printed
 

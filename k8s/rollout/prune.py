@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from k8s.rollout.errors import ForbiddenError
+from k8s.rollout.errors import RolloutError
 from k8s.rollout.kubectl import Kubectl
 from k8s.rollout.manifests import OVERLAY_LABEL, Manifests
 
 KINDS: Final = {
     # Routes first: nobody must be sent to what is about to go.
     "httproutes.gateway.networking.k8s.io": "HTTPRoute",
-    "backendtrafficpolicies.gateway.envoyproxy.io": "BackendTrafficPolicy",
-    "securitypolicies.gateway.envoyproxy.io": "SecurityPolicy",
     "scaledobjects.keda.sh": "ScaledObject",
     "inferenceservices.serving.kserve.io": "InferenceService",
     "deployments.apps": "Deployment",
@@ -33,21 +31,18 @@ cannot be made again."""
 def superfluous(
     kubectl: Kubectl, manifests: Manifests, say: Callable[[str], None]
 ) -> list[tuple[str, str]]:
-    """Resource and name of every object that an overlay had and has no more.
+    """Resource and name of every object that an overlay had and has no more; raises nothing.
 
     Args:
         kubectl: of the cluster.
         manifests: of the overlay as it is now.
         say: called with a line where they may not be listed.
-
-    Raises:
-        RolloutError: the cluster cannot be asked.
     """
-    known = set(kubectl("api-resources", "--output", "name", "--verbs", "delete").split())
-    resources = [resource for resource in KINDS if resource in known]
     try:
+        known = set(kubectl("api-resources", "--output", "name", "--verbs", "delete").split())
+        resources = [resource for resource in KINDS if resource in known]
         listed = kubectl.list(",".join(resources), manifests.namespace, OVERLAY_LABEL)
-    except ForbiddenError as error:
+    except RolloutError as error:  # not allowed, or an API of somebody else's does not answer
         say(f"  what the overlay has no more stays where it is: {error}")
         return []
     wanted, order = manifests.names(), {kind: number for number, kind in enumerate(KINDS.values())}

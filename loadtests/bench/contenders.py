@@ -132,6 +132,8 @@ def _mlserver(programs: Path, archive: Path, scratch: Path) -> Started:
         "grpc_port": ports["grpc_inference_port"],
         "metrics_port": ports["metrics_port"],
         "parallel_workers": 1,
+        # By default a folder of the one that it is started in.
+        "metrics_dir": str(scratch / "metrics"),
     }
     (scratch / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
     for kind in ("Predict", "Explain"):

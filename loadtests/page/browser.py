@@ -74,7 +74,7 @@ def _wait(url: str, page: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while page.poll() is None and time.monotonic() < deadline:
         try:
-            if httpx.get(f"{url}/healthz").is_success:
+            if httpx.get(f"{url}/healthz", trust_env=False).is_success:
                 return
         except httpx.TransportError:
             time.sleep(0.1)

@@ -1,7 +1,7 @@
 """PromQL for the panels: every selector is narrowed to what the variables choose.
 
-Several services can be chosen, a canary beside the service: every expression keeps them apart,
-but for those of ``together``.
+Several services can be chosen, such as a canary alongside the service: every expression but those
+of ``together`` keeps them apart.
 """
 
 from __future__ import annotations

@@ -15,12 +15,11 @@ import torch
 from PIL import Image
 from rich.progress import track
 
-from handlers import imaging
+from handlers import imaging, photograph_files
 from handlers.classifier import CANCER, ArchiveError, Classifier
 from handlers.drift import FEATURES, image_statistics
 from monitoring.drift_report.errors import ReportError
 
-SUFFIXES: Final = {".jpg", ".jpeg", ".png", ".webp"}
 FEWEST: Final = 20
 """Photographs of a folder below which nothing can be said."""
 BATCH: Final = 16
@@ -74,9 +73,10 @@ def look_at(folder: Path, classifier: Classifier) -> Sample:
     """
     if not folder.is_dir():
         raise ReportError(f"{folder} is no folder: name one that holds photographs")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    found = photograph_files.find(folder)
+    paths = found.photographs
     seen: list[_Seen] = []
-    unreadable: dict[str, str] = {}
+    unreadable = {str(path.relative_to(folder)): why for path, why in found.left_out}
     views: list[tuple[Path, str, Image.Image]] = []
     for path in track(paths, description=folder.name, transient=True):
         try:

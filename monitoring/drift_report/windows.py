@@ -16,6 +16,7 @@ from monitoring.drift_report.settings import ReportSettings
 
 FORM: Final = "START/END, as in 2026-11-20T00:00Z/2026-11-21T00:00Z or -24h/now"
 AGO: Final = re.compile(r"-(\d+)([mhd])")
+LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -104,8 +105,10 @@ def _ask(expression: str, moment: datetime, settings: ReportSettings) -> list[di
             f"{settings.prometheus}/api/v1/query",
             data={"query": expression, "time": moment.timestamp()},
             timeout=60,
+            # One elsewhere may be behind a proxy; one of this machine never is.
+            trust_env=httpx.URL(settings.prometheus).host not in LOOPBACK,
         ).json()
-    except (httpx.HTTPError, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as error:
         raise ReportError(
             f"no Prometheus answers at {settings.prometheus} ({type(error).__name__}): start it "
             "with `make monitor`, or set LESIONLENS_PROMETHEUS"

@@ -16,6 +16,7 @@ from monitoring.local.process import POLL_SECONDS, LocalError, Process
 from monitoring.local.prometheus import Prometheus, Target
 from monitoring.local.settings import LocalSettings
 from monitoring.settings import MonitoringSettings
+from serving.front.sockets import host_port
 
 
 class Ended(BaseException):
@@ -44,7 +45,7 @@ def main() -> int:
 
 
 def _start(settings: LocalSettings, service: str, stack: ExitStack) -> list[Process]:
-    metrics = f"{settings.host}:{settings.metrics_port}"
+    metrics = host_port(settings.host, settings.metrics_port)
     prometheus = Prometheus(settings, [Target(metrics, service)])
     started: list[Process] = [stack.enter_context(prometheus)]
     print(f"prometheus  {prometheus.url}/graph", flush=True)
@@ -65,7 +66,7 @@ def _start(settings: LocalSettings, service: str, stack: ExitStack) -> list[Proc
 
 def _unless_it_answers(metrics: str) -> str:
     try:
-        httpx.get(f"http://{metrics}/metrics", timeout=5).raise_for_status()
+        httpx.get(f"http://{metrics}/metrics", timeout=5, trust_env=False).raise_for_status()
     except httpx.HTTPError:
         return " (nothing answers there yet: start it with `make serve`)"
     return ""

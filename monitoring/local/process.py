@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,8 @@ from types import TracebackType
 from typing import Final, Self
 
 import httpx
+
+from serving.front.sockets import host_port, listen, why_not_bound
 
 POLL_SECONDS: Final = 0.1
 STOP_SECONDS: Final = 10.0
@@ -48,7 +49,7 @@ class Process:
         """
         self.name = name
         self.address = address
-        self.url = f"http://{address[0]}:{address[1]}"
+        self.url = f"http://{host_port(*address)}"
         self._command = list(command)
         self._ready = self.url + ready
         self._log = log
@@ -113,7 +114,7 @@ class Process:
             if process.poll() is not None:
                 raise LocalError(f"{self.name} ended while starting: {self.last_words()}")
             try:
-                if httpx.get(self._ready, timeout=5).status_code == 200:
+                if httpx.get(self._ready, timeout=5, trust_env=False).status_code == 200:
                     return
             except httpx.HTTPError:
                 pass
@@ -124,12 +125,10 @@ class Process:
 
     def _demand_free_port(self) -> None:
         host, port = self.address
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                raise LocalError(
-                    f"{self.name} cannot listen on {host} port {port} ({error.strerror}): stop "
-                    f"what uses it, or set LESIONLENS_{self.name.upper()}_PORT to another port"
-                ) from None
+        variable = f"LESIONLENS_{self.name.upper()}_PORT"
+        try:
+            for opened in listen(host, port):
+                opened.close()
+        except OSError as error:
+            why = why_not_bound(error, host, port, "LESIONLENS_HOST", variable)
+            raise LocalError(f"{self.name} {why}") from None

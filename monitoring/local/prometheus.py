@@ -14,6 +14,7 @@ import yaml
 from monitoring.local.process import LocalError, Process
 from monitoring.local.settings import LocalSettings
 from monitoring.prometheus import files
+from serving.front.sockets import host_port
 
 NAMESPACE: Final = "local"
 """What a cluster's namespace is elsewhere."""
@@ -55,7 +56,7 @@ class Prometheus(Process):
                 f"--config.file={config}",
                 f"--storage.tsdb.path={folder / 'data'}",
                 "--storage.tsdb.retention.time=15d",
-                f"--web.listen-address={settings.host}:{settings.prometheus_port}",
+                f"--web.listen-address={host_port(settings.host, settings.prometheus_port)}",
             ],
             (settings.host, settings.prometheus_port),
             "/-/ready",
@@ -79,7 +80,11 @@ class Prometheus(Process):
         # POST: an expression may be longer than a URL should be.
         method = "POST" if parameters else "GET"
         answer = httpx.request(
-            method, f"{self.url}/api/v1/{what}", data=parameters or None, timeout=30
+            method,
+            f"{self.url}/api/v1/{what}",
+            data=parameters or None,
+            timeout=30,
+            trust_env=False,
         ).json()
         if answer["status"] != "success":
             raise LocalError(f"prometheus: {answer['error']}: {parameters}")

@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import Final
 
 BACKLOG: Final = 2_048
 """Connections that the system holds until they are accepted, as uvicorn has it."""
+
+
+def host_port(host: str, port: int) -> str:
+    """Address with its port as in a URL, where IPv6 has brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def why_not_bound(error: OSError, host: str, port: int, host_name: str, port_name: str) -> str:
+    """What is wrong with an address that cannot be listened on, and how to fix it.
+
+    Args:
+        error: that the attempt raised.
+        host: asked for.
+        port: asked for.
+        host_name: of the setting that the host comes from.
+        port_name: of the setting that the port comes from.
+    """
+    if error.errno == errno.EADDRINUSE:
+        fix = f"stop what uses it, or set {port_name} to another port"
+    elif error.errno == errno.EACCES:
+        fix = f"a port below 1024 needs rights that this process lacks: set {port_name}"
+    elif error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        fix = f"this machine has no such address: set {host_name}"
+    else:
+        fix = f"check {host_name} and {port_name}"
+    return f"cannot listen on {host_port(host, port)} ({error.strerror}): {fix}"
 
 
 def listen(host: str, port: int) -> list[socket.socket]:

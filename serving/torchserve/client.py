@@ -97,7 +97,9 @@ class TorchServeClient:
         timeout = aiohttp.ClientTimeout(total=10)
         try:
             async with (
-                aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
+                aiohttp.ClientSession(
+                    connector=connector, timeout=timeout, trust_env=False
+                ) as session,
                 session.get("http://torchserve/metrics") as reply,
             ):
                 return await reply.read()

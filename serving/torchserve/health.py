@@ -197,7 +197,7 @@ class HealthMonitor:
         message, final = self.heartbeats.failure()
         late = now - self._starting_at > FAILING_SECONDS
         if self.deaths and (final or late or self.deaths >= MAX_DEATHS):
-            why = message or self.starts.last_words(failed) or self.process.last_error
+            why = self.starts.last_words(failed) or message or self.process.last_error
             raise StartError(f"the worker dies while it starts: {why}")
 
     def _ask(self) -> None:

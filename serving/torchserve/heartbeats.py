@@ -62,6 +62,15 @@ class Heartbeats:
         kind, _, message = text.partition(" ")
         return message[:400], kind == "final"
 
+    def clear(self) -> None:
+        """Remove what the workers of an earlier server left.
+
+        A container that is restarted finds the folder as it was, and its workers get the same
+        process ids again.
+        """
+        for path in self._folder.glob(f"{PREFIX}*"):
+            path.unlink(missing_ok=True)
+
     def forget(self, alive: set[int]) -> None:
         """Remove the files of workers that are gone; raises nothing.
 

@@ -105,13 +105,16 @@ class Server:
             StartError: it cannot start or go on.
             OSError: an address cannot be had.
         """
+        heartbeats, starts = Heartbeats(self._plan.scratch), WorkerStarts(self._plan.scratch)
+        heartbeats.clear()
+        starts.clear()
         process = TorchServeProcess(self._plan, self._log)
         try:
             monitor = HealthMonitor(
                 process,
                 self._client,
-                Heartbeats(self._plan.scratch),
-                WorkerStarts(self._plan.scratch),
+                heartbeats,
+                starts,
                 f"http://127.0.0.1:{self._plan.management_port}",
                 self._report,
             )

@@ -21,8 +21,9 @@ PREFIX: Final = "lesionlens-start-"
 DUMP_SECONDS: Final = 1.0
 """That a worker may take to write where it is."""
 _FATAL: Final = re.compile(r"Fatal Python error: (.*)")
-_FRAME: Final = re.compile(r'File "(?!<frozen )(.*)", line (\d+) in (.*)')
-"""Of faulthandler's traceback, the innermost first; the import machinery says nothing."""
+_FRAME: Final = re.compile(r'File "(?!<frozen )(.*)", line (\d+) in (.*)\n')
+"""Of faulthandler's traceback, the innermost first; the import machinery says nothing. Whole lines:
+it may be read while it is being written."""
 
 
 class WorkerStarts:
@@ -34,6 +35,10 @@ class WorkerStarts:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    def clear(self) -> None:
+        """Remove what the workers of an earlier server left; see :meth:`Heartbeats.clear`."""
+        self.forget(self.pids())
 
     def pids(self) -> set[int]:
         """Process ids of workers that were started and are not forgotten."""
@@ -70,9 +75,9 @@ class WorkerStarts:
             self._path(pid).write_bytes(b"")
             os.kill(pid, signal.SIGUSR1)
         deadline = time.monotonic() + DUMP_SECONDS
-        while not (text := _shortened(self._path(pid))) and time.monotonic() < deadline:
+        while not (place := _place(_text(self._path(pid)))) and time.monotonic() < deadline:
             time.sleep(0.02)
-        return text
+        return place
 
     def forget(self, pids: set[int]) -> None:
         """Remove the files of workers that could answer, or that no longer matter."""
@@ -92,12 +97,21 @@ def _changed(path: Path) -> int:
 
 def _shortened(path: Path) -> str:
     """The words in a file: an exception as it is; of a traceback what ended it, and where."""
+    text = _text(path)
+    place = _place(text)
+    if fatal := _FATAL.search(text):
+        return f"{fatal[1]} at {place}" if place else fatal[1]
+    return place or " ".join(text.split())
+
+
+def _place(text: str) -> str:
+    frame = _FRAME.search(text)
+    return f"{frame[1]} line {frame[2]} in {frame[3]}" if frame else ""
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8", errors="replace").replace("\0", "").strip()
+        # It was emptied under the worker, which goes on where it was: zeros are before that.
+        return path.read_text(encoding="utf-8", errors="replace").replace("\0", "")
     except OSError:
         return ""
-    fatal, frame = _FATAL.search(text), _FRAME.search(text)
-    if not frame:
-        return fatal[1] if fatal else " ".join(text.split())
-    place = f"{frame[1]} line {frame[2]} in {frame[3]}"
-    return f"{fatal[1]} at {place}" if fatal else place

@@ -23,9 +23,8 @@ from serving.settings import free_ports
 from tests.conftest import program
 from tests.docs.blocks import Reader, blocks
 from tests.e2e.environment import without_settings
-from tests.e2e.test_rollout import ready
 from tests.k8s.rollout import api_double
-from tests.k8s.rollout.api_double import Api
+from tests.k8s.rollout.simulated import Cluster, forwarding_kubectl
 
 SMALL = {
     "LESIONLENS_SYNTHETIC_TRAIN": "24",
@@ -160,9 +159,13 @@ def test_the_readme_does_what_it_says(
     torch.save(resnet18(weights=None).state_dict(), weights)
     drawn = checkout / "build/cache/synthetic-24-12-0"
     with ExitStack() as stack:
-        config = stack.enter_context(api_double.serving(Api(status=ready), tmp_path, "kind-test"))
+        config = stack.enter_context(api_double.serving(Cluster().api(), tmp_path, "kind-test"))
         own = reader(
-            {"/path/to/folder": str(drawn), "/path/to/resnet18.pth": str(weights)},
+            {
+                "/path/to/folder": str(drawn),
+                "/path/to/resnet18.pth": str(weights),
+                "kind-lesionlens": "kind-test",
+            },
             LESIONLENS_KUBECONFIG=str(config),
             KUBECACHEDIR=str(tmp_path / "kubectl"),
             LESIONLENS_IMAGE_BUILDER="buildah",
@@ -172,7 +175,13 @@ def test_the_readme_does_what_it_says(
             LESIONLENS_IMAGE_STORAGE=str(root / "build" / "containers"),
         )
         # A cluster's service is asked where it is said to be.
-        own.variables = {**own.variables, "LESIONLENS_URL": own.replaced["http://127.0.0.1:8080"]}
+        service = own.replaced["http://127.0.0.1:8080"]
+        kubectl = forwarding_kubectl(tmp_path, httpx.URL(service).port or 80)
+        own.variables = {
+            **own.variables,
+            "LESIONLENS_URL": service,
+            "LESIONLENS_KUBECTL": str(kubectl),
+        }
         first, rest = page.split("## Photographs of your own")
         own.read(first)
         _demonstrated("".join(own.said), checkout)

@@ -42,6 +42,16 @@ def with_kserve(call: Callable[[InferenceRESTClient], Awaitable[Any]]) -> Any:
     return asyncio.run(run())
 
 
+def test_kserve_client_finds_it_live_and_ready(server: LocalServer) -> None:
+    async def ask(client: InferenceRESTClient) -> list[bool]:
+        return [
+            await client.is_server_live(server.inference),
+            await client.is_model_ready(server.inference, "melanoma"),
+        ]
+
+    assert with_kserve(ask) == [True, True]
+
+
 def test_kserve_client_predicts(
     server: LocalServer, photographs: list[bytes], trained: Any
 ) -> None:

@@ -87,13 +87,18 @@ def test_an_impossible_objective_is_missed_and_named(
         ({"LESIONLENS_LOAD_SHAPE": "flat"}, "there is no shape 'flat'; there are: steady"),
         ({"LESIONLENS_LOAD_OBJECTIVES": "/nowhere.yaml"}, "/nowhere.yaml"),
         ({"LESIONLENS_DATA": "/nowhere"}, "no photograph in /nowhere"),
+        ({"host": "127.0.0.1:8080"}, "write it as http://127.0.0.1:8080"),
+        ({"host": "ftp://127.0.0.1:8080"}, "write it as http://127.0.0.1:8080"),
+        ({"host": "http://127.0.0.1:8080/v1"}, "write it as http://127.0.0.1:8080"),
+        ({}, "nobody answers at http://127.0.0.1:9 (ConnectError)"),
     ],
 )
 def test_what_is_missing_is_named(change: dict[str, str], said: str, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"never sent")
+    host = change.pop("host", "http://127.0.0.1:9/")
     variables = {"LESIONLENS_DATA": str(tmp_path), **change}
     done = subprocess.run(
-        [sys.executable, "-m", "loadtests.run", "--host", "http://127.0.0.1:9"],
+        [sys.executable, "-m", "loadtests.run", "--host", host],
         cwd=ROOT,
         env=without_settings(os.environ) | variables,
         capture_output=True,

@@ -181,3 +181,23 @@ def test_no_thread_of_a_library_spins_in_a_worker(server: LocalServer) -> None:
 
     assert environment["OMP_WAIT_POLICY"] == "PASSIVE"
     assert environment["OPENBLAS_NUM_THREADS"] == "1"
+
+
+def test_it_serves_on_ipv6_alone_whatever_proxies_the_environment_names(
+    start: Callable[..., LocalServer], monkeypatch: pytest.MonkeyPatch, photographs: list[bytes]
+) -> None:
+    nobody = f"127.0.0.1:{free_ports()['inference_port']}"
+    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, f"http://{nobody}")
+    for name in ("ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"socks5://{nobody}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+    with start(host="::1", workers=1) as server:
+        assert server.inference.startswith("http://[::1]:")
+        url = server.inference + RAW_PREDICT
+        reply = httpx.post(url, content=photographs[0], timeout=60, trust_env=False)
+        assert reply.status_code == 200
+        assert httpx.get(f"{server.metrics}/metrics", trust_env=False).is_success
+    assert "not ready" not in server.console.read_text()

@@ -14,24 +14,11 @@ from k8s.rollout import release
 from serving.local import LocalServer
 from tests.e2e.conftest import Trained
 from tests.e2e.environment import ROOT, without_settings
-from tests.k8s.manifests.building import KUBECTL
 from tests.k8s.rollout import api_double
 from tests.k8s.rollout.api_double import Api, Object
-from tests.k8s.rollout.simulated import Cluster
+from tests.k8s.rollout.simulated import Cluster, forwarding_kubectl
 
 SERVICE = "/apis/serving.kserve.io/v1beta1/namespaces/lesionlens/inferenceservices/melanoma"
-
-
-FORWARDING = """#!/bin/sh
-for argument in "$@"; do
-    if [ "$argument" = port-forward ]; then
-        echo "Forwarding from 127.0.0.1:{port} -> 8080"
-        exec sleep 60
-    fi
-done
-exec {kubectl} "$@"
-"""
-"""A kubectl whose ports lead to the server of these tests: no pod runs here."""
 
 
 @pytest.fixture
@@ -48,9 +35,7 @@ def test_a_model_is_rolled_out_and_back(
     checkout: Path, trained: Trained, server: LocalServer, tmp_path: Path
 ) -> None:
     api = Cluster().api()
-    kubectl = tmp_path / "kubectl-forwarding"
-    kubectl.write_text(FORWARDING.format(port=server.settings.inference_port, kubectl=KUBECTL))
-    kubectl.chmod(0o755)
+    kubectl = forwarding_kubectl(tmp_path, server.settings.inference_port)
     store = tmp_path / "store"
     shutil.copytree(trained.store, store)
     file = checkout / "k8s/overlays/local/release.yaml"

@@ -104,7 +104,10 @@ def test_one_bad_instance_refuses_its_request_by_its_number(
 
     assert (first.status, json.loads(first.body)) == (
         400,
-        {"error": "instance 2: not a JPEG, PNG or WebP image: it looks like a GIF"},
+        {
+            "error": "instance 2: not a JPEG, PNG or WebP image: it looks like a GIF: "
+            "save a copy as JPEG and send that"
+        },
     )
     assert second.status == 200
 

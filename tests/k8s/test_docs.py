@@ -37,7 +37,7 @@ def test_the_seconds_are_those_of_the_settings(page: str) -> None:
 
 
 def test_the_folders_of_the_page_are_there(page: str, root: Path) -> None:
-    named = set(re.findall(r"\bk8s/[a-z0-9./-]+", page))
+    named = set(re.findall(r"\bk8s/[a-z0-9_./-]+", page))
 
     assert len(named) > 10
     assert [name for name in named if not (root / name.rstrip("./")).exists()] == []

@@ -210,7 +210,7 @@ def test_both_routes_of_the_service_hang_on_one_host_and_gateway() -> None:
         assert all(place == places[0] for place in places)
 
 
-def test_the_page_has_a_host_of_its_own_and_time_for_a_slow_upload() -> None:
+def test_the_page_has_a_separate_host_and_time_for_a_slow_upload() -> None:
     objects = objects_of(COMPLETE)
     page, service = (
         named(objects, "HTTPRoute", name)["spec"] for name in ("lesionlens-page", "lesionlens")

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from loadtests import run
 from loadtests.objectives import FILE, Plan, Shape, judge
 
 QUICK = {
@@ -53,12 +54,28 @@ def test_what_is_wrong_in_a_file_is_named(
 
 def test_each_objective_is_met_or_missed_by_itself() -> None:
     shape = Shape.model_validate(QUICK)
-    measured = {"predict": {"p50": 10.0, "p95": 20.5, "p99": 29.0, "error_rate": 0.001}}
+    measured = {"predict": {"p50": 10.0, "p95": 20.5, "p99": 29.0, "error_rate": 0.0}}
 
     verdicts = {verdict.name: verdict.met for verdict in judge(shape, measured)}
 
-    assert verdicts == {"p50": True, "p95": False, "p99": True, "error_rate": False}
-    assert shape.seconds == 15
+    assert verdicts == {"p50": True, "p95": False, "p99": True, "error_rate": True}
+
+
+def test_nothing_is_met_with_too_many_errors() -> None:
+    shape = Shape.model_validate(QUICK)
+    measured = {"predict": {"p50": 1.0, "p95": 1.0, "p99": 1.0, "error_rate": 0.001}}
+
+    assert not any(verdict.met for verdict in judge(shape, measured))
+
+
+def test_refusals_count_as_errors_and_not_as_fast_answers() -> None:
+    answered = {"num_requests": 3, "response_times": {"100": 2, "200": 1}}
+    failed = {"num_requests": 1, "response_times": {"1": 1}}
+
+    found = run._measured(answered, failed)
+
+    assert found == {"requests": 4, "error_rate": 0.25, "p50": 100.0, "p95": 200.0, "p99": 200.0}
+    assert run._measured(None, failed) == {"requests": 1, "error_rate": 1.0}
 
 
 def test_what_was_not_measured_is_missed() -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from handlers.telemetry import VERSION
 from monitoring.dashboards import files
@@ -15,7 +18,7 @@ BOARDS: dict[str, Any] = {name: json.loads(text) for name, text in files.texts()
 PANELS = [panel for board in BOARDS.values() for panel in board["panels"] if panel["type"] != "row"]
 
 
-def test_services_may_be_several_so_that_a_canary_is_beside_the_service() -> None:
+def test_a_canary_is_shown_alongside_the_service() -> None:
     for board in BOARDS.values():
         (service,) = (v for v in board["templating"]["list"] if v["name"] == "service")
         assert (service["multi"], service["includeAll"]) == (True, True)
@@ -45,10 +48,69 @@ def test_services_are_kept_apart_and_named(panel: dict[str, Any]) -> None:
         assert names[:2] == ["service", VERSION]
 
 
-def test_a_canarys_lines_are_told_from_the_services() -> None:
+def test_a_canarys_lines_are_dotted() -> None:
     for panel in PANELS:
         if panel["type"] == "timeseries":
             *_, last = panel["fieldConfig"]["overrides"]  # the last wins
             assert re.search(last["matcher"]["options"].strip("/"), "failed melanoma-canary")
             assert not re.search(last["matcher"]["options"].strip("/"), "failed melanoma")
             assert last["properties"][0]["value"]["fill"] == "dot"
+
+
+SERVICES = ("melanoma", "melanoma-canary")
+COUNTED = {
+    "lesionlens_requests_total": 'verb="predict", outcome="failed"',
+    "lesionlens_worker_start_time_seconds": "",
+    "lesionlens_predictions_total": 'label="cancer", review="true"',
+    "lesionlens_review_reasons_total": 'reason="low_quality"',
+    "lesionlens:predictions:1h": "",
+    "lesionlens:drift_psi:1h": 'feature="brightness"',
+    "lesionlens:drift_psi_threshold:1h": 'feature="brightness"',
+}
+"""Series of each service, with the labels that a panel asks for."""
+ANSWERED = {
+    "Requests",
+    "Failed requests",
+    "Servers",
+    "Worker starts, 1 h",
+    "Reasons, 1 h",
+    "Worst feature against its limit, 1 h",
+    "Photographs, 1 h",
+    "Age of the youngest worker",
+    "Requests by version",
+}
+
+
+def test_prometheus_gives_each_panel_a_series_of_each_service(
+    promtool: str, tmp_path: Path
+) -> None:
+    series = [
+        {
+            "series": f'{name}{{namespace="local", service="{service}", instance="x", '
+            f'{VERSION}="1", {labels}}}'.replace(", }", "}"),
+            "values": "1+1x120",
+        }
+        for name, labels in COUNTED.items()
+        for service in SERVICES
+    ]
+    asked = {
+        title: expr.replace('service=~"melanoma"', f'service=~"{"|".join(SERVICES)}"')
+        for title, expr in files.expressions()
+        if title in ANSWERED
+    }
+    tests = [
+        {
+            "expr": f"count by (service) ({expr})",
+            "eval_time": "2h",
+            "exp_samples": [{"labels": f'{{service="{name}"}}', "value": 1} for name in SERVICES],
+        }
+        for expr in asked.values()
+    ]
+    path = tmp_path / "services.yaml"
+    case = {"interval": "1m", "input_series": series, "promql_expr_test": tests}
+    path.write_text(yaml.safe_dump({"tests": [case]}), encoding="utf-8")
+    command = [promtool, "test", "rules", str(path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert set(asked) == ANSWERED
+    assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -88,6 +88,7 @@ def test_it_holds_what_serving_and_readers_need(
         "digest": found.digest,
         "counts": found.counts(),
         "left_out": 0,
+        "colour_profiles": {},
     }
     assert document["backbone"] == {"source": "weights", "digest": network.digest}
     assert document["metrics"] == SCORES["test"]

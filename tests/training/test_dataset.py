@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from training import dataset
 from training.dataset import Dataset, DatasetError, Progress
+from training.evidence.colour_spaces import profile
 
 FOLDERS = [f"{split}/{name}" for split in ("train", "test") for name in ("benign", "malignant")]
 
@@ -95,11 +97,13 @@ def test_what_cannot_be_used_is_named_with_its_reason_and_the_rest_is_used(
     for name, (data, _) in bad.items():
         (train / name).write_bytes(data)
     (train / "gone.jpg").symlink_to(train / "nowhere.jpg")
-    bad["gone.jpg"] = (b"", "cannot be read: No such file")
+    bad["gone.jpg"] = (b"", "a link to a file that is not there")
     (train / ".ipynb_checkpoints").mkdir()
     (train / ".ipynb_checkpoints" / "copy.jpg").write_bytes(whole + b"   ")
     (train / ".DS_Store").write_bytes(b"hidden")
     (train / "._cut.jpg").write_bytes(b"hidden")
+    for name in (".ipynb_checkpoints", ".DS_Store", "._cut.jpg"):
+        bad[name] = (b"", "hidden")
 
     found = load(dotted_set)
 
@@ -238,3 +242,19 @@ def test_too_few_of_a_class_are_refused_by_name(
     assert f"usable photographs of class {name} for {split}" in str(raised.value)
     assert "files were left out" in str(raised.value)
     assert dataset.LAYOUT in str(raised.value)
+
+
+def test_colour_profiles_are_counted_and_why_they_are_ignored(
+    dotted_set: Path, load: Callable[[Path], Dataset]
+) -> None:
+    folder = dotted_set / "train" / "benign"
+    own = profile("Display P3")
+    for name, found in {"p3": own, "cut": own[:-9], "cmyk": own.replace(b"RGB ", b"CMYK")}.items():
+        picture = Image.effect_noise((64, 64), 90).convert("RGB")
+        picture.save(folder / f"{name}.png", icc_profile=found)
+
+    assert load(dotted_set).colour_profiles() == {
+        "converted": 1,
+        "cut off, or longer than it says": 1,
+        "not a profile of RGB": 1,
+    }

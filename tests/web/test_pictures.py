@@ -15,6 +15,7 @@ from PIL import Image, ImageCms
 
 from handlers.imaging import ImageError, centre_view, decode
 from tests.web.conftest import encoded
+from tests.web.odd_files import ODD
 from web.errors import PageError
 from web.pictures import SHORTEST, read
 
@@ -50,33 +51,37 @@ def sixteen_bits(picture: Image.Image) -> Image.Image:
     return Image.fromarray(grey * 256 + np.arange(grey.shape[1], dtype=np.uint16))
 
 
-FILES: dict[str, Callable[[Image.Image], bytes]] = {
-    "jpeg": lambda picture: encoded(picture, "JPEG"),
-    "jpeg, 12 megapixels": lambda picture: encoded(picture.resize((4000, 3000)), "JPEG"),
-    "jpeg, progressive": lambda picture: encoded(picture, "JPEG", progressive=True),
-    "jpeg, grey": lambda picture: encoded(picture.convert("L"), "JPEG"),
-    "jpeg, CMYK": lambda picture: encoded(picture.convert("CMYK"), "JPEG"),
-    "jpeg, with a second picture": lambda picture: encoded(
-        picture, "MPO", save_all=True, append_images=[picture.rotate(90)]
-    ),
-    "png": lambda picture: encoded(picture, "PNG"),
-    "png, alpha": lambda picture: encoded(soft(picture), "PNG"),
-    "png, grey and alpha": lambda picture: encoded(soft(picture).convert("LA"), "PNG"),
-    "png, palette": lambda picture: encoded(picture.quantize(64), "PNG"),
-    "png, a clear colour": lambda picture: encoded(picture.quantize(64), "PNG", transparency=3),
-    "png, one bit": lambda picture: encoded(picture.convert("1"), "PNG"),
-    "png, sixteen bits": lambda picture: encoded(sixteen_bits(picture), "PNG"),
-    "webp": lambda picture: encoded(picture, "WEBP"),
-    "webp, alpha": lambda picture: encoded(soft(picture), "WEBP", lossless=True),
-    "webp, moving": lambda picture: encoded(
-        picture, "WEBP", save_all=True, append_images=[picture.rotate(180)]
-    ),
-} | {
-    f"jpeg, orientation {value}": lambda picture, value=value: encoded(
-        picture, "JPEG", exif=turned(value)
-    )
-    for value in range(2, 9)
-}
+FILES: dict[str, Callable[[Image.Image], bytes]] = (
+    {
+        "jpeg": lambda picture: encoded(picture, "JPEG"),
+        "jpeg, 12 megapixels": lambda picture: encoded(picture.resize((4000, 3000)), "JPEG"),
+        "jpeg, progressive": lambda picture: encoded(picture, "JPEG", progressive=True),
+        "jpeg, grey": lambda picture: encoded(picture.convert("L"), "JPEG"),
+        "jpeg, CMYK": lambda picture: encoded(picture.convert("CMYK"), "JPEG"),
+        "jpeg, with a second picture": lambda picture: encoded(
+            picture, "MPO", save_all=True, append_images=[picture.rotate(90)]
+        ),
+        "png": lambda picture: encoded(picture, "PNG"),
+        "png, alpha": lambda picture: encoded(soft(picture), "PNG"),
+        "png, grey and alpha": lambda picture: encoded(soft(picture).convert("LA"), "PNG"),
+        "png, palette": lambda picture: encoded(picture.quantize(64), "PNG"),
+        "png, a clear colour": lambda picture: encoded(picture.quantize(64), "PNG", transparency=3),
+        "png, one bit": lambda picture: encoded(picture.convert("1"), "PNG"),
+        "png, sixteen bits": lambda picture: encoded(sixteen_bits(picture), "PNG"),
+        "webp": lambda picture: encoded(picture, "WEBP"),
+        "webp, alpha": lambda picture: encoded(soft(picture), "WEBP", lossless=True),
+        "webp, moving": lambda picture: encoded(
+            picture, "WEBP", save_all=True, append_images=[picture.rotate(180)]
+        ),
+    }
+    | {
+        f"jpeg, orientation {value}": lambda picture, value=value: encoded(
+            picture, "JPEG", exif=turned(value)
+        )
+        for value in range(2, 9)
+    }
+    | ODD
+)
 
 
 @pytest.mark.parametrize("kind", FILES)

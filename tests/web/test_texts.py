@@ -86,4 +86,5 @@ def test_the_script_has_no_words_of_its_own() -> None:
     for path in sorted((HERE / "static").glob("*.js")):
         code = re.sub(r"(?m)^\s*(//|/?\*).*$", "", path.read_text(encoding="utf-8"))
         strings = re.findall(r'"([^"\n]*)"', re.sub(r'new (Error|RangeError)\("[^"]*"\)', "", code))
-        assert [text for text in strings if re.search(r"[a-z]+ [a-z]+ [a-z]+", text)] == []
+        said = [text for text in strings if re.search(r"[a-z]+ [a-z]+ [a-z]+", text)]
+        assert set(said) <= {r"Raw profile type exif\0"}  # a PNG's, written by ImageMagick

@@ -20,6 +20,7 @@ from scipy import ndimage
 from handlers.quality import LUMA
 from handlers.segmentation import rough_mask
 from training.artefacts import PAINTERS
+from training.evidence.colour_spaces import SPACES, in_space
 
 SIDE: Final = 300
 """Pixels a side: that of the photographs of the data set, so most are not scaled at all."""
@@ -153,6 +154,7 @@ PERTURBATIONS: Final[dict[str, Change]] = {
     "JPEG quality 30": jpeg,
     "rotation": rotation,
     "crop": crop,
+    **{f"{space} file": in_space(space) for space in SPACES},
 }
 """By name, for the report. Each is deterministic in the generator."""
 

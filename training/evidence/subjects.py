@@ -8,6 +8,7 @@ from zlib import crc32
 import numpy as np
 from PIL import Image
 
+from handlers.colours import to_srgb
 from handlers.imaging import decode
 from training.dataset import Photograph
 from training.evidence.perturbations import Change, square
@@ -15,7 +16,7 @@ from training.evidence.perturbations import Change, square
 
 def opened(photo: Photograph) -> Image.Image:
     """The centre square of a photograph, RGB of 300 x 300 pixels."""
-    return square(decode(photo.path.read_bytes()))
+    return square(to_srgb(decode(photo.path.read_bytes())))
 
 
 def changed(

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
+from handlers.colours import to_srgb
 from handlers.imaging import decode
 
 SIDE: Final = 96
@@ -27,7 +28,7 @@ def thumbnail(data: bytes) -> bytes:
     Raises:
         ImageError: the bytes are no photograph that can be read.
     """
-    picture = decode(data)
+    picture = to_srgb(decode(data))
     picture.thumbnail((SIDE, SIDE))
     out = io.BytesIO()
     # A new picture: nothing of the file but its pixels, no position, camera or name.
@@ -48,7 +49,7 @@ def compact(data: bytes) -> bytes:
         ImageError: the bytes are no picture that can be read.
     """
     out = io.BytesIO()
-    Image.fromarray(np.asarray(decode(data))).save(out, "JPEG", quality=90, subsampling=0)
+    Image.fromarray(np.asarray(to_srgb(decode(data)))).save(out, "JPEG", quality=90, subsampling=0)
     return out.getvalue()
 
 

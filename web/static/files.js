@@ -9,13 +9,30 @@ const ascii = (bytes, from, length) => String.fromCharCode(...bytes.subarray(fro
 // Longer than String.fromCharCode takes as arguments.
 const latin = (bytes) => new TextDecoder("latin1").decode(bytes);
 
-/** "jpeg", "png", "webp", "heic" or null, by the file's first bytes. */
+/**
+ * "jpeg", "png", "webp", the name of a format that is not read, or null; by the file's first bytes
+ * as handlers/structure/formats.py has it.
+ */
 export function kindOf(bytes) {
-  if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return "jpeg";
-  if (ascii(bytes, 0, 8) === "\x89PNG\r\n\x1a\n") return "png";
-  if (ascii(bytes, 0, 4) === "RIFF" && ascii(bytes, 8, 4) === "WEBP") return "webp";
-  if (/^ftyp(hei|hev|mif|avif)/.test(ascii(bytes, 4, 8))) return "heic";
+  const at = (from, length) => ascii(bytes, from, length);
+  if (at(0, 3) === "\xff\xd8\xff") return "jpeg";
+  if (at(0, 8) === "\x89PNG\r\n\x1a\n") return "png";
+  if (at(0, 4) === "RIFF" && at(8, 4) === "WEBP") return "webp";
+  const brands = brandsOf(bytes);
+  if (brands.some((brand) => ["avif", "avis"].includes(brand))) return "avif";
+  if (brands.some((brand) => /^(hei|hev|mif|msf)/.test(brand))) return "heic";
+  if (at(0, 2) === "\xff\x0a" || at(0, 12) === "\0\0\0\x0cJXL \r\n\x87\n") return "jpeg_xl";
+  if (at(0, 4) === "\xff\x4f\xff\x51" || at(0, 12) === "\0\0\0\x0cjP  \r\n\x87\n") return "jpeg_2000";
+  if (at(128, 4) === "DICM") return "dicom";
   return null;
+}
+
+function brandsOf(bytes) {
+  if (ascii(bytes, 4, 4) !== "ftyp") return [];
+  const end = Math.min(new DataView(bytes.buffer, bytes.byteOffset).getUint32(0), 512);
+  const brands = [ascii(bytes, 8, 4)];
+  for (let at = 16; at + 4 <= end; at += 4) brands.push(ascii(bytes, at, 4));
+  return brands;
 }
 
 /** Whether it would open as a web page, a PDF or an archive too. */
@@ -32,75 +49,123 @@ export function isTwoThings(bytes) {
 }
 
 /**
- * The same picture without position, camera, time, thumbnail, comments and colour profile.
+ * The same picture without position, camera, time, thumbnail and comments.
  *
- * Pixels are not touched, so the answer is the one that the file itself would get. The orientation
- * is kept. Throws where the file is not built as its format says.
+ * Pixels and colour profile are not touched, and the orientation is kept: the answer is the one
+ * that the file itself would get. A file that is not built as expected is left as it is: the server
+ * may read it all the same, and takes the same things out.
  */
 export function stripped(bytes, kind) {
   const strip = { jpeg: strippedJpeg, png: strippedPng, webp: strippedWebp }[kind];
-  return joined(strip(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)));
+  try {
+    return joined(strip(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)));
+  } catch (error) {
+    if (!(error instanceof OddFile || error instanceof RangeError)) throw error;
+    return bytes;
+  }
 }
+
+class OddFile extends Error {}
 
 function strippedJpeg(bytes, view) {
   const kept = [bytes.subarray(0, 2)];
-  let orientation = 1;
+  let exif = new Uint8Array();
+  let xmp = new Uint8Array();
+  let scans = 0;
   let at = 2;
-  while (at < bytes.length) {
-    if (bytes[at] !== 0xff) throw new Error("no marker");
+  for (;;) {
+    at = nextMarker(bytes, at);
     const marker = bytes[at + 1];
-    if (marker === 0xff) {
-      at += 1; // a fill byte
+    // The end: phones append films and previews with positions.
+    if (marker === 0xd9 || (marker === 0xd8 && scans > 0)) break;
+    if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) {
+      at += 2; // a marker without a segment
       continue;
     }
-    if (marker === 0xd9) break; // the end: phones append films and previews with positions
     const end = at + 2 + view.getUint16(at + 2);
-    if (end > bytes.length) throw new Error("cut off");
+    if (end > bytes.length) throw new OddFile();
+    const content = bytes.subarray(at + 4, end);
+    if (marker === 0xe1 && ascii(content, 0, 6) === "Exif\0\0") {
+      exif = joined([exif, content.subarray(exif.length ? 6 : 0)]);
+    } else if (marker === 0xe1 && ascii(content, 0, 29) === "http://ns.adobe.com/xap/1.0/\0") {
+      xmp = content.subarray(29);
+    }
     const application = marker >= 0xe0 && marker <= 0xef;
-    if (marker === 0xe1 && ascii(bytes, at + 4, 6) === "Exif\0\0") {
-      orientation = orientationOf(bytes.subarray(at + 10, end));
+    // JFIF and Adobe say how colours are coded, a profile what they mean; the other segments and
+    // comments say who and where.
+    const colours = marker === 0xe0 || marker === 0xee || isProfile(marker, content);
+    if (colours || (!application && marker !== 0xfe)) kept.push(bytes.subarray(at, end));
+    at = end;
+    if (marker === 0xda) {
+      scans += 1;
+      at = endOfScan(bytes, end);
+      kept.push(bytes.subarray(end, at));
     }
-    // JFIF and Adobe say how colours are coded; the other segments and comments say who and where.
-    if ((!application || marker === 0xe0 || marker === 0xee) && marker !== 0xfe) {
-      kept.push(bytes.subarray(at, end));
-    }
-    at = marker === 0xda ? endOfScan(bytes, end) : end;
-    if (marker === 0xda) kept.push(bytes.subarray(end, at));
   }
-  if (at >= bytes.length) throw new Error("no end");
   kept.push(Uint8Array.of(0xff, 0xd9));
+  const orientation = orientationOf(exif, xmp);
   if (orientation !== 1) {
-    const exif = joined([new TextEncoder().encode("Exif\0\0"), tiffOf(orientation)]);
-    kept.splice(1, 0, Uint8Array.of(0xff, 0xe1, 0, exif.length + 2), exif);
+    const own = joined([new TextEncoder().encode("Exif\0\0"), tiffOf(orientation)]);
+    kept.splice(1, 0, Uint8Array.of(0xff, 0xe1, 0, own.length + 2), own);
   }
   return kept;
+}
+
+const isProfile = (marker, content) =>
+  marker === 0xe2 && ascii(content, 0, 12) === "ICC_PROFILE\0";
+
+/** Where the next marker is: bytes between segments belong to none. */
+function nextMarker(bytes, from) {
+  for (let at = from; at + 1 < bytes.length; at += 1) {
+    if (bytes[at] === 0xff && bytes[at + 1] !== 0 && bytes[at + 1] !== 0xff) return at;
+  }
+  throw new OddFile(); // cut off
 }
 
 function endOfScan(bytes, from) {
   let at = bytes.indexOf(0xff, from);
   // A zero follows an 0xff that is data; restart markers belong to the scan.
-  while (at >= 0 && (bytes[at + 1] === 0 || (bytes[at + 1] >= 0xd0 && bytes[at + 1] <= 0xd7))) {
-    at = bytes.indexOf(0xff, at + 2);
+  while (
+    at >= 0 &&
+    (bytes[at + 1] === 0 || bytes[at + 1] === 0xff || (bytes[at + 1] >= 0xd0 && bytes[at + 1] <= 0xd7))
+  ) {
+    at = bytes.indexOf(0xff, at + (bytes[at + 1] === 0xff ? 1 : 2));
   }
   return at < 0 ? bytes.length : at;
 }
 
 function strippedPng(bytes, view) {
   const kept = [bytes.subarray(0, 8)];
-  for (let at = 8; ; ) {
+  let exif = new Uint8Array();
+  let xmp = new Uint8Array();
+  let last = "";
+  for (let at = 8; last !== "IEND"; ) {
     const end = at + 12 + view.getUint32(at); // throws past the end
-    if (end > bytes.length) throw new Error("cut off");
-    const name = ascii(bytes, at + 4, 4);
-    if (name === "eXIf") {
-      const orientation = orientationOf(bytes.subarray(at + 8, end - 4));
-      if (orientation !== 1) kept.push(...pngChunk("eXIf", tiffOf(orientation)));
-    } else if (/^[A-Z]/.test(name) || name === "tRNS") {
+    if (end > bytes.length) throw new OddFile();
+    last = ascii(bytes, at + 4, 4);
+    const content = bytes.subarray(at + 8, end - 4);
+    if (last === "eXIf") {
+      exif = content;
+    } else if (last === "iTXt" && isPlainXmp(content)) {
+      xmp = content;
+    } else if (mayHoldOrientation(last, content)) {
+      throw new OddFile(); // compressed: the server reads it
+    } else if (/^[A-Z]/.test(last) || last === "tRNS" || last === "iCCP") {
       kept.push(bytes.subarray(at, end)); // without the others a picture looks the same
     }
-    if (name === "IEND") return kept;
     at = end;
   }
+  const orientation = orientationOf(exif, xmp);
+  // Before the image data, where every reader looks for it; IHDR stands first.
+  if (orientation !== 1) kept.splice(2, 0, ...pngChunk("eXIf", tiffOf(orientation)));
+  return kept;
 }
+
+const XMP = "XML:com.adobe.xmp\0";
+const isPlainXmp = (content) => ascii(content, 0, XMP.length + 1) === `${XMP}\0`;
+const mayHoldOrientation = (name, content) =>
+  ["tEXt", "zTXt", "iTXt"].includes(name) &&
+  (ascii(content, 0, XMP.length) === XMP || ascii(content, 0, 22) === "Raw profile type exif\0");
 
 function pngChunk(name, data) {
   const named = joined([new TextEncoder().encode(name), data]);
@@ -124,25 +189,37 @@ function crc(bytes) {
 
 function strippedWebp(bytes, view) {
   const kept = [];
-  for (let at = 12; at + 8 <= bytes.length; ) {
+  let exif = new Uint8Array();
+  let xmp = new Uint8Array();
+  let flags = null;
+  const whole = 8 + view.getUint32(4, true);
+  if (whole > bytes.length) throw new OddFile();
+  for (let at = 12; at + 8 <= whole; ) {
     const length = view.getUint32(at + 4, true);
     const end = at + 8 + length + (length % 2);
     const name = ascii(bytes, at, 4);
-    if (at + 8 + length > bytes.length) throw new Error("cut off");
+    if (at + 8 + length > whole) throw new OddFile();
+    const content = bytes.subarray(at + 8, at + 8 + length);
     if (name === "EXIF") {
-      const data = bytes.subarray(at + 8, at + 8 + length);
-      const tiff = tiffOf(orientationOf(ascii(data, 0, 6) === "Exif\0\0" ? data.subarray(6) : data));
-      const head = bytes.slice(at, at + 8);
-      new DataView(head.buffer).setUint32(4, tiff.length, true);
-      kept.push(head, tiff);
-    } else if (name === "VP8X") {
-      const extended = bytes.slice(at, end);
-      extended[8] &= ~0x24; // no colour profile, no XMP
-      kept.push(extended);
-    } else if (!["ICCP", "XMP "].includes(name)) {
-      kept.push(bytes.subarray(at, end));
+      exif = exif.length ? exif : content;
+    } else if (name === "XMP ") {
+      xmp = xmp.length ? xmp : content;
+    } else {
+      const chunk = bytes.slice(at, end);
+      if (name === "VP8X") flags = chunk;
+      kept.push(chunk);
     }
     at = end;
+  }
+  const orientation = orientationOf(exif, xmp);
+  if (!flags && orientation !== 1) throw new OddFile(); // metadata that the format does not have
+  if (flags) {
+    flags[8] &= ~0x0c; // no EXIF, no XMP
+    if (orientation !== 1) {
+      const tiff = tiffOf(orientation);
+      flags[8] |= 0x08;
+      kept.push(new TextEncoder().encode("EXIF"), littleEndian(tiff.length), tiff);
+    }
   }
   const chunks = joined(kept);
   const head = bytes.slice(0, 12);
@@ -150,21 +227,61 @@ function strippedWebp(bytes, view) {
   return [head, chunks];
 }
 
-/** EXIF's orientation, 1 to 8; 1 where nothing can be read. */
-function orientationOf(tiff) {
-  const view = new DataView(tiff.buffer, tiff.byteOffset, tiff.byteLength);
-  try {
-    const little = view.getUint16(0) === 0x4949;
-    const first = view.getUint32(4, little);
-    for (let entry = 0; entry < view.getUint16(first, little); entry += 1) {
-      const at = first + 2 + 12 * entry;
-      const value = view.getUint16(at + 8, little);
-      if (view.getUint16(at, little) === 0x0112) return value >= 1 && value <= 8 ? value : 1;
+function littleEndian(value) {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value, true);
+  return bytes;
+}
+
+const SIZES = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16];
+
+/**
+ * 1 to 8: EXIF's orientation, XMP's where EXIF is readable and does not name it; 1 where neither
+ * says anything usable. As handlers/structure/orientation.py reads it.
+ */
+function orientationOf(exif, xmp) {
+  let value = null;
+  if (exif.length) {
+    try {
+      value = inExif(exif.subarray(0, 65536));
+    } catch (error) {
+      if (!(error instanceof RangeError || error instanceof OddFile)) throw error;
+      return 1;
     }
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
   }
-  return 1;
+  if (value === null) {
+    const found = /tiff:Orientation(?:="|>)([0-9])/.exec(latin(xmp.subarray(0, 1048576)));
+    value = found ? Number(found[1]) : 1;
+  }
+  return value >= 1 && value <= 8 ? value : 1;
+}
+
+function inExif(exif) {
+  let prefix = 0;
+  while (prefix < 12 && ascii(exif, prefix, 6) === "Exif\0\0") prefix += 6;
+  const tiff = exif.subarray(prefix);
+  if (!tiff.length) return null;
+  const order = ascii(tiff, 0, 4);
+  if (order !== "II*\0" && order !== "MM\0*") throw new OddFile();
+  const little = order === "II*\0";
+  const view = new DataView(tiff.buffer, tiff.byteOffset, tiff.byteLength);
+  const start = view.getUint32(4, little);
+  if (start + 2 > tiff.length) return null;
+  const count = view.getUint16(start, little);
+  for (let at = start + 2, left = count; left > 0 && at + 12 <= tiff.length; left -= 1, at += 12) {
+    const type = view.getUint16(at + 2, little);
+    const number = view.getUint32(at + 4, little);
+    if (view.getUint16(at, little) !== 0x0112 || !number || !SIZES.includes(type)) continue;
+    const read = {
+      3: () => view.getUint16(at + 8, little),
+      4: () => view.getUint32(at + 8, little),
+      6: () => view.getInt8(at + 8),
+      8: () => view.getInt16(at + 8, little),
+      9: () => view.getInt32(at + 8, little),
+    }[type];
+    return read && number === 1 ? read() : 0;
+  }
+  return null;
 }
 
 /** A TIFF header with one entry: the orientation. */

@@ -43,7 +43,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "gateway-retry": ("gateway-access", "gateway"),
     "page-gateway": ("page",),
 }
-"""Other components that one is of no use without; one says so in its kustomization."""
+"""Other components that a component needs, as its kustomization says."""
 
 
 def _together() -> dict[str, tuple[str, ...]]:

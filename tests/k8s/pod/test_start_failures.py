@@ -54,12 +54,17 @@ class Pod:
 
     release: Path
     more: dict[str, str] = field(default_factory=dict)
+    """Variables."""
+    left: dict[str, str] = field(default_factory=dict)
+    """Files in its scratch folder: a container that is restarted finds what the last one left."""
 
     def __enter__(self) -> Pod:
         """Start it; it need not be ready."""
         # Not below pytest's folder, which is too deep for the sockets of a server.
         self.scratch = Path(tempfile.mkdtemp(prefix="ll-"))
         self.log = self.scratch / "log"
+        for name, text in self.left.items():
+            (self.scratch / name).write_text(text)
         variables = {f"LESIONLENS_{name.upper()}": str(p) for name, p in free_ports().items()}
         variables |= {
             "LESIONLENS_HEALTH_PORT": str(free_ports()["inference_port"]),
@@ -140,9 +145,12 @@ def test_a_handler_that_fails_as_it_loads_ends_the_pod(pod: Callable[..., Pod]) 
 
 
 def test_a_pod_that_is_ended_while_its_worker_hangs_says_where(pod: Callable[..., Pod]) -> None:
-    with pod({"torch/__init__.py": HANGS}) as hanging:
+    hanging = pod({"torch/__init__.py": HANGS})
+    hanging.left = {f"lesionlens-start-{pid}": "ValueError: before" for pid in range(1, 9)}
+    hanging.left["lesionlens-worker-error"] = "final ValueError: before"
+    with hanging:
         hanging.wait_for("it hangs")
-        time.sleep(1)
+        time.sleep(2)  # four polls of the health monitor
         hanging.process.send_signal(signal.SIGTERM)
         status, message = hanging.wait(30)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from tests.k8s.manifests.building import KUBECTL
 from tests.k8s.rollout.api_double import Api, Object
 
 SPACE = "namespaces/lesionlens"
@@ -14,6 +16,30 @@ REPLICA_SETS = f"/apis/apps/v1/{SPACE}/replicasets"
 PODS = f"/api/v1/{SPACE}/pods"
 SERVICES = f"/apis/serving.kserve.io/v1beta1/{SPACE}/inferenceservices"
 RUNTIMES = f"/apis/serving.kserve.io/v1alpha1/{SPACE}/servingruntimes"
+
+
+FORWARDING = """#!/bin/sh
+for argument in "$@"; do
+    if [ "$argument" = port-forward ]; then
+        echo "Forwarding from 127.0.0.1:{port} -> 8080"
+        exec sleep 60
+    fi
+done
+exec {kubectl} "$@"
+"""
+
+
+def forwarding_kubectl(folder: Path, port: int) -> Path:
+    """A kubectl whose port-forwards lead to a port of this machine: no pod runs here.
+
+    Args:
+        folder: to write it to.
+        port: of a server.
+    """
+    program = folder / "kubectl-forwarding"
+    program.write_text(FORWARDING.format(port=port, kubectl=KUBECTL), encoding="utf-8")
+    program.chmod(0o755)
+    return program
 
 
 @dataclass

@@ -13,6 +13,7 @@ from k8s.rollout.manifests import OVERLAY_LABEL
 from tests.k8s.rollout.api_double import Object
 from tests.k8s.rollout.rollouts import BAD, BETTER, GOOD, Rollout, listing
 from tests.k8s.rollout.simulated import DEPLOYMENTS, PODS, SERVICES, SPACE, Cluster
+from tests.k8s.test_manifests_cluster import rights
 
 
 def test_ready_means_that_every_pod_runs_the_release(rollout: Callable[..., Rollout]) -> None:
@@ -107,6 +108,23 @@ def test_what_the_overlay_no_longer_has_is_removed(rollout: Callable[..., Rollou
     )
     assert shown < there.said.index("  deployments.apps/lesionlens-page removed")
     assert f"{DEPLOYMENTS}/lesionlens-page" not in there.api.objects
+
+
+def test_a_deployers_rights_are_enough(rollout: Callable[..., Rollout]) -> None:
+    # kubectl asks for the namespace of what is not there, and does without an answer.
+    there = rollout(Cluster(), ("page", "page-gateway"), forbidden={"namespaces", "events"})
+    there.deploy(GOOD)
+    listing(there.overlay)
+    there.deploy(BETTER)
+    there.deployment.roll_back()
+
+    allowed = {
+        (verb, resource)
+        for (_, resource), verbs in rights("lesionlens-deployer").items()
+        for verb in verbs
+    }
+    asked = there.api.asked - {("get", "namespaces")}
+    assert {("delete", "deployments"), ("list", "replicasets")} <= asked <= allowed
 
 
 def test_nothing_is_removed_while_the_rest_does_not_run(rollout: Callable[..., Rollout]) -> None:

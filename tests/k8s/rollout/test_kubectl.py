@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +72,18 @@ def test_a_server_that_goes_away_is_waited_for(
     said: list[str] = []
     kubectl = connected(Api(), say=said.append)
     kubectl.list("pods", SPACE)
-    run, failures = kubectl._run, iter(["connection refused", "net/http: TLS handshake timeout"])
+    run = kubectl._run
+    failures: Iterator[RolloutError] = iter(
+        [
+            RolloutError("kubectl get: connection refused"),
+            RolloutError("kubectl get: net/http: TLS handshake timeout"),
+            ForbiddenError("kubectl get: rights are not known yet"),
+        ]
+    )
 
     def away(*arguments: str, given: str | None = None) -> str:
-        if (why := next(failures, None)) is not None:
-            raise RolloutError(f"kubectl get: {why}")
+        if (error := next(failures, None)) is not None:
+            raise error
         return run(*arguments, given=given)
 
     monkeypatch.setattr(kubectl, "_run", away)

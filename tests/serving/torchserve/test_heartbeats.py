@@ -101,6 +101,16 @@ def test_a_failure_to_start_is_read_back(tmp_path: Path, final: bool) -> None:
     assert heartbeats.failure() == ("ValueError: no way", final)
 
 
+def test_what_an_earlier_server_left_is_removed_whole(tmp_path: Path) -> None:
+    write(tmp_path, 11, 1, 0)
+    report_failure(tmp_path, ValueError("x"), final=True)
+    (tmp_path / "another").touch()
+
+    Heartbeats(tmp_path).clear()
+
+    assert [path.name for path in tmp_path.iterdir()] == ["another"]
+
+
 def test_files_of_workers_that_are_gone_are_removed(tmp_path: Path) -> None:
     for pid in (11, 12):
         write(tmp_path, pid, 1, 0)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -38,8 +39,7 @@ HANGS = """\
 import time
 
 def wait():
-    print("waits", flush=True)
-    time.sleep(60)
+    print("waits", flush=True); time.sleep(60)
 wait()
 """
 Start = Callable[..., "subprocess.Popen[bytes]"]
@@ -104,7 +104,7 @@ def test_one_that_hangs_says_where(start: Start, tmp_path: Path) -> None:
     assert starts.failed(alive={worker.pid}) == set()
     for _ in range(2):
         where = starts.whereabouts(worker.pid)
-        assert where == f"{tmp_path}/ts/model_service_worker.py line 5 in wait"
+        assert where == f"{tmp_path}/ts/model_service_worker.py line 4 in wait"
         assert worker.poll() is None
     worker.kill()
     worker.communicate()
@@ -120,6 +120,15 @@ def test_one_that_died_after_it_had_answered_is_not_counted_and_says_nothing(
 
     assert WorkerStarts(tmp_path).failed(alive=set()) == set()
     assert "client" not in (tmp_path / f"{PREFIX}{worker.pid}").read_text()
+
+
+def test_a_worker_without_a_python_is_counted_as_well(tmp_path: Path) -> None:
+    variables = {"TMPDIR": str(tmp_path), "LESIONLENS_WORKER_PYTHON": "/nowhere/python"}
+    command = [WORKER, "/ts/model_service_worker.py"]
+    worker = subprocess.Popen(command, env=variables, stderr=subprocess.DEVNULL)
+    worker.wait(timeout=DEADLINE)
+
+    assert WorkerStarts(tmp_path).failed(alive=set()) == {worker.pid}
 
 
 def test_a_program_that_is_not_a_worker_is_run_and_not_counted(
@@ -139,6 +148,25 @@ def test_the_worker_sees_what_python_would_have_given_it(start: Start, tmp_path:
     assert name == "__main__"
     assert " ".join(rest).startswith(f"['--sock-type', 'unix'] {worker.pid} ")
     assert str(WORKER.parent) not in rest
+
+
+def test_a_traceback_that_is_still_being_written_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"{PREFIX}7"
+    whole = 'Stack (most recent call first):\n  File "/x/torch/__init__.py", line 12 in wait\n'
+    path.write_text(whole[:-3])
+    signals = []
+
+    def kill(*given: int) -> None:
+        signals.append(given)
+        path.write_text(whole[:-3])
+        Timer(0.1, path.write_text, (whole,)).start()
+
+    monkeypatch.setattr(os, "kill", kill)
+
+    assert WorkerStarts(tmp_path).whereabouts(7) == "/x/torch/__init__.py line 12 in wait"
+    assert signals == [(7, signal.SIGUSR1)]
 
 
 def test_of_several_the_last_has_the_word(tmp_path: Path) -> None:

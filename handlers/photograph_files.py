@@ -1,0 +1,77 @@
+"""Find the photographs of a folder: one rule for training, load tests and drift reports."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+
+
+@dataclass(frozen=True)
+class FoundFiles:
+    """What a folder holds, its linked folders included."""
+
+    photographs: tuple[Path, ...]
+    """Files that are named like photographs, in the order of their paths."""
+
+    left_out: tuple[tuple[Path, str], ...]
+    """Everything else, each with the reason."""
+
+
+def find(folder: Path) -> FoundFiles:
+    """Look through a folder and its subfolders.
+
+    Links are followed; a folder that is reached twice (by a link to one above it, for instance) is
+    read once. Hidden files are left out: a zip file made on a Mac holds ``._x.jpg`` for each
+    ``x.jpg``, which is no picture.
+
+    Args:
+        folder: to look through.
+
+    Raises:
+        OSError: the folder itself cannot be read.
+    """
+    os.listdir(folder)  # os.walk would say nothing
+    photographs: list[Path] = []
+    left_out: list[tuple[Path, str]] = []
+    for path, reason in _walk(folder, {_identity(folder): folder}):
+        if reason:
+            left_out.append((path, reason))
+        else:
+            photographs.append(path)
+    return FoundFiles(tuple(sorted(photographs)), tuple(sorted(left_out)))
+
+
+def _walk(folder: Path, seen: dict[tuple[int, int], Path]) -> Iterator[tuple[Path, str]]:
+    """Every file below a folder with the reason to leave it out, or an empty string."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        yield folder, f"cannot be read: {error.strerror}"
+        return
+    for name in names:
+        path = folder / name
+        if name.startswith("."):
+            yield path, "hidden"
+        elif path.is_dir():
+            identity = _identity(path)
+            if identity in seen:
+                yield path, f"the same folder as {seen[identity]}"
+            else:
+                seen[identity] = path
+                yield from _walk(path, seen)
+        elif path.suffix.lower() not in SUFFIXES:
+            yield path, f"not a photograph: {path.suffix or 'no'} suffix"
+        elif not path.exists():
+            yield path, "a link to a file that is not there"
+        else:
+            yield path, ""
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino

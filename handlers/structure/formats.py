@@ -1,0 +1,88 @@
+"""Files of other formats, by their first bytes: what each is, and what its owner can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from handlers.structure.errors import NOT_AN_IMAGE, ImageError, Kind
+
+HEAD: Final = 512
+"""Bytes that are looked at."""
+
+_BOX: Final = b"\0\0\0\x0c"
+_AS_JPEG: Final = "save a copy as JPEG and send that"
+
+
+@dataclass(frozen=True)
+class _Other:
+    """A format that is not decoded."""
+
+    name: str
+    matches: Callable[[bytes], bool]
+    kind: Kind = "not_an_image"
+    fix: str = ""
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """Brands of a file of ISO's base format (ISO/IEC 14496-12), the main one included."""
+    if head[4:8] != b"ftyp":
+        return set()
+    end = min(int.from_bytes(head[:4], "big"), HEAD)
+    return {head[at : at + 4] for at in (8, *range(16, end - 3, 4))}
+
+
+_OTHERS: Final = (
+    _Other(
+        "an AVIF image", lambda head: bool(_brands(head) & {b"avif", b"avis"}), "avif", _AS_JPEG
+    ),
+    _Other(
+        "a HEIC photo",
+        lambda head: any(one[:3] in (b"hei", b"hev", b"mif", b"msf") for one in _brands(head)),
+        "heic",
+        "on an iPhone choose Settings, Camera, Formats, Most Compatible, or save a copy as JPEG",
+    ),
+    _Other(
+        "a JPEG XL image",
+        lambda head: head[:2] == b"\xff\x0a" or head[:12] == _BOX + b"JXL \r\n\x87\n",
+        "jpeg_xl",
+        _AS_JPEG,
+    ),
+    _Other(
+        "a JPEG 2000 image",
+        lambda head: head[:4] == b"\xff\x4f\xff\x51" or head[:12] == _BOX + b"jP  \r\n\x87\n",
+        "jpeg_2000",
+        _AS_JPEG,
+    ),
+    _Other(
+        "a DICOM file",
+        lambda head: head[128:132] == b"DICM",
+        "dicom",
+        "export the picture as JPEG or PNG from the program that shows it",
+    ),
+    _Other("a video", lambda head: bool(_brands(head)), fix="send a photograph"),
+    _Other("a GIF", lambda head: head[:4] == b"GIF8", fix=_AS_JPEG),
+    _Other("a TIFF", lambda head: head[:4] in (b"II*\0", b"MM\0*"), fix=_AS_JPEG),
+    _Other("a BMP", lambda head: head[:2] == b"BM", fix=_AS_JPEG),
+    _Other("a PDF", lambda head: head[:5] == b"%PDF-"),
+    _Other("an SVG drawing", lambda head: b"<svg" in head.lower()),
+    _Other(
+        "an HTML page",
+        lambda head: b"<html" in head.lower() or b"<!doctype html" in head.lower(),
+    ),
+)
+
+
+def error_of(data: bytes) -> ImageError:
+    """The error for a file that is not of a format that is decoded.
+
+    Args:
+        data: its bytes, or the first of them.
+    """
+    head = data[:HEAD]
+    for other in _OTHERS:
+        if other.matches(head):
+            fix = f": {other.fix}" if other.fix else ""
+            return ImageError(f"{NOT_AN_IMAGE}: it looks like {other.name}{fix}", other.kind)
+    return ImageError(NOT_AN_IMAGE, "not_an_image")

@@ -1,0 +1,63 @@
+"""Which files of a folder are taken for photographs, and that every other one is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from handlers.photograph_files import find
+
+
+def made(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+    return path
+
+
+def test_files_are_found_in_the_order_of_their_paths(tmp_path: Path) -> None:
+    wanted = [made(tmp_path / name) for name in ("a/2.JPG", "a/b/1.webp", "c.png", "d.jpeg")]
+
+    found = find(tmp_path)
+
+    assert found.photographs == tuple(sorted(wanted))
+    assert found.left_out == ()
+
+
+def test_what_is_left_out_is_named_with_its_reason(tmp_path: Path) -> None:
+    for name in ("x.jpg", "._x.jpg", "notes.txt", "README", ".cache/y.jpg"):
+        made(tmp_path / name)
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+
+    found = find(tmp_path)
+
+    assert found.photographs == (tmp_path / "x.jpg",)
+    assert {path.name: reason for path, reason in found.left_out} == {
+        "._x.jpg": "hidden",
+        ".cache": "hidden",
+        "README": "not a photograph: no suffix",
+        "gone.jpg": "a link to a file that is not there",
+        "notes.txt": "not a photograph: .txt suffix",
+    }
+
+
+def test_linked_folders_are_read_once(tmp_path: Path) -> None:
+    elsewhere = made(tmp_path / "elsewhere" / "1.jpg").parent
+    folder = tmp_path / "class"
+    made(folder / "2.jpg")
+    (folder / "first").symlink_to(elsewhere)
+    (folder / "second").symlink_to(elsewhere)
+    (folder / "up").symlink_to(folder)
+
+    found = find(folder)
+
+    assert found.photographs == (folder / "2.jpg", folder / "first" / "1.jpg")
+    assert found.left_out == (
+        (folder / "second", f"the same folder as {folder / 'first'}"),
+        (folder / "up", f"the same folder as {folder}"),
+    )
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        find(tmp_path / "nothing")
