@@ -28,7 +28,7 @@ MANY: Final = 99
 COPY_SECONDS: Final = 600.0
 AWAY_SECONDS: Final = 60.0
 """An API server that does not answer is waited for so long, at every command."""
-PUBLISHER: Final = "app.kubernetes.io/name=lesionlens-publisher"
+PUBLISHER: Final = "lesionlens-publisher"
 
 
 @dataclass
@@ -182,19 +182,19 @@ class Bench:
         self.long(*copied, seconds=COPY_SECONDS)
         self(
             *("delete", "--kustomize", str(folder / "publisher")),
-            *("--cascade=foreground", "--wait=false", "--ignore-not-found"),
+            *("--wait=false", "--ignore-not-found"),
         )
-        until(self._publisher_is_gone, PUBLISHER_SECONDS, "the publisher and its pod are gone")
+        # Not until its pod is gone as well: who publishes next may meet one that is ending.
+        until(lambda: not self.get("job", PUBLISHER), PUBLISHER_SECONDS, "the publisher is gone")
 
     def _publisher(self) -> str | None:
-        """A publisher's pod that is ready and not ending."""
-        for pod in self.objects("pods", PUBLISHER):
-            if is_ready(pod) and "deletionTimestamp" not in pod["metadata"]:
-                return str(pod["metadata"]["name"])
-        return None
-
-    def _publisher_is_gone(self) -> bool:
-        return not self.get("job", "lesionlens-publisher") and not self.objects("pods", PUBLISHER)
+        """The pod of the publisher's Job, once it is ready; by the Job's uid."""
+        job = self.get("job", PUBLISHER) or {}
+        if job.get("status", {}).get("ready") != 1:
+            return None
+        owned = f"batch.kubernetes.io/controller-uid={job['metadata']['uid']}"
+        pods = [pod for pod in self.objects("pods", owned) if is_ready(pod)]
+        return str(pods[0]["metadata"]["name"]) if pods else None
 
     def deploy(
         self,

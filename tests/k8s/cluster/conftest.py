@@ -59,12 +59,14 @@ def publishing(api: Api) -> None:
     elif not pods:
         made = sum(path == JOB.rpartition("/")[0] for _, path in api.changes)
         name = f"lesionlens-publisher-{made}"
+        api.objects[JOB]["metadata"]["uid"] = f"uid-{made}"
+        api.objects[JOB]["status"] = {"ready": 1}
         api.objects[f"{PODS}/{name}"] = {
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {
                 "name": name,
-                "labels": {"app.kubernetes.io/name": "lesionlens-publisher"},
+                "labels": {"batch.kubernetes.io/controller-uid": f"uid-{made}"},
                 "ownerReferences": [{"uid": "job", "controller": True}],
             },
             "spec": {"containers": [{"name": "publisher"}]},
