@@ -66,7 +66,7 @@ def test_address(bench: Bench, first: Release, measured: Say) -> None:
 
 
 def test_kserve_client(bench: Bench) -> None:
-    """KServe's own client calls the server live and the model ready (`GET /`, `/v1/models/...`)."""
+    """KServe's own client finds server and model ready (`GET /`, `/v1/models`, `.../melanoma`)."""
     bench.ensure(Overlay(replicas=(2, 2)))
 
     async def both(url: str) -> tuple[bool, bool]:
@@ -81,6 +81,8 @@ def test_kserve_client(bench: Bench) -> None:
     for service in ("lesionlens-predictor", "lesionlens-explainer"):
         with Tunnel(bench.kubectl, bench.namespace, f"service/{service}", 80) as tunnel:
             assert asyncio.run(both(f"http://{tunnel.address}")) == (True, True), service
+            listed = ask(tunnel.address, "/v1/models", body=None)
+            assert (listed.status, listed.document) == (200, {"models": [SERVICE]})
 
 
 def test_kserve_route(

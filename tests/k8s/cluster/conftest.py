@@ -98,7 +98,8 @@ def server() -> Iterator[int]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._answer({"status": "alive"} if self.path == "/" else {"ready": True})
+            listed = {"/": {"status": "alive"}, "/v1/models": {"models": ["melanoma"]}}
+            self._answer(listed.get(self.path, {"ready": True}))
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
