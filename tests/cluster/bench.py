@@ -66,8 +66,16 @@ class Bench:
         Raises:
             RolloutError: with kubectl's words.
         """
+        return self.outside(*arguments, "--namespace", self.namespace, given=given)
+
+    def outside(self, *arguments: str, given: str | None = None) -> str:
+        """Run kubectl on what is in no namespace, such as the Namespace itself.
+
+        Raises:
+            RolloutError: with kubectl's words.
+        """
         self.kubectl.deadline = time.monotonic() + AWAY_SECONDS
-        return self.kubectl(*arguments, "--namespace", self.namespace, given=given)
+        return self.kubectl(*arguments, given=given)
 
     def long(self, *arguments: str, seconds: float) -> str:
         """Run a kubectl that moves data, such as ``exec`` and ``cp``.
@@ -113,9 +121,9 @@ class Bench:
     def make_namespace(self) -> None:
         """Make the namespace, which must not be there; raises RolloutError."""
         name = self.namespace
-        if self.kubectl("get", "namespace", name, "--ignore-not-found", "--output", "name").strip():
+        if self.outside("get", "namespace", name, "--ignore-not-found", "--output", "name").strip():
             raise RolloutError(f"namespace {name} is there already: nothing of it is touched")
-        self.kubectl("create", "--filename", "-", given=json.dumps(overlay.namespace_of(name)))
+        self.outside("create", "--filename", "-", given=json.dumps(overlay.namespace_of(name)))
 
     def remove_namespace(self) -> None:
         """Remove the namespace with all that is in it, and wait until it is gone.
@@ -123,13 +131,11 @@ class Bench:
         Raises:
             RolloutError: it is still there; the message says what holds it.
         """
-        self.kubectl.deadline = time.monotonic() + AWAY_SECONDS
         name = self.namespace
-        self.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
+        self.outside("delete", "namespace", name, "--ignore-not-found", "--wait=false")
         deadline = time.monotonic() + REMOVE_SECONDS
         while True:
-            self.kubectl.deadline = time.monotonic() + AWAY_SECONDS
-            text = self.kubectl("get", "namespace", name, "--ignore-not-found", "--output", "json")
+            text = self.outside("get", "namespace", name, "--ignore-not-found", "--output", "json")
             if not text.strip():
                 return
             if time.monotonic() > deadline:
@@ -184,7 +190,7 @@ class Bench:
             *("delete", "--kustomize", str(folder / "publisher")),
             *("--wait=false", "--ignore-not-found"),
         )
-        # Not until its pod is gone as well: who publishes next may meet one that is ending.
+        # Its pod may still be ending then: the next publisher must not be taken for it.
         until(lambda: not self.get("job", PUBLISHER), PUBLISHER_SECONDS, "the publisher is gone")
 
     def _publisher(self) -> str | None:

@@ -152,7 +152,7 @@ def _evict(bench: Bench, pod: str) -> int:
     refused, deadline = 0, time.monotonic() + EVICTED_SECONDS
     while True:
         try:
-            bench.kubectl("create", "--raw", path, "--filename", "-", given=json.dumps(eviction))
+            bench.outside("create", "--raw", path, "--filename", "-", given=json.dumps(eviction))
             return refused
         except RolloutError as error:
             if "disruption budget" not in str(error) or time.monotonic() > deadline:

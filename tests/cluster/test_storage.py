@@ -39,11 +39,11 @@ def test_registry(bench: Bench, settings: ClusterSettings, measured: Say) -> Non
     need("" if settings.oci_releases else "LESIONLENS_CLUSTER_OCI_RELEASES names no repository")
     released = bench.publish("first", place=settings.oci_releases)
     label = ("label", "namespace", bench.namespace, "--overwrite")
-    bench.kubectl(*label, f"{LEVEL}=baseline")
+    bench.outside(*label, f"{LEVEL}=baseline")
     try:
         outcome = bench.deploy(Overlay(), released)
         assert outcome.status == 0, outcome.text
         measured(f"{outcome.lines[-1][0]:.0f} s")
     finally:
-        bench.kubectl(*label, f"{LEVEL}=restricted")
+        bench.outside(*label, f"{LEVEL}=restricted")
         bench.disturbed()
