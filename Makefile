@@ -22,7 +22,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # NumPy's threads know no policy, only how long they spin: 2^4 cycles instead of 2^26.
 export OPENBLAS_THREAD_TIMEOUT ?= 4
 
-.PHONY: help setup data audit train report explain-report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload attack fuzz measure-training measure-report measure-decoding measure-explanations measure-explaining measure-features measure-gpu measure-page measure-request measure-telemetry screenshots samples docs images sbom pod namespace publish deploy rollback lock clean
+.PHONY: help setup data audit train report explain-report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload attack fuzz measure-training measure-report measure-decoding measure-explanations measure-explaining measure-features measure-gpu measure-page measure-request measure-telemetry screenshots samples docs images sbom pod namespace publish deploy rollback cluster-test lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -177,6 +177,12 @@ deploy: $(INSTALLED) ## Apply OVERLAY=local or another, wait, ask; CONTEXT=... n
 
 rollback: $(INSTALLED) ## Go back to what OVERLAY=... ran before
 	@$(ROLLOUT) rollback $(OVERLAY) $(if $(PHOTO),--photograph "$(PHOTO)")
+
+cluster-test: $(ARCHIVE) ## Test a cluster with KServe, in a namespace of its own; CONTEXT=... names it, ONLY=... chooses, KEEP=yes
+	@test -n "$(CLUSTER)" || { echo "error: name the cluster: make cluster-test CONTEXT=kind-lesionlens" >&2; exit 2; }
+	@LESIONLENS_CLUSTER_CONTEXT="$(CLUSTER)" LESIONLENS_CLUSTER_ARCHIVE="$(STORE)" \
+		$(if $(KEEP),LESIONLENS_CLUSTER_KEEP="$(KEEP)") $(if $(OUTPUT),LESIONLENS_CLUSTER_OUTPUT="$(OUTPUT)") \
+		$(RUN) -m pytest tests/cluster --verbose -rN --tb=short -k "$(ONLY)"
 
 lock: ## Choose versions anew within requirements.in, and the images' from them
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv==0.13.9

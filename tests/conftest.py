@@ -41,8 +41,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def _no_settings_of_the_user(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A user's settings cannot change a unit test; the end-to-end tests are meant to see them."""
-    if ROOT / "tests" / "e2e" in request.path.parents:
+    """A user's settings cannot change a unit test; those of whole systems are meant to see them."""
+    if {ROOT / "tests" / "e2e", ROOT / "tests" / "cluster"} & set(request.path.parents):
         return
     for name in [name for name in os.environ if name.upper().startswith("LESIONLENS_")]:
         monkeypatch.delenv(name)

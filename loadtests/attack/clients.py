@@ -6,7 +6,7 @@ import http.client
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -63,7 +63,12 @@ class Tally:
 
 @contextmanager
 def clients(
-    address: str, path: str, bodies: Sequence[bytes], count: int, content_type: str = "image/jpeg"
+    address: str,
+    path: str,
+    bodies: Sequence[bytes],
+    count: int,
+    content_type: str = "image/jpeg",
+    host: str = "",
 ) -> Iterator[Tally]:
     """Clients that ask again as soon as they are answered, each on a connection that stays open.
 
@@ -73,13 +78,15 @@ def clients(
         bodies: sent in turn.
         count: of the clients.
         content_type: of the bodies.
+        host: name that is asked for, where a gateway goes by it; unset, the address.
     """
     tally = Tally()
     over = threading.Event()
+    headers = {"Content-Type": content_type, **({"Host": host} if host else {})}
     threads = [
         threading.Thread(
             target=_ask,
-            args=(address, path, bodies[number::count] or bodies, content_type, tally, over),
+            args=(address, path, bodies[number::count] or bodies, headers, tally, over),
             daemon=True,
         )
         for number in range(count)
@@ -98,12 +105,11 @@ def _ask(
     address: str,
     path: str,
     bodies: Sequence[bytes],
-    content_type: str,
+    headers: Mapping[str, str],
     tally: Tally,
     over: threading.Event,
 ) -> None:
     connection = http.client.HTTPConnection(address, timeout=TIMEOUT_SECONDS)
-    headers = {"Content-Type": content_type}
     number = rejections = 0
     ending = False
     while not over.is_set():

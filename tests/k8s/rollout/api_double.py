@@ -36,15 +36,19 @@ KINDS: Final = {
     "serving.kserve.io/v1alpha1": ("ServingRuntime",),
     "serving.kserve.io/v1beta1": ("InferenceService",),
     "monitoring.coreos.com/v1": ("PodMonitor", "PrometheusRule"),
-    "gateway.networking.k8s.io/v1": ("HTTPRoute",),
+    "gateway.networking.k8s.io/v1": ("HTTPRoute", "Gateway"),
+    "apiextensions.k8s.io/v1": ("CustomResourceDefinition",),
     "keda.sh/v1alpha1": ("ScaledObject",),
 }
+
+
+CLUSTER_WIDE: Final = ("Namespace", "CustomResourceDefinition")
 
 
 def plural(kind: str) -> str:
     """As resources are named in paths."""
     lower = kind.lower()
-    return lower[:-1] + "ies" if lower.endswith("y") else lower + "s"
+    return lower[:-1] + "ies" if lower.endswith(("cy", "ty")) else lower + "s"
 
 
 @dataclass
@@ -107,7 +111,7 @@ class Api:
         items = [
             stored
             for key, stored in self.objects.items()
-            if key.rpartition("/")[0] == path
+            if _is_in(key, path)
             and all(_matches(stored["metadata"].get("labels", {}), one) for one in wanted)
         ]
         return {"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items}
@@ -166,6 +170,14 @@ def serving(api: Api, folder: Path, context: str) -> Iterator[Path]:
         thread.join()
 
 
+def _is_in(key: str, path: str) -> bool:
+    """Whether an object is in a list: of a namespace, of the cluster, or of every namespace."""
+    folder = key.rpartition("/")[0]
+    before, namespaces, rest = folder.partition("/namespaces/")
+    everywhere = f"{before}/{rest.partition('/')[2]}" if namespaces else folder
+    return path in (folder, everywhere)
+
+
 def _matches(labels: dict[str, str], wanted: str) -> bool:
     """Whether labels satisfy ``name`` or ``name=value``."""
     name, equals, value = wanted.partition("=")
@@ -209,7 +221,7 @@ def _discovery(path: str) -> Object | None:
             {
                 "name": plural(kind),
                 "singularName": kind.lower(),
-                "namespaced": kind != "Namespace",
+                "namespaced": kind not in CLUSTER_WIDE,
                 "kind": kind,
                 "verbs": ["get", "list", "create", "patch", "delete"],
             }
@@ -218,6 +230,8 @@ def _discovery(path: str) -> Object | None:
         return {"kind": "APIResourceList", "groupVersion": version, "resources": resources}
     if path == "/openapi/v2":
         return {}
+    if path == "/version":
+        return {"gitVersion": "v1.35.4", "major": "1", "minor": "35"}
     if path == "/openapi/v3":
         addresses = {_openapi_path(known): known for known in KINDS}
         return {"paths": {at: {"serverRelativeURL": f"/openapi/v3/{at}"} for at in addresses}}

@@ -139,17 +139,20 @@ class Cluster:
         container = spec["template"]["spec"]["containers"][0]
         status: Object = {"observedGeneration": metadata["generation"], "conditions": []}
         deployment["status"] = status
-        of_before = [at for at in self._pods(api, name) if not at.endswith(f"-{revision}")]
+        owner = f"rs-{name}-{revision}"
+        pods = self._pods(api, name)
+        of_before = [at for at in pods if _owner(api.objects[at]) != owner]
         if name in self.refused:
             why = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}
             status["conditions"].append({**why, "message": self.refused[name]})
             status |= {"replicas": len(of_before), "availableReplicas": len(of_before)}
             return
-        self._create(api, deployment, revision, container)
+        self._create(api, deployment, revision, container, count)
         digests = [one["value"] for one in container["env"] if one["name"] == "LESIONLENS_DIGEST"]
         ready = self.starts.get(digests[0] if digests else name, True)
-        pod = api.objects[f"{PODS}/{name}-{revision}"]
-        pod["status"] = {"conditions": [_true("Ready")]} if ready else self.pod_status.get(name, {})
+        status_of_pod = {"conditions": [_true("Ready")]} if ready else self.pod_status.get(name, {})
+        for at in set(self._pods(api, name)) - set(of_before):
+            api.objects[at]["status"] = status_of_pod
         if ready:
             for at in of_before:
                 del api.objects[at]
@@ -163,7 +166,7 @@ class Cluster:
         return [at for at in api.objects if at.startswith(f"{PODS}/{deployment}-")]
 
     @staticmethod
-    def _create(api: Api, deployment: Object, revision: str, container: Object) -> None:
+    def _create(api: Api, deployment: Object, revision: str, container: Object, count: int) -> None:
         name = deployment["metadata"]["name"]
         made = f"{name}-{revision}"
         made_for = deployment["metadata"].get("made-for", "")  # none for the page
@@ -178,20 +181,26 @@ class Cluster:
                 "metadata": {**replica_set, "ownerReferences": [owner]},
             },
         )
-        api.objects.setdefault(
-            f"{PODS}/{made}",
-            {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "metadata": {
-                    "name": made,
-                    "uid": f"pod-{made}",
-                    "made-for": made_for,
-                    "ownerReferences": [{"uid": f"rs-{made}", "controller": True}],
+        for pod in (made, *(f"{made}-{number}" for number in range(1, count))):
+            api.objects.setdefault(
+                f"{PODS}/{pod}",
+                {
+                    "apiVersion": "v1",
+                    "kind": "Pod",
+                    "metadata": {
+                        "name": pod,
+                        "uid": f"pod-{pod}",
+                        "made-for": made_for,
+                        "labels": {"app": f"isvc.{name}"},
+                        "ownerReferences": [{"uid": f"rs-{made}", "controller": True}],
+                    },
+                    "spec": {"containers": [copy.deepcopy(container)]},
                 },
-                "spec": {"containers": [copy.deepcopy(container)]},
-            },
-        )
+            )
+
+
+def _owner(thing: Object) -> str:
+    return str(thing["metadata"]["ownerReferences"][0]["uid"])
 
 
 def _true(kind: str) -> Object:

@@ -24,7 +24,12 @@ def test_ready_means_that_every_pod_runs_the_release(rollout: Callable[..., Roll
     there.deploy(BETTER)
 
     running = {at.removeprefix(f"{PODS}/") for at in there.api.objects if at.startswith(PODS)}
-    assert running == {"melanoma-predictor-2", "melanoma-explainer-2", "lesionlens-page-1"}
+    assert running == {
+        "melanoma-predictor-2",
+        "melanoma-explainer-2",
+        "lesionlens-page-1",
+        "lesionlens-page-1-1",
+    }
     assert there.asked[-1] == {
         "melanoma-predictor": "melanoma-predictor-2",
         "melanoma-explainer": "melanoma-explainer-2",

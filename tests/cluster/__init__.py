@@ -1,0 +1,1 @@
+"""What a real cluster must show: ``make cluster-test CONTEXT=...``, never ``make test``."""
