@@ -69,6 +69,8 @@ class MelanomaService:
         self.admission = Admission(batch_size, settings.batch_seconds)
         self.explaining = Explaining(classifier.model, settings)
         self._progress: Progress = lambda seconds: None
+        self._first = True
+        """Whether no request of the batch has been served yet."""
 
     def answer(
         self,
@@ -87,7 +89,7 @@ class MelanomaService:
             early: called with the answers, by place, that need not wait for the slow ones.
             progress: called as each step begins.
         """
-        self._progress = progress
+        self._progress, self._first = progress, True
         start = time.perf_counter()
         self.admission.begin(len(rows))
         jobs = [Job(place, row) for place, row in enumerate(rows)]
@@ -158,6 +160,9 @@ class MelanomaService:
         """
         row, limits = job.row, self.settings
         self._check_time()
+        # The first is served whole, or a slow machine would serve no request of many photographs;
+        # what its photographs may cost is bounded.
+        whole, self._first = self._first, False
         request = job.request = protocol.parse(
             row.body,
             verb=row.verb,
@@ -175,7 +180,7 @@ class MelanomaService:
         )
         for index, instance in enumerate(request.instances):
             self._progress(0.0)
-            if index:
+            if index and not whole:
                 self._check_time()
             try:
                 if request.verb == "explain":

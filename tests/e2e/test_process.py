@@ -96,7 +96,7 @@ def test_a_taken_port_is_named_with_the_variable_that_moves_it(
         process = serve(trained, tmp_path, ports)
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert f"port {ports['metrics_port']}" in output
+    assert f":{ports['metrics_port']} (Address already in use)" in output
     assert "LESIONLENS_METRICS_PORT" in output
     assert "Traceback" not in output
 

@@ -100,3 +100,25 @@ def test_the_time_of_a_batch_is_checked_before_each_instance(
     assert [answer.status for answer in answers] == [200, 503, 503]
     assert [answer.retry_after for answer in answers] == [None, 4, 4]
     assert len(decoded) == 3
+
+
+def test_the_first_request_of_a_batch_is_served_whole(
+    service_with: Callable[..., MelanomaService],
+    decoded: list[bytes],
+    photograph: Photograph,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Or a slow machine would refuse a request of many photographs whenever it is sent."""
+    service = service_with(batch_seconds=3.5)
+    ticks = iter(range(1000))
+    monkeypatch.setattr(service.admission, "_clock", lambda: next(ticks))
+    image = photograph(1, 0)
+
+    for _ in range(2):
+        answers = service.answer(
+            [Row(body([image] * 16), "predict"), Row(body([image] * 16), "predict")], Recorder("v1")
+        )
+
+        assert [answer.status for answer in answers] == [200, 503]
+        assert len(decoded) < 32
+        decoded.clear()

@@ -40,7 +40,7 @@ def test_no_base_can_be_made(
     monkeypatch.setenv("LESIONLENS_IMAGE_BUILDER", "buildah")
 
     assert images(["serving"]) == 2
-    assert "error: mmdebstrap, podman missing: apt-get install" in capsys.readouterr().err
+    assert "error: mmdebstrap, buildah missing: apt-get install" in capsys.readouterr().err
 
 
 def test_a_builder_that_is_none(

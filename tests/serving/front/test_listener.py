@@ -10,7 +10,7 @@ import pytest
 
 from serving.front.listener import Listener
 from serving.front.sockets import listen
-from tests.serving.front.conftest import PATIENT, SECONDS, Application, rest
+from tests.serving.front.conftest import PATIENT, SECONDS, Application, response, rest
 
 REQUEST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"
 HALF = b"POST / HTTP/1.1\r\nHost: a\r\n"
@@ -61,7 +61,7 @@ async def within_its_headers(listener: Listener, port: int) -> list[bytes]:
     """A second request of a connection, half of whose headers have come."""
     client = connect(port)
     client.sendall(REQUEST)
-    await asyncio.to_thread(client.recv, 65_536)
+    await asyncio.to_thread(response, client)
     client.sendall(HALF)
     await asyncio.sleep(0.05)
     ending = asyncio.create_task(listener.shutdown(listener.listening))
