@@ -24,6 +24,7 @@ REPEATS: Final = 2
 """Of a request whose worker died, at most: one may meet the end of a second worker by chance."""
 RETRY_SECONDS: Final = 2
 """After which a worker may have been replaced, or a full queue have room."""
+READY_POLL_SECONDS: Final = 0.05
 CONNECT_SECONDS: Final = 2.0
 _PROBE_HEADERS: Final = {"Content-Type": "application/octet-stream", "X-Probe": "true"}
 
@@ -107,12 +108,13 @@ class TorchServeClient:
             raise OSError(f"TorchServe's metrics: {type(error).__name__}") from None
 
     def repeat_all(self) -> None:
-        """Treat every request in flight as one whose worker died.
+        """Treat every request in flight as one whose worker died, and repeat it when one is ready.
 
         For when all workers were killed at once: TorchServe may then not answer at all.
         """
-        for waiting in self._waiting:
-            waiting.reschedule(asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        while self._waiting:
+            self._waiting.pop().reschedule(now)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -125,6 +127,9 @@ class TorchServeClient:
         for _ in range(REPEATS):
             self._metrics.repeated.inc()
             async with self._repeating:
+                # Where every worker was killed, TorchServe loses what it is sent before it notices.
+                while not self.ready:
+                    await asyncio.sleep(READY_POLL_SECONDS)
                 with contextlib.suppress(_WorkerDiedError):
                     return await self._sent(request.path, request.body, headers)
         return _unavailable("each worker that had this request died: send it again")

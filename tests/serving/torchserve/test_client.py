@@ -42,6 +42,7 @@ def answers(
 
     async def ask() -> list[FrontResponse]:
         client = TorchServeClient(folder / "s", seconds, FrontMetrics(registry))
+        client.ready = True
         try:
             async with server(handler, folder / "s"):
                 return await asyncio.gather(*[client.answer(REQUEST) for _ in range(requests)])
@@ -153,12 +154,17 @@ def test_all_in_flight_are_repeated_when_all_workers_were_killed(folder: Path) -
 
     async def ask() -> list[FrontResponse]:
         client = TorchServeClient(folder / "s", 20, FrontMetrics(registry))
+        client.ready = True
         try:
             async with server(handle, folder / "s"):
                 asked = [asyncio.create_task(client.answer(REQUEST)) for _ in range(3)]
                 while posts < 3:
                     await asyncio.sleep(0.005)
                 client.repeat_all()
+                client.ready = False  # as the health monitor says in the same turn
+                await asyncio.sleep(0.2)
+                assert posts == 3  # TorchServe would lose what comes before a worker is ready
+                client.ready = True
                 return await asyncio.gather(*asked)
         finally:
             await client.close()
