@@ -65,7 +65,7 @@ class Readiness:
         """
         start = time.monotonic()
         deadline = start + seconds
-        said, complete, seen = "", 0, _Seen()
+        said, complete = "", 0
         while True:
             seen = self._look()
             now = "; ".join(seen.missing) or "all complete"
@@ -161,8 +161,8 @@ def _not_accepted(kind: str, found: Object) -> str:
         wanted = "Accepted"
     else:
         listed, wanted = status.get("conditions", ()), "Ready"
-    found_ = [one for one in listed if one["type"] == wanted]
-    if found_ and all(one["status"] == "True" for one in found_):
+    said = [one for one in listed if one["type"] == wanted]
+    if said and all(one["status"] == "True" for one in said):
         return ""
     return _why(listed) or f"not {wanted} yet"
 

@@ -96,21 +96,24 @@ def is_ready(pod: Object) -> bool:
 def _runs_another(workload: Workload, pod: Object) -> bool:
     """Whether a pod runs another release; its image's name may be admission's."""
     container = _container(pod, workload.container) or {}
-    has = {one["name"]: str(one.get("value", "")) for one in container.get("env", ())}
-    return has.get(DIGEST, "") != workload.digest
+    return _environment(container).get(DIGEST, "") != workload.digest
 
 
 def _difference(workload: Workload, container: Object) -> str | None:
     """The first thing that a container has otherwise than the overlay; None for nothing."""
     if workload.image and container.get("image") != workload.image:
         return f"image {container.get('image')} instead of {workload.image}"
-    has = {one["name"]: str(one.get("value", "")) for one in container.get("env", ())}
+    has = _environment(container)
     for name, value in workload.environment:
         if has.get(name) != value:
             if name == DIGEST:
                 return f"release {has.get(name) or 'of no digest'} instead of {value}"
             return f"{name} is another"
     return None
+
+
+def _environment(container: Object) -> dict[str, str]:
+    return {one["name"]: str(one.get("value", "")) for one in container.get("env", ())}
 
 
 def _container(pod: Object, name: str) -> Object | None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from k8s.rollout.errors import RolloutError
 from k8s.rollout.kubectl import Kubectl
 from k8s.rollout.release import Release
+from k8s.rollout.state import is_ending, is_ready
 from tests.cluster import overlay
 from tests.cluster.checkout import Checkout, Outcome
 from tests.cluster.overlay import Overlay, Route
@@ -264,7 +265,7 @@ class Bench:
         return [
             pod
             for pod in self.objects("pods", f"app=isvc.{deployment}")
-            if is_ready(pod) and "deletionTimestamp" not in pod["metadata"]
+            if is_ready(pod) and not is_ending(pod)
         ]
 
     def why_not_ready(self) -> str:
@@ -282,9 +283,3 @@ class Bench:
         path.touch(mode=0o600)
         path.write_text(text, encoding="utf-8")
         return path
-
-
-def is_ready(pod: Object) -> bool:
-    """Whether a pod gets requests."""
-    conditions = pod.get("status", {}).get("conditions", ())
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import threading
 import time
@@ -11,8 +10,8 @@ from typing import Final
 
 from k8s.rollout.errors import RolloutError
 from k8s.rollout.kubectl import Kubectl
+from k8s.rollout.smoke import FORWARDING
 
-FORWARDING: Final = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
 START_SECONDS: Final = 20.0
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
-from tests.cluster.bench import Bench, is_ready
+from k8s.rollout.state import is_ready
+from tests.cluster.bench import Bench
 from tests.cluster.settings import ClusterSettings
 from tests.cluster.waiting import until
 
