@@ -80,19 +80,23 @@ def test_the_budget_is_a_setting(
         assert "at most 0.01 are accepted" in answer["error"]
 
 
-def test_the_time_of_a_batch_is_checked_before_each_instance(
-    service_with: Callable[..., MelanomaService],
-    decoded: list[bytes],
-    photograph: Photograph,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def ticking(
+    service_with: Callable[..., MelanomaService], monkeypatch: pytest.MonkeyPatch
+) -> MelanomaService:
+    """A second passes with each check: at the beginning, then before each instance."""
     service = service_with(batch_seconds=3.5)
-    # A second passes with each check: at the beginning, then before each instance.
     ticks = iter(range(1000))
     monkeypatch.setattr(service.admission, "_clock", lambda: next(ticks))
+    return service
+
+
+def test_the_time_of_a_batch_is_checked_before_each_instance(
+    ticking: MelanomaService, decoded: list[bytes], photograph: Photograph
+) -> None:
     image = photograph(1, 0)
 
-    answers = service.answer(
+    answers = ticking.answer(
         [Row(image, "predict"), Row(body([image] * 16), "predict"), Row(image, "predict")],
         Recorder("v1"),
     )
@@ -103,19 +107,13 @@ def test_the_time_of_a_batch_is_checked_before_each_instance(
 
 
 def test_the_first_request_of_a_batch_is_served_whole(
-    service_with: Callable[..., MelanomaService],
-    decoded: list[bytes],
-    photograph: Photograph,
-    monkeypatch: pytest.MonkeyPatch,
+    ticking: MelanomaService, decoded: list[bytes], photograph: Photograph
 ) -> None:
     """Or a slow machine would refuse a request of many photographs whenever it is sent."""
-    service = service_with(batch_seconds=3.5)
-    ticks = iter(range(1000))
-    monkeypatch.setattr(service.admission, "_clock", lambda: next(ticks))
     image = photograph(1, 0)
 
     for _ in range(2):
-        answers = service.answer(
+        answers = ticking.answer(
             [Row(body([image] * 16), "predict"), Row(body([image] * 16), "predict")], Recorder("v1")
         )
 
