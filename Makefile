@@ -16,13 +16,16 @@ KUBECTL = $(or $(wildcard .venv/bin/kubectl),kubectl) $(if $(LESIONLENS_KUBECONF
 ROLLOUT = $(if $(CONTEXT),LESIONLENS_CONTEXT="$(CONTEXT)") $(if $(URL),LESIONLENS_URL="$(URL)") $(RUN) -m k8s.rollout
 # Hashes of all files of a version: `pip install --require-hashes` takes no other. No index is written down.
 COMPILE := build/lock/bin/uv pip compile --quiet --python-version 3.11 --no-header --generate-hashes --no-emit-index-url
+# Of the tests: one more than there are cores, for many of them wait; each computes with one thread.
+PROCESSES ?= $(shell echo $$(( $$(nproc) + 1 )))
+PYTEST := OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses $(PROCESSES) --dist loadscope --no-loadscope-reorder
 # Threads that wait sleep: spinning, they make a forward pass several times slower as soon as
 # anything else runs on the same cores. On an idle machine sleeping costs about a fifth.
 export OMP_WAIT_POLICY ?= PASSIVE
 # NumPy's threads know no policy, only how long they spin: 2^4 cycles instead of 2^26.
 export OPENBLAS_THREAD_TIMEOUT ?= 4
 
-.PHONY: help setup data audit train report explain-report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload attack fuzz measure-training measure-report measure-decoding measure-explanations measure-explaining measure-features measure-gpu measure-page measure-request measure-telemetry screenshots samples docs images sbom pod namespace publish deploy rollback cluster-test lock clean
+.PHONY: help setup check data audit train report explain-report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload attack fuzz measure-training measure-report measure-decoding measure-explanations measure-explaining measure-features measure-gpu measure-page measure-request measure-telemetry screenshots samples docs images sbom pod namespace publish deploy rollback cluster-test lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,7 +66,11 @@ docs: $(INSTALLED) ## Build the documentation's site in build/site; every link i
 	@echo "open build/site/index.html"
 
 test: $(SAMPLES) ## Run every test
-	$(RUN) -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
+	$(PYTEST)
+
+check: $(SAMPLES) ## Check style and types, and run every test that starts no server, container or training
+	@$(MAKE) --no-print-directory lint
+	$(PYTEST) -m "not slow"
 
 lint: $(INSTALLED) ## Check style and types
 	$(RUN) -m ruff check .

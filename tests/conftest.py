@@ -6,26 +6,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
-from tests import left_out
+from tests import left_out, scheduling
 
 ROOT = Path(__file__).resolve().parent.parent
+SLOW_FOLDERS = {ROOT / "tests" / name for name in ("docs", "e2e")}
+SLOW_FIXTURES = {"prometheus", "promtool", "real_lesions", "real_weights", "trained"}
+"""With what a server, a container or a training is started."""
+
 # Servers of the tests are on this machine, where no proxy of the environment leads.
 for _name in ("no_proxy", "NO_PROXY"):
     os.environ[_name] = ",".join(filter(None, (os.environ.get(_name), "127.0.0.1,::1,localhost")))
 
 
-class _ByFolder(LoadScopeScheduling):
-    """Gives each process whole folders of tests: what a folder sets up is then set up once."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return nodeid.split("/")[1]
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> scheduling.ByGroup:
+    """For `make test`, which runs several processes."""
+    return scheduling.ByGroup(config, log)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """For `make test`, which runs two processes."""
-    return _ByFolder(config, log)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what `make check` leaves out; where several processes run, begin with the longest."""
+    for item in items:
+        if SLOW_FOLDERS & set(item.path.parents) or SLOW_FIXTURES & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+    if hasattr(config, "workerinput"):
+        scheduling.in_order(items)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -22,6 +22,8 @@ from loadtests.hostile.webps import one_colour
 
 FILES_SECONDS: Final = 50.0
 """For the hostile files together, making them included; those not sent by then are left out."""
+QUICK_STEP: Final = 4
+"""Where there is little time, every fourth hostile file is sent."""
 MAX_GAP_SECONDS: Final = 10.0
 """Between two answers to ordinary clients."""
 MAX_LOG_BYTES: Final = 10_000
@@ -31,7 +33,7 @@ JSON: Final = "application/json"
 
 def hostile_files(target: Target) -> Outcome:
     """Every hostile file, alone, as the body of a raw request."""
-    made = makers()
+    made = dict(list(makers().items())[:: QUICK_STEP if target.quick else 1])
     responses: dict[str, Response] = {}
     deadline = time.monotonic() + FILES_SECONDS * target.tolerance
 

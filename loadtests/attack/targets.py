@@ -50,6 +50,9 @@ class Target:
     tolerance: float = 1.0
     """That bounds of time are multiplied by: a machine that also runs tests is slower."""
 
+    quick: bool = False
+    """Whether an attack that repeats one thing many times does it less often."""
+
     @property
     def port(self) -> int:
         """Of the front, on 127.0.0.1."""
@@ -87,7 +90,9 @@ class Target:
 
 
 @contextmanager
-def target(server: LocalServer, scratch: Path, tolerance: float = 1.0) -> Iterator[Target]:
+def target(
+    server: LocalServer, scratch: Path, tolerance: float = 1.0, *, quick: bool = False
+) -> Iterator[Target]:
     """Start a server and a page in front of it; both are ended with the context.
 
     Args:
@@ -95,6 +100,7 @@ def target(server: LocalServer, scratch: Path, tolerance: float = 1.0) -> Iterat
         scratch: an empty folder.
         tolerance: that bounds of time are multiplied by, or by more where the start shows that the
             machine is busy.
+        quick: fewer repetitions; see :class:`Target`.
 
     Raises:
         RuntimeError: the page does not start.
@@ -106,7 +112,8 @@ def target(server: LocalServer, scratch: Path, tolerance: float = 1.0) -> Iterat
         busy = (time.monotonic() - start) / IDLE_START_SECONDS
         log = scratch / "page.log"
         with _page(server.inference, log, scratch) as port:
-            yield Target(server, port, log, scratch, photographs(), max(tolerance, busy))
+            tolerance = max(tolerance, busy)
+            yield Target(server, port, log, scratch, photographs(), tolerance, quick)
 
 
 @contextmanager

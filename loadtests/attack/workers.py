@@ -19,6 +19,7 @@ from serving.settings import free_ports
 
 CLIENTS: Final = 8
 ROUNDS: Final = 5
+QUICK_ROUNDS: Final = 2
 NOT_READY_SECONDS: Final = 5.0
 """Until ``/ready`` says that nobody answers."""
 BACK_SECONDS: Final = 10.0
@@ -31,9 +32,9 @@ ENDED_SECONDS: Final = 15.0
 
 def killed_workers(target: Target) -> Outcome:
     """SIGKILL of a worker, five times, while eight clients go on."""
-    replaced = 0
+    replaced, rounds = 0, QUICK_ROUNDS if target.quick else ROUNDS
     with ordinary(target, CLIENTS) as tally:
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             victim = min(target.ready_workers(REPLACED_SECONDS))
             time.sleep(0.5)
             os.kill(victim, signal.SIGKILL)
@@ -41,8 +42,8 @@ def killed_workers(target: Target) -> Outcome:
             replaced += len(ready) >= WORKERS
     return Outcome(
         "workers: SIGKILL",
-        f"{ROUNDS} workers killed, one after the other, under {CLIENTS} clients",
-        tally.unharmed and replaced == ROUNDS,
+        f"{rounds} workers killed, one after the other, under {CLIENTS} clients",
+        tally.unharmed and replaced == rounds,
         f"{tally.summary}; {replaced} replaced",
     )
 

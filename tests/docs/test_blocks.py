@@ -27,10 +27,11 @@ from tests.k8s.rollout import api_double
 from tests.k8s.rollout.simulated import Cluster, forwarding_kubectl
 
 SMALL = {
-    "LESIONLENS_SYNTHETIC_TRAIN": "24",
-    "LESIONLENS_SYNTHETIC_TEST": "12",
+    "LESIONLENS_SYNTHETIC_TRAIN": "16",
+    "LESIONLENS_SYNTHETIC_TEST": "8",
     "LESIONLENS_BACKENDS": "fp32",
     "LESIONLENS_REPORT_SEEDS": "1",
+    "LESIONLENS_REPORT_RECIPES": "head",
     "LESIONLENS_EXPLAIN_SECONDS": "60",
 }
 """Fewer drawings, and fewer of everything that is measured on them; time beside other tests."""
@@ -157,7 +158,7 @@ def test_the_readme_does_what_it_says(
     weights = tmp_path / "resnet18.pth"
     torch.manual_seed(0)
     torch.save(resnet18(weights=None).state_dict(), weights)
-    drawn = checkout / "build/cache/synthetic-24-12-0"
+    drawn = checkout / "build/cache/synthetic-16-8-0"
     with ExitStack() as stack:
         config = stack.enter_context(api_double.serving(Cluster().api(), tmp_path, "kind-test"))
         own = reader(

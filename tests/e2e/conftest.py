@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -56,15 +57,36 @@ def _time_to_explain() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """The main job, once: photographs to archive, by the command a user runs."""
-    build, store = tmp_path_factory.mktemp("build"), tmp_path_factory.mktemp("store")
-    photographs = tmp_path_factory.mktemp("photographs")
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The main job, once for all processes: photographs to archive, by the command a user runs."""
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        folder = folder.parent
+    folder = folder / "trained"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "said.txt").is_file():
+            _train(folder)
+    return Trained(
+        folder / "build",
+        folder / "store",
+        json.loads((folder / "build" / "summary.json").read_text()),
+        (folder / "said.txt").read_text(),
+        folder / "photographs",
+    )
+
+
+def _train(folder: Path) -> None:
+    """Train and pack; what was said goes into ``said.txt``, last."""
+    build, store, photographs = (folder / name for name in ("build", "store", "photographs"))
     variables = {
         "LESIONLENS_BUILD": str(build),
         "LESIONLENS_ARCHIVE": str(store),
         "LESIONLENS_CACHE": str(ROOT / "build" / "cache"),
         "COLUMNS": "200",  # a table's cells stay on one line
+        # The others are tried in tests/handlers and tests/training.
+        "LESIONLENS_BACKENDS": "openvino-fp32",
     }
     if REAL:
         variables["LESIONLENS_DATA"] = str(kept_back(SHARED / "lesions", photographs))
@@ -80,8 +102,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    summary = json.loads((build / "summary.json").read_text())
-    return Trained(build, store, summary, done.stderr, photographs)
+    (folder / "said.txt").write_text(done.stderr)
 
 
 @pytest.fixture(scope="session")

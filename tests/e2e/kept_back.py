@@ -9,16 +9,19 @@ import numpy as np
 
 EACH: Final = 400
 """Photographs of ``first`` and of ``second``."""
+TRAINED: Final = 300
+"""Photographs to train on."""
 
 
 def kept_back(lesions: Path, folder: Path) -> Path:
-    """Links in the Kaggle layout; of the training photographs, 400 in ``first`` and ``second``.
+    """Links in the Kaggle layout; of the training photographs 300, and 400 in ``first`` and
+    ``second`` each.
 
     Both are like what is left for the training, for the classes stay mixed as they are.
     """
     paths = sorted((lesions / "train").glob("*/*.jpg"))
     order = np.random.default_rng(0).permutation(len(paths))
-    parts = np.split(order, [EACH, 2 * EACH])
+    parts = np.split(order, [EACH, 2 * EACH, 2 * EACH + TRAINED])[:3]
     for split, part in zip(("first", "second", "train"), parts, strict=True):
         for place in part:
             link = folder / split / paths[place].parent.name / paths[place].name

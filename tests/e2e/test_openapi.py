@@ -33,7 +33,7 @@ from tests.e2e.requests_of import EXPLAIN, PREDICT, RAW_EXPLAIN, RAW_PREDICT
 
 PING: Final = "/ping"
 ROUTES: Final = (PREDICT, EXPLAIN, RAW_PREDICT, RAW_EXPLAIN)
-EXAMPLES: Final = 500
+EXAMPLES: Final = 120
 EXAMPLES_OF_METHODS: Final = {EXPLAIN: 1, RAW_EXPLAIN: 2}
 """Of each attribution method: the slow ones take a second to three."""
 CHECKS: Final = [
@@ -96,17 +96,15 @@ def test_the_server_does_what_the_document_says(
     replies = compare(requests(operation), session, EXAMPLES - len(explained))
     statuses = Counter(reply.status_code for reply in replies)
     assert len(explained) + len(replies) == EXAMPLES
-    assert min(statuses[200], statuses[400]) >= 50, statuses
+    assert min(statuses[200], statuses[400]) >= 12, statuses
     if each:
         answers = explained + [reply for reply in replies if reply.status_code == 200]
         assert {name for reply in answers for name in methods(reply)} == set(METHODS)
 
 
 def test_ping_is_as_described(described: BaseSchema, session: http.Session) -> None:
-    # There is but one request to draw, so it is sent as often as others are drawn.
-    for _ in range(EXAMPLES):
-        case = described[PING]["get"].Case()
-        assert case.call_and_validate(session=session, checks=CHECKS).status_code == 200
+    case = described[PING]["get"].Case()
+    assert case.call_and_validate(session=session, checks=CHECKS).status_code == 200
 
 
 @pytest.mark.parametrize("route", [PREDICT, EXPLAIN])

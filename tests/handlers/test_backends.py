@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -17,8 +18,18 @@ from handlers import backends
 from handlers.backends import FILES, NAMES, PLAIN, UnavailableError
 from handlers.classifier import Classifier
 from handlers.imaging import centre_view, to_tensor
+from tests.conftest import ROOT
 from training.backends import convert
 from training.dataset import Photograph
+
+pytestmark = pytest.mark.slow
+
+
+OLDER_PROCESSOR = {
+    "ONEDNN_MAX_CPU_ISA": "AVX2",  # of OpenVINO as well
+    "ATEN_CPU_CAPABILITY": "avx2",
+}
+"""Variables by which a process uses no instruction that is younger than 2013."""
 
 CALIBRATION = {"temperature": 2.5, "threshold": 0.3, "near_threshold": [0.25, 0.35]}
 
@@ -61,6 +72,15 @@ def classifier_with(name: str, folder: Path) -> Classifier:
     return classifier
 
 
+def is_close(name: str, activations: torch.Tensor, plain: torch.Tensor) -> bool:
+    """Whether a backend's activations are the plain model's, as far as its numbers can hold them.
+
+    By shares of the spread: float32 in another order, eleven and eight bits of mantissa, 256 steps.
+    """
+    share = {"fp16": 0.02, "bf16": 0.2, "int8": 0.5}.get(name.rpartition("-")[2], 1e-5)
+    return float((activations - plain).abs().mean()) < share * float(plain.std())
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_each_backend_is_the_plain_model(
     name: str, folder: Path, inputs: torch.Tensor, classifier: Classifier
@@ -69,12 +89,29 @@ def test_each_backend_is_the_plain_model(
 
     assert other.activations.shape == (5, 512, 7, 7)
     assert other.activations.dtype == torch.float32
-    # Shares of the spread: float32 in another order, eleven and eight bits of mantissa, 256 steps.
-    share = {"fp32": 1e-5, "fp16": 0.02, "bf16": 0.2, "int8": 0.5}.get(
-        name.rpartition("-")[2], 1e-5
+    assert is_close(name, other.activations, plain.activations)
+
+
+def test_each_backend_is_the_plain_model_on_a_processor_of_fewer_instructions(
+    folder: Path, inputs: torch.Tensor, classifier: Classifier, tmp_path: Path
+) -> None:
+    torch.save(inputs, tmp_path / "inputs.pt")
+    command = ["-m", "tests.handlers.other_processor", folder, "inputs.pt", "outputs.pt"]
+    done = subprocess.run(
+        [sys.executable, *map(str, command)],
+        cwd=tmp_path,
+        env=os.environ | OLDER_PROCESSOR | {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
     )
-    spread = float(plain.activations.std())
-    assert float((other.activations - plain.activations).abs().mean()) < share * spread
+    assert done.returncode == 0, done.stderr
+    seen = torch.load(tmp_path / "outputs.pt")
+
+    assert seen["capability"] == "AVX2"
+    assert {PLAIN, "frozen", "openvino-fp32", "openvino-int8"} <= set(seen["activations"])
+    plain = classifier.forward(inputs).activations
+    far = [name for name, own in seen["activations"].items() if not is_close(name, own, plain)]
+    assert far == []
 
 
 @pytest.mark.parametrize("name", NAMES)

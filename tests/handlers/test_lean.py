@@ -5,6 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
 HEAVY = {"matplotlib", "pandas", "scipy", "sklearn", "torchvision", "nncf", "kserve", "pydantic"}
 
 

@@ -18,6 +18,9 @@ from handlers import melanoma_handler, threads
 from handlers.classifier import ArchiveError
 from handlers.melanoma_handler import MelanomaHandler
 
+pytestmark = pytest.mark.slow
+
+
 SOURCE = Path(handlers.__file__).parent
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from k8s.images import self_test
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_pod_of_the_checkout_passes(root: Path) -> None:
     self_test.run(root, root)

@@ -10,6 +10,9 @@ import pytest
 from k8s.images import torch_choice
 from k8s.images.torch_choice import CUDA, DOCKERFILE, PLAIN
 
+pytestmark = pytest.mark.slow
+
+
 LIBRARY = "nvidia-cudnn-cu13==9.1; platform_system == 'Linux'"
 
 

@@ -14,6 +14,9 @@ from tests.k8s.manifests.pods import named, workloads
 from training.__main__ import main
 from training.settings import TrainingSettings
 
+pytestmark = pytest.mark.slow
+
+
 WAYS = ("training/job", "training/trainjob")
 STEPS = r"\{[a-z,-]+,all\}"
 """The steps that the program offers, `all` the last of them."""

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
+
 WITH_PROMETHEUS = (
     "tests/monitoring/test_rules.py::test_promtool_accepts_the_rules",
     "tests/e2e/test_drift_live.py::test_every_expression_parses_and_returns_series",

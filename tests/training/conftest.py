@@ -17,12 +17,20 @@ import torch
 from PIL import Image
 from torchvision.models import resnet18
 
-from training import backbone, dataset, features, pipeline, synthetic
+from training import backbone, backends, dataset, features, pipeline, synthetic
 from training.backbone import Backbone
 from training.console import Reporter
 from training.dataset import Dataset, Photograph, Progress
 from training.features import Features
 from training.settings import TrainingSettings
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_are_timed() -> Iterator[None]:
+    """No test looks at how fast a backend is, only that it was timed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backends, "TIMED", 4)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -159,6 +167,7 @@ def small_settings(
                 cache=cache,
                 build=folder / "build",
                 archive=folder / "store",
+                backends=("fp32", "openvino-fp32"),  # all of them take half a minute
             )
 
     return settings

@@ -16,6 +16,9 @@ from handlers.service import MelanomaService
 from handlers.settings import HandlerSettings
 from handlers.telemetry import Recorder
 
+pytestmark = pytest.mark.slow
+
+
 # What a serving environment need not have, and what would give the repository away.
 ABSENT = (
     "torchvision",

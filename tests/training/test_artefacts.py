@@ -6,6 +6,9 @@ from numpy.typing import NDArray
 
 from training.synthetic import ARTEFACTS, BENIGN, MALIGNANT, SyntheticLesion, draw
 
+pytestmark = pytest.mark.slow
+
+
 LABELS = (BENIGN, MALIGNANT)
 
 

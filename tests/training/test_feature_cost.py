@@ -15,6 +15,8 @@ from training.backbone import Backbone
 from training.console import Reporter
 from training.dataset import Dataset, Photograph, Progress
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def quiet() -> Reporter:

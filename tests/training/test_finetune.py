@@ -22,6 +22,9 @@ from training.head import Choice, HeadRecipe
 from training.optimise import Plan
 from training.records import Records
 
+pytestmark = pytest.mark.slow
+
+
 COUNT = 48
 LEARN, NEW = np.arange(36), np.arange(36, COUNT)
 PLAN = Plan(epochs=8, rate=1e-3, batch=12, average=0.6)

@@ -26,6 +26,9 @@ from training.head import Choice, HeadRecipe
 from training.optimise import Plan
 from training.records import Records
 
+pytestmark = pytest.mark.slow
+
+
 COUNT = 12
 EVERY = np.arange(COUNT)
 PLAN = Plan(epochs=1, rate=3e-6, batch=4, average=0.5)

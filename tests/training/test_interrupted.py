@@ -20,6 +20,9 @@ from training.backbone import Backbone
 from training.dataset import Dataset, Photograph, Progress
 from training.features import VIEWS, Features
 
+pytestmark = pytest.mark.slow
+
+
 KILLED = 16
 """Photographs of the run that is killed."""
 DONE = 4

@@ -12,6 +12,9 @@ import pytest
 from training import __main__ as cli
 from training.settings import TrainingSettings
 
+pytestmark = pytest.mark.slow
+
+
 Run = Callable[..., tuple[int, str]]
 
 

@@ -11,6 +11,9 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
+pytestmark = pytest.mark.slow
+
+
 PATH = Path("docs") / "tutorial" / "training-and-explanation.ipynb"
 SECONDS = 900
 """For one cell, on a machine that is busy with other tests; all of it takes one minute alone."""

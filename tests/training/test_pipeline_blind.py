@@ -12,6 +12,9 @@ from tests.training.runs import quiet, read, said
 from training import features, pipeline, synthetic
 from training.settings import TrainingSettings
 
+pytestmark = pytest.mark.slow
+
+
 Settings = Callable[[Path], TrainingSettings]
 
 

@@ -1,6 +1,7 @@
 """What a model learns from the drawn lesions: the lesion, and nothing beside it."""
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 from sklearn.linear_model import LogisticRegression
@@ -9,6 +10,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from training.synthetic import BENIGN, MALIGNANT, SyntheticLesion, draw
+
+pytestmark = pytest.mark.slow
+
 
 LABELS = (BENIGN, MALIGNANT)
 

@@ -19,6 +19,9 @@ import pytest
 from training import tracking
 from training.tracking import TrackingError, flat, record
 
+pytestmark = pytest.mark.slow
+
+
 if TYPE_CHECKING:
     from mlflow.entities import Run
 

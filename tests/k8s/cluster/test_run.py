@@ -15,6 +15,9 @@ from tests.e2e.environment import without_settings
 from tests.k8s.rollout.api_double import Api
 from tests.k8s.rollout.simulated import SPACE, Cluster
 
+pytestmark = pytest.mark.slow
+
+
 NAMESPACE = f"/api/v1/{SPACE}"
 REFUSED = {
     "containerStatuses": [

@@ -25,6 +25,9 @@ from k8s.images.self_test import write_release
 from k8s.pod.errors import ExitCode
 from serving.settings import free_ports
 
+pytestmark = pytest.mark.slow
+
+
 ROOT: Final = Path(__file__).resolve().parents[3]
 GIVEN_UP_SECONDS: Final = 120
 """Until a pod has ended whose worker cannot start: 8 to 20 s on two idle cores, and a test must not

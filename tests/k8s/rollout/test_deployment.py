@@ -16,6 +16,8 @@ from tests.k8s.rollout.rollouts import ANSWER, BAD, BETTER, GOOD, Rollout, listi
 from tests.k8s.rollout.simulated import DEPLOYMENTS, PODS, SERVICES, SPACE, Cluster
 from tests.k8s.test_manifests_cluster import rights
 
+pytestmark = pytest.mark.slow
+
 
 def test_ready_means_that_every_pod_runs_the_release(rollout: Callable[..., Rollout]) -> None:
     there = rollout(Cluster(lag=3), ("page",))

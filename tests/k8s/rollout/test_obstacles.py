@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.k8s.rollout.api_double import Object
 from tests.k8s.rollout.rollouts import BAD, GOOD, Rollout, listing
 from tests.k8s.rollout.simulated import SPACE, Cluster
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_pods_own_words_end_the_waiting(rollout: Callable[..., Rollout]) -> None:

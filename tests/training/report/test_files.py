@@ -14,6 +14,9 @@ from PIL import Image
 from tests.training.report.conftest import stand_ins
 from training import report
 
+pytestmark = pytest.mark.slow
+
+
 PLOTS = {"roc", "precision_recall", "reliability", "risk_coverage", "stress", "recipes"}
 
 

@@ -17,6 +17,9 @@ from training.report import explanations
 from training.report.explanations import plots
 from training.report.plots import draw
 
+pytestmark = pytest.mark.slow
+
+
 PLOTS = {f"explanations_{name}" for name in ("deletion", "insertion", "randomisation", "lesion")}
 
 Examples = list[dict[str, Any]]
