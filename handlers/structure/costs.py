@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from handlers.structure.coded import Coding
+
 DRAFT: Final = 3 * 224
 """Pixels that a JPEG decoded at a fraction of its size keeps on each side, at least. Four times the
 model's side takes twice as long for 12 megapixels and moves probabilities as far."""
@@ -19,6 +21,9 @@ model's side takes twice as long for 12 megapixels and moves probabilities as fa
 MAX_COST: Final = 42.0
 """Megapixel equivalents that one request may cost. With what JSON and base64 take of a full body,
 that is below four times a phone's photograph of 12 megapixels and 4 MB, sent alike."""
+
+HEIF_MAX_COST: Final = 170.0
+"""The same for HEIC and AVIF, where they are switched on."""
 
 # Megapixel equivalents a megasample, megapixel or megabyte.
 _JPEG_SAMPLE: Final = 0.07
@@ -39,6 +44,12 @@ _WEBP_PIXEL: Final = 2.3
 _WEBP_BYTE: Final = 14.0
 _LOSSLESS_PIXEL: Final = 2.3
 _LOSSLESS_BYTE: Final = 4.0
+_HEVC_SAMPLE: Final = 4.0
+_HEVC_PIXEL: Final = 3.0
+_HEVC_BYTE: Final = 25.0
+_AV1_SAMPLE: Final = 3.0
+_AV1_PIXEL: Final = 2.0
+_AV1_BYTE: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -134,3 +145,19 @@ def webp(width: int, height: int, length: int, *, lossless: bool, alpha: bool) -
     byte = _LOSSLESS_BYTE if lossless else _WEBP_BYTE
     pixels = width * height / 1e6 * (pixel + alpha * _ALPHA_PIXEL)
     return pixels + length / 1e6 * byte
+
+
+def heif(coding: Coding, length: int, passes: int, *, hevc: bool) -> float:
+    """Megapixel equivalents of a coded picture of a HEIC or AVIF file.
+
+    Args:
+        coding: how it is coded.
+        length: bytes of its bitstream.
+        passes: how often each pixel may be decoded.
+        hevc: whether it is coded by H.265; else by AV1.
+    """
+    sample, pixel, byte = (
+        (_HEVC_SAMPLE, _HEVC_PIXEL, _HEVC_BYTE) if hevc else (_AV1_SAMPLE, _AV1_PIXEL, _AV1_BYTE)
+    )
+    samples = coding.coded / 1e6 * coding.samples
+    return passes * samples * sample + coding.coded / 1e6 * pixel + length / 1e6 * byte
