@@ -105,7 +105,7 @@ def decode(
         max_heif_cost=max_heif_cost,
     )
     # A package that cannot be imported is the server's fault, not the file's.
-    opener = heif.prepare(structure) if structure.format in heif.FORMATS else None
+    opener = heif.prepare(structure) if structure.is_heif else None
     try:
         picture = _load(structure, opener, max_seconds, clock)
         transposition = _TRANSPOSED.get(structure.orientation)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from PIL import ImageFile
 
 from handlers.structure import NOT_AN_IMAGE, ImageError, Structure
-
-FORMATS: Final = ("HEIC", "AVIF")
 
 
 def prepare(structure: Structure) -> type[ImageFile.ImageFile]:

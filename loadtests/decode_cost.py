@@ -23,7 +23,7 @@ from rich.progress import track
 
 from handlers import budget, decoding, protocol
 from handlers.structure import ImageError
-from handlers.structure.costs import MAX_COST
+from handlers.structure.costs import HEIF_MAX_COST, MAX_COST
 from loadtests import decode_child
 from loadtests.hostile import bodies, files, phone_photograph
 from loadtests.hostile.bodies import body
@@ -55,7 +55,13 @@ def outcome(document: bytes) -> str:
     """Answer a body up to the model: ``accepted``, or why it is not."""
     try:
         request = protocol.parse(document, verb="predict")
-        budget.check(request, max_pixels=25_000_000, min_side=32, max_cost=MAX_COST)
+        budget.check(
+            request,
+            max_pixels=25_000_000,
+            min_side=32,
+            max_cost=MAX_COST,
+            max_heif_cost=HEIF_MAX_COST,
+        )
         for instance in request.instances:
             decoding.centre_view(decoding.decode(instance.image))
     except (protocol.RequestError, ImageError) as error:

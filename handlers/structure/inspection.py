@@ -54,7 +54,7 @@ def inspect(
             seen=str(min(shown)),
             limit=str(min_side),
         )
-    budget = max_heif_cost if found.format in ("HEIC", "AVIF") else max_cost
+    budget = max_heif_cost if found.is_heif else max_cost
     if found.cost > budget:
         raise ImageError(
             f"decoding this {found.format} of {width * height / 1e6:.1f} megapixels costs as much "

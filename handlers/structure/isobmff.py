@@ -101,8 +101,8 @@ def check_count(count: int, limit: int, what: str) -> None:
     """Refuse a file that has too many of something.
 
     Args:
-        count: so many of them.
-        limit: so many, at most.
+        count: how many it has.
+        limit: how many it may have; a number without a unit.
         what: they are, for the message.
 
     Raises:

@@ -31,6 +31,11 @@ class Structure:
     It is cropped before its orientation is applied."""
 
     @property
+    def is_heif(self) -> bool:
+        """Whether it is HEIC or AVIF, which are optional and have a budget of their own."""
+        return self.format in ("HEIC", "AVIF")
+
+    @property
     def shown(self) -> tuple[int, int]:
         """Width and height of what is shown, in pixels."""
         if self.crop is None:
