@@ -116,6 +116,7 @@ measure-request: $(ARCHIVE) ## Time the parts of one request
 
 measure-decoding: $(INSTALLED) ## Measure what every kind of hostile file costs the decoder (4 minutes)
 	$(RUN) -m loadtests.decode_cost
+	$(if $(wildcard $(HEIF_INSTALLED)),$(RUN) -m loadtests.decode_cost --heif)
 	$(RUN) -m loadtests.tables
 
 measure-page: $(ARCHIVE) $(SAMPLES) ## Time the upload page in Chromium, from a dropped photograph to its answer

@@ -37,7 +37,7 @@ class HandlerSettings:
 
     heif_decode_budget: float = HEIF_MAX_COST
     """The same for HEIC and AVIF, where they are switched on: a phone's HEIC of 12 megapixels costs
-    three times the other budget."""
+    four times the other budget."""
 
     decode_seconds: float = MAX_SECONDS
     """Processor seconds that inflating one PNG may take, whatever its structure says."""

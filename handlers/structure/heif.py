@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from handlers.structure import av1, costs, hevc
+from handlers.structure import av1, costs, heif_colours, hevc
 from handlers.structure.coded import CodedPicture
 from handlers.structure.errors import BROKEN, ImageError
 from handlers.structure.heif_file import Item, written
@@ -131,7 +131,7 @@ def walk(data: bytes) -> Structure:
         cost=cost + turned,
         orientation=known.orientation,
         parts=written(items),
-        profile=known.profile,
+        profile=known.profile or heif_colours.profile(known.primaries),
         crop=known.crop,
     )
 

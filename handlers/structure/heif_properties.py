@@ -49,6 +49,9 @@ class Properties:
     orientation: int = 1
     """EXIF's number for how it is turned and mirrored."""
     profile: bytes = b""
+    """Colour profile that the file has."""
+    primaries: int = 0
+    """Number of its primaries in ITU-T H.273, where it has one."""
     alpha: bool = False
     """Whether the item is the transparency of another one."""
     kept: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -106,6 +109,7 @@ def _colours(known: Properties, content: memoryview) -> None:
         values = fields.take(7)
         if int.from_bytes(values[2:4], "big") in _HDR:
             raise unsupported("the image is HDR (PQ or HLG)")
+        known.primaries = int.from_bytes(values[:2], "big")
         known.kept.append((b"colr", kind + bytes(values)))
     elif kind in (b"prof", b"rICC") and not known.profile:
         known.profile = bytes(fields.rest()[: MAX_PROFILE + 1])

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import io
+import struct
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from handlers.colours import to_srgb
 from handlers.decoding import decode
 from handlers.structure import ImageError, inspect, optional
 from loadtests.hostile import heifs
 from loadtests.hostile.heifs import heic
 from loadtests.hostile.jpegs import encoded
 from tests.handlers.heif_files import avif, by_library, deep, picture, turned
+from training.evidence.colour_spaces import profile
 
 pytestmark = pytest.mark.usefixtures("heif")
 
@@ -96,6 +100,28 @@ def test_public_files_show_what_the_jpeg_of_the_same_picture_does(name: str, sha
     assert found.size == plain.size
     apart = np.abs(np.asarray(found, np.int16) - np.asarray(plain, np.int16))
     assert apart.mean() < 4
+
+
+@pytest.mark.parametrize("kind", ["HEIC", "AVIF"])
+@pytest.mark.parametrize("number", [12, 9])
+def test_primaries_that_are_named_by_a_number_are_converted_as_by_a_profile(
+    number: int, kind: str
+) -> None:
+    item = heifs.coded(heic(picture(), quality=90) if kind == "HEIC" else avif(picture()))
+    named = b"colr", b"nclx" + struct.pack(">HHHB", number, 13, 6, 0x80)
+    rest = tuple(known for known in item.properties if known[0] != b"colr")
+    brand = kind.lower().encode()
+    data = heifs.file([replace(item, properties=(*rest, named))], brand=brand)
+
+    found = decode(data)
+    plain = np.asarray(found, np.int16)
+    converted = np.asarray(to_srgb(found), np.int16)
+
+    assert np.abs(converted - plain).max() > 20
+    if number == 12:
+        known = decode(data)
+        known.info["icc_profile"] = profile("Display P3")
+        assert np.abs(converted - np.asarray(to_srgb(known), np.int16)).mean() < 2
 
 
 def test_nothing_of_the_metadata_reaches_the_decoder() -> None:
