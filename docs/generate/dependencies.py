@@ -34,8 +34,8 @@ def page() -> str:
         "# Why each dependency\n",
         "Outside what this project exists for, a well-kept library is better than code of its own. "
         "This page is written from `requirements.in` and `requirements-heif.in`, which is "
-        "installed only where it is asked for (`make setup HEIF=yes`); the lists with the same names fix the "
-        "versions, and `make lock` chooses them again.\n",
+        "installed only where it is asked for (`make setup HEIF=yes`); the lists with the same "
+        "names fix the versions, and `make lock` chooses them again.\n",
     ]
     sources = [(ROOT / f"{name}.in").read_text(encoding="utf-8") for name in SOURCES]
     for line in "\n".join(source.split("\n\n", 1)[1] for source in sources).splitlines():

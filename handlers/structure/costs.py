@@ -25,7 +25,7 @@ that is below four times a phone's photograph of 12 megapixels and 4 MB, sent al
 
 HEIF_MAX_COST: Final = 180.0
 """The same for HEIC and AVIF, where an operator has switched them on. A phone's HEIC of 12
-megapixels and 3 MB just passes; it takes a core 0.6 to 0.9 s, some seven times as long as the same as JPEG."""
+megapixels and 3 MB just passes; it takes a core 0.6 to 0.9 s, as long as seven such JPEGs."""
 
 # Megapixel equivalents a megasample, megapixel or megabyte.
 _JPEG_SAMPLE: Final = 0.07
