@@ -71,10 +71,13 @@ def avif_item() -> Item:
 
 
 def made_up(
-    *parameter_sets: bytes, data: bytes = unit(19), size: tuple[int, int] = (96, 64)
+    *parameter_sets: bytes,
+    data: bytes = unit(19),
+    size: tuple[int, int] = (96, 64),
+    version: int = 1,
 ) -> bytes:
     """A HEIC of headers alone: nothing in it can be decoded."""
-    known = (b"hvcC", hvcc(*parameter_sets)), heifs.ispe(*size)
+    known = (b"hvcC", hvcc(*parameter_sets, version=version)), heifs.ispe(*size)
     return file([Item(b"hvc1", known, data)])
 
 
@@ -82,8 +85,8 @@ def of_units(*units: bytes) -> bytes:
     return made_up(sps(96, 64), data=b"".join(units))
 
 
-def made_up_avif(*units: bytes, size: tuple[int, int] = (96, 64)) -> bytes:
-    known = (b"av1C", b"\x81\0\0\0"), heifs.ispe(*size)
+def made_up_avif(*units: bytes, config: bytes = b"\x81\0\0\0") -> bytes:
+    known = (b"av1C", config), heifs.ispe(96, 64)
     return file([Item(b"av01", known, b"".join(units))], brand=b"avif")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import groupby
 
 KEY, DELTA = b"\x10" + bytes(20), b"\x30" + bytes(20)
 """Starts of an AV1 frame: a key frame that is shown, and one that builds on others."""
@@ -46,13 +47,14 @@ def sps(
     return bytes(out)
 
 
-def hvcc(*parameter_sets: bytes, length_size: int = 4) -> bytes:
-    """Content of the box that holds parameter sets, each in an array of its own."""
-    head = b"\x01" + bytes(20) + bytes([0xFC | length_size - 1])
-    arrays = b"".join(
-        struct.pack(">BHH", 0x80 | one[0] >> 1, 1, len(one)) + one for one in parameter_sets
-    )
-    return head + bytes([len(parameter_sets)]) + arrays
+def hvcc(*parameter_sets: bytes, version: int = 1) -> bytes:
+    """Content of the box that holds parameter sets, with an array for each kind."""
+    head = bytes([version]) + bytes(20) + b"\xff"
+    arrays = []
+    for kind, group in groupby(parameter_sets, lambda one: one[0] >> 1):
+        units = [struct.pack(">H", len(one)) + one for one in group]
+        arrays.append(struct.pack(">BH", 0x80 | kind, len(units)) + b"".join(units))
+    return head + bytes([len(arrays)]) + b"".join(arrays)
 
 
 def unit(kind: int, first: bool = True, layer: int = 0, size: int = 40) -> bytes:

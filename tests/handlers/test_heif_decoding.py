@@ -15,11 +15,15 @@ from PIL import Image, ImageCms
 
 from handlers.colours import to_srgb
 from handlers.decoding import decode
+from handlers.job import Row
+from handlers.service import MelanomaService
 from handlers.structure import ImageError, inspect, optional
+from handlers.telemetry import Recorder
 from loadtests.hostile import heifs
+from loadtests.hostile.bodies import body
 from loadtests.hostile.heifs import heic
 from loadtests.hostile.jpegs import encoded
-from tests.handlers.heif_files import avif, by_library, deep, picture, turned
+from tests.handlers.heif_files import FAST, avif, by_library, deep, picture, turned
 from training.evidence.colour_spaces import profile
 
 pytestmark = pytest.mark.usefixtures("heif")
@@ -57,7 +61,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "heic, 10 bits": lambda: deep(picture()),
     "heic, profile": lambda: heic(with_profile(), quality=80),
     "heic, metadata and thumbnail": lambda: heic(
-        with_all_that_phones_write(), quality=80, thumbnails=[64]
+        with_all_that_phones_write(), quality=80, thumbnails=[64], **FAST
     ),
     "heic, grid": lambda: heic(picture(200, 150), quality=80, tile_size=64),
     "heic, two pictures": two_pictures,
@@ -125,7 +129,7 @@ def test_primaries_that_are_named_by_a_number_are_converted_as_by_a_profile(
 
 
 def test_nothing_of_the_metadata_reaches_the_decoder() -> None:
-    data = heic(with_all_that_phones_write(), quality=80, thumbnails=[64])
+    data = heic(with_all_that_phones_write(), quality=80, thumbnails=[64], **FAST)
     assert data.count(b"MAKER") == 2
     assert data.count(b"hvc1") == 2
 
@@ -174,6 +178,20 @@ def test_a_grid_like_a_phones_is_put_together(kind: str) -> None:
 
     assert (found.format, found.width, found.height) == (kind, 180, 100)
     assert np.array_equal(np.asarray(decode(data)), by_library(data))
+
+
+def test_the_service_answers_and_refuses_them_like_the_rest(
+    service_with: Callable[..., MelanomaService],
+) -> None:
+    good, cut = heic(picture(), quality=80), avif(picture())[:-9]
+    rows = [Row(body([good, avif(picture())]), "predict"), Row(body([good, cut]), "predict")]
+
+    answered, refused = service_with(batch_seconds=3600).answer(rows, Recorder("v1"))
+
+    assert answered.status == 200
+    assert answered.body.count('"label"') == 2
+    assert refused.status == 400
+    assert "instance 1: the image is broken or cut off" in refused.body
 
 
 def test_it_is_decoded_in_one_thread_within_the_library_s_limits() -> None:

@@ -78,6 +78,16 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str, str]] = {
         "several sequences",
         UNSUPPORTED,
     ),
+    "another version of the configuration": (
+        lambda: made_up(sps(96, 64), version=2),
+        BROKEN,
+        BROKEN,
+    ),
+    "parameter sets without an end": (
+        lambda: made_up(sps(96, 64), *[b"\x4e\x01\x00"] * 1_001),
+        "1,000 units",
+        COMPLEX,
+    ),
     "no sequence": (made_up, "several sequences, or none", UNSUPPORTED),
     "16 bits": (lambda: made_up(sps(96, 64, depth=16)), "more than 12 bits", UNSUPPORTED),
     "a chroma format that is none": (
@@ -141,6 +151,26 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str, str]] = {
     ),
     "AVIF, a frame before the sequence": (
         lambda: made_up_avif(obu(6, KEY), obu(1, sequence(96, 64))),
+        BROKEN,
+        BROKEN,
+    ),
+    "AVIF, frames around the sequence": (
+        lambda: made_up_avif(obu(6, KEY), obu(1, sequence(96, 64)), obu(6, KEY)),
+        BROKEN,
+        BROKEN,
+    ),
+    "AVIF, a forbidden bit": (
+        lambda: made_up_avif(obu(1, sequence(96, 64)), b"\x80", obu(6, KEY)),
+        BROKEN,
+        BROKEN,
+    ),
+    "AVIF, a length without an end": (
+        lambda: made_up_avif(obu(1, sequence(96, 64)), b"\x7a" + b"\x80" * 8 + b"\0", obu(6, KEY)),
+        BROKEN,
+        BROKEN,
+    ),
+    "AVIF, another version of its configuration": (
+        lambda: made_up_avif(obu(1, sequence(96, 64)), obu(6, KEY), config=b"\x82\0\0\0"),
         BROKEN,
         BROKEN,
     ),

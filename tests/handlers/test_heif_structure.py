@@ -11,15 +11,16 @@ from PIL import Image
 
 from handlers.decoding import decode
 from handlers.structure import ImageError, av1, heif, heif_meta, hevc, inspect
+from handlers.structure.bits import Bits
 from handlers.structure.costs import HEIF_MAX_COST, MAX_COST
 from loadtests.hostile import heifs
-from loadtests.hostile.heifs import coded, file, heic
+from loadtests.hostile.heifs import file, heic
 from tests.handlers.heif_files import (
-    FAST,
     a_grid,
     avif,
     deep,
     heic_item,
+    made_up,
     made_up_avif,
     of_units,
     picture,
@@ -52,6 +53,7 @@ def test_units_that_the_pixels_do_not_need_are_left_out() -> None:
 
     assert inspect(noisy).file() == inspect(plain).file()
     frame = obu(1, sequence(96, 64)), obu(6, KEY)
+    assert inspect(made_up_avif(frame[0], b"\x30" + KEY)).width == 96  # a last one without a length
     assert (
         inspect(made_up_avif(obu(2, b""), frame[0], obu(5, b"x" * 300), frame[1])).file()
         == inspect(made_up_avif(*frame)).file()
@@ -93,6 +95,12 @@ def test_a_sequence_header_says_what_is_decoded(
     assert (known.width, known.height, known.samples, known.depth) == (4000, 3000, samples, depth)
 
 
+def test_a_number_has_at_most_32_bits() -> None:
+    assert Bits(bytes(4) + b"\xff" * 5).exp_golomb() == 2**33 - 2
+    with pytest.raises(ImageError, match="broken"):
+        Bits(bytes(5) + b"\xff" * 9).exp_golomb()
+
+
 def test_a_grid_may_be_stored_beside_the_table() -> None:
     data = heic(picture(200, 150), quality=80, tile_size=64)
     meta = heif_meta.read(memoryview(data))
@@ -127,12 +135,21 @@ def test_a_property_that_is_not_needed_may_be_unknown() -> None:
 
 
 def test_what_costs_more_is_estimated_higher() -> None:
-    plain = inspect(heic(picture(960, 640), quality=50, **FAST)).cost
+    tile = heifs.tile(4, quality=57)
+    plain = inspect(file([tile])).cost
 
-    assert inspect(heic(picture(960, 640), quality=50, chroma=444, **FAST)).cost > 1.3 * plain
-    turned = with_more(coded(heic(picture(960, 640), quality=50, **FAST)), (b"irot", b"\3"))
-    assert inspect(turned).cost > plain + 0.9
-    assert inspect(turned).orientation == 6
+    turned = inspect(with_more(tile, (b"irot", b"\3")))
+    assert turned.orientation == 6
+    assert turned.cost == pytest.approx(plain + 1.5 * 0.512**2)
+    assert inspect(made_up(sps(512, 512, chroma=3), size=(512, 512))).cost > 1.3 * (
+        inspect(made_up(sps(512, 512), size=(512, 512))).cost
+    )
+    assert inspect(made_up(sps(512, 512, depth=10), size=(512, 512))).cost > 1.3 * (
+        inspect(made_up(sps(512, 512), size=(512, 512))).cost
+    )
+    with_twice_the_bytes = made_up(sps(512, 512), data=unit(19, size=80_000), size=(512, 512))
+    without = made_up(sps(512, 512), data=unit(19, size=40_000), size=(512, 512))
+    assert inspect(with_twice_the_bytes).cost > inspect(without).cost + 0.4
 
 
 def test_a_phones_photograph_is_within_the_budget_of_its_own() -> None:
