@@ -104,8 +104,6 @@ def walk(data: bytes) -> Structure:
     view = memoryview(data)
     meta = read(view)
     known = properties(meta.of(meta.primary))
-    if not known.width or not known.height:
-        raise ImageError(BROKEN)
     _check_pixels(known)
     reader = _Reader(view, meta)
     primary = meta.primary

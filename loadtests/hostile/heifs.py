@@ -175,7 +175,7 @@ def shared_data(rows: int, columns: int) -> bytes:
     """A grid whose tiles are all the same bytes: a small file of many pixels."""
     one, count = tile(4, quality=50), rows * columns
     whole = _grid_item(rows, columns)
-    at = len(file([whole, *[replace(one, data=b"")] * count])) + len(whole.data)
+    at = len(file([whole, *[replace(one, data=b"")] * count]))
     places = [struct.pack(">HHHLL", 1, 0, 1, at - len(whole.data), len(whole.data))]
     places += [struct.pack(">HHHLL", n + 2, 0, 1, at, len(one.data)) for n in range(count)]
     content = struct.pack(">BBH", 0x44, 0, count + 1) + b"".join(places)
