@@ -8,6 +8,7 @@ import pytest
 
 from handlers.structure import ImageError, heif_meta
 from handlers.structure.heif_properties import properties
+from handlers.structure.isobmff import boxes
 from loadtests.hostile.heifs import box, ispe
 
 PRIMARY = box(b"pitm", bytes(4), b"\0\1")
@@ -77,3 +78,12 @@ def test_what_is_said_of_an_item_is_said_once(one: tuple[bytes, memoryview, bool
     properties([one])
     with pytest.raises(ImageError, match="broken"):
         properties([one, one])
+
+
+@pytest.mark.parametrize("size", [2, 7, 17, 100])
+def test_a_box_holds_its_head_and_ends_where_the_one_around_it_does(size: int) -> None:
+    whole = struct.pack(">L4s", 16, b"free") + bytes(8)
+    assert [len(content) for _, content in boxes(memoryview(whole))] == [8]
+
+    with pytest.raises(ImageError, match="broken"):
+        list(boxes(memoryview(struct.pack(">L", size) + whole[4:])))
