@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 RUN := .venv/bin/python
 INSTALLED := .venv/installed
+HEIF_INSTALLED := .venv/installed-heif
 BUILD := $(or $(LESIONLENS_BUILD),build)
 STORE := $(or $(LESIONLENS_ARCHIVE),model_store/model-store)
 TRAINED := $(BUILD)/model/card.json
@@ -30,7 +31,7 @@ export OPENBLAS_THREAD_TIMEOUT ?= 4
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(INSTALLED) ## Create .venv with every package at its fixed version
+setup: $(INSTALLED) $(if $(HEIF),$(HEIF_INSTALLED)) ## Create .venv with every package at its fixed version; HEIF=yes also reads HEIC and AVIF
 
 data: $(INSTALLED) ## Find and check the photographs (LESIONLENS_DATA, Kaggle or drawn ones)
 	$(RUN) -m training data
@@ -122,6 +123,7 @@ measure-request: $(ARCHIVE) ## Time the parts of one request
 
 measure-decoding: $(INSTALLED) ## Measure what every kind of hostile file costs the decoder (4 minutes)
 	$(RUN) -m loadtests.decode_cost
+	$(if $(wildcard $(HEIF_INSTALLED)),$(RUN) -m loadtests.decode_cost --heif)
 	$(RUN) -m loadtests.tables
 
 measure-page: $(ARCHIVE) $(SAMPLES) ## Time the upload page in Chromium, from a dropped photograph to its answer
@@ -194,6 +196,7 @@ cluster-test: $(ARCHIVE) ## Test a cluster with KServe, in a namespace of its ow
 lock: ## Choose versions anew within requirements.in, and the images' from them
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv==0.13.9
 	$(COMPILE) --universal --upgrade requirements.in --output-file requirements.txt
+	$(COMPILE) --universal --constraint requirements.txt requirements-heif.in --output-file requirements-heif.txt
 	for image in serving training page; do $(COMPILE) --python-platform linux --constraint requirements.txt \
 		$$(test $$image = serving && echo --override k8s/images/serving/left_out.txt) \
 		k8s/images/$$image/requirements.in --output-file k8s/images/$$image/requirements.txt; done
@@ -214,6 +217,12 @@ $(INSTALLED): requirements.txt
 		"error: Python 3.11 to 3.13 is needed, this is %d.%d; name another with make PYTHON=python3.12" % v)'
 	$(PYTHON) -m venv .venv
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	@touch $@
+
+# Alone and not with the other packages: it is an operator's choice, and `make setup` without HEIF leaves it.
+$(HEIF_INSTALLED): requirements-heif.txt | $(INSTALLED)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+		--require-hashes --requirement requirements-heif.txt
 	@touch $@
 
 # What was trained stays until `make train`; new handlers only need packing again.

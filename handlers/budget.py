@@ -6,33 +6,48 @@ from handlers.protocol import Request, RequestError
 from handlers.structure import ImageError, inspect
 
 
-def check(request: Request, *, max_pixels: int, min_side: int, max_cost: float) -> None:
+def check(
+    request: Request, *, max_pixels: int, min_side: int, max_cost: float, max_heif_cost: float
+) -> None:
     """Check the structure of every instance, and the sum of their costs.
+
+    HEIC and AVIF have a budget of their own. Where a request has both kinds, each takes a share of
+    its own budget, and all shares together are at most one.
 
     Args:
         request: parsed.
         max_pixels: width times height of each, at most.
         min_side: pixels on the short side of each, at least.
         max_cost: megapixel equivalents that all of them may cost together.
+        max_heif_cost: the same for HEIC and AVIF.
 
     Raises:
         RequestError: with 400; an instance cannot be used, or all of them cost too much.
     """
     if len(request.instances) == 1:
         return  # the decoder checks a single one
-    total = 0.0
+    budgets: dict[bool, float] = {False: max_cost, True: max_heif_cost}
+    totals = {False: 0.0, True: 0.0}
     for index, instance in enumerate(request.instances):
         try:
             found = inspect(
-                instance.image, max_pixels=max_pixels, min_side=min_side, max_cost=max_cost
+                instance.image,
+                max_pixels=max_pixels,
+                min_side=min_side,
+                max_cost=max_cost,
+                max_heif_cost=max_heif_cost,
             )
         except ImageError as error:
             raise RequestError(request.where(index, str(error))) from None
-        total += found.cost
-        if total > max_cost:
+        totals[found.is_heif] += found.cost
+        if sum(totals[kind] / budgets[kind] for kind in totals) > 1:
+            limit = budgets[found.is_heif]
+            both = (
+                " (HEIC and AVIF have another limit than the rest)" if all(totals.values()) else ""
+            )
             raise RequestError(
                 f"instance {index}: decoding it costs as much as {found.cost:.1f} megapixels of "
-                f"baseline JPEG, and with those before it {total:.1f}; at most {max_cost:g} are "
-                "accepted in one request: split the instances over several requests, or scale "
-                "the photographs down"
+                f"baseline JPEG, and with those before it {sum(totals.values()):.1f}; at most "
+                f"{limit:g} are accepted in one request{both}: split the instances over several "
+                "requests, or scale the photographs down"
             )

@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from PIL import Image
+from PIL import Image, ImageFile
 
+from handlers import heif
 from handlers.colours import PROFILE, to_srgb
 from handlers.structure import BROKEN, ImageError, Structure, inspect
-from handlers.structure.costs import DRAFT, MAX_COST
+from handlers.structure.costs import DRAFT, HEIF_MAX_COST, MAX_COST
 
 SIDE: Final = 224
 """Pixels of the square that the model sees."""
@@ -67,10 +68,11 @@ def decode(
     max_pixels: int = 25_000_000,
     min_side: int = 32,
     max_cost: float = MAX_COST,
+    max_heif_cost: float = HEIF_MAX_COST,
     max_seconds: float = MAX_SECONDS,
     clock: Callable[[], float] = time.thread_time,
 ) -> Image.Image:
-    """Decode a JPEG, PNG or WebP file into an upright RGB picture.
+    """Decode a JPEG, PNG or WebP file into an upright RGB picture; HEIC and AVIF where switched on.
 
     The file's structure is walked and checked before a pixel is decoded, so that no file costs more
     than it may; only what the pixels need is decoded. Of an animated file the first frame is taken.
@@ -82,6 +84,7 @@ def decode(
         max_pixels: width times height, at most.
         min_side: pixels on the short side, at least.
         max_cost: megapixel equivalents (:mod:`handlers.structure.costs`), at most.
+        max_heif_cost: the same for HEIC and AVIF.
         max_seconds: processor seconds that inflating a PNG may take.
         clock: processor time, in seconds.
 
@@ -94,9 +97,17 @@ def decode(
         ImageError: not an image, an unsupported format, too large, too small, too complex or
             broken.
     """
-    structure = inspect(data, max_pixels=max_pixels, min_side=min_side, max_cost=max_cost)
+    structure = inspect(
+        data,
+        max_pixels=max_pixels,
+        min_side=min_side,
+        max_cost=max_cost,
+        max_heif_cost=max_heif_cost,
+    )
+    # A package that cannot be imported is the server's fault, not the file's.
+    opener = heif.prepare(structure) if structure.is_heif else None
     try:
-        picture = _load(structure, max_seconds, clock)
+        picture = _load(structure, opener, max_seconds, clock)
         transposition = _TRANSPOSED.get(structure.orientation)
         if transposition is not None:
             picture = picture.transpose(transposition)
@@ -126,16 +137,23 @@ def centre_view(picture: Image.Image) -> Image.Image:
     return to_srgb(picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=box))
 
 
-def _load(structure: Structure, max_seconds: float, clock: Callable[[], float]) -> Image.Image:
-    """The picture as the file stores it, of Pillow's mode for it."""
+def _load(
+    structure: Structure,
+    opener: type[ImageFile.ImageFile] | None,
+    max_seconds: float,
+    clock: Callable[[], float],
+) -> Image.Image:
+    """What is shown of the picture as the file stores it, of Pillow's mode for it."""
     seconds = max_seconds if structure.format == "PNG" else float("inf")
     file = _Metered(structure.file(), seconds, clock)
-    picture = Image.open(file, formats=[structure.format])
+    picture: Image.Image = (
+        Image.open(file, formats=[structure.format]) if opener is None else opener(file)
+    )
     if picture.size != (structure.width, structure.height):
         raise ImageError(BROKEN)  # the decoder reads another file than was walked
     picture.draft(None, (DRAFT, DRAFT))
     picture.load()
-    return picture
+    return picture if structure.crop is None else picture.crop(structure.crop)
 
 
 def _rgb(picture: Image.Image) -> Image.Image:

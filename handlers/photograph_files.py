@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from handlers.structure import optional
+
 SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+OPTIONAL: Final = frozenset({".heic", ".heif", ".avif"})
+"""Photographs where they are switched on (:mod:`handlers.structure.optional`)."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ def find(folder: Path) -> FoundFiles:
     os.listdir(folder)  # os.walk would say nothing
     photographs: list[Path] = []
     left_out: list[tuple[Path, str]] = []
-    for path, reason in _walk(folder, {_identity(folder): folder}):
+    suffixes = SUFFIXES | (OPTIONAL if optional.is_installed() else frozenset())
+    for path, reason in _walk(folder, {_identity(folder): folder}, suffixes):
         if reason:
             left_out.append((path, reason))
         else:
@@ -46,7 +51,9 @@ def find(folder: Path) -> FoundFiles:
     return FoundFiles(tuple(sorted(photographs)), tuple(sorted(left_out)))
 
 
-def _walk(folder: Path, seen: dict[tuple[int, int], Path]) -> Iterator[tuple[Path, str]]:
+def _walk(
+    folder: Path, seen: dict[tuple[int, int], Path], suffixes: frozenset[str]
+) -> Iterator[tuple[Path, str]]:
     """Every file below a folder with the reason to leave it out, or an empty string."""
     try:
         names = sorted(os.listdir(folder))
@@ -63,8 +70,10 @@ def _walk(folder: Path, seen: dict[tuple[int, int], Path]) -> Iterator[tuple[Pat
                 yield path, f"the same folder as {seen[identity]}"
             else:
                 seen[identity] = path
-                yield from _walk(path, seen)
-        elif path.suffix.lower() not in SUFFIXES:
+                yield from _walk(path, seen, suffixes)
+        elif path.suffix.lower() in OPTIONAL - suffixes:
+            yield path, f"{path.suffix} is not switched on: make setup HEIF=yes"
+        elif path.suffix.lower() not in suffixes:
             yield path, f"not a photograph: {path.suffix or 'no'} suffix"
         elif not path.exists():
             yield path, "a link to a file that is not there"

@@ -177,6 +177,7 @@ class MelanomaService:
             max_pixels=limits.max_pixels,
             min_side=limits.min_side,
             max_cost=limits.decode_budget,
+            max_heif_cost=limits.heif_decode_budget,
         )
         for index, instance in enumerate(request.instances):
             self._progress(0.0)
@@ -190,6 +191,7 @@ class MelanomaService:
                     max_pixels=limits.max_pixels,
                     min_side=limits.min_side,
                     max_cost=limits.decode_budget,
+                    max_heif_cost=limits.heif_decode_budget,
                     max_seconds=limits.decode_seconds,
                 )
             except ValueError as error:  # ImageError, UnknownMethodError, an unknown target

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 
 from handlers import backends
 from handlers.decoding import MAX_SECONDS
-from handlers.structure.costs import MAX_COST
+from handlers.structure.costs import HEIF_MAX_COST, MAX_COST
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,10 @@ class HandlerSettings:
     decode_budget: float = MAX_COST
     """Megapixel equivalents that decoding the photographs of one request may cost, estimated from
     their structure: a megapixel of a phone's baseline JPEG is 1."""
+
+    heif_decode_budget: float = HEIF_MAX_COST
+    """The same for HEIC and AVIF, where they are switched on: a phone's HEIC of 12 megapixels costs
+    four times the other budget."""
 
     decode_seconds: float = MAX_SECONDS
     """Processor seconds that inflating one PNG may take, whatever its structure says."""

@@ -230,6 +230,7 @@ TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/results/loadtest.json": loadtest_table,
     "docs/results/soak.json": loadtest_table,
     "docs/results/decoding.json": decode_tables.rows_table,
+    "docs/results/decoding_heif.json": decode_tables.rows_table,
     "docs/results/decoding.json child": decode_tables.child_table,
     "monitoring/thresholds.json": thresholds_table,
     "monitoring/thresholds.json power": power_table,

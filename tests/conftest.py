@@ -3,10 +3,11 @@
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
+from handlers.structure import optional
 from tests import left_out, scheduling
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,15 +90,31 @@ def promtool() -> str:
     return program("promtool", "prometheus")
 
 
+@pytest.fixture(scope="session")
+def heif() -> None:
+    """HEIC and AVIF are switched on, which is an operator's choice; CI may not do without."""
+    if not optional.is_installed():
+        _leave_out(left_out.EXTRA.format(package="pillow-heif", command="make setup HEIF=yes"))
+
+
+@pytest.fixture
+def without_heif(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HEIC and AVIF are not switched on, whether or not their package is installed."""
+    monkeypatch.setattr(optional, "find_spec", lambda name: None)
+
+
 def program(name: str, packages: str) -> str:
     """A program that CI may not do without; elsewhere its tests are left out."""
     found = shutil.which(name)
     if found is None:
-        words = left_out.REASON.format(program=name, packages=packages)
-        if os.environ.get("CI"):
-            pytest.fail(f"{words} (CI may not leave its tests out)")
-        pytest.skip(words)
+        _leave_out(left_out.REASON.format(program=name, packages=packages))
     return found
+
+
+def _leave_out(words: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(f"{words} (CI may not leave its tests out)")
+    pytest.skip(words)
 
 
 def _there(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Which tests a machine leaves out for want of a program, and the one command that brings them."""
+"""Which tests a machine leaves out for want of a program, and the commands that bring them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 REASON = "{program} is missing: apt-get install {packages}"
-_REASON = re.compile(r"(?:Skipped: )?(\S+) is missing: apt-get install (.+)")
+EXTRA = "{package} is missing: {command}"
+"""Of a Python package that is an operator's choice."""
+_REASON = re.compile(r"(?:Skipped: )?(\S+) is missing: (apt-get install|make) (.+)")
 
 
 def table(reasons: Iterable[str]) -> list[str]:
@@ -18,11 +20,17 @@ def table(reasons: Iterable[str]) -> list[str]:
     """
     counts: Counter[str] = Counter()
     packages: dict[str, None] = {}
+    targets: dict[str, None] = {}
     for reason in reasons:
         if found := _REASON.fullmatch(reason):
             counts[found[1]] += 1
-            packages |= dict.fromkeys(found[2].split())
+            if found[2] == "make":
+                targets[f"make {found[3]}"] = None
+            else:
+                packages |= dict.fromkeys(found[3].split())
     if not counts:
         return []
     lines = [f"{count:6} tests need {program}" for program, count in counts.most_common()]
-    return [*lines, f"to run them: apt-get install --no-install-recommends {' '.join(packages)}"]
+    install = f"apt-get install --no-install-recommends {' '.join(packages)}"
+    commands = [*([install] if packages else []), *targets]
+    return [*lines, f"to run them: {' && '.join(commands)}"]

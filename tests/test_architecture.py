@@ -26,8 +26,8 @@ CLIENTS: dict[str, set[str]] = {
 """Folders that only use the service, and the packages besides their own that they may import."""
 IN_THE_FRONT = {"h11", "prometheus_client", "python_multipart", "starlette", "uvicorn"}
 """What serving/front uses besides the standard library: it is copied into small images."""
-OPTIONAL = {"openvino"}
-"""What only handlers/backends.py may use, and does without where it is not installed."""
+OPTIONAL = {"backends.py": {"openvino"}, "heif.py": {"pillow_heif"}}
+"""What only one file of handlers may use, and does without where it is not installed."""
 
 
 def tracked() -> list[Path]:
@@ -108,7 +108,7 @@ def test_handlers_import_nothing_else_of_this_repository() -> None:
 def test_handlers_import_only_what_a_server_has() -> None:
     allowed = sys.stdlib_module_names | IN_THE_ARCHIVE | {"handlers"}
     for path, source in inside("handlers").items():
-        own = {"melanoma_handler.py": {"ts"}, "backends.py": OPTIONAL}.get(path.name, set())
+        own = ({"melanoma_handler.py": {"ts"}} | OPTIONAL).get(path.name, set())
         assert imported(source) <= allowed | own, path
 
 
@@ -203,12 +203,13 @@ def test_the_page_loads_neither_numpy_nor_torch() -> None:
     modules = set(done.stdout.split())
 
     assert "PIL.Image" in modules
-    assert not {"numpy", "torch"} & modules
+    assert not {"numpy", "torch", "pillow_heif"} & modules
     loaded = {name for name in modules if name.split(".")[0] == "handlers"}
     assert {name for name in loaded if not name.startswith("handlers.structure")} == {
         "handlers",
         "handlers.colours",
         "handlers.decoding",
+        "handlers.heif",
     }, "the page's image holds nothing else of handlers (k8s/images/page/Dockerfile)"
 
 

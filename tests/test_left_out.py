@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.left_out import REASON, table
+from tests.left_out import EXTRA, REASON, table
 
 
 def test_tests_are_counted_by_program_with_one_command() -> None:
@@ -18,6 +18,18 @@ def test_tests_are_counted_by_program_with_one_command() -> None:
         "     1 tests need promtool",
         "to run them: apt-get install --no-install-recommends chromium prometheus",
     ]
+
+
+def test_a_package_has_a_command_of_its_own() -> None:
+    extra = EXTRA.format(package="pillow-heif", command="make setup HEIF=yes")
+
+    assert table([extra]) == [
+        "     1 tests need pillow-heif",
+        "to run them: make setup HEIF=yes",
+    ]
+    assert table([extra, REASON.format(program="chromium", packages="chromium")])[-1] == (
+        "to run them: apt-get install --no-install-recommends chromium && make setup HEIF=yes"
+    )
 
 
 def test_nothing_is_said_where_nothing_is_missing() -> None:

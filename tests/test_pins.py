@@ -33,7 +33,7 @@ def text_of(name: str) -> str:
 
 
 LOCKS = [
-    *(name for name in tracked("requirements.txt", "k8s/images/*.txt") if name not in NOT_LOCKED),
+    *(name for name in tracked("requirements*.txt", "k8s/images/*.txt") if name not in NOT_LOCKED),
     ".github/audit.txt",
 ]
 DOCKERFILES = tracked("*Dockerfile", "*Containerfile")
@@ -68,7 +68,7 @@ def actions(text: str) -> list[str]:
 
 def test_the_lists_are_there() -> None:
     assert {"requirements.txt", "k8s/images/serving/requirements.txt"} <= set(LOCKS)
-    assert len(LOCKS) == 6
+    assert len(LOCKS) == 7
     assert len(DOCKERFILES) == 4
     assert WORKFLOWS
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from handlers.structure import optional
 from web import samples
 from web.answers import Explanation, Prediction
 from web.errors import Kind, PageError
@@ -30,6 +31,9 @@ SAID_BY_THE_SCRIPT: Final[tuple[Kind, ...]] = (
     "two_things",
 )
 """What the script finds out about a file before it is sent."""
+
+OPTIONAL: Final[tuple[Kind, ...]] = ("heic", "avif")
+"""What the script sends as it is where the server reads it (:mod:`handlers.structure.optional`)."""
 
 
 class Pages:
@@ -96,6 +100,7 @@ class Pages:
 
     def _page(self, template: str, texts: Texts, **known: Any) -> str:
         limit = f"{self._max_bytes / 1e6:g}"
+        formats = texts["form"]["all_formats" if optional.is_installed() else "formats"]
         pictures = [
             {"name": name, "alt": texts["samples"]["alt"].format(number=number)}
             for number, name in enumerate(samples.names(), 1)
@@ -104,7 +109,7 @@ class Pages:
             t=texts,
             home=f"/?lang={texts['language']}",
             languages=self._languages,
-            hint=texts["form"]["hint"].format(limit=limit),
+            hint=texts["form"]["hint"].format(limit=limit, formats=formats),
             methods=method_words(texts),
             samples=pictures,
             words=self._script_words(texts, limit),
@@ -124,6 +129,7 @@ class Pages:
         return {
             "progress": texts["progress"],
             "failures": told,
+            "optional": list(OPTIONAL) if optional.is_installed() else [],
             "max_bytes": self._max_bytes,
             "locale": texts["language"],
         }

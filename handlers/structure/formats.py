@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from handlers.structure import optional
 from handlers.structure.errors import NOT_AN_IMAGE, ImageError, Kind
 
 HEAD: Final = 512
 """Bytes that are looked at."""
 
 _BOX: Final = b"\0\0\0\x0c"
+_FAMILY: Final = (b"avi", b"hei", b"hev", b"mif", b"msf")
+"""First letters of brands."""
 _AS_JPEG: Final = "save a copy as JPEG and send that"
 
 
@@ -25,6 +28,15 @@ class _Other:
     fix: str = ""
 
 
+def is_heif(data: bytes) -> bool:
+    """Whether a file says that it is HEIC, AVIF or another of their family.
+
+    Args:
+        data: its bytes, or the first of them.
+    """
+    return any(one[:3] in _FAMILY for one in _brands(data[:HEAD]))
+
+
 def _brands(head: bytes) -> set[bytes]:
     """Brands of a file of ISO's base format (ISO/IEC 14496-12), the main one included."""
     if head[4:8] != b"ftyp":
@@ -35,13 +47,17 @@ def _brands(head: bytes) -> set[bytes]:
 
 _OTHERS: Final = (
     _Other(
-        "an AVIF image", lambda head: bool(_brands(head) & {b"avif", b"avis"}), "avif", _AS_JPEG
+        "an AVIF image",
+        lambda head: bool(_brands(head) & {b"avif", b"avis"}),
+        "avif",
+        f"{_AS_JPEG} ({optional.HOW})",
     ),
     _Other(
         "a HEIC photo",
         lambda head: any(one[:3] in (b"hei", b"hev", b"mif", b"msf") for one in _brands(head)),
         "heic",
-        "on an iPhone choose Settings, Camera, Formats, Most Compatible, or save a copy as JPEG",
+        "on an iPhone choose Settings, Camera, Formats, Most Compatible, or save a copy as JPEG "
+        f"({optional.HOW})",
     ),
     _Other(
         "a JPEG XL image",

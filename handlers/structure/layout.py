@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Format = Literal["JPEG", "PNG", "WEBP"]
+Format = Literal["JPEG", "PNG", "WEBP", "HEIC", "AVIF"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,22 @@ class Structure:
     """The reduced file, to be joined."""
     profile: bytes = b""
     """Colour profile of the pixels, as the file has it; it may be anything."""
+    crop: tuple[int, int, int, int] | None = None
+    """Left, top, right and bottom of what is shown, in pixels; None where it is all of the picture.
+    It is cropped before its orientation is applied."""
+
+    @property
+    def is_heif(self) -> bool:
+        """Whether it is HEIC or AVIF, which are optional and have a budget of their own."""
+        return self.format in ("HEIC", "AVIF")
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """Width and height of what is shown, in pixels."""
+        if self.crop is None:
+            return self.width, self.height
+        left, top, right, bottom = self.crop
+        return right - left, bottom - top
 
     def file(self) -> bytes:
         """The reduced file: a picture of the same pixels without anything beside them."""

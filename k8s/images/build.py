@@ -48,6 +48,7 @@ def build(name: str, version: str, settings: ImageSettings) -> str:
             for folder in pip_config.folders(options):
                 extra += ["--volume", f"{folder}:{folder}:ro"]
         arguments = {"BASE": base_of(settings), "REVISION": _revision()}
+        arguments["HEIF"] = "yes" if settings.heif else ""
         if name == "serving":
             arguments["TORCH"] = torch_choice.choose() if settings.torch == AUTO else settings.torch
         dockerfile = ROOT / "k8s/images" / name / "Dockerfile"

@@ -23,6 +23,10 @@ class ImageSettings(BaseSettings):
     """What pip is asked for, such as ``torch==2.14.1+cpu``; ``auto`` takes the smallest build that
     this machine's package indexes offer."""
 
+    heif: bool = False
+    """Whether HEIC and AVIF are read, by pillow-heif of ``requirements-heif.txt``. Its wheel holds
+    x265, which is under the GPL."""
+
     prefix: str = ""
     """Before the image's name: a registry and its path; unset, the name that the manifests use."""
 

@@ -220,11 +220,9 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "svg": (lambda: SVG, "not a JPEG, PNG or WebP"),
     "zip in a jpeg": (lambda: jpeg() + b"PK\x05\x06" + bytes(18), "more than a picture"),
     "page in a jpeg": (lambda: jpeg()[:20] + b"<script>" + jpeg()[20:], "more than a picture"),
-    "avif": (lambda: b"\0\0\0\x1cftypavif\0\0\0\0mif1" + bytes(64), "AVIF"),
     "jpeg 2000": (lambda: b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(64), "JPEG 2000"),
     "jpeg xl": (lambda: b"\xff\x0a" + bytes(64), "JPEG XL"),
     "dicom": (lambda: bytes(128) + b"DICM" + bytes(64), "DICOM"),
-    "heic": (lambda: b"\0\0\0\x28ftypheic\0\0\0\0mif1" + bytes(64), "HEIC"),
     "nothing": (lambda: b"", "not a JPEG, PNG or WebP"),
 }
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from handlers import imaging
+from handlers import budget, decoding, imaging
 from handlers.job import Row
+from handlers.protocol import Instance, Request, RequestError
 from handlers.service import MelanomaService
+from handlers.structure import ImageError, Structure
 from handlers.telemetry import Recorder
 from loadtests.hostile.bodies import body
 from loadtests.hostile.webps import one_colour
@@ -21,6 +23,60 @@ Photograph = Callable[[int, int], bytes]
 def ask(service: MelanomaService, *rows: Row) -> list[tuple[int, Any]]:
     answers = service.answer(rows, Recorder("v1"))
     return [(answer.status, json.loads(answer.body)) for answer in answers]
+
+
+def cost_of(monkeypatch: pytest.MonkeyPatch, **costs: float) -> None:
+    """Files that are nothing but the name of a format cost so much."""
+
+    def inspected(data: bytes, **limits: Any) -> Structure:
+        name = data.decode()
+        return Structure(name, 100, 100, costs[name], 1, ())  # type: ignore[arg-type]
+
+    monkeypatch.setattr(budget, "inspect", inspected)
+
+
+def check(*names: str) -> None:
+    instances = tuple(Instance(name.encode()) for name in names)
+    request = Request("predict", instances, enveloped=True)
+    budget.check(request, max_pixels=10_000, min_side=32, max_cost=40.0, max_heif_cost=160.0)
+
+
+def test_heic_and_avif_have_a_budget_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    cost_of(monkeypatch, HEIC=50, AVIF=60, JPEG=15)
+
+    check("HEIC", "HEIC", "HEIC")
+    check("HEIC", "AVIF")
+    check("JPEG", "JPEG")
+    with pytest.raises(RequestError, match=r"instance 3: .* 200.0; at most 160 .* request:"):
+        check("HEIC", "HEIC", "HEIC", "HEIC")
+    with pytest.raises(RequestError, match=r"instance 2: .* 45.0; at most 40 .* request:"):
+        check("JPEG", "JPEG", "JPEG")
+
+
+def test_one_request_has_one_budget_whatever_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    cost_of(monkeypatch, HEIC=90, JPEG=15)
+
+    check("HEIC", "JPEG")
+    with pytest.raises(RequestError, match=r"instance 2: .*\(HEIC and AVIF have another"):
+        check("JPEG", "HEIC", "JPEG")
+
+
+def test_the_service_passes_both_budgets_on(
+    service_with: Callable[..., MelanomaService], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed: list[dict[str, Any]] = []
+
+    def inspected(data: bytes, **limits: Any) -> Structure:
+        passed.append(limits)
+        raise ImageError("enough")
+
+    monkeypatch.setattr(budget, "inspect", inspected)
+    monkeypatch.setattr(decoding, "inspect", inspected)
+    service = service_with(decode_budget=1.5, heif_decode_budget=2.5)
+
+    ask(service, Row(body([b"a", b"b"]), "predict"), Row(b"a", "predict"))
+
+    assert [(one["max_cost"], one["max_heif_cost"]) for one in passed] == [(1.5, 2.5)] * 2
 
 
 @pytest.fixture

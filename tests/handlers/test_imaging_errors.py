@@ -67,6 +67,7 @@ def test_no_bytes_are_refused() -> None:
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "a PDF"),
     ],
 )
+@pytest.mark.usefixtures("without_heif")
 def test_what_is_no_image_is_refused_with_a_guess(data: bytes, guess: str | None) -> None:
     said = refusal(data)
 

@@ -41,6 +41,25 @@ def test_what_is_left_out_is_named_with_its_reason(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.usefixtures("without_heif")
+def test_heic_and_avif_are_left_out_where_they_are_not_switched_on(tmp_path: Path) -> None:
+    names = ("1.HEIC", "2.avif", "3.heif")
+    paths = tuple(made(tmp_path / name) for name in names)
+
+    found = find(tmp_path)
+
+    assert found.photographs == ()
+    assert found.left_out[0] == (paths[0], ".HEIC is not switched on: make setup HEIF=yes")
+    assert len(found.left_out) == 3
+
+
+@pytest.mark.usefixtures("heif")
+def test_heic_and_avif_are_found_where_they_are_switched_on(tmp_path: Path) -> None:
+    paths = tuple(made(tmp_path / name) for name in ("1.HEIC", "2.avif", "3.heif"))
+
+    assert find(tmp_path).photographs == paths
+
+
 def test_linked_folders_are_read_once(tmp_path: Path) -> None:
     elsewhere = made(tmp_path / "elsewhere" / "1.jpg").parent
     folder = tmp_path / "class"

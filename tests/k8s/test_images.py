@@ -63,6 +63,25 @@ def test_versions_are_those_of_the_checkout(file: str) -> None:
     assert theirs <= ours
 
 
+def test_the_optional_decoder_leaves_the_other_versions_alone() -> None:
+    theirs = pinned(ROOT / "requirements-heif.txt")
+
+    assert {name for name, _ in theirs - pinned(ROOT / "requirements.txt")} == {"pillow-heif"}
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=NAMES)
+def test_the_optional_decoder_is_installed_only_where_it_is_asked_for(dockerfile: Path) -> None:
+    text = re.sub(r" \\\n +", " ", dockerfile.read_text())
+
+    assert 'ARG HEIF=""\n' in text
+    (line,) = [
+        line
+        for line in text.splitlines()
+        if "--requirement /opt/lesionlens/requirements-heif" in line
+    ]
+    assert re.search(r'if \[ -n "\$\{HEIF\}" \]; then [^;]*requirements-heif.txt; fi', line)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_package_that_is_asked_for_is_there(name: str) -> None:
     folder = ROOT / "k8s/images" / name

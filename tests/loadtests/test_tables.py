@@ -75,6 +75,7 @@ def test_every_table_is_shown_somewhere(root: Path, name: str) -> None:
         ("docs/results/overload.json", ("recovered_after_seconds",), "| 0.1 s |"),
         ("docs/results/loadtest.json", ("objectives", 0, "found"), "| 0.123 ms |"),
         ("docs/results/decoding.json", ("most_memory",), "| **0.12** |"),
+        ("docs/results/decoding_heif.json", ("most",), "| **0.12** |"),
         ("docs/results/decoding.json child", ("child", "structure_ms"), "| 0.1 of it"),
         ("monitoring/thresholds.json", ("measured", "false_alarms", "days"), "| 0.123 |"),
         (

@@ -11,6 +11,8 @@ import httpx
 import pytest
 from starlette.types import Message
 
+from loadtests.hostile.heifs import heic
+from tests.handlers.heif_files import avif, picture
 from tests.web.conftest import EXPLAIN, Double, Elements, Reply, Visit, explanation, prediction
 from web import samples
 from web.app import HERE, create_app
@@ -102,6 +104,37 @@ def test_the_form_takes_a_photograph(visit: Visit) -> None:
     assert {"for": field["id"]} in page.of("label")
     assert "up to 15 MB" in page.text
     assert field["name"] == "photograph"
+
+
+@pytest.mark.usefixtures("without_heif")
+def test_heic_is_offered_neither_by_the_form_nor_to_the_script(visit: Visit) -> None:
+    page = visit("GET").text
+
+    assert "JPEG, PNG or WebP, up to" in page
+    assert '"optional": []' in page
+
+
+@pytest.mark.usefixtures("heif")
+def test_where_heic_is_switched_on_the_script_sends_it_and_the_form_does_not_ask_for_it(
+    visit: Visit,
+) -> None:
+    """An iPhone makes a JPEG of its photograph for a form that does not ask for HEIC."""
+    page = visit("GET").text
+
+    assert "JPEG, PNG, WebP, HEIC or AVIF, up to" in page
+    assert '"optional": ["heic", "avif"]' in page
+    assert Elements(page).of("input")[0]["accept"] == "image/jpeg,image/png,image/webp"
+
+
+@pytest.mark.usefixtures("heif")
+@pytest.mark.parametrize("kind", ["HEIC", "AVIF"])
+def test_heic_and_avif_are_answered_where_they_are_switched_on(upload: Visit, kind: str) -> None:
+    double = Double()
+
+    page = upload(heic(picture()) if kind == "HEIC" else avif(picture()), double)
+
+    assert page.status_code == 200
+    assert double.images()[0].startswith(b"\x89PNG")
 
 
 def test_the_answer_is_read_from_top_to_bottom(upload: Visit, photograph: bytes) -> None:

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from handlers.imaging import ImageError, centre_view, decode
+from tests.handlers import heif_files
 from tests.web.conftest import encoded
 from tests.web.odd_files import ODD
 from web.errors import PageError
@@ -89,6 +90,17 @@ def test_the_service_sees_what_it_would_have_seen_of_the_file(
     kind: str, lesion: Image.Image
 ) -> None:
     data = FILES[kind](lesion)
+
+    assert np.array_equal(seen(drawn_anew(data)), seen(data))
+
+
+@pytest.mark.usefixtures("heif")
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["HEIC", "AVIF"])
+def test_heic_and_avif_are_seen_as_the_service_sees_them(
+    kind: str, orientation: int, lesion: Image.Image
+) -> None:
+    data = heif_files.turned(lesion.resize((240, 230)), kind, orientation)
 
     assert np.array_equal(seen(drawn_anew(data)), seen(data))
 
@@ -184,6 +196,7 @@ NO_PICTURES = {
 }
 
 
+@pytest.mark.usefixtures("without_heif")
 @pytest.mark.parametrize("name", NO_PICTURES)
 def test_what_is_no_picture_is_refused(name: str) -> None:
     data, kind = NO_PICTURES[name]

@@ -49,11 +49,12 @@ export function isTwoThings(bytes) {
  * The same picture without position, camera, time, thumbnail and comments.
  *
  * Pixels and colour profile are not touched, and the orientation is kept: the answer is the one
- * that the file itself would get. A file that is not built as expected is left as it is: the server
- * may read it all the same, and takes the same things out.
+ * that the file itself would get. A file that is not built as expected is left as it is, and so are
+ * HEIC and AVIF: the server may read it all the same, and takes the same things out.
  */
 export function stripped(bytes, kind) {
   const strip = { jpeg: strippedJpeg, png: strippedPng, webp: strippedWebp }[kind];
+  if (!strip) return bytes;
   try {
     return joined(strip(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)));
   } catch (error) {

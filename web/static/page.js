@@ -37,6 +37,11 @@ function enhance() {
     one("drop").hidden = touch;
     one("camera").hidden = !touch;
     one("send").hidden = true; // a photograph is sent when it is chosen
+    // An iPhone makes a JPEG of a photograph for a page that does not name HEIC, and should.
+    if (!touch && words.optional.length) {
+      const names = words.optional.map((kind) => `,image/${kind},.${kind}`);
+      one("photograph").accept = `image/jpeg,image/png,image/webp${names.join("")},image/heif,.heif`;
+    }
     for (const input of form.querySelectorAll("input[type=file]")) {
       input.addEventListener("change", () => take(input.files[0]));
     }
@@ -99,7 +104,7 @@ async function take(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   if (own !== taken) return undefined; // another one was chosen meanwhile
   const kind = kindOf(bytes);
-  if (!["jpeg", "png", "webp"].includes(kind)) return refuse(kind ?? "not_a_picture");
+  if (!["jpeg", "png", "webp", ...words.optional].includes(kind)) return refuse(kind ?? "not_a_picture");
   if (isTwoThings(bytes)) return refuse("two_things");
   const clean = stripped(bytes, kind);
   const photograph = new Blob([clean], { type: `image/${kind}` });
