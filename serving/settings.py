@@ -64,10 +64,14 @@ class ServingSettings(BaseSettings):
     finish_seconds: float = 45.0
     """That requests in flight may take after that."""
 
+    tls_certificate: str = ""
+    """Of the front, see there; here it says that the address begins with https."""
+
     @property
     def inference(self) -> str:
         """Address of predictions and explanations."""
-        return f"http://{host_port(self.host, self.inference_port)}"
+        scheme = "https" if self.tls_certificate else "http"
+        return f"{scheme}://{host_port(self.host, self.inference_port)}"
 
     @property
     def metrics(self) -> str:

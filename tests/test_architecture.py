@@ -24,7 +24,10 @@ CLIENTS: dict[str, set[str]] = {
     "web": {"serving.front", "handlers.decoding", "handlers.structure"},
 }
 """Folders that only use the service, and the packages besides their own that they may import."""
-IN_THE_FRONT = {"h11", "prometheus_client", "python_multipart", "starlette", "uvicorn"}
+IN_THE_FRONT = {
+    *("h11", "prometheus_client", "python_multipart", "starlette", "uvicorn"),
+    *("aiohttp", "cryptography", "jwt"),  # below access/, which the page does not import
+}
 """What serving/front uses besides the standard library: it is copied into small images."""
 OPTIONAL = {"openvino"}
 """What only handlers/backends.py may use, and does without where it is not installed."""

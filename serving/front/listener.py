@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from serving.front.connections import ConnectionLimits, guarded_protocol
 from serving.front.sockets import BACKLOG
+from serving.front.tls import TlsFiles
 
 
 class Listener(uvicorn.Server):
@@ -23,6 +24,7 @@ class Listener(uvicorn.Server):
         listening: from :func:`serving.front.sockets.listen`.
         limits: of its connections.
         finish_seconds: for requests under way when it is ended.
+        tls: its certificate; None for plain HTTP.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class Listener(uvicorn.Server):
         listening: list[socket.socket],
         limits: ConnectionLimits,
         finish_seconds: float = 5.0,
+        tls: TlsFiles | None = None,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -48,8 +51,11 @@ class Listener(uvicorn.Server):
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=max(1, round(finish_seconds)),
                 backlog=BACKLOG,
+                ssl_context_factory=(lambda *_: tls.context) if tls else None,
             )
         )
+        self._tls = tls
+        self._handshake_seconds = limits.header_seconds if tls else None
         # It would quote paths; no handler that somebody adds to it may bring that back.
         logging.getLogger("uvicorn.access").disabled = True
         self.listening = listening
@@ -62,6 +68,36 @@ class Listener(uvicorn.Server):
     async def run_until_ended(self) -> None:
         """Serve until :meth:`end` is called and what was under way is answered."""
         await self.serve(sockets=self.listening)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Called by uvicorn: listen. Its own lets a client take a minute for its TLS handshake.
+
+        Args:
+            sockets: to listen on.
+        """
+        await self.lifespan.startup()
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(
+                self._protocol,
+                sock=listening,
+                backlog=BACKLOG,
+                ssl=self.config.ssl,
+                ssl_handshake_timeout=self._handshake_seconds,
+            )
+            for listening in sockets or []
+        ]
+        self.started = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called by uvicorn ten times a second; whether it must end.
+
+        Args:
+            counter: of the calls.
+        """
+        if self._tls is not None and counter % 5 == 0:
+            self._tls.refresh()
+        return await super().on_tick(counter)
 
     def end(self) -> None:
         """Take no more connections, answer what is under way, return."""
@@ -92,7 +128,12 @@ class Listener(uvicorn.Server):
         for accepted in waiting:
             accepted.setblocking(False)
             with contextlib.suppress(OSError):  # its client has gone already
-                await loop.connect_accepted_socket(self._protocol, accepted)
+                await loop.connect_accepted_socket(
+                    self._protocol,
+                    accepted,
+                    ssl=self.config.ssl,
+                    ssl_handshake_timeout=self._handshake_seconds,
+                )
 
     def _protocol(self) -> asyncio.Protocol:
         """For one connection, as uvicorn makes it."""
