@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from serving import release
-from serving.front.access.exposure import exposed
 from serving.front.access.settings import AccessSettings
 from serving.front.access_log import logger as access_log
+from serving.front.exposure import exposed
 from serving.front.settings import FrontSettings
 from serving.preflight import PreflightError, check
 from serving.settings import ServingSettings

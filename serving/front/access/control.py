@@ -19,8 +19,8 @@ from serving.front.access.jwks import AddressKeys, FileKeys, IssuerUnreachableEr
 from serving.front.access.rates import Rate, RateLimiter, RateTable
 from serving.front.access.settings import AccessSettings
 from serving.front.access.tokens import TokenVerifier
-from serving.front.access.watched_file import Report, WatchedFile
 from serving.front.messages import RejectedError
+from serving.front.watched_file import Report, WatchedFile
 
 CHALLENGE: Final = 'Bearer realm="lesionlens"'
 NEEDED: Final = (

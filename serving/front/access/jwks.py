@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import jwt
 
-from serving.front.access.watched_file import MAX_BYTES, Report, WatchedFile
+from serving.front.watched_file import MAX_BYTES, Report, WatchedFile
 
 WHAT: Final = "LESIONLENS_TOKEN_JWKS"
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")

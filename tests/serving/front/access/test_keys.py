@@ -15,8 +15,8 @@ from serving.front.access import keys
 from serving.front.access.__main__ import main
 from serving.front.access.control import AccessControl
 from serving.front.access.settings import AccessSettings
-from serving.front.access.watched_file import MAX_BYTES
 from serving.front.messages import RejectedError
+from serving.front.watched_file import MAX_BYTES
 
 DAY = date(2027, 1, 31)
 
