@@ -88,6 +88,9 @@ class DemoSettings(ServingSettings):
     reports: Path = Path("reports")
     """Folder of pictures and reports."""
 
+    key_file: Path | None = None
+    """File of the key that the demo sends, where its server has a lock; ``make key`` makes it."""
+
 
 LISTENING: Final = range(20_000, 32_768)
 """Ports to listen on. Linux takes those of outgoing connections from above: a port found free up

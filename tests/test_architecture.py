@@ -192,10 +192,11 @@ def test_a_pod_needs_no_more_than_its_image_has() -> None:
         assert not strangers(source, set(OF_THE_POD)), path
 
 
-def test_what_a_cluster_is_told_uses_no_more_than_a_releases_files() -> None:
+def test_what_a_cluster_is_told_uses_no_more_than_a_releases_files_and_a_clients_key() -> None:
     for path, source in inside("k8s").items():
         if path.parts[1] != "pod":
-            assert not strangers(source, {"k8s", "serving.release"}), path
+            allowed = {"k8s", "serving.release", "serving.front.client_key"}
+            assert not strangers(source, allowed), path
 
 
 def test_the_page_loads_neither_numpy_nor_torch() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import io
+import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -19,6 +20,7 @@ from PIL import Image, ImageDraw
 from k8s.rollout.errors import RolloutError
 from k8s.rollout.kubectl import Kubectl
 from k8s.rollout.manifests import SERVICE
+from serving.front.client_key import authorization
 
 SECONDS: Final = 60.0
 URL_SECONDS: Final = 5.0
@@ -88,7 +90,7 @@ def predict(url: str, picture: bytes, seconds: float = SECONDS) -> Answer:
     """One prediction; raises RolloutError."""
 
     async def ask(client: InferenceRESTClient) -> Answer:
-        reply: Answer = await client.infer(url, _body(picture), model_name=SERVICE)
+        reply: Answer = await client.infer(url, _body(picture), model_name=SERVICE, headers=_key())
         return reply
 
     return _first(url, ask, "predictions", seconds)
@@ -98,7 +100,7 @@ def explain(url: str, picture: bytes) -> Answer:
     """One explanation; raises RolloutError."""
 
     async def ask(client: InferenceRESTClient) -> Answer:
-        reply: Answer = await client.explain(url, SERVICE, _body(picture))
+        reply: Answer = await client.explain(url, SERVICE, _body(picture), headers=_key())
         return reply
 
     return _first(url, ask, "explanations", SECONDS)
@@ -136,6 +138,11 @@ def _first(
     except Exception as error:  # the client raises what httpx raises, and its own
         words = " ".join(str(error).split()) or type(error).__name__
         raise RolloutError(f"{url} does not answer: {words}") from error
+
+
+def _key() -> dict[str, str]:
+    """Where the servers have a lock, the variable ``LESIONLENS_KEY_FILE`` names a key."""
+    return authorization(os.environ)
 
 
 def _body(picture: bytes) -> Answer:
