@@ -14,8 +14,13 @@ import pytest
 from k8s.rollout import smoke
 from k8s.rollout.errors import RolloutError
 from k8s.rollout.kubectl import Kubectl
+from serving.front.messages import FrontResponse
+from serving.front.settings import FrontSettings
+from serving.front.tls import TlsFiles
 from serving.settings import free_ports
 from tests.k8s.rollout.api_double import Api
+from tests.serving.front.certificates import pair
+from tests.serving.front.fronts import serving
 
 PICTURE = smoke.photograph(None)
 asked: list[str | None] = []
@@ -97,6 +102,15 @@ def test_a_file_without_a_key_is_an_error_that_names_it(monkeypatch: pytest.Monk
     monkeypatch.setenv("LESIONLENS_KEY_FILE", "/nowhere/deployer.key")
     with pytest.raises(RolloutError, match="LESIONLENS_KEY_FILE"):
         smoke.predict("http://127.0.0.1:9", PICTURE)
+
+
+def test_a_pod_that_speaks_tls_is_asked_through_the_tunnel_all_the_same(tmp_path: Path) -> None:
+    tls = TlsFiles(*pair(tmp_path), print)
+    with serving(FrontSettings(), tls=tls) as (_, backend, client, _):
+        backend.response = FrontResponse(200, b'{"predictions": [{"model_version": "new"}]}')
+        url = f"http://127.0.0.1:{client.base_url.port}"
+
+        assert smoke.predict(url, PICTURE) == {"model_version": "new"}
 
 
 def test_no_answer_is_one_line_that_names_the_address() -> None:
