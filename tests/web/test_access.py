@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -130,3 +132,12 @@ def test_without_the_setting_the_header_means_nothing(visit: Visit) -> None:
 def test_a_wrong_setting_is_named(given: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         PageSettings(**given)  # type: ignore[arg-type]
+
+
+def test_the_page_needs_nothing_that_checks_keys() -> None:
+    """Its image has neither PyJWT nor aiohttp nor Prometheus' client."""
+    code = "import sys, web.__main__; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "serving.front.client_key" in done.stdout.split()
+    assert not {"jwt", "aiohttp", "prometheus_client", "cryptography"} & {*done.stdout.split()}
