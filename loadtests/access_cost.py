@@ -196,7 +196,7 @@ def flood(folder: Path) -> dict[str, Any]:
         log = settings.logs / "access.log"
         before = log.stat().st_size
         flooding = another.submit(send, settings.inference_port, wrong, WRONG_RATE, seconds)
-        beside = _normal(client, photographs, seconds)
+        flooded = _normal(client, photographs, seconds)
         sent: list[Reply] = flooding.result()
         grown = log.stat().st_size - before
     statuses = sorted({reply.status for reply in sent})
@@ -205,10 +205,10 @@ def flood(folder: Path) -> dict[str, Any]:
         "wrong_per_second": WRONG_RATE,
         "statuses": {str(status): sum(r.status == status for r in sent) for status in statuses},
         "answered_5xx": sum(reply.status >= 500 for reply in sent),
-        "normal_requests": len(beside),
+        "normal_requests": len(flooded),
         "alone_p95_ms": p95(alone),
-        "beside_p95_ms": p95(beside),
-        "times": round(p95(beside) / p95(alone), 2),
+        "flooded_p95_ms": p95(flooded),
+        "times": round(p95(flooded) / p95(alone), 2),
         "log_bytes": grown,
     }
 

@@ -18,7 +18,7 @@ def exposed(host: str, tls: bool, locked: bool, lock: str) -> str:
         return ""
     missing = [
         *([] if tls else ["photographs travel in clear text (set LESIONLENS_TLS_CERTIFICATE)"]),
-        *([] if locked else [f"whoever reaches it may use it (set {lock})"]),
+        *([] if locked else [f"anyone who reaches it may use it (set {lock})"]),
     ]
     return (
         f"WARNING: others can reach {host}, and {' and '.join(missing)}: see the README, "

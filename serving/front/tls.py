@@ -37,18 +37,18 @@ class TlsFiles:
 
     def refresh(self) -> None:
         """Load them again if they have changed; those that will not do are reported and left."""
-        found = self._signature()
-        if found in (self._loaded, self._refused):
+        signature = self._signature()
+        if signature in (self._loaded, self._refused):
             return
         try:
             # Into another context first: half of a pair must not stay in the one that serves.
             self._load(new_context())
-            if self._signature() == found:
+            if self._signature() == signature:
                 self._load(self.context)
-                self._loaded, self._refused = found, None
+                self._loaded, self._refused = signature, None
                 self._report("the changed TLS certificate is in use")
         except ValueError as error:
-            self._refused = found
+            self._refused = signature
             self._report(f"{error}; the certificate before stays in use")
 
     def _load(self, context: ssl.SSLContext) -> None:
@@ -63,14 +63,14 @@ class TlsFiles:
             ) from None
 
     def _signature(self) -> tuple[object, ...]:
-        found: list[object] = []
+        states: list[object] = []
         for path in (self._certificate, self._key):
             try:
                 state = os.stat(path)
-                found += [state.st_mtime_ns, state.st_size, state.st_ino]
+                states += [state.st_mtime_ns, state.st_size, state.st_ino]
             except OSError:
-                found.append(None)
-        return tuple(found)
+                states.append(None)
+        return tuple(states)
 
 
 def tls_files(certificate: str, key: str, report: Callable[[str], None]) -> TlsFiles | None:

@@ -17,7 +17,7 @@ Report = Callable[[str], None]
 
 
 class WatchedFile(Generic[Content]):
-    """Read again by whoever asks for its content, once a second at most; needs no task of its own.
+    """Read again when its content is asked for, once a second at most: it needs no task.
 
     Its bytes are compared, not its time: Kubernetes replaces a Secret by a link, and two changes
     may have one size and time.
@@ -58,9 +58,9 @@ class WatchedFile(Generic[Content]):
 
     def _check(self) -> None:
         try:
-            found = self._read()
-            if found != self._bytes or self._problem:
-                self._content, self._bytes = self._parsed(found), found
+            content = self._read()
+            if content != self._bytes or self._problem:
+                self._content, self._bytes = self._parsed(content), content
         except ValueError as error:
             if str(error) != self._problem:
                 self._problem = str(error)
@@ -73,17 +73,17 @@ class WatchedFile(Generic[Content]):
     def _read(self) -> bytes:
         try:
             with self._path.open("rb") as file:
-                found = file.read(MAX_BYTES + 1)
+                content = file.read(MAX_BYTES + 1)
         except OSError as error:
             raise ValueError(
                 f"{self._what}: {self._path} cannot be read ({error.strerror})"
             ) from None
-        if len(found) > MAX_BYTES:
+        if len(content) > MAX_BYTES:
             raise ValueError(f"{self._what}: {self._path} has more than {MAX_BYTES} bytes")
-        return found
+        return content
 
-    def _parsed(self, found: bytes) -> Content:
+    def _parsed(self, content: bytes) -> Content:
         try:
-            return self._parse(found)
+            return self._parse(content)
         except ValueError as error:
             raise ValueError(f"{self._what}: {self._path}: {error}") from None

@@ -25,17 +25,17 @@ def credential_of(scope: Scope) -> str | None:
     Args:
         scope: ASGI's, of type ``http``.
     """
-    found: list[str] = []
+    credentials: list[str] = []
     for name, value in scope["headers"]:
         if name == b"x-api-key":
-            found.append(value.decode("latin-1").strip())
+            credentials.append(value.decode("latin-1").strip())
         elif name == b"authorization":
             scheme, _, rest = value.decode("latin-1").strip().partition(" ")
             # Of another scheme: no key, but a second opinion about who is asking.
-            found.append(rest.strip() if scheme.lower() == "bearer" else "")
-    if len(found) != 1 or _in_query(scope.get("query_string", b"")):
+            credentials.append(rest.strip() if scheme.lower() == "bearer" else "")
+    if len(credentials) != 1 or _in_query(scope.get("query_string", b"")):
         return None
-    key = found[0]
+    key = credentials[0]
     usable = 0 < len(key) <= MAX_KEY_CHARACTERS and key.isascii() and key.isprintable()
     return key if usable and " " not in key else None
 

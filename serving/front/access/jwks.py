@@ -141,8 +141,8 @@ class AddressKeys:
         local = parts.scheme == "http" and parts.hostname in LOOPBACK
         if not parts.hostname or not (parts.scheme == "https" or local):
             raise ValueError(
-                f"{WHAT} must be an address with https: whoever can change the keys on their way "
-                "can make tokens"
+                f"{WHAT} must be an address with https: anyone who can change the keys on "
+                "their way can make tokens"
             )
         self._url, self._report, self._clock = url, report, clock
         self._refresh_seconds = min(refresh_seconds, stale_seconds)
@@ -164,11 +164,11 @@ class AddressKeys:
             self._start()
         if self._keys is None or self._age() >= self._stale_seconds:
             raise IssuerUnreachableError
-        found = self._keys.find(kid, algorithm)
-        if found is None:
+        key = self._keys.find(kid, algorithm)
+        if key is None:
             await self._refresh()
-            found = self._keys.find(kid, algorithm)
-        return found
+            key = self._keys.find(kid, algorithm)
+        return key
 
     async def close(self) -> None:
         """End a question that is under way."""
@@ -180,7 +180,7 @@ class AddressKeys:
         return self._clock() - self._fetched
 
     async def _refresh(self) -> None:
-        """Ask the issuer, or wait for who has asked."""
+        """Fetch the keys, or wait for a fetch that is under way."""
         self._start()
         if self._fetching is not None:
             # A client that leaves must not end it for the others.

@@ -110,10 +110,10 @@ def check_verbs(verbs: Iterable[str]) -> tuple[str, ...]:
     Raises:
         ValueError: there is none, or one that is not a verb.
     """
-    found = set(verbs)
-    if not found or not found <= set(VERBS):
+    chosen = set(verbs)
+    if not chosen or not chosen <= set(VERBS):
         raise ValueError(f"verbs are one or more of: {', '.join(VERBS)}")
-    return tuple(verb for verb in VERBS if verb in found)
+    return tuple(verb for verb in VERBS if verb in chosen)
 
 
 class KeyRing:
@@ -138,9 +138,9 @@ class KeyRing:
             key: as a client sent it.
             day: of UTC.
         """
-        found = digest(key)
-        for entry, caller in self._by_id.get(found[:_ID_DIGITS], ()):
-            if hmac.compare_digest(entry.sha256, found) and entry.valid_on(day):
+        sha256 = digest(key)
+        for entry, caller in self._by_id.get(sha256[:_ID_DIGITS], ()):
+            if hmac.compare_digest(entry.sha256, sha256) and entry.valid_on(day):
                 return caller
         return None
 

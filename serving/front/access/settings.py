@@ -11,7 +11,7 @@ ASYMMETRIC: Final = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
     *("ES256", "ES384", "ES512", "EdDSA"),
 )
-"""Signatures that whoever checks them cannot make."""
+"""Signatures that a server can check and cannot make."""
 _MAY_BE_ZERO: Final = ("rate_requests", "rate_photographs", "redirect_port", "token_leeway_seconds")
 
 

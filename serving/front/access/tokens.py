@@ -81,11 +81,11 @@ class TokenVerifier:
 
 def _verbs(claims: dict[str, Any]) -> frozenset[str]:
     """Scopes, as OAuth 2 writes them (``scope``, one text) and as others do (``scp``)."""
-    found: set[str] = set()
+    scopes: set[str] = set()
     for claim in ("scope", "scp"):
-        scopes = claims.get(claim, ())
-        if isinstance(scopes, str):
-            found.update(scopes.split())
-        elif isinstance(scopes, list):
-            found.update(scope for scope in scopes if isinstance(scope, str))
-    return frozenset(found & set(VERBS))
+        value = claims.get(claim, ())
+        if isinstance(value, str):
+            scopes.update(value.split())
+        elif isinstance(value, list):
+            scopes.update(scope for scope in value if isinstance(scope, str))
+    return frozenset(scopes & set(VERBS))

@@ -64,13 +64,16 @@ def log_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @contextmanager
 def serving(
-    settings: FrontSettings, access: AccessControl | None = None, tls: TlsFiles | None = None
+    settings: FrontSettings,
+    access: AccessControl | None = None,
+    tls: TlsFiles | None = None,
+    limits: ConnectionLimits | None = None,
 ) -> Iterator[Served]:
     registry, backend = CollectorRegistry(), Scripted()
     front = Front(settings, backend, FrontMetrics(registry), access)
     port = free_ports()["inference_port"]
     app = with_cors(front, settings.cors_origins)
-    listener = Listener(app, listen("127.0.0.1", port), ConnectionLimits(), 1, tls)
+    listener = Listener(app, listen("127.0.0.1", port), limits or ConnectionLimits(), 1, tls)
     thread = threading.Thread(target=lambda: asyncio.run(listener.run_until_ended()))
     thread.start()
     try:

@@ -151,9 +151,9 @@ def test_a_request_is_a_line_that_holds_nothing_of_it(
     with caplog.at_level(logging.INFO):
         reply = client.post(f"{PREDICT}?MARKER", content=b"MARKER", headers={"X-MARKER": "MARKER"})
         client.post("/MARKER", content=b"MARKER", headers=JPEG)
+        # A request's line follows its response.
+        until(lambda: len(log_lines(caplog)) == 2)
 
-    # A request's line follows its response.
-    until(lambda: len(log_lines(caplog)) == 2)
     lines = log_lines(caplog)
     assert " predict 200 " in lines[0]
     assert lines[0].endswith(reply.headers["x-request-id"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import select
 import socket
 import ssl
 import subprocess
@@ -16,12 +18,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from serving.front.access.certificate import main
+from serving.front.connections import ConnectionLimits
+from serving.front.listener import Listener
 from serving.front.redirect import redirect_app
 from serving.front.settings import FrontSettings
+from serving.front.sockets import listen
 from serving.front.tls import TlsFiles
 from tests.conftest import program
 from tests.serving.front.certificates import install, pair
-from tests.serving.front.conftest import SECONDS, Serving, until
+from tests.serving.front.conftest import PATIENT, SECONDS, Application, Serving, rest, until
 from tests.serving.front.fronts import JPEG, PREDICT, Scripted, serving
 
 
@@ -137,6 +142,52 @@ def test_every_cipher_has_forward_secrecy(secured: Secured) -> None:
     for cipher in ciphers:
         assert cipher["aead"]
         assert cipher["kea"] in ("kx-ecdhe", "kx-any")
+
+
+def test_a_handshake_that_does_not_come_is_ended(tmp_path: Path) -> None:
+    tls = TlsFiles(*install(pair(tmp_path), tmp_path), print)
+    limits = ConnectionLimits(header_seconds=0.3)
+    with (
+        serving(FrontSettings(), tls=tls, limits=limits) as (_, _, client, _),
+        socket.create_connection(("127.0.0.1", client.base_url.port or 0), SECONDS) as silent,
+    ):
+        assert silent.recv(1) == b""
+
+
+def test_clients_that_wait_when_the_end_comes_are_answered_over_tls(tmp_path: Path) -> None:
+    tls = TlsFiles(*install(pair(tmp_path), tmp_path), print)
+    (opened,) = listen("127.0.0.1", 0)
+    port = opened.getsockname()[1]
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    def ask() -> bytes:
+        with (
+            socket.create_connection(("127.0.0.1", port), SECONDS) as raw,
+            context.wrap_socket(raw) as connection,
+        ):
+            connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi")
+            return rest(connection)
+
+    async def run() -> list[bytes]:
+        listener = Listener(Application(), [opened], PATIENT, 5, tls)
+        serving = asyncio.create_task(listener.run_until_ended())
+        while not listener.started:
+            await asyncio.sleep(0.005)
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(opened)  # what comes now waits in the socket's queue
+        asking = [asyncio.create_task(asyncio.to_thread(ask)) for _ in range(4)]
+        waiting = select.poll()
+        waiting.register(opened, select.POLLIN)
+        await asyncio.to_thread(waiting.poll, SECONDS * 1_000)
+        listener.end()
+        answers = await asyncio.gather(*asking, return_exceptions=False)
+        await serving
+        return list(answers)
+
+    for answer in asyncio.run(run()):
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert answer.endswith(b"<hi>")
 
 
 def test_plain_http_gets_no_answer_of_the_front(secured: Secured) -> None:

@@ -78,8 +78,8 @@ def test_keys_of_an_issuer_that_will_not_do(jwks: str, message: str, tmp_path: P
         ("localhost", False, False, []),
         ("0.0.0.0", True, True, []),
         ("0.0.0.0", False, True, ["clear text"]),
-        ("::", True, False, ["whoever reaches it", "LESIONLENS_API_KEYS"]),
-        ("ward-pc.example", False, False, ["clear text", "whoever reaches it"]),
+        ("::", True, False, ["anyone who reaches it", "LESIONLENS_API_KEYS"]),
+        ("ward-pc.example", False, False, ["clear text", "anyone who reaches it"]),
     ],
 )
 def test_one_line_where_others_reach_what_nothing_protects(
@@ -89,5 +89,5 @@ def test_one_line_where_others_reach_what_nothing_protects(
 
     assert bool(line) == bool(words)
     assert "\n" not in line
-    for word in ("clear text", "whoever reaches it"):
+    for word in ("clear text", "anyone who reaches it"):
         assert (word in line) == (word in words)
