@@ -42,7 +42,7 @@ class TokenVerifier:
         """
         try:
             header = jwt.get_unverified_header(token)
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             return None
         algorithm, kid = header.get("alg"), header.get("kid")
         if algorithm not in self._settings.token_algorithms:
@@ -71,7 +71,7 @@ class TokenVerifier:
                     "enforce_minimum_key_length": True,
                 },
             )
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             return None
         name = claims[settings.token_name_claim]
         if not isinstance(name, str) or not name:
