@@ -26,7 +26,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # NumPy's threads know no policy, only how long they spin: 2^4 cycles instead of 2^26.
 export OPENBLAS_THREAD_TIMEOUT ?= 4
 
-.PHONY: help setup check data audit train report explain-report archive serve page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload attack fuzz measure-training measure-report measure-decoding measure-explanations measure-explaining measure-features measure-gpu measure-page measure-request measure-telemetry screenshots samples docs images sbom pod namespace publish deploy rollback cluster-test lock clean
+.PHONY: help setup check data audit train report explain-report archive serve key certificate page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload attack fuzz measure-access measure-training measure-report measure-decoding measure-explanations measure-explaining measure-features measure-gpu measure-page measure-request measure-telemetry screenshots samples docs images sbom pod namespace publish deploy rollback cluster-test lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,13 @@ archive: $(ARCHIVE) ## Pack the trained model as melanoma.mar (trains if nothing
 
 serve: $(ARCHIVE) ## Serve the archive with TorchServe until Ctrl-C
 	@exec $(RUN) -m serving
+
+key: $(INSTALLED) ## List the API keys; NAME=ward-3 makes one, with VERBS=predict EXPIRES=2027-12-31; REVOKE=... ends one
+	@$(RUN) -m serving.front.access $(if $(NAME),--name "$(NAME)") $(if $(VERBS),--verbs "$(VERBS)") \
+		$(if $(EXPIRES),--expires "$(EXPIRES)") $(if $(REVOKE),--revoke "$(REVOKE)")
+
+certificate: $(INSTALLED) ## Make a certificate for a trial of TLS, for this machine's names and NAMES=...
+	@$(RUN) -m serving.front.access.certificate --names "$(NAMES)"
 
 page: $(SAMPLES) ## The upload page beside `make serve`, until Ctrl-C
 	@exec $(RUN) -m web
@@ -120,6 +127,9 @@ measure-explaining: $(ARCHIVE) ## Time served explanations beside predictions (1
 measure-request: $(ARCHIVE) ## Time the parts of one request
 	$(RUN) -m loadtests.request_life
 	$(RUN) -m loadtests.tables
+
+measure-access: $(ARCHIVE) ## Time what a key and a token cost, and a server while somebody tries wrong keys (3 minutes)
+	$(RUN) -m loadtests.access_cost
 
 measure-decoding: $(INSTALLED) ## Measure what every kind of hostile file costs the decoder (4 minutes)
 	$(RUN) -m loadtests.decode_cost

@@ -21,6 +21,7 @@ import httpx
 import numpy as np
 from rich.progress import track
 
+from loadtests.key import key_headers
 from loadtests.machine import kind
 from loadtests.photographs import bodies
 from loadtests.settings import LoadSettings
@@ -59,7 +60,8 @@ def timed(client: httpx.Client, verb: str, body: Body) -> tuple[float, Any]:
         httpx.HTTPStatusError: it was not answered.
     """
     start = time.perf_counter()
-    reply = client.post(f"/v1/models/{MODEL}:{verb}", json=body).raise_for_status()
+    path = f"/v1/models/{MODEL}:{verb}"
+    reply = client.post(path, json=body, headers=key_headers()).raise_for_status()
     return (time.perf_counter() - start) * 1000, reply.json()
 
 
@@ -195,7 +197,7 @@ def paths(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]:
 def measure(settings: ServingSettings, photographs: list[Body]) -> dict[str, Any]:
     """All of it, from one server."""
     with (
-        LocalServer(settings) as server,
+        LocalServer(settings, keyed=True) as server,
         httpx.Client(base_url=server.inference, timeout=60, trust_env=False) as client,
     ):
         server.wait_ready(settings.workers)

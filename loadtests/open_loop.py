@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from loadtests.key import key_headers
+
 HEAD: Final = re.compile(rb"HTTP/1\.1 (\d{3})")
 LENGTH: Final = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
 RETRY: Final = re.compile(rb"\r\nretry-after: \d+\r\n", re.IGNORECASE)
@@ -67,9 +69,10 @@ class _Exchange(asyncio.Protocol):
 
 def request(path: str, body: bytes) -> bytes:
     """A POST of JSON as it goes over the wire."""
+    key = "".join(f"{name}: {value}\r\n" for name, value in key_headers().items())
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
+        f"{key}Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode("ascii") + body
 

@@ -100,7 +100,7 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch:
         settings = ServingSettings(logs=Path(scratch)).model_copy(update=free_ports())
-        with LocalServer(settings):
+        with LocalServer(settings, keyed=True):
             result = measure(settings.inference_port, photographs)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps({"machine": kind(), **result}, indent=1) + "\n")

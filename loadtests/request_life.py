@@ -90,7 +90,7 @@ def measure(settings: ServingSettings, load: LoadSettings) -> dict[str, Any]:
         [{"instances": [{"data": text}]} for text in found] for found in texts(files(load)).values()
     )
     with (
-        LocalServer(settings) as server,
+        LocalServer(settings, keyed=True) as server,
         httpx.Client(base_url=server.inference, timeout=60, trust_env=False) as client,
     ):
         server.wait_ready(settings.workers)

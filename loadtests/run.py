@@ -16,6 +16,7 @@ import httpx
 import numpy as np
 from pydantic import ValidationError
 
+from loadtests.key import key_headers
 from loadtests.machine import kind
 from loadtests.memory import slope_per_hour, watched, watched_processes
 from loadtests.objectives import FAILED, Plan, Verdict, judge
@@ -40,6 +41,10 @@ def main() -> int:
     asked = parser.parse_args()
     settings = LoadSettings()
     try:
+        key_headers()
+    except ValueError as error:
+        return _wrong(str(error))
+    try:
         plan = Plan.read(settings.load_objectives)
         files(settings)
         _say_left_out(left_out(settings))
@@ -61,7 +66,7 @@ def main() -> int:
             logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lesionlens-")))
             own = ServingSettings(logs=logs).model_copy(update=free_ports())
             try:
-                server = stack.enter_context(LocalServer(own))
+                server = stack.enter_context(LocalServer(own, keyed=True))
             except ServerError as error:
                 return _wrong(str(error))
             host, metrics = server.inference, server.metrics

@@ -21,6 +21,9 @@ class LoadSettings(BaseSettings):
     cache: Path = Path("build/cache")
     """Where they are drawn."""
 
+    key_file: Path | None = None
+    """File of the key that is sent; ``make key`` makes it."""
+
     load_photographs: int = Field(default=100, ge=1)
     """How many different photographs are sent, in turn."""
 

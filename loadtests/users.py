@@ -9,6 +9,7 @@ from itertools import cycle
 
 from locust import FastHttpUser, task
 
+from loadtests.key import key_headers
 from loadtests.objectives import FAILED
 from loadtests.photographs import bodies
 from loadtests.settings import LoadSettings
@@ -27,7 +28,11 @@ class _User(FastHttpUser):
         """One photograph; an answer without a result is a failure too."""
         path = f"/v1/models/melanoma:{self.verb}"
         with self.client.post(
-            path, json=next(self._bodies), name=self.verb, catch_response=True
+            path,
+            json=next(self._bodies),
+            headers=key_headers(),
+            name=self.verb,
+            catch_response=True,
         ) as answer:
             expected = {"predict": "predictions", "explain": "explanations"}[self.verb]
             wrong = ""

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from serving import release
+from serving.front.access.settings import AccessSettings
 from serving.front.access_log import logger as access_log
+from serving.front.exposure import exposed
 from serving.front.settings import FrontSettings
 from serving.preflight import PreflightError, check
 from serving.settings import ServingSettings
@@ -58,7 +60,12 @@ def main() -> int:
     try:
         settings = ServingSettings()
         front = FrontSettings.from_environment(os.environ)
-        check(settings)
+        access = AccessSettings.from_environment(os.environ)
+        check(settings, access.redirect_port)
+        if warning := exposed(
+            settings.host, bool(access.tls_certificate), access.locked, "LESIONLENS_API_KEYS"
+        ):
+            print(warning, flush=True)
         _log_requests(settings.logs / "access.log")
         console = Console(settings)
         print("starting TorchServe ...", flush=True)
@@ -67,7 +74,7 @@ def main() -> int:
             tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch,
             (settings.logs / "console.log").open("wb") as log,
         ):
-            server = _server(settings, front, Path(scratch), log, console)
+            server = _server(settings, front, access, Path(scratch), log, console)
             asyncio.run(_until_signal(server, settings.workers))
     except FAILURES as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
@@ -77,7 +84,12 @@ def main() -> int:
 
 
 def _server(
-    settings: ServingSettings, front: FrontSettings, scratch: Path, log: BinaryIO, console: Console
+    settings: ServingSettings,
+    front: FrontSettings,
+    access: AccessSettings,
+    scratch: Path,
+    log: BinaryIO,
+    console: Console,
 ) -> Server:
     copy = scratch / "release"
     with tempfile.TemporaryDirectory(prefix="lesionlens-") as layout:
@@ -93,6 +105,7 @@ def _server(
             (settings.grpc_inference_port, settings.grpc_management_port),
         ),
         front,
+        access,
         Addresses(settings.host, settings.inference_port, settings.metrics_port),
         Lifetime(settings.start_seconds, settings.drain_seconds, settings.finish_seconds),
         log,

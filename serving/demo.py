@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from PIL import Image, ImageOps
 from rich.console import Console
 from rich.table import Table
 
+from serving.front.client_key import authorization
 from serving.local import MODEL, LocalServer, ServerError
 from serving.picture import side_by_side
 from serving.settings import DemoSettings, free_ports
@@ -75,14 +77,14 @@ def main() -> int:
         summary = _train(settings, diary)
         photograph, labelled = _example(summary)
         with diary.step("serve", "TorchServe started, a worker is ready"):
-            server = LocalServer(settings.model_copy(update=free_ports()))
+            server = LocalServer(settings.model_copy(update=free_ports()), keyed=True)
             server.__enter__()
         try:
             answer, explanation = asyncio.run(_ask(server.inference, photograph, diary))
         finally:
             with diary.step("stop", "no process left behind"):
                 server.stop()
-    except (DemoError, ServerError) as error:
+    except (DemoError, ServerError, ValueError) as error:
         console.print(f"error: {error}", markup=False, style="red")
         return 2
     folder = settings.reports / "demo"
@@ -117,15 +119,16 @@ def _example(summary: dict[str, Any]) -> tuple[bytes, str]:
 async def _ask(url: str, photograph: bytes, diary: Diary) -> tuple[dict[str, Any], dict[str, Any]]:
     """One predict and one explain through KServe's own client."""
     client = InferenceRESTClient(RESTConfig(protocol="v1", timeout=60))
+    key = authorization(os.environ)
     body = {"instances": [{"data": base64.b64encode(photograph).decode("ascii")}]}
     try:
         # The first answer of a TorchScript model is slow: it is optimised while it runs.
         with diary.step("first", "first answer of the worker"):
-            await client.infer(url, body, model_name=MODEL)
+            await client.infer(url, body, model_name=MODEL, headers=key)
         with diary.step("predict", "POST /v1/models/melanoma:predict"):
-            answer = await client.infer(url, body, model_name=MODEL)
+            answer = await client.infer(url, body, model_name=MODEL, headers=key)
         with diary.step("explain", "POST /v1/models/melanoma:explain, Grad-CAM"):
-            explained = await client.explain(url, MODEL, body)
+            explained = await client.explain(url, MODEL, body, headers=key)
     finally:
         await client.close()
     return answer["predictions"][0], explained["explanations"][0]

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -16,6 +18,8 @@ from typing import Final
 import httpx
 import psutil
 
+from serving.front.access.settings import AccessSettings
+from serving.front.client_key import VARIABLE
 from serving.settings import ServingSettings
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -32,12 +36,17 @@ class ServerError(RuntimeError):
 class LocalServer:
     """`make serve` in a process of its own; use as a context manager.
 
+    Plain HTTP without a lock, whatever this process's variables say: what starts it is its only
+    client.
+
     Args:
         settings: of the server.
+        keyed: keep the lock of this process's variables where they also name a key to come in with.
     """
 
-    def __init__(self, settings: ServingSettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: ServingSettings, keyed: bool = False) -> None:
+        self.settings = settings = settings.model_copy(update={"tls_certificate": ""})
+        self._keyed = keyed
         self.inference = settings.inference
         self.metrics = settings.metrics
         self.management = f"http://127.0.0.1:{settings.management_port}"
@@ -93,7 +102,7 @@ class LocalServer:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "serving"],
                 env={
-                    **os.environ,
+                    **unlocked(os.environ, self._keyed),
                     "PYTHONPATH": str(ROOT),
                     "TMPDIR": tempfile.gettempdir(),
                     **fields,
@@ -173,3 +182,19 @@ class LocalServer:
         """Its last line, which says why it ended."""
         lines = Path(self.console).read_text(errors="replace").strip().splitlines()
         return lines[-1].removeprefix("error: ") if lines else "the server printed nothing"
+
+
+def unlocked(environment: Mapping[str, str], keyed: bool) -> dict[str, str]:
+    """The variables without those of the front's lock.
+
+    Args:
+        environment: of a process.
+        keyed: keep keys and tokens where ``LESIONLENS_KEY_FILE`` names a key.
+    """
+    kept = ("api_keys", "token_") if keyed and environment.get(VARIABLE) else ()
+    dropped = {
+        f"LESIONLENS_{field.name.upper()}"
+        for field in fields(AccessSettings)
+        if not field.name.startswith(kept or ("-",))
+    }
+    return {name: value for name, value in environment.items() if name not in dropped}

@@ -18,8 +18,12 @@ class PreflightError(RuntimeError):
     """The server cannot start; the message says why and how to fix it."""
 
 
-def check(settings: ServingSettings) -> None:
+def check(settings: ServingSettings, redirect_port: int = 0) -> None:
     """Check archive, folders and ports.
+
+    Args:
+        settings: of the server.
+        redirect_port: of the front; 0 for none.
 
     Raises:
         PreflightError: one of them will not do.
@@ -52,6 +56,8 @@ def check(settings: ServingSettings) -> None:
         "LESIONLENS_GRPC_INFERENCE_PORT": ("127.0.0.1", settings.grpc_inference_port),
         "LESIONLENS_GRPC_MANAGEMENT_PORT": ("127.0.0.1", settings.grpc_management_port),
     }
+    if redirect_port:
+        listening["LESIONLENS_REDIRECT_PORT"] = (settings.host, redirect_port)
     for variable, (host, port) in listening.items():
         _check_port(variable, host, port)
 

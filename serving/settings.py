@@ -64,10 +64,14 @@ class ServingSettings(BaseSettings):
     finish_seconds: float = 45.0
     """That requests in flight may take after that."""
 
+    tls_certificate: str = ""
+    """Of the front, see there; here it says that the address begins with https."""
+
     @property
     def inference(self) -> str:
         """Address of predictions and explanations."""
-        return f"http://{host_port(self.host, self.inference_port)}"
+        scheme = "https" if self.tls_certificate else "http"
+        return f"{scheme}://{host_port(self.host, self.inference_port)}"
 
     @property
     def metrics(self) -> str:
@@ -83,6 +87,9 @@ class DemoSettings(ServingSettings):
 
     reports: Path = Path("reports")
     """Folder of pictures and reports."""
+
+    key_file: Path | None = None
+    """File of the key that the demo sends, where its server has a lock; ``make key`` makes it."""
 
 
 LISTENING: Final = range(20_000, 32_768)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from contextlib import suppress
 from typing import Final
 
 import uvicorn
-from pydantic import ValidationError
 
 from serving.front.connections import ConnectionLimits, guarded_protocol
+from serving.front.exposure import exposed
+from serving.front.listener import TlsServer
 from serving.front.sockets import listen, why_not_bound
+from serving.front.tls import tls_files
 from web.app import create_app
 from web.listening import allow_files, url
 from web.settings import PageSettings
@@ -24,7 +27,9 @@ def main() -> int:
     """Serve; 2 for a setting that is wrong."""
     try:
         settings = PageSettings()
-    except ValidationError as error:
+        app = create_app(settings)
+        tls = tls_files(settings.tls_certificate, settings.tls_key, _say)
+    except ValueError as error:  # pydantic's are one
         print(f"error: {error}", file=sys.stderr)
         return 2
     try:
@@ -37,9 +42,16 @@ def main() -> int:
     allow_files(settings.page_connections)
     # Pillow warns of damage in a photograph's metadata, and nothing of a photograph is logged.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    print(f"page  {url(settings.page_host, settings.page_port)}", flush=True)
+    signed_in = bool(settings.page_user_header)
+    lock = "LESIONLENS_PAGE_USER_HEADER"
+    # In a pod a gateway stands before it, and network policies let in nobody else.
+    if "KUBERNETES_SERVICE_HOST" not in os.environ and (
+        warning := exposed(settings.page_host, bool(tls), signed_in, lock)
+    ):
+        print(warning, file=sys.stderr, flush=True)
+    _say(f"page  {url(settings.page_host, settings.page_port, bool(tls))}")
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         http=guarded_protocol(ConnectionLimits(max_connections=settings.page_connections)),
         # The same everywhere: others are used where they happen to be installed.
         loop="asyncio",
@@ -50,11 +62,16 @@ def main() -> int:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=END_SECONDS,
+        ssl_context_factory=(lambda *_: tls.context) if tls else None,
     )
-    server = uvicorn.Server(config)
+    server = TlsServer(config, tls)
     with suppress(KeyboardInterrupt):
         server.run(sockets=sockets)
     return 0 if server.started else 3
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 if __name__ == "__main__":

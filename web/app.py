@@ -33,7 +33,7 @@ from web.service import Service
 from web.settings import PageSettings
 from web.texts import Texts
 from web.uploads import Asked, Upload
-from web.visitors import AllowedHosts, check_origin
+from web.visitors import AllowedHosts, SignedIn, check_origin
 
 HERE: Final = Path(__file__).resolve().parent
 HEALTH: Final = "/healthz"
@@ -195,4 +195,7 @@ def create_app(
         lifespan=lifespan,
     )
     hosts = tuple(settings.page_hosts.split(","))
-    return StrictHeaders(AllowedHosts(app, hosts, page.failed, HEALTH))
+    guarded: ASGIApp = app
+    if settings.page_user_header:
+        guarded = SignedIn(app, settings.page_user_header, settings.proxies, page.failed, HEALTH)
+    return StrictHeaders(AllowedHosts(guarded, hosts, page.failed, HEALTH))

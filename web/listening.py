@@ -11,9 +11,9 @@ OTHER_FILES: Final = 256
 """File descriptors besides those of visitors."""
 
 
-def url(host: str, port: int) -> str:
+def url(host: str, port: int, tls: bool = False) -> str:
     """Address for a browser, with the brackets of IPv6."""
-    return f"http://{host_port(host, port)}"
+    return f"{'https' if tls else 'http'}://{host_port(host, port)}"
 
 
 def allow_files(connections: int) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
+from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serving.front.service_links import is_service_link
 
 ADDRESS: Final = r"^https?://[^\s/]+"
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 HOST: Final = r"(\[[0-9A-Fa-f:.]+\]|[^\s/:,\[\]]+)"
 
 
@@ -23,6 +26,24 @@ class PageSettings(BaseSettings):
 
     explainer_url: Annotated[str, Field(pattern=rf"{ADDRESS}|^$")] = ""
     """Answers ``:explain``; empty, the predictor does."""
+
+    page_key_file: Path | None = None
+    """File of the key that the page sends to both; ``make key`` makes it."""
+
+    page_ca: Path | None = None
+    """Certificate, or its CA's (PEM), that their TLS is checked by; unset, the system's CAs."""
+
+    page_user_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]*$")] = ""
+    """Header in which a proxy says who is there; set, nobody comes in without it."""
+
+    page_proxies: str = ""
+    """Addresses and networks of that proxy, separated by commas; from others nobody comes in."""
+
+    tls_certificate: str = ""
+    """The page's own certificate with its chain (PEM); unset, it speaks plain HTTP."""
+
+    tls_key: str = ""
+    """The certificate's private key (PEM, without a passphrase)."""
 
     page_host: str = "127.0.0.1"
     """Address of the page itself; ``::`` is every address, of IPv4 and IPv6."""
@@ -73,6 +94,35 @@ class PageSettings(BaseSettings):
     page_at_once: Annotated[int, Field(ge=1)] = 4
     """Photographs at a time that the service is asked about, and as many explanations; others
     wait."""
+
+    @property
+    def proxies(self) -> tuple[Network, ...]:
+        """Networks that visitors come from where a proxy says who they are."""
+        parts = (part.strip() for part in self.page_proxies.split(","))
+        return tuple(ipaddress.ip_network(part) for part in parts if part)
+
+    @field_validator("page_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for part in filter(None, (part.strip() for part in value.split(","))):
+            try:
+                ipaddress.ip_network(part)
+            except ValueError as error:
+                raise ValueError(f"not an address or network: {error}") from None
+        return value
+
+    @model_validator(mode="after")
+    def _go_together(self) -> PageSettings:
+        if bool(self.page_user_header) != bool(self.page_proxies):
+            raise ValueError(
+                "LESIONLENS_PAGE_USER_HEADER and LESIONLENS_PAGE_PROXIES are set together or not "
+                "at all: from other addresses, anybody could write the header"
+            )
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError(
+                "LESIONLENS_TLS_CERTIFICATE and LESIONLENS_TLS_KEY are set together or not at all"
+            )
+        return self
 
     @field_validator("page_port", mode="before")
     @classmethod

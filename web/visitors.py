@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
@@ -12,6 +13,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from web.errors import PageError
+from web.settings import Network
+
+Refuse = Callable[[Request, PageError], Response]
 
 OURS: Final = ("same-origin", "none")
 """``Sec-Fetch-Site`` of the page's own form, and of a visitor who typed the address."""
@@ -41,6 +45,49 @@ def _address(netloc: str) -> str:
     return netloc.lower().removesuffix(":443").removesuffix(":80")
 
 
+class SignedIn:
+    """ASGI middleware that lets in whom a proxy has named, and those only by way of the proxy.
+
+    Args:
+        app: what is asked.
+        header: in which the proxy names the visitor.
+        proxies: networks that it is in.
+        refuse: makes the response of a refusal.
+        probes: the path that is served to anybody.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        header: str,
+        proxies: tuple[Network, ...],
+        refuse: Refuse,
+        probes: str,
+    ) -> None:
+        self._app, self._header, self._proxies = app, header, proxies
+        self._refuse, self._probes = refuse, probes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve, or refuse."""
+        if scope["type"] != "http" or scope["path"] == self._probes or self._named(scope):
+            await self._app(scope, receive, send)
+        else:
+            failure = PageError("not_signed_in")
+            await self._refuse(Request(scope, receive), failure)(scope, receive, send)
+
+    def _named(self, scope: Scope) -> bool:
+        # Twice, one of them may be the visitor's.
+        names = Headers(scope=scope).getlist(self._header)
+        if len(names) != 1 or not names[0].strip():
+            return False
+        try:
+            address = ipaddress.ip_address((scope.get("client") or ("",))[0])
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None)
+        return any((mapped or address) in proxy for proxy in self._proxies)
+
+
 class AllowedHosts:
     """ASGI middleware that refuses requests to other names, but not those of health probes.
 
@@ -58,7 +105,7 @@ class AllowedHosts:
         self,
         app: ASGIApp,
         hosts: tuple[str, ...],
-        refuse: Callable[[Request, PageError], Response],
+        refuse: Refuse,
         probes: str,
     ) -> None:
         self._app = app

@@ -15,7 +15,8 @@ UNITS: Final = {"count": "", "s": "seconds", "ratio": "0 to 1", "bytes": "bytes"
 def _of_the_front() -> list[tuple[str, str, str, tuple[str, ...], str]]:
     """Name, kind, unit, labels and help of each metric of the front."""
     registry = CollectorRegistry()
-    metrics = vars(FrontMetrics(registry)).values()
+    made = vars(FrontMetrics(registry)).items()
+    metrics = [metric for name, metric in made if not name.startswith("_")]
     families = [(metric, family) for metric in metrics for family in metric.describe()]
     return [
         (

@@ -18,7 +18,9 @@ from k8s.pod import model_volume, resources
 from k8s.pod.errors import ExitCode, PodError
 from k8s.pod.settings import PodSettings
 from serving import release
+from serving.front.access.settings import AccessSettings
 from serving.front.access_log import logger as access_log
+from serving.front.service_links import without_service_links
 from serving.front.settings import FrontSettings
 from serving.torchserve.health import FrontendError, HealthMonitor, StartError
 from serving.torchserve.process import Plan
@@ -32,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: ended.set())
     try:
         settings = PodSettings.read(os.environ, sys.argv[1:] if arguments is None else arguments)
-        _run(settings, _front_settings(), ended)
+        _run(settings, *_front_settings(), ended)
     except PodError as error:
         print(f"error: {error}", flush=True)
         return int(error.code)
@@ -40,14 +42,19 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _front_settings() -> FrontSettings:
+def _front_settings() -> tuple[FrontSettings, AccessSettings]:
     try:
-        return FrontSettings.from_environment(os.environ)
+        return (
+            FrontSettings.from_environment(os.environ),
+            AccessSettings.from_environment(without_service_links(os.environ)),
+        )
     except ValueError as error:
         raise PodError(ExitCode.SETTING, str(error)) from None
 
 
-def _run(settings: PodSettings, front: FrontSettings, ended: threading.Event) -> None:
+def _run(
+    settings: PodSettings, front: FrontSettings, access: AccessSettings, ended: threading.Event
+) -> None:
     limit = resources.memory_limit()
     resources.check_memory(settings, limit)
     resources.check_scratch(settings)
@@ -69,14 +76,18 @@ def _run(settings: PodSettings, front: FrontSettings, ended: threading.Event) ->
         settings.management_port,
         (settings.grpc_inference_port, settings.grpc_management_port),
     )
-    server = Server(
-        plan,
-        front,
-        Addresses("::", settings.inference_port, settings.metrics_port, settings.health_port),
-        Lifetime(settings.start_seconds, settings.drain_seconds, settings.finish_seconds),
-        sys.stdout.buffer,
-        lambda line: print(f"pod: {line}", flush=True),
-    )
+    try:
+        server = Server(
+            plan,
+            front,
+            access,
+            Addresses("::", settings.inference_port, settings.metrics_port, settings.health_port),
+            Lifetime(settings.start_seconds, settings.drain_seconds, settings.finish_seconds),
+            sys.stdout.buffer,
+            lambda line: print(f"pod: {line}", flush=True),
+        )
+    except ValueError as error:  # a file of keys or a certificate
+        raise PodError(ExitCode.SETTING, str(error)) from None
     memory = _MemoryWatch()
     began = time.monotonic()
     try:

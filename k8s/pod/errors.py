@@ -9,7 +9,8 @@ class ExitCode(IntEnum):
     """Of the entry point. 0 is a drained end; codes from 125 up are the runtime's."""
 
     SETTING = 10
-    """A variable or an argument cannot be understood."""
+    """A variable or an argument cannot be understood, or a file of keys or a certificate that one
+    names will not do."""
 
     VOLUME = 11
     """The model volume, or a file in it, is missing or unreadable."""

@@ -12,6 +12,9 @@ from k8s.rollout.manifests import OVERLAY_LABEL, Manifests
 KINDS: Final = {
     # Routes first: nobody must be sent to what is about to go.
     "httproutes.gateway.networking.k8s.io": "HTTPRoute",
+    "securitypolicies.gateway.envoyproxy.io": "SecurityPolicy",
+    "backendtrafficpolicies.gateway.envoyproxy.io": "BackendTrafficPolicy",
+    "backendtlspolicies.gateway.networking.k8s.io": "BackendTLSPolicy",
     "scaledobjects.keda.sh": "ScaledObject",
     "inferenceservices.serving.kserve.io": "InferenceService",
     "deployments.apps": "Deployment",
@@ -19,6 +22,7 @@ KINDS: Final = {
     "servingruntimes.serving.kserve.io": "ServingRuntime",
     "poddisruptionbudgets.policy": "PodDisruptionBudget",
     "networkpolicies.networking.k8s.io": "NetworkPolicy",
+    "certificates.cert-manager.io": "Certificate",
     "podmonitors.monitoring.coreos.com": "PodMonitor",
     "prometheusrules.monitoring.coreos.com": "PrometheusRule",
     "configmaps": "ConfigMap",

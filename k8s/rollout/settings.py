@@ -41,5 +41,8 @@ class RolloutSettings(BaseSettings):
     url: str = ""
     """Address of the service, asked after a deployment; unset, the one that KServe gives it."""
 
+    key_file: Path | None = None
+    """File of the key that the new release is asked with; ``make key`` makes it."""
+
     deploy_seconds: float = Field(default=600, gt=0, allow_inf_nan=False)
     """Until a deployment must be complete; an API server that is away is waited for as long."""

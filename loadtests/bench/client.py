@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from loadtests.key import key_headers
+
 TIMEOUT: Final = 120.0
 
 
@@ -81,7 +83,8 @@ def request(connection: http.client.HTTPConnection, path: str, body: bytes) -> f
     """Seconds of one request; None where the answer is not 200, or there is none."""
     start = time.perf_counter()
     try:
-        connection.request("POST", path, body, {"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json", **key_headers()}
+        connection.request("POST", path, body, headers)
         answer = connection.getresponse()
         answer.read()
     except (OSError, http.client.HTTPException):

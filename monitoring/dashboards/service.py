@@ -11,7 +11,7 @@ from handlers.telemetry import (
     REQUESTS,
     WORKER_STARTED,
 )
-from monitoring.dashboards import service_server, service_verbs, service_versions
+from monitoring.dashboards import service_callers, service_server, service_verbs, service_versions
 from monitoring.dashboards.frame import Row, Window, build
 from monitoring.dashboards.palette import RED
 from monitoring.dashboards.panels import About, figure
@@ -40,6 +40,7 @@ def service(promised: Objectives) -> Dashboard:
             _now(promised),
             *verbs,
             service_server.inside(),
+            service_callers.row(promised),
             service_server.workers(promised),
             service_versions.row(),
         ],

@@ -76,6 +76,8 @@ class ServerLimits(_Strict):
     """Largest share of its answers that may be 5xx, over 10 minutes."""
     queue_seconds: float = Field(gt=0, allow_inf_nan=False)
     """Longest mean wait for a worker, over 5 minutes."""
+    refusals: int = Field(ge=1)
+    """Requests without a valid key or token within 10 minutes that are too many."""
     restarts: int = Field(ge=1)
     """Starts of a worker within an hour, after the first, that are too many."""
     fewest_requests: int = Field(ge=1)

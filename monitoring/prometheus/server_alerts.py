@@ -16,7 +16,13 @@ CANARY = "-canary"
 
 def groups(limits: ServerLimits, service: str) -> tuple[Group, ...]:
     """TorchServe first, then Prometheus' own view of its targets."""
-    server = (_server_errors(limits), _queueing(limits), _restarts(limits), _no_traffic(limits))
+    server = (
+        _server_errors(limits),
+        _refusals(limits),
+        _queueing(limits),
+        _restarts(limits),
+        _no_traffic(limits),
+    )
     return (
         Group("lesionlens-server", server),
         Group(
@@ -43,6 +49,19 @@ def _server_errors(limits: ServerLimits) -> Alert:
         "front (too many requests in flight, no worker) never reach the handler, so no error "
         "budget counts them.",
         holds="5m",
+    )
+
+
+def _refusals(limits: ServerLimits) -> Alert:
+    return Alert(
+        "LesionLensRefusals",
+        f"""
+        sum by ({SERVICE}) (increase({HTTP_RESPONSES}{{status="401"}}[10m])) >= {limits.refusals}
+        """,
+        "ticket",
+        f"{WHO}: many requests without a valid key or token",
+        '{{ $value | printf "%.0f" }} requests within 10 minutes were answered with 401: somebody '
+        "tries keys, or a client has one that was revoked or has expired.",
     )
 
 

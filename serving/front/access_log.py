@@ -1,4 +1,4 @@
-"""One line a request, and nothing in it that a client sent."""
+"""One line a request, and nothing in it that a client sent: a caller's name is the operator's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 logger = logging.getLogger("lesionlens.access")
 
 
-def log_request(name: str, status: int, seconds: float, request_id: str) -> None:
+def log_request(name: str, status: int, seconds: float, request_id: str, caller: str = "-") -> None:
     """Write a line.
 
     Args:
@@ -16,6 +16,7 @@ def log_request(name: str, status: int, seconds: float, request_id: str) -> None
         status: of the response.
         seconds: that the request took.
         request_id: ours, also the response's header ``x-request-id``.
+        caller: whose key or token it was, or ``-``.
     """
     now = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
-    logger.info("%sZ %s %d %.1f ms %s", now, name, status, seconds * 1000, request_id)
+    logger.info("%sZ %s %d %.1f ms %s %s", now, name, status, seconds * 1000, caller, request_id)

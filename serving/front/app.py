@@ -8,11 +8,14 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 from starlette.types import Receive, Scope, Send
 
 from serving.front import media
+from serving.front.access.control import AccessControl
+from serving.front.access.settings import AccessSettings
 from serving.front.access_log import log_request
 from serving.front.backend import Backend
 from serving.front.bodies import BodyLimits, content_length, read_body, run_until_disconnect
@@ -29,6 +32,23 @@ CLIENT_CLOSED_REQUEST: Final = 499
 """Of the log and the metrics, where nobody is left to answer; nginx's number for it."""
 
 
+NOBODY: Final = "-"
+"""Caller of a request without a valid key or token, and of every request where none is needed."""
+RESULT: Final = b'"probability":'
+"""In the answer about each photograph once; nothing of a client is quoted in an answer."""
+
+
+@dataclass
+class _Request:
+    """What is logged and counted of a request."""
+
+    id: str
+    start: float
+    route: str = "-"
+    caller: str = NOBODY
+    logged: bool = True
+
+
 class Front:
     """ASGI application; one instance a server.
 
@@ -36,12 +56,20 @@ class Front:
         settings: the limits.
         backend: that answers.
         metrics: that requests are counted in.
+        access: who may ask; by default anybody.
     """
 
-    def __init__(self, settings: FrontSettings, backend: Backend, metrics: FrontMetrics) -> None:
+    def __init__(
+        self,
+        settings: FrontSettings,
+        backend: Backend,
+        metrics: FrontMetrics,
+        access: AccessControl | None = None,
+    ) -> None:
         self._settings = settings
         self._backend = backend
         self._metrics = metrics
+        self._access = access or AccessControl(AccessSettings())
         self._buffers = ByteBudget(settings.buffer_bytes)
         self._limits = BodyLimits(
             max_bytes=settings.max_body_bytes,
@@ -62,15 +90,14 @@ class Front:
         if scope["type"] != "http":
             raise RuntimeError(f"the front answers HTTP only, not {scope['type']}")
         start = time.perf_counter()
-        request_id = secrets.token_hex(8)
-        name = "-"
+        request = _Request(secrets.token_hex(8), start)
         headers: dict[str, str] = {}
         try:
             route = route_of(dict(scope), self._settings.verbs)
-            name = route.name
-            response = await self._respond(route, scope, receive)
+            request.route = route.name
+            response = await self._respond(route, request, scope, receive)
         except ClientGone:
-            self._count(name, CLIENT_CLOSED_REQUEST, start, request_id)
+            self._count(request, CLIENT_CLOSED_REQUEST)
             return
         except BodyError as error:
             response = FrontResponse(error.status, error_body(error.message), error.retry_after)
@@ -80,14 +107,21 @@ class Front:
                 rejected.status, error_body(rejected.message), rejected.retry_after
             )
             headers = dict(rejected.headers)
+            request.caller = rejected.caller or request.caller
+            request.logged = rejected.logged
             if rejected.unread and _has_body(scope):
                 headers["Connection"] = "close"
-        await self._send(scope, send, response, request_id, headers)
-        self._count(name, response.status, start, request_id)
+        await self._send(scope, send, response, request.id, headers)
+        self._count(request, response.status)
 
-    async def _respond(self, route: Route, scope: Scope, receive: Receive) -> FrontResponse:
+    async def _respond(
+        self, route: Route, known: _Request, scope: Scope, receive: Receive
+    ) -> FrontResponse:
         if not route.verb:
             return self._about(route.name)
+        caller = await self._access.admit(scope, route.verb)
+        if self._access.locked:
+            known.caller = caller.name
         headers: dict[str, list[str]] = {}
         for key, value in scope["headers"]:
             headers.setdefault(key.decode("latin-1"), []).append(value.decode("latin-1"))
@@ -103,7 +137,9 @@ class Front:
             path = scope["raw_path"].partition(b"?")[0].decode("ascii")
             request = FrontRequest(route.verb, path, body, kind == "json", options)
             with self._place():
-                return await run_until_disconnect(receive, self._backend.answer(request))
+                response = await run_until_disconnect(receive, self._backend.answer(request))
+        self._access.answered(caller, response.body.count(RESULT))
+        return response
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -169,11 +205,14 @@ class Front:
         body = b"" if scope["method"] == "HEAD" else response.body
         await send({"type": "http.response.body", "body": body})
 
-    def _count(self, name: str, status: int, start: float, request_id: str) -> None:
-        seconds = time.perf_counter() - start
-        self._metrics.responses.labels(name, str(status)).inc()
-        self._metrics.seconds.labels(name).observe(seconds)
-        log_request(name, status, seconds, request_id)
+    def _count(self, request: _Request, status: int) -> None:
+        seconds = time.perf_counter() - request.start
+        self._metrics.responses.labels(request.route, str(status)).inc()
+        self._metrics.seconds.labels(request.route).observe(seconds)
+        if request.caller != NOBODY:
+            self._metrics.count_caller(request.caller, status)
+        if request.logged:
+            log_request(request.route, status, seconds, request.id, request.caller)
 
     async def wait_idle(self, seconds: float) -> bool:
         """Wait until no request is in flight; False if there still is one after so many seconds."""

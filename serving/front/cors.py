@@ -21,6 +21,6 @@ def with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
         app,
         allow_origins=origins,
         allow_methods=["GET", "POST"],
-        allow_headers=["Content-Type", "X-Method", "X-Target"],
-        expose_headers=["Retry-After", "X-Request-Id"],
+        allow_headers=["Content-Type", "X-Method", "X-Target", "Authorization", "X-API-Key"],
+        expose_headers=["Retry-After", "X-Request-Id", "WWW-Authenticate"],
     )

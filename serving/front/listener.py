@@ -7,15 +7,78 @@ import contextlib
 import logging
 import socket
 from collections.abc import Iterator
+from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from serving.front.connections import ConnectionLimits, guarded_protocol
 from serving.front.sockets import BACKLOG
+from serving.front.tls import TlsFiles
+
+STARTUP_FAILURE: Final = 3
+"""uvicorn's exit status where an application cannot start."""
+TICKS: Final = 5
+"""Of a tenth of a second, between two looks at a certificate."""
 
 
-class Listener(uvicorn.Server):
+class TlsServer(uvicorn.Server):
+    """A uvicorn server on sockets of ours, with a certificate that may change.
+
+    Args:
+        config: uvicorn's, with the certificate's context.
+        tls: the certificate; None for plain HTTP.
+        handshake_seconds: that a client may take for its TLS handshake.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, tls: TlsFiles | None, handshake_seconds: float = 10.0
+    ) -> None:
+        super().__init__(config)
+        self._tls = tls
+        self.handshake_seconds = handshake_seconds if tls else None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Called by uvicorn: listen. Its own lets a client take a minute for its TLS handshake.
+
+        Args:
+            sockets: to listen on.
+        """
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            raise SystemExit(STARTUP_FAILURE)
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(
+                self.protocol,
+                sock=listening,
+                backlog=BACKLOG,
+                ssl=self.config.ssl,
+                ssl_handshake_timeout=self.handshake_seconds,
+            )
+            for listening in sockets or []
+        ]
+        self.started = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called by uvicorn ten times a second; whether it must end.
+
+        Args:
+            counter: of the calls.
+        """
+        if self._tls is not None and counter % TICKS == 0:
+            self._tls.refresh()
+        return await super().on_tick(counter)
+
+    def protocol(self) -> asyncio.Protocol:
+        """For one connection, as uvicorn makes it."""
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
+
+
+class Listener(TlsServer):
     """One ASGI application on its sockets; signals are its caller's business.
 
     Args:
@@ -23,6 +86,7 @@ class Listener(uvicorn.Server):
         listening: from :func:`serving.front.sockets.listen`.
         limits: of its connections.
         finish_seconds: for requests under way when it is ended.
+        tls: its certificate; None for plain HTTP.
     """
 
     def __init__(
@@ -31,6 +95,7 @@ class Listener(uvicorn.Server):
         listening: list[socket.socket],
         limits: ConnectionLimits,
         finish_seconds: float = 5.0,
+        tls: TlsFiles | None = None,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -48,7 +113,10 @@ class Listener(uvicorn.Server):
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=max(1, round(finish_seconds)),
                 backlog=BACKLOG,
-            )
+                ssl_context_factory=(lambda *_: tls.context) if tls else None,
+            ),
+            tls,
+            limits.header_seconds,
         )
         # It would quote paths; no handler that somebody adds to it may bring that back.
         logging.getLogger("uvicorn.access").disabled = True
@@ -92,11 +160,9 @@ class Listener(uvicorn.Server):
         for accepted in waiting:
             accepted.setblocking(False)
             with contextlib.suppress(OSError):  # its client has gone already
-                await loop.connect_accepted_socket(self._protocol, accepted)
-
-    def _protocol(self) -> asyncio.Protocol:
-        """For one connection, as uvicorn makes it."""
-        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
-        )
-        return made
+                await loop.connect_accepted_socket(
+                    self.protocol,
+                    accepted,
+                    ssl=self.config.ssl,
+                    ssl_handshake_timeout=self.handshake_seconds,
+                )

@@ -45,6 +45,8 @@ class RejectedError(Exception):
         retry_after: seconds after which the same request may be answered, where it may.
         headers: further headers of the response.
         unread: whether the body was not read yet.
+        caller: name of who sent it, where it is known.
+        logged: whether it is worth a line in the log; it is counted in any case.
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class RejectedError(Exception):
         retry_after: int | None = None,
         headers: dict[str, str] | None = None,
         unread: bool = False,
+        caller: str = "",
+        logged: bool = True,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -61,6 +65,8 @@ class RejectedError(Exception):
         self.retry_after = retry_after
         self.headers = headers or {}
         self.unread = unread
+        self.caller = caller
+        self.logged = logged
 
 
 def error_body(message: str) -> bytes:

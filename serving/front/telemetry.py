@@ -21,6 +21,10 @@ BUCKETS: Final = (
 """Seconds. TorchServe's are fixed at 5, 10, 25, 50 ms ..., too coarse for a median of 30 ms."""
 
 
+MAX_NAMES: Final = 50
+"""Of callers that are counted apart: each is a series of every server."""
+
+
 class FrontMetrics:
     """Of one front.
 
@@ -42,6 +46,14 @@ class FrontMetrics:
             buckets=BUCKETS,
             registry=registry,
         )
+        self._names: set[str] = set()
+        self.by_name = Counter(
+            "lesionlens_http_requests_by_name",
+            "Requests with a valid key or token, by its name and what became of them; names "
+            f"beyond {MAX_NAMES} are counted as other.",
+            ("name", "outcome"),
+            registry=registry,
+        )
         self.in_flight = Gauge(
             "lesionlens_http_in_flight",
             "Requests that are being answered.",
@@ -52,3 +64,15 @@ class FrontMetrics:
             "Requests sent to the model server again, because the worker that had them died.",
             registry=registry,
         )
+
+    def count_caller(self, name: str, status: int) -> None:
+        """Count a request by who sent it.
+
+        Args:
+            name: of the caller.
+            status: of the response.
+        """
+        if len(self._names) < MAX_NAMES:
+            self._names.add(name)
+        outcome = "answered" if status < 400 else "rejected" if status < 500 else "failed"
+        self.by_name.labels(name if name in self._names else "other", outcome).inc()

@@ -11,14 +11,18 @@ from typing import BinaryIO, Final
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
+from serving.front.access.control import AccessControl
+from serving.front.access.settings import AccessSettings
 from serving.front.app import Front
 from serving.front.connections import ConnectionLimits
 from serving.front.cors import with_cors
 from serving.front.listener import Listener
 from serving.front.monitoring import metrics_app, probes_app
+from serving.front.redirect import redirect_app
 from serving.front.settings import FrontSettings
 from serving.front.sockets import listen
 from serving.front.telemetry import FrontMetrics
+from serving.front.tls import TlsFiles, tls_files
 from serving.torchserve.client import TorchServeClient
 from serving.torchserve.health import POLL_SECONDS, HealthMonitor, StartError
 from serving.torchserve.heartbeats import Heartbeats
@@ -63,16 +67,21 @@ class Server:
     Args:
         plan: of TorchServe.
         settings: of the front.
+        access: who may ask, and TLS.
         addresses: to listen on.
         lifetime: of its phases.
         log: for what TorchServe prints.
         report: called with what an operator should know, a line each.
+
+    Raises:
+        ValueError: a file that ``access`` names will not do.
     """
 
     def __init__(
         self,
         plan: Plan,
         settings: FrontSettings,
+        access: AccessSettings,
         addresses: Addresses,
         lifetime: Lifetime,
         log: BinaryIO,
@@ -83,7 +92,10 @@ class Server:
         self._registry = CollectorRegistry()
         metrics = FrontMetrics(self._registry)
         self._client = TorchServeClient(plan.inference_socket, settings.answer_seconds, metrics)
-        self._front = Front(settings, self._client, metrics)
+        self._access = AccessControl(access, report)
+        self._front = Front(settings, self._client, metrics, self._access)
+        self._tls = tls_files(access.tls_certificate, access.tls_key, report)
+        self._redirect_port = access.redirect_port
 
     async def run(
         self,
@@ -126,6 +138,7 @@ class Server:
                 return ""
         finally:
             await self._client.close()
+            await self._access.close()
             await asyncio.to_thread(process.stop, STOP_SECONDS)
 
     async def _watch(
@@ -181,15 +194,19 @@ class Server:
         metrics = metrics_app(
             self._registry, lambda: self._client.metrics_page(self._plan.metrics_socket)
         )
-        planned: list[tuple[ASGIApp, int, ConnectionLimits, float]] = [
-            (front, where.inference_port, limits, self._lifetime.finish),
-            (metrics, where.metrics_port, few, 1.0),
+        # Prometheus and the kubelet have no key, and get plain HTTP on ports of their own.
+        planned: list[tuple[ASGIApp, int, ConnectionLimits, float, TlsFiles | None]] = [
+            (front, where.inference_port, limits, self._lifetime.finish, self._tls),
+            (metrics, where.metrics_port, few, 1.0, None),
         ]
         if where.health_port is not None:
-            planned.append((self._probes(monitor), where.health_port, few, 1.0))
+            planned.append((self._probes(monitor), where.health_port, few, 1.0, None))
+        if self._redirect_port:
+            redirect = redirect_app(where.inference_port)
+            planned.append((redirect, self._redirect_port, few, 1.0, None))
         listeners = [
-            Listener(app, listen(where.host, port), bounds, finish)
-            for app, port, bounds, finish in planned
+            Listener(app, listen(where.host, port), bounds, finish, tls)
+            for app, port, bounds, finish, tls in planned
         ]
         serving = [asyncio.create_task(listener.run_until_ended()) for listener in listeners]
         try:

@@ -106,6 +106,10 @@ RESOURCES = {
     "ScaledObject": ("keda.sh", "scaledobjects"),
     "PodMonitor": ("monitoring.coreos.com", "podmonitors"),
     "PrometheusRule": ("monitoring.coreos.com", "prometheusrules"),
+    "BackendTLSPolicy": ("gateway.networking.k8s.io", "backendtlspolicies"),
+    "SecurityPolicy": ("gateway.envoyproxy.io", "securitypolicies"),
+    "BackendTrafficPolicy": ("gateway.envoyproxy.io", "backendtrafficpolicies"),
+    "Certificate": ("cert-manager.io", "certificates"),
     "Job": ("batch", "jobs"),
 }
 """Group and resource of each kind that is applied."""

@@ -42,7 +42,8 @@ def _destination(opening: Object) -> str:
 
 def needed(name: str, work: Workload) -> set[str]:
     if work.labels.get("component") in ("predictor", "explainer"):
-        return FETCHING if "storage-s3" in name or name == "overlays/production" else set()
+        fetching = ("storage-s3", "access-issuer", "all, ", "overlays/production")
+        return FETCHING if any(part in name for part in fetching) else set()
     return NEEDS.get(work.labels["app.kubernetes.io/name"], set())
 
 

@@ -54,6 +54,7 @@ def known() -> dict[str, set[str]]:
         else:
             series[metric.name] = labels
     series["lesionlens_http_responses_total"] = {"route", "status", *TARGET}
+    series["lesionlens_http_requests_by_name_total"] = {"name", "outcome", *TARGET}
     served = yaml.safe_load((ROOT / "model_store/config/metrics.yaml").read_text("utf-8"))
     for metric in itertools.chain.from_iterable(served["ts_metrics"].values()):
         series[metric["name"]] = {*metric["dimensions"], *TARGET}

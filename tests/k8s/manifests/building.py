@@ -24,7 +24,7 @@ SCALERS = ("autoscaling-hpa", "autoscaling-keda")
 BEFORE = ("release", "canary")
 AFTER = (
     *("signature", "monitoring", "page", "gateway-access", "gateway", "page-gateway"),
-    *("gateway-retry", "gpu"),
+    *("gateway-retry", "gpu", "access", "access-issuer", "access-tls", "envoy", "envoy-tls"),
 )
 OLD = "kserve-0.15"
 COMPONENTS = (*BEFORE, *STORAGES, *SCALERS, *AFTER, OLD)
@@ -39,6 +39,8 @@ FILES: Mapping[str, tuple[str, ...]] = {
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "canary": ("gateway-access",),
+    "envoy": ("gateway-access", "gateway"),
+    "envoy-tls": ("gateway-access", "gateway", "access-tls"),
     "gateway": ("gateway-access",),
     "gateway-retry": ("gateway-access", "gateway"),
     "page-gateway": ("page",),

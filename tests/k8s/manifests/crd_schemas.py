@@ -21,7 +21,10 @@ GATEWAY_API = "@kubernetes-models/gateway-api@0.5.1"
 (of Gateway API 1.0, experimental channel, so with `timeouts`); later ones are compiled."""
 CACHE = Path(__file__).resolve().parents[3] / "build/npm"
 
-KINDS = ("PodMonitor", "PrometheusRule", "ScaledObject", "HTTPRoute", "TrainJob", "TrainingRuntime")
+KINDS = (
+    *("PodMonitor", "PrometheusRule", "ScaledObject", "HTTPRoute", "Certificate"),
+    *("TrainJob", "TrainingRuntime"),
+)
 
 
 @cache
@@ -33,6 +36,10 @@ def schema(kind: str) -> Schema:
         from cloudcoil.models.keda import v1alpha1 as keda
 
         return _closed(keda.ScaledObject.model_json_schema(by_alias=True))
+    if kind == "Certificate":
+        from cloudcoil.models.cert_manager import v1 as cert_manager
+
+        return _closed(cert_manager.Certificate.model_json_schema(by_alias=True))
     if kind in ("PodMonitor", "PrometheusRule"):
         from cloudcoil.models.prometheus_operator import v1 as operator
 

@@ -11,7 +11,11 @@ from tests.k8s.manifests.pods import Workload, named, of_kind, selects, workload
 
 BY_HAND = {
     ("ConfigMap", "melanoma-signing-key"),
+    ("ConfigMap", "lesionlens-issuer"),
     ("Secret", "melanoma-s3"),
+    ("Secret", "lesionlens-api-keys"),
+    ("Secret", "lesionlens-page-key"),
+    ("Secret", "lesionlens-gateway-keys"),
     ("PersistentVolumeClaim", "lesionlens-models"),
 }
 """What a component says somebody must make; the claim only where no component makes it."""
@@ -32,7 +36,10 @@ def secrets(objects: list[Object]) -> list[str]:
     for work in workloads(objects):
         for container in work.containers:
             for variable in container.get("env", []):
-                if SECRET_NAMES.search(variable["name"]) and variable.get("value"):
+                # A path is where it is mounted.
+                value = variable.get("value", "")
+                written = value and not value.startswith("/etc/")
+                if SECRET_NAMES.search(variable["name"]) and written:
                     found.append(f"{work.name}: {variable['name']} has its value written out")
     return found
 
@@ -147,6 +154,7 @@ def made_by_kserve(objects: list[Object]) -> set[str]:
 def references(objects: list[Object]) -> list[str]:
     """Every name that an object gives is that of another, or of one that KServe makes."""
     there = {(item["kind"], item["metadata"]["name"]) for item in objects} | BY_HAND
+    there |= {("Secret", item["spec"]["secretName"]) for item in of_kind(objects, "Certificate")}
     found = [
         f"{source} names {kind} {name}, which is nowhere"
         for source, kind, name in _named(objects)
@@ -167,17 +175,34 @@ def _named(objects: list[Object]) -> Iterator[tuple[str, str, str]]:
         for volume in work.spec.get("volumes", []):
             if "configMap" in volume:
                 yield work.name, "ConfigMap", volume["configMap"]["name"]
+            if "secret" in volume:
+                yield work.name, "Secret", volume["secret"]["secretName"]
             if "persistentVolumeClaim" in volume:
                 claim = volume["persistentVolumeClaim"]["claimName"]
                 yield work.name, "PersistentVolumeClaim", claim
+        for container in work.containers:
+            for variable in container.get("env", []):
+                if "valueFrom" in variable:
+                    yield work.name, "ConfigMap", variable["valueFrom"]["configMapKeyRef"]["name"]
+    for policy in of_kind(objects, "SecurityPolicy"):
+        for secret in policy["spec"]["apiKeyAuth"]["credentialRefs"]:
+            yield policy["metadata"]["name"], "Secret", secret["name"]
+    for policy in of_kind(objects, "BackendTLSPolicy"):
+        for ca in policy["spec"]["validation"]["caCertificateRefs"]:
+            yield policy["metadata"]["name"], ca["kind"], ca["name"]
+    for kind in ("BackendTLSPolicy", "BackendTrafficPolicy", "SecurityPolicy"):
+        for policy in of_kind(objects, kind):
+            for target in policy["spec"]["targetRefs"]:
+                if target["name"] != "lesionlens-canary":  # as their comments say
+                    yield policy["metadata"]["name"], target["kind"], target["name"]
     for account in of_kind(objects, "ServiceAccount"):
         for secret in account.get("secrets", []):
             yield account["metadata"]["name"], "Secret", secret["name"]
     for path, value in _texts(objects):
         if claim := re.fullmatch(r"pvc://([\w-]+)/.+", value):
             yield path, "PersistentVolumeClaim", claim[1]
-        if host := re.fullmatch(r"http://([\w-]+)", value):
-            yield path, "Service", host[1]
+        if host := re.fullmatch(r"http://([\w-]+)|https://([\w-]+):80", value):
+            yield path, "Service", host[1] or host[2]
     for job in of_kind(objects, "TrainJob"):
         reference = job["spec"]["runtimeRef"]
         yield job["metadata"]["name"], reference["kind"], reference["name"]

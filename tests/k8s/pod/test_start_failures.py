@@ -170,3 +170,23 @@ def test_a_worker_that_hangs_until_the_deadline_ends_the_pod(pod: Callable[..., 
     assert status == ExitCode.WORKER
     assert message.startswith("error: no worker was ready after 8 s: ")
     assert message.endswith("torch/__init__.py line 3 in <module>")
+
+
+def test_a_pod_whose_keys_or_certificate_will_not_do_ends_before_anything_is_open(
+    pod: Callable[..., Pod], tmp_path: Path
+) -> None:
+    broken = tmp_path / "keys.json"
+    broken.write_text("{}")
+    certificate = str(tmp_path / "missing.pem")
+    given: list[dict[str, str]] = [
+        {"LESIONLENS_API_KEYS": str(broken)},
+        {"LESIONLENS_TLS_CERTIFICATE": certificate, "LESIONLENS_TLS_KEY": certificate},
+        {"LESIONLENS_TOKEN_JWKS": "https://issuer.example/jwks"},
+    ]
+    with ExitStack() as stack:
+        pods = [(stack.enter_context(pod({}, **more)), next(iter(more))) for more in given]
+        for ended, name in pods:
+            status, message = ended.wait(GIVEN_UP_SECONDS)
+
+            assert status == ExitCode.SETTING
+            assert name in message

@@ -36,7 +36,9 @@ KINDS: Final = {
     "serving.kserve.io/v1alpha1": ("ServingRuntime",),
     "serving.kserve.io/v1beta1": ("InferenceService",),
     "monitoring.coreos.com/v1": ("PodMonitor", "PrometheusRule"),
-    "gateway.networking.k8s.io/v1": ("HTTPRoute", "Gateway"),
+    "gateway.networking.k8s.io/v1": ("HTTPRoute", "Gateway", "BackendTLSPolicy"),
+    "gateway.envoyproxy.io/v1alpha1": ("SecurityPolicy", "BackendTrafficPolicy"),
+    "cert-manager.io/v1": ("Certificate",),
     "apiextensions.k8s.io/v1": ("CustomResourceDefinition",),
     "keda.sh/v1alpha1": ("ScaledObject",),
 }

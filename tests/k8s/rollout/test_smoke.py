@@ -7,26 +7,36 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
 from k8s.rollout import smoke
 from k8s.rollout.errors import RolloutError
 from k8s.rollout.kubectl import Kubectl
+from serving.front.messages import FrontResponse
+from serving.front.settings import FrontSettings
+from serving.front.tls import TlsFiles
 from serving.settings import free_ports
 from tests.k8s.rollout.api_double import Api
+from tests.serving.front.certificates import pair
+from tests.serving.front.fronts import serving
 
 PICTURE = smoke.photograph(None)
+asked: list[str | None] = []
+"""The keys that were sent."""
 
 
 @contextmanager
 def answering(*versions: str) -> Iterator[str]:
     """A service that answers by each model in turn, by the last for ever."""
     left = list(versions)
+    asked.clear()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
+            asked.append(self.headers.get("Authorization"))
             version = left.pop(0) if len(left) > 1 else left[0]
             said = json.dumps({"predictions": [{"model_version": version}]}).encode()
             self.send_response(200)
@@ -74,6 +84,33 @@ def test_a_proxy_of_the_environment_is_not_asked_about_this_machine(
         monkeypatch.setenv(name, f"http://127.0.0.1:{free_ports()['inference_port']}")
 
     assert smoke.predict(service("new"), PICTURE) == {"model_version": "new"}
+
+
+def test_a_key_is_sent_where_one_is_named(
+    service: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url = service("new")
+    smoke.predict(url, PICTURE)
+    (tmp_path / "deployer.key").write_text("lesionlens_abc\n")
+    monkeypatch.setenv("LESIONLENS_KEY_FILE", str(tmp_path / "deployer.key"))
+    smoke.predict(url, PICTURE)
+
+    assert asked == [None, "Bearer lesionlens_abc"]
+
+
+def test_a_file_without_a_key_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LESIONLENS_KEY_FILE", "/nowhere/deployer.key")
+    with pytest.raises(RolloutError, match="LESIONLENS_KEY_FILE"):
+        smoke.predict("http://127.0.0.1:9", PICTURE)
+
+
+def test_a_pod_that_speaks_tls_is_asked_through_the_tunnel_all_the_same(tmp_path: Path) -> None:
+    tls = TlsFiles(*pair(tmp_path), print)
+    with serving(FrontSettings(), tls=tls) as (_, backend, client, _):
+        backend.response = FrontResponse(200, b'{"predictions": [{"model_version": "new"}]}')
+        url = f"http://127.0.0.1:{client.base_url.port}"
+
+        assert smoke.predict(url, PICTURE) == {"model_version": "new"}
 
 
 def test_no_answer_is_one_line_that_names_the_address() -> None:

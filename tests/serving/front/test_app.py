@@ -7,71 +7,14 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx
 import pytest
-from prometheus_client import CollectorRegistry
 
-from serving.front.app import Front
-from serving.front.connections import ConnectionLimits
-from serving.front.cors import with_cors
-from serving.front.listener import Listener
 from serving.front.messages import FrontRequest, FrontResponse
 from serving.front.settings import FrontSettings
-from serving.front.sockets import listen
-from serving.front.telemetry import FrontMetrics
-from serving.settings import free_ports
-
-PREDICT = "/v1/models/melanoma:predict"
-JPEG = {"Content-Type": "image/jpeg"}
-SECONDS = 20
-
-
-class Scripted:
-    """A backend that keeps what it was asked, and answers when it is let."""
-
-    def __init__(self) -> None:
-        self.requests: list[FrontRequest] = []
-        self.response = FrontResponse(200, b'{"label": "cancer"}')
-        self.entered = threading.Semaphore(0)
-        self.cancelled = threading.Event()
-        self.release = threading.Event()
-        self.release.set()
-        self.ready = True
-        self.why_not_ready = ""
-
-    async def answer(self, request: FrontRequest) -> FrontResponse:
-        self.requests.append(request)
-        self.entered.release()
-        try:
-            while not self.release.is_set():
-                await asyncio.sleep(0.005)
-        except asyncio.CancelledError:
-            self.cancelled.set()
-            raise
-        return self.response
-
-
-Served = tuple[Front, Scripted, httpx.Client, CollectorRegistry]
-
-
-@contextmanager
-def serving(settings: FrontSettings) -> Iterator[Served]:
-    registry, backend = CollectorRegistry(), Scripted()
-    front = Front(settings, backend, FrontMetrics(registry))
-    port = free_ports()["inference_port"]
-    app = with_cors(front, settings.cors_origins)
-    listener = Listener(app, listen("127.0.0.1", port), ConnectionLimits(), 1)
-    thread = threading.Thread(target=lambda: asyncio.run(listener.run_until_ended()))
-    thread.start()
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=SECONDS) as client:
-            yield front, backend, client, registry
-    finally:
-        backend.release.set()
-        listener.end()
-        thread.join(SECONDS)
+from tests.serving.front.conftest import until
+from tests.serving.front.fronts import JPEG, PREDICT, SECONDS, Served, log_lines, serving
 
 
 @pytest.fixture
@@ -208,9 +151,10 @@ def test_a_request_is_a_line_that_holds_nothing_of_it(
     with caplog.at_level(logging.INFO):
         reply = client.post(f"{PREDICT}?MARKER", content=b"MARKER", headers={"X-MARKER": "MARKER"})
         client.post("/MARKER", content=b"MARKER", headers=JPEG)
+        # A request's line follows its response.
+        until(lambda: len(log_lines(caplog)) == 2)
 
-    lines = [record.getMessage() for record in caplog.records if record.name == "lesionlens.access"]
-    assert len(lines) == 2
+    lines = log_lines(caplog)
     assert " predict 200 " in lines[0]
     assert lines[0].endswith(reply.headers["x-request-id"])
     assert " - 404 " in lines[1]

@@ -1,0 +1,47 @@
+"""Where a request carries its key or token: in one header, once, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import unquote_plus
+
+from starlette.types import Scope
+
+from serving.front.access.caller import MAX_KEY_CHARACTERS
+
+IN_A_QUERY: Final = frozenset(
+    ("access_token", "api_key", "apikey", "api-key", "authorization", "key", "token", "x-api-key")
+)
+"""Parameters by which clients of other services send a key in the address, where it ends up in
+histories and in the logs of proxies."""
+
+
+def credential_of(scope: Scope) -> str | None:
+    """The one key or token of a request; None where there is none that may be used.
+
+    Refused, whatever else is sent: two of them, even equal ones; one in the query; one that is
+    longer than any real one.
+
+    Args:
+        scope: ASGI's, of type ``http``.
+    """
+    credentials: list[str] = []
+    for name, value in scope["headers"]:
+        if name == b"x-api-key":
+            credentials.append(value.decode("latin-1").strip())
+        elif name == b"authorization":
+            scheme, _, rest = value.decode("latin-1").strip().partition(" ")
+            # Of another scheme: no key, but a second opinion about who is asking.
+            credentials.append(rest.strip() if scheme.lower() == "bearer" else "")
+    if len(credentials) != 1 or _in_query(scope.get("query_string", b"")):
+        return None
+    key = credentials[0]
+    usable = 0 < len(key) <= MAX_KEY_CHARACTERS and key.isascii() and key.isprintable()
+    return key if usable and " " not in key else None
+
+
+def _in_query(query: bytes) -> bool:
+    if not query:
+        return False
+    parameters = query.decode("latin-1").replace(";", "&").split("&")
+    return any(unquote_plus(one.partition("=")[0]).lower() in IN_A_QUERY for one in parameters)

@@ -1,0 +1,91 @@
+"""Tokens (JWT) of an issuer: checked by PyJWT against the issuer's public keys."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import jwt
+
+from serving.front.access.caller import VERBS, Caller
+from serving.front.access.jwks import KeySource
+from serving.front.access.settings import AccessSettings
+
+MAX_NAME: Final = 64
+"""Characters of a caller's name."""
+MAX_KID: Final = 256
+_ODD: Final = re.compile(r"[^A-Za-z0-9._@-]")
+PREFIX: Final = "token:"
+"""Before the name of a token's holder: an issuer cannot name somebody as a key is named."""
+
+
+class TokenVerifier:
+    """Whose token it is, if it is one.
+
+    Args:
+        settings: what a token must say.
+        keys: of the issuer.
+    """
+
+    def __init__(self, settings: AccessSettings, keys: KeySource) -> None:
+        self._settings = settings
+        self._keys = keys
+
+    async def caller_of(self, token: str) -> Caller | None:
+        """Who holds a token; None for one that is not valid.
+
+        Args:
+            token: as a client sent it.
+
+        Raises:
+            IssuerUnreachableError: it cannot be checked.
+        """
+        try:
+            header = jwt.get_unverified_header(token)
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+            return None
+        algorithm, kid = header.get("alg"), header.get("kid")
+        if algorithm not in self._settings.token_algorithms:
+            return None
+        if kid is not None and not (isinstance(kid, str) and len(kid) <= MAX_KID):
+            return None
+        key = await self._keys.find(kid, algorithm)
+        return None if key is None else self._checked(token, key, algorithm)
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self._keys.close()
+
+    def _checked(self, token: str, key: jwt.PyJWK, algorithm: str) -> Caller | None:
+        settings = self._settings
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=[algorithm],
+                audience=settings.token_audience,
+                issuer=settings.token_issuer,
+                leeway=settings.token_leeway_seconds,
+                options={
+                    "require": ["exp", "iss", "aud", settings.token_name_claim],
+                    "enforce_minimum_key_length": True,
+                },
+            )
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
+            return None
+        name = claims[settings.token_name_claim]
+        if not isinstance(name, str) or not name:
+            return None
+        return Caller(PREFIX + _ODD.sub("_", name)[:MAX_NAME], _verbs(claims))
+
+
+def _verbs(claims: dict[str, Any]) -> frozenset[str]:
+    """Scopes, as OAuth 2 writes them (``scope``, one text) and as others do (``scp``)."""
+    scopes: set[str] = set()
+    for claim in ("scope", "scp"):
+        value = claims.get(claim, ())
+        if isinstance(value, str):
+            scopes.update(value.split())
+        elif isinstance(value, list):
+            scopes.update(scope for scope in value if isinstance(scope, str))
+    return frozenset(scopes & set(VERBS))

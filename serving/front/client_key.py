@@ -1,0 +1,55 @@
+"""The key that a client of ours sends: from a file, so that no list of variables shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from serving.front.watched_file import Report, WatchedFile
+
+VARIABLE: Final = "LESIONLENS_KEY_FILE"
+MAX_CHARACTERS: Final = 4_096
+
+
+class ClientKey:
+    """A key in a file that may be replaced while its client runs.
+
+    Args:
+        path: of the file.
+        variable: that names it.
+        report: called with a line where it breaks.
+
+    Raises:
+        ValueError: the file has no key.
+    """
+
+    def __init__(self, path: Path, variable: str, report: Report) -> None:
+        self._file = WatchedFile(path, _key, variable, report)
+
+    def headers(self) -> dict[str, str]:
+        """Those that a request carries it in."""
+        return {"Authorization": f"Bearer {self._file.content()}"}
+
+
+def authorization(environment: Mapping[str, str]) -> dict[str, str]:
+    """The headers of a client that runs once; none where no key is named.
+
+    Args:
+        environment: variables of the process.
+
+    Raises:
+        ValueError: the file that ``LESIONLENS_KEY_FILE`` names has no key.
+    """
+    path = environment.get(VARIABLE, "").strip()
+    return ClientKey(Path(path), VARIABLE, lambda line: None).headers() if path else {}
+
+
+def _key(content: bytes) -> str:
+    try:
+        key = content.decode("ascii").strip()
+    except ValueError:
+        key = ""
+    if not key or not key.isprintable() or " " in key or len(key) > MAX_CHARACTERS:
+        raise ValueError("it holds no key: one line, as `make -s key NAME=...` prints it")
+    return key

@@ -1,0 +1,101 @@
+"""TLS of our servers: 1.2 and later, and a certificate that is read again when it changes."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Of TLS 1.2: forward secrecy and authenticated encryption; those of 1.3 all have both."""
+NAMES: Final = ("LESIONLENS_TLS_CERTIFICATE", "LESIONLENS_TLS_KEY")
+
+
+class TlsFiles:
+    """One server's certificate and private key, and the context that they are loaded into.
+
+    A new certificate is loaded into the same context: connections that are open go on with the one
+    that they began with.
+
+    Args:
+        certificate: PEM, with its chain.
+        key: PEM, without a passphrase.
+        report: called with a line where a change is loaded, or cannot be.
+
+    Raises:
+        ValueError: they cannot be loaded.
+    """
+
+    def __init__(self, certificate: Path, key: Path, report: Callable[[str], None]) -> None:
+        self._certificate, self._key, self._report = certificate, key, report
+        self.context = new_context()
+        self._loaded = self._signature()
+        self._refused: object = None
+        self._load(self.context)
+
+    def refresh(self) -> None:
+        """Load them again if they have changed; those that will not do are reported and left."""
+        signature = self._signature()
+        if signature in (self._loaded, self._refused):
+            return
+        try:
+            # Into another context first: half of a pair must not stay in the one that serves.
+            self._load(new_context())
+            if self._signature() == signature:
+                self._load(self.context)
+                self._loaded, self._refused = signature, None
+                self._report("the changed TLS certificate is in use")
+        except ValueError as error:
+            self._refused = signature
+            self._report(f"{error}; the certificate before stays in use")
+
+    def _load(self, context: ssl.SSLContext) -> None:
+        try:
+            # A passphrase would be asked for at the terminal.
+            context.load_cert_chain(self._certificate, self._key, password=_no_passphrase)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+            raise ValueError(
+                f"{' and '.join(NAMES)}: {self._certificate} and {self._key} cannot be used "
+                f"({reason}): a certificate with its private key is needed, both as PEM"
+            ) from None
+
+    def _signature(self) -> tuple[object, ...]:
+        states: list[object] = []
+        for path in (self._certificate, self._key):
+            try:
+                state = os.stat(path)
+                states += [state.st_mtime_ns, state.st_size, state.st_ino]
+            except OSError:
+                states.append(None)
+        return tuple(states)
+
+
+def tls_files(certificate: str, key: str, report: Callable[[str], None]) -> TlsFiles | None:
+    """Those of two settings; None where they are unset.
+
+    Args:
+        certificate: path, or empty.
+        key: path, or empty.
+        report: see :class:`TlsFiles`.
+
+    Raises:
+        ValueError: they cannot be loaded.
+    """
+    return TlsFiles(Path(certificate), Path(key), report) if certificate else None
+
+
+def new_context() -> ssl.SSLContext:
+    """A server's context without a certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _no_passphrase() -> str:
+    raise ValueError("the private key has a passphrase")

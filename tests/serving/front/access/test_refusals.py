@@ -1,0 +1,264 @@
+"""The table of docs/how-to/access.md, line by line, against a front over real HTTP."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from serving.front.access.control import CHALLENGE, NEEDED, AccessControl
+from serving.front.access.keys import KeyEntry, digest, new_key, written
+from serving.front.access.settings import AccessSettings
+from serving.front.settings import FrontSettings
+from tests.serving.front.access import issuer
+from tests.serving.front.access.issuer import Issuer, issuer_at_an_address, token
+from tests.serving.front.conftest import until
+from tests.serving.front.fronts import (
+    EXPLAIN,
+    JPEG,
+    PREDICT,
+    SECONDS,
+    Served,
+    log_lines,
+    serving,
+)
+
+TODAY: date = datetime.now(UTC).date()
+KEYS = {name: new_key() for name in ("ward", "reader", "expired", "revoked")}
+WRONG = new_key()
+
+Headers = Callable[[], list[tuple[str, str]]]
+
+
+def bearer(credential: str) -> list[tuple[str, str]]:
+    return [("Authorization", f"Bearer {credential}")]
+
+
+def ago(**passed: float) -> int:
+    return int(time.time() - timedelta(**passed).total_seconds())
+
+
+ROWS: dict[str, tuple[int, Headers]] = {
+    "no key": (401, lambda: []),
+    "a key, as `Authorization: Bearer`": (200, lambda: bearer(KEYS["ward"])),
+    "a key, as `X-API-Key`": (200, lambda: [("X-API-Key", KEYS["ward"])]),
+    "a wrong key": (401, lambda: bearer(WRONG)),
+    "an expired key": (401, lambda: bearer(KEYS["expired"])),
+    "a revoked key": (401, lambda: bearer(KEYS["revoked"])),
+    "a key of another verb": (403, lambda: bearer(KEYS["reader"])),
+    "the same key twice, in two headers": (
+        401,
+        lambda: [*bearer(KEYS["ward"]), ("X-API-Key", KEYS["ward"])],
+    ),
+    "the same key twice, in one header": (401, lambda: bearer(KEYS["ward"]) * 2),
+    "a key in the query": (401, lambda: []),
+    "a key in its header and in the query": (401, lambda: bearer(KEYS["ward"])),
+    "a key of 8 KB": (401, lambda: bearer(KEYS["ward"] + "x" * 8_192)),
+    "a key in another case": (401, lambda: bearer(KEYS["ward"].swapcase())),
+    "the scheme in another case": (200, lambda: [("authorization", f"bEARER {KEYS['ward']}")]),
+    "another scheme": (401, lambda: [("Authorization", f"Basic {KEYS['ward']}")]),
+    "a token": (200, lambda: bearer(token())),
+    "a token, signed with RSA": (200, lambda: bearer(token("rsa", issuer.rsa_key()))),
+    "a token without the verb's scope": (403, lambda: bearer(token(scope="openid explain"))),
+    "a token with `alg: none`": (401, lambda: bearer(issuer.unsigned())),
+    "a token with HS256, signed with the public key": (
+        401,
+        lambda: bearer(issuer.signed_with_the_public_key()),
+    ),
+    "a token signed by somebody else": (
+        401,
+        lambda: bearer(token("first", issuer.elliptic("stranger"))),
+    ),
+    "a token of another issuer": (401, lambda: bearer(token(iss="https://other.example"))),
+    "a token for another audience": (401, lambda: bearer(token(aud="other"))),
+    "an expired token": (401, lambda: bearer(token(exp=ago(minutes=1)))),
+    "a token that expired within the leeway": (200, lambda: bearer(token(exp=ago(seconds=10)))),
+    "a token from the future (`nbf`)": (401, lambda: bearer(token(nbf=ago(minutes=-5)))),
+    "a token from the future (`iat`)": (401, lambda: bearer(token(iat=ago(minutes=-5)))),
+    "a token that never expires": (401, lambda: bearer(token(exp=None))),
+    "a token without a name": (401, lambda: bearer(token(sub=None))),
+    "a token of an unknown `kid`": (401, lambda: bearer(token("later"))),
+}
+"""By the words of the page: the status of ``:predict`` and the headers that are sent."""
+QUERIES = {
+    "a key in the query": "api_key",
+    "a key in its header and in the query": "Access_Token",
+}
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("access") / "keys.json"
+    yesterday = TODAY - timedelta(days=1)
+    path.write_text(
+        written(
+            (
+                KeyEntry("ward", digest(KEYS["ward"])),
+                KeyEntry("reader", digest(KEYS["reader"]), ("explain",)),
+                KeyEntry("expired", digest(KEYS["expired"]), expires=yesterday),
+            )
+        )
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def at() -> Iterator[Issuer]:
+    with issuer_at_an_address() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def served(keys: Path, at: Issuer) -> Iterator[Served]:
+    settings = AccessSettings(
+        api_keys=str(keys),
+        token_jwks=at.url,
+        token_issuer=issuer.ISSUER,
+        token_audience=issuer.AUDIENCE,
+        failed_attempts=100_000,
+    )
+    with serving(FrontSettings(), AccessControl(settings)) as found:
+        yield found
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_the_table(row: str, served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    _, backend, client, _ = served
+    status, headers = ROWS[row]
+    before, sent = len(backend.requests), headers()
+    query = f"?{QUERIES[row]}={KEYS['ward']}" if row in QUERIES else ""
+    with caplog.at_level(logging.DEBUG):
+        reply = client.post(PREDICT + query, content=b"photograph", headers=[*JPEG.items(), *sent])
+        until(lambda: len(log_lines(caplog)) == 1)
+
+    assert reply.status_code == status
+    assert len(backend.requests) - before == (status == 200)
+    ours = " ".join(
+        record.getMessage()
+        for record in caplog.records
+        if not record.name.startswith(("httpx", "httpcore"))
+    )
+    for secret in (*KEYS.values(), *(value for _, value in sent)):
+        assert secret not in ours
+        assert secret not in reply.text
+    if status == 401:
+        # Whatever was wrong.
+        assert (reply.json(), reply.headers["www-authenticate"]) == ({"error": NEEDED}, CHALLENGE)
+        assert " predict 401 " in ours
+    if status == 403:
+        assert "not for :predict" in reply.json()["error"]
+        assert reply.headers["www-authenticate"].endswith('error="insufficient_scope"')
+
+
+def test_the_page_has_every_line_of_the_table(root: Path) -> None:
+    page = (root / "docs/how-to/access.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| (.+?) \| (\d{3}) \|", page, re.MULTILINE))
+
+    assert rows == {row: str(status) for row, (status, _) in ROWS.items()} | {
+        "a token of an unknown `kid`, once the issuer has it": "200",
+    }
+
+
+def test_a_key_of_one_verb_does_what_it_is_for(served: Served) -> None:
+    _, _, client, _ = served
+
+    reply = client.post(EXPLAIN, content=b"x", headers=[*JPEG.items(), *bearer(KEYS["reader"])])
+
+    assert reply.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/ping", "/ready", "/v1/models", "/v1/models/melanoma"])
+def test_what_says_whether_the_server_is_well_needs_no_key(path: str, served: Served) -> None:
+    assert served[2].get(path).status_code == 200
+
+
+def test_it_is_refused_before_its_body_is_read(served: Served) -> None:
+    _, backend, client, _ = served
+    before = len(backend.requests)
+    with socket.create_connection(("127.0.0.1", client.base_url.port or 0), SECONDS) as raw:
+        raw.sendall(
+            f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+            f"Expect: 100-continue\r\nContent-Length: 9000000\r\n\r\n".encode()
+        )
+        answer = b""
+        while part := raw.recv(65_536):
+            answer += part
+
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert b"100 Continue" not in answer
+    assert b"connection: close" in answer.lower()
+    assert len(backend.requests) == before
+
+
+def test_the_name_and_not_the_key_is_logged_and_counted(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, _, client, registry = served
+
+    def counted(name: str) -> float:
+        labels = {"name": name, "outcome": "answered"}
+        metric = "lesionlens_http_requests_by_name_total"
+        return registry.get_sample_value(metric, labels) or 0.0
+
+    before = counted("ward"), counted("token:a_b_c")
+    with caplog.at_level(logging.INFO):
+        for credential in (KEYS["ward"], token(sub="a b|c")):
+            headers = [*JPEG.items(), *bearer(credential)]
+            assert client.post(PREDICT, content=b"x", headers=headers).is_success
+        until(lambda: len(log_lines(caplog)) == 2)
+
+    assert [line.split()[-2] for line in log_lines(caplog)] == ["ward", "token:a_b_c"]
+    assert (counted("ward"), counted("token:a_b_c")) == (before[0] + 1, before[1] + 1)
+
+
+def test_a_script_of_an_allowed_page_may_send_a_key(keys: Path) -> None:
+    origin = "https://page.example"
+    access = AccessControl(AccessSettings(api_keys=str(keys)))
+    with serving(FrontSettings(cors_origins=(origin,)), access) as (_, _, client, _):
+        asked = {
+            "Origin": origin,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization,x-api-key",
+        }
+        reply = client.options(PREDICT, headers=asked)
+
+    assert reply.status_code == 200
+    allowed = reply.headers["access-control-allow-headers"].lower()
+    assert {"authorization", "x-api-key"} <= set(re.split(r",\s*", allowed))
+
+
+def test_failures_of_one_address_are_limited_and_its_valid_keys_are_not(
+    keys: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    access = AccessControl(AccessSettings(api_keys=str(keys), failed_attempts=3))
+    with (
+        caplog.at_level(logging.INFO),
+        serving(FrontSettings(), access) as (_, _, client, registry),
+    ):
+
+        def ask(key: str) -> httpx.Response:
+            return client.post(PREDICT, content=b"x", headers=[*JPEG.items(), *bearer(key)])
+
+        replies = [ask(WRONG) for _ in range(20)]
+        statuses = [reply.status_code for reply in replies]
+        limited = next(reply for reply in replies if reply.status_code == 429)
+        assert ask(KEYS["ward"]).status_code == 200
+        until(lambda: any(" 200 " in line for line in log_lines(caplog)))
+        refused = registry.get_sample_value(
+            "lesionlens_http_responses_total", {"route": "predict", "status": "429"}
+        )
+
+    assert statuses[:3] == [401] * 3
+    # A slow machine may let one more through meanwhile.
+    assert statuses.count(429) >= 15
+    assert 1 <= int(limited.headers["retry-after"]) <= 20
+    assert "without a valid key" in limited.json()["error"]
+    assert refused == statuses.count(429)
+    assert not any(" 429 " in line for line in log_lines(caplog))

@@ -1,0 +1,87 @@
+"""A front on a free port, before a backend that a test controls."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from serving.front.access.control import AccessControl
+from serving.front.app import Front
+from serving.front.connections import ConnectionLimits
+from serving.front.cors import with_cors
+from serving.front.listener import Listener
+from serving.front.messages import FrontRequest, FrontResponse
+from serving.front.settings import FrontSettings
+from serving.front.sockets import listen
+from serving.front.telemetry import FrontMetrics
+from serving.front.tls import TlsFiles
+from serving.settings import free_ports
+
+PREDICT = "/v1/models/melanoma:predict"
+EXPLAIN = "/v1/models/melanoma:explain"
+JPEG = {"Content-Type": "image/jpeg"}
+SECONDS = 20
+
+
+class Scripted:
+    """A backend that keeps what it was asked, and answers when it is let."""
+
+    def __init__(self) -> None:
+        self.requests: list[FrontRequest] = []
+        self.response = FrontResponse(200, b'{"label": "cancer"}')
+        self.entered = threading.Semaphore(0)
+        self.cancelled = threading.Event()
+        self.release = threading.Event()
+        self.release.set()
+        self.ready = True
+        self.why_not_ready = ""
+
+    async def answer(self, request: FrontRequest) -> FrontResponse:
+        self.requests.append(request)
+        self.entered.release()
+        try:
+            while not self.release.is_set():
+                await asyncio.sleep(0.005)
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        return self.response
+
+
+Served = tuple[Front, Scripted, httpx.Client, CollectorRegistry]
+
+
+def log_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The front's lines, one a request."""
+    return [found.getMessage() for found in caplog.records if found.name == "lesionlens.access"]
+
+
+@contextmanager
+def serving(
+    settings: FrontSettings,
+    access: AccessControl | None = None,
+    tls: TlsFiles | None = None,
+    limits: ConnectionLimits | None = None,
+) -> Iterator[Served]:
+    registry, backend = CollectorRegistry(), Scripted()
+    front = Front(settings, backend, FrontMetrics(registry), access)
+    port = free_ports()["inference_port"]
+    app = with_cors(front, settings.cors_origins)
+    listener = Listener(app, listen("127.0.0.1", port), limits or ConnectionLimits(), 1, tls)
+    thread = threading.Thread(target=lambda: asyncio.run(listener.run_until_ended()))
+    thread.start()
+    try:
+        url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+        # Whose certificate it is, is not what is tested.
+        with httpx.Client(base_url=url, timeout=SECONDS, verify=not tls) as client:
+            yield front, backend, client, registry
+    finally:
+        backend.release.set()
+        listener.end()
+        thread.join(SECONDS)
