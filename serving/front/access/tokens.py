@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from typing import Any, Final
 
@@ -40,10 +42,7 @@ class TokenVerifier:
         Raises:
             IssuerUnreachableError: it cannot be checked.
         """
-        try:
-            header = jwt.get_unverified_header(token)
-        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
-            return None
+        header = _header(token)
         algorithm, kid = header.get("alg"), header.get("kid")
         if algorithm not in self._settings.token_algorithms:
             return None
@@ -77,6 +76,20 @@ class TokenVerifier:
         if not isinstance(name, str) or not name:
             return None
         return Caller(PREFIX + _ODD.sub("_", name)[:MAX_NAME], _verbs(claims))
+
+
+def _header(token: str) -> dict[str, Any]:
+    """What chooses the key; PyJWT reads and checks it again with the rest.
+
+    Not PyJWT's ``get_unverified_header``: it goes through the whole token letter by letter, which
+    would double what a token costs.
+    """
+    encoded = token.partition(".")[0]
+    try:
+        header = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    except (ValueError, RecursionError):
+        return {}
+    return header if isinstance(header, dict) else {}
 
 
 def _verbs(claims: dict[str, Any]) -> frozenset[str]:
