@@ -22,6 +22,7 @@ from serving.front.sockets import listen
 from serving.front.telemetry import FrontMetrics
 from serving.front.tls import TlsFiles
 from serving.settings import free_ports
+from tests.serving.front.conftest import until
 
 PREDICT = "/v1/models/melanoma:predict"
 EXPLAIN = "/v1/models/melanoma:explain"
@@ -60,6 +61,13 @@ Served = tuple[Front, Scripted, httpx.Client, CollectorRegistry]
 def log_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     """The front's lines, one a request."""
     return [found.getMessage() for found in caplog.records if found.name == "lesionlens.access"]
+
+
+def log_line(caplog: pytest.LogCaptureFixture, reply: httpx.Response) -> str:
+    """The line of a request, which follows its response; to be called while it is captured."""
+    name = reply.headers["x-request-id"]
+    until(lambda: any(line.endswith(name) for line in log_lines(caplog)))
+    return next(line for line in log_lines(caplog) if line.endswith(name))
 
 
 @contextmanager
