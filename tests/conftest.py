@@ -12,8 +12,8 @@ from tests import left_out, scheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 SLOW_FOLDERS = {ROOT / "tests" / name for name in ("docs", "e2e")}
-SLOW_FIXTURES = {"prometheus", "promtool", "real_lesions", "real_weights", "trained"}
-"""With what a server, a container or a training is started."""
+SLOW_FIXTURES = {"learned", "prometheus", "promtool", "real_lesions", "real_weights", "trained"}
+"""With what a server, a container or a training (from its features on) is started."""
 
 # Servers of the tests are on this machine, where no proxy of the environment leads.
 for _name in ("no_proxy", "NO_PROXY"):

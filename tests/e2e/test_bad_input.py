@@ -70,15 +70,10 @@ def refused(reply: httpx.Response, status: int, message: str) -> None:
 
 @pytest.fixture(autouse=True)
 def _the_worker_lives_on(server: LocalServer, client: httpx.Client) -> Any:
-    before = workers(server)
+    before = server.worker_pids()
     yield
     assert client.post(RAW_PREDICT, content=JPEG).status_code == 200
-    assert workers(server) == before
-
-
-def workers(server: LocalServer) -> list[int]:
-    listed = httpx.get(f"{server.management}/models/melanoma").json()[0]["workers"]
-    return [worker["pid"] for worker in listed]
+    assert server.worker_pids() == before
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -149,7 +144,7 @@ def test_another_model_is_no_path(client: httpx.Client, verb: str) -> None:
 
 
 def test_a_bomb_costs_no_memory(server: LocalServer, client: httpx.Client) -> None:
-    worker = psutil.Process(workers(server)[0])
+    worker = psutil.Process(server.worker_pids()[0])
     before = worker.memory_info().rss
     body = {"instances": [base64_of(bomb())] * 4}
     refused(client.post(PREDICT, json=body), 400, "instance 0: 50000 x 50000 pixels")

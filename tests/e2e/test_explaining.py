@@ -39,14 +39,9 @@ def predict(server: LocalServer, photograph: bytes) -> httpx.Response:
     return httpx.post(address, content=photograph, timeout=DEADLINE)
 
 
-def workers(server: LocalServer) -> set[int]:
-    listed = httpx.get(f"{server.management}/models/{MODEL}").json()[0]["workers"]
-    return {worker["pid"] for worker in listed}
-
-
 def scratch(server: LocalServer) -> Path:
     """The folder that its workers share."""
-    return Path(psutil.Process(min(workers(server))).environ()["TMPDIR"])
+    return Path(psutil.Process(min(server.worker_pids())).environ()["TMPDIR"])
 
 
 def wait_until_someone_explains(server: LocalServer) -> None:
@@ -137,13 +132,13 @@ def test_out_of_time_is_a_clear_answer_and_the_worker_lives(
 ) -> None:
     monkeypatch.setenv("LESIONLENS_EXPLAIN_SECONDS", "0.05")
     with start() as server:
-        before = workers(server)
+        before = server.worker_pids()
         reply = explain(server, photograph, SLOW)
 
         assert reply.status_code == 503
         assert reply.json()["error"].startswith(f"{SLOW} was not done within 0.05 s")
         assert predict(server, photograph).status_code == 200
-        assert workers(server) == before
+        assert server.worker_pids() == before
         assert all(psutil.pid_exists(pid) for pid in before)
 
 
