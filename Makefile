@@ -26,6 +26,11 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # NumPy's threads know no policy, only how long they spin: 2^4 cycles instead of 2^26.
 export OPENBLAS_THREAD_TIMEOUT ?= 4
 
+# RUNTIME=kserve for whatever starts a server here: serve, demo, loadtest, attack, fuzz and the rest.
+ifdef RUNTIME
+export LESIONLENS_RUNTIME := $(RUNTIME)
+endif
+
 .PHONY: help setup check data audit train report explain-report archive serve key certificate page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload attack fuzz measure-access measure-training measure-report measure-decoding measure-explanations measure-explaining measure-features measure-gpu measure-page measure-request measure-telemetry screenshots samples docs images sbom pod namespace publish deploy rollback cluster-test lock clean
 
 help: ## Show this list
@@ -50,7 +55,7 @@ explain-report: $(TRAINED) ## Measure what its explanations are worth: explanati
 
 archive: $(ARCHIVE) ## Pack the trained model as melanoma.mar (trains if nothing is trained)
 
-serve: $(ARCHIVE) ## Serve the archive with TorchServe until Ctrl-C
+serve: $(ARCHIVE) ## Serve the archive until Ctrl-C, with TorchServe or RUNTIME=kserve
 	@exec $(RUN) -m serving
 
 key: $(INSTALLED) ## List the API keys; NAME=ward-3 makes one, with VERBS=predict EXPIRES=2027-12-31; REVOKE=... ends one

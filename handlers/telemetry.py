@@ -21,6 +21,16 @@ from handlers.protocol import ANSWERS
 VERSION: Final = "model_version"
 """The label that the recorder fills in by itself; always a metric's last."""
 
+SECONDS: Final = (
+    *(0.002, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 0.75),
+    *(1.0, 2.5, 5.0, 7.5, 10.0, 30.0),
+)
+REQUESTS_OF_A_BATCH: Final = (1.0, 2.5, 5.0, 7.5, 10.0, 16.0, 24.0, 32.0, 64.0)
+SHARES: Final = (0.005, 0.01, 0.025, 0.05, 0.075, *(step / 20 for step in range(2, 21)))
+"""Upper edges of histograms' buckets, where a server lets them be chosen. TorchServe's are fixed:
+0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10. Each that a value can
+reach is an edge here too, so that rules and dashboards find theirs under either runtime."""
+
 OUTCOMES: Final = ("ok", "refused", "failed")
 """Of a request: answered, the client's fault (4xx), ours (5xx)."""
 
@@ -34,6 +44,8 @@ class Metric:
     unit: str
     labels: tuple[str, ...]
     help: str
+    buckets: tuple[float, ...] = ()
+    """Upper edges of a histogram's, ascending, in its unit."""
 
 
 REQUESTS: Final = Metric(
@@ -49,6 +61,7 @@ REQUEST_SECONDS: Final = Metric(
     "s",
     ("verb", "method", VERSION),
     "Time a request spends in the handler, from its batch's arrival to its answer.",
+    SECONDS,
 )
 STAGE_SECONDS: Final = Metric(
     "lesionlens_stage_seconds",
@@ -56,6 +69,7 @@ STAGE_SECONDS: Final = Metric(
     "s",
     ("stage",),
     "Time a batch spends in a stage: decode, forward, explain, render.",
+    SECONDS,
 )
 BATCH_SIZE: Final = Metric(
     "lesionlens_batch_size",
@@ -63,6 +77,7 @@ BATCH_SIZE: Final = Metric(
     "count",
     ("verb",),
     "Requests of a verb in one batch.",
+    REQUESTS_OF_A_BATCH,
 )
 PREDICTIONS: Final = Metric(
     "lesionlens_predictions_total",
@@ -84,6 +99,7 @@ PROBABILITY: Final = Metric(
     "ratio",
     (VERSION,),
     "Calibrated probability of cancer of the photographs classified.",
+    SHARES,
 )
 DRIFT_OBSERVATIONS: Final = Metric(
     "lesionlens_drift_observations_total",

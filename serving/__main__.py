@@ -9,18 +9,18 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
-from serving import release
+from serving import release, runtimes
 from serving.front.access.settings import AccessSettings
 from serving.front.access_log import logger as access_log
 from serving.front.exposure import exposed
+from serving.front.hosting import StartError
 from serving.front.settings import FrontSettings
+from serving.front.sockets import host_port
 from serving.preflight import PreflightError, check
+from serving.runtimes import RunningServer
 from serving.settings import ServingSettings
-from serving.torchserve.health import StartError
-from serving.torchserve.process import Plan
-from serving.torchserve.server import Addresses, Lifetime, Server
 
 FAILURES: Final = (StartError, PreflightError, release.ReleaseError, ValueError, OSError)
 """Of which the message is all that a person needs; pydantic's errors are a ValueError."""
@@ -47,11 +47,21 @@ class Console:
                 f"ready\n"
                 f"  predict  POST {settings.inference}/v1/models/melanoma:predict\n"
                 f"  explain  POST {settings.inference}/v1/models/melanoma:explain\n"
+                f"{self._v2()}"
                 f"  metrics  GET  {settings.metrics}/metrics\n"
                 f"  logs     {settings.logs}\n"
                 f"Ctrl-C ends it."
             )
         print(line, flush=True)
+
+    def _v2(self) -> str:
+        settings = self._settings
+        if settings.runtime != "kserve":
+            return ""
+        where = host_port(settings.host, settings.grpc_inference_port)
+        return (
+            f"  V2       POST {settings.inference}/v2/models/melanoma/infer\n  gRPC     {where}\n"
+        )
 
 
 def main() -> int:
@@ -68,14 +78,15 @@ def main() -> int:
             print(warning, flush=True)
         _log_requests(settings.logs / "access.log")
         console = Console(settings)
-        print("starting TorchServe ...", flush=True)
-        # TorchServe unpacks the archive and puts its sockets here.
+        print(f"starting {runtimes.NAMES[settings.runtime]} ...", flush=True)
+        # The archive is unpacked here, and sockets between processes lie here.
         with (
             tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch,
             (settings.logs / "console.log").open("wb") as log,
         ):
-            server = _server(settings, front, access, Path(scratch), log, console)
-            asyncio.run(_until_signal(server, settings.workers))
+            folder = Path(scratch)
+            server = runtimes.prepared(settings, front, access, folder, log, console.report)
+            asyncio.run(_until_signal(server))
     except FAILURES as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1 if console is not None and console.ready else 2
@@ -83,43 +94,13 @@ def main() -> int:
     return 0
 
 
-def _server(
-    settings: ServingSettings,
-    front: FrontSettings,
-    access: AccessSettings,
-    scratch: Path,
-    log: BinaryIO,
-    console: Console,
-) -> Server:
-    copy = scratch / "release"
-    with tempfile.TemporaryDirectory(prefix="lesionlens-") as layout:
-        (Path(layout) / "config").symlink_to(settings.config.resolve())
-        (Path(layout) / "model-store").symlink_to(settings.archive.resolve())
-        release.copy_verified(Path(layout), copy, settings.digest or None)
-    return Server(
-        Plan(
-            copy,
-            scratch,
-            tuple(release.java_options(copy / "config/config.properties")),
-            settings.management_port,
-            (settings.grpc_inference_port, settings.grpc_management_port),
-        ),
-        front,
-        access,
-        Addresses(settings.host, settings.inference_port, settings.metrics_port),
-        Lifetime(settings.start_seconds, settings.drain_seconds, settings.finish_seconds),
-        log,
-        console.report,
-    )
-
-
-async def _until_signal(server: Server, workers: int) -> None:
+async def _until_signal(server: RunningServer) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         # Once is enough: a second Ctrl-C must not break off the draining.
         loop.add_signal_handler(number, ended.set)
-    await server.run(ended, workers)
+    await server(ended)
 
 
 def _log_requests(path: Path) -> None:

@@ -23,6 +23,7 @@ from rich.table import Table
 from serving.front.client_key import authorization
 from serving.local import MODEL, LocalServer, ServerError
 from serving.picture import side_by_side
+from serving.runtimes import NAMES
 from serving.settings import DemoSettings, free_ports
 
 
@@ -76,7 +77,7 @@ def main() -> int:
     try:
         summary = _train(settings, diary)
         photograph, labelled = _example(summary)
-        with diary.step("serve", "TorchServe started, a worker is ready"):
+        with diary.step("serve", f"{NAMES[settings.runtime]} started, a worker is ready"):
             server = LocalServer(settings.model_copy(update=free_ports()), keyed=True)
             server.__enter__()
         try:

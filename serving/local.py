@@ -21,6 +21,7 @@ import psutil
 from serving.front.access.settings import AccessSettings
 from serving.front.client_key import VARIABLE
 from serving.settings import ServingSettings
+from serving.torchserve.heartbeats import PREFIX
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 MODEL: Final = "melanoma"
@@ -132,13 +133,26 @@ class LocalServer:
         )
 
     def worker_pids(self) -> list[int]:
-        """Process ids of the workers that TorchServe calls ready."""
+        """Process ids of the workers that are ready."""
+        if self.settings.runtime == "kserve":
+            return self._forked_workers()
         try:
             reply = httpx.get(f"{self.management}/models/{MODEL}", timeout=5, trust_env=False)
         except httpx.HTTPError:
             return []
         workers = reply.json()[0]["workers"] if reply.status_code == 200 else []
         return [int(worker["pid"]) for worker in workers if worker["status"] == "READY"]
+
+    def _forked_workers(self) -> list[int]:
+        """Those of KServe's model server: forked by its child, and with a heartbeat when ready."""
+        found = []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for fork_server in psutil.Process(self.pid).children():
+                scratch = Path(fork_server.cwd())
+                for worker in fork_server.children():
+                    if (scratch / f"{PREFIX}{worker.pid}").exists():
+                        found.append(worker.pid)
+        return found
 
     def torchserve_socket(self) -> Path:
         """The Unix socket that only the front should use; to measure what the front costs.

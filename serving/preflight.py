@@ -52,10 +52,15 @@ def check(settings: ServingSettings, redirect_port: int = 0) -> None:
     listening = {
         "LESIONLENS_INFERENCE_PORT": (settings.host, settings.inference_port),
         "LESIONLENS_METRICS_PORT": (settings.host, settings.metrics_port),
-        "LESIONLENS_MANAGEMENT_PORT": ("127.0.0.1", settings.management_port),
-        "LESIONLENS_GRPC_INFERENCE_PORT": ("127.0.0.1", settings.grpc_inference_port),
-        "LESIONLENS_GRPC_MANAGEMENT_PORT": ("127.0.0.1", settings.grpc_management_port),
     }
+    if settings.runtime == "kserve":
+        listening["LESIONLENS_GRPC_INFERENCE_PORT"] = (settings.host, settings.grpc_inference_port)
+    else:
+        listening |= {
+            "LESIONLENS_MANAGEMENT_PORT": ("127.0.0.1", settings.management_port),
+            "LESIONLENS_GRPC_INFERENCE_PORT": ("127.0.0.1", settings.grpc_inference_port),
+            "LESIONLENS_GRPC_MANAGEMENT_PORT": ("127.0.0.1", settings.grpc_management_port),
+        }
     if redirect_port:
         listening["LESIONLENS_REDIRECT_PORT"] = (settings.host, redirect_port)
     for variable, (host, port) in listening.items():

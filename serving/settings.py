@@ -6,7 +6,7 @@ import itertools
 import os
 import socket
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,6 +18,10 @@ class ServingSettings(BaseSettings):
     """Of one server on this machine; the limits of its front are :class:`FrontSettings`'."""
 
     model_config = SettingsConfigDict(env_prefix="LESIONLENS_", extra="ignore", frozen=True)
+
+    runtime: Literal["torchserve", "kserve"] = "torchserve"
+    """That serves the archive: TorchServe, or KServe's own model server, without Java and with the
+    Open Inference Protocol (V2) over REST and gRPC."""
 
     host: str = "127.0.0.1"
     """Address of predictions and metrics, IPv4 or IPv6; management stays on loopback whatever this
@@ -33,7 +37,7 @@ class ServingSettings(BaseSettings):
     """Prometheus metrics."""
 
     grpc_inference_port: int = 7070
-    """TorchServe opens it whether used or not."""
+    """gRPC of the runtime ``kserve``. TorchServe opens it on loopback, whether used or not."""
 
     grpc_management_port: int = 7071
     """TorchServe opens it whether used or not."""

@@ -20,11 +20,12 @@ from k8s.pod.settings import PodSettings
 from serving import release
 from serving.front.access.settings import AccessSettings
 from serving.front.access_log import logger as access_log
+from serving.front.hosting import Addresses, Lifetime, StartError
 from serving.front.service_links import without_service_links
 from serving.front.settings import FrontSettings
-from serving.torchserve.health import FrontendError, HealthMonitor, StartError
+from serving.torchserve.health import FrontendError, HealthMonitor
 from serving.torchserve.process import Plan
-from serving.torchserve.server import Addresses, Lifetime, Server
+from serving.torchserve.server import Server
 
 
 def main(arguments: list[str] | None = None) -> int:

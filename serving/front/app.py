@@ -6,7 +6,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,7 +22,7 @@ from serving.front.bodies import BodyLimits, content_length, read_body, run_unti
 from serving.front.body_errors import BodyError, ClientGone
 from serving.front.buffers import ByteBudget
 from serving.front.messages import FrontRequest, FrontResponse, RejectedError, error_body
-from serving.front.routes import MODEL, Route, route_of
+from serving.front.routes import MODEL, ROUTES, Route, route_of
 from serving.front.settings import FrontSettings
 from serving.front.telemetry import FrontMetrics
 
@@ -57,6 +57,7 @@ class Front:
         backend: that answers.
         metrics: that requests are counted in.
         access: who may ask; by default anybody.
+        routes: by path.
     """
 
     def __init__(
@@ -65,8 +66,9 @@ class Front:
         backend: Backend,
         metrics: FrontMetrics,
         access: AccessControl | None = None,
+        routes: Mapping[bytes, Route] = ROUTES,
     ) -> None:
-        self._settings = settings
+        self._settings, self._routes = settings, routes
         self._backend = backend
         self._metrics = metrics
         self._access = access or AccessControl(AccessSettings())
@@ -93,7 +95,7 @@ class Front:
         request = _Request(secrets.token_hex(8), start)
         headers: dict[str, str] = {}
         try:
-            route = route_of(dict(scope), self._settings.verbs)
+            route = route_of(dict(scope), self._settings.verbs, self._routes)
             request.route = route.name
             response = await self._respond(route, request, scope, receive)
         except ClientGone:
@@ -117,6 +119,9 @@ class Front:
     async def _respond(
         self, route: Route, known: _Request, scope: Scope, receive: Receive
     ) -> FrontResponse:
+        path = scope["raw_path"].partition(b"?")[0].decode("ascii")
+        if route.forwarded:
+            return await self._backend.answer(FrontRequest("", path, b"", is_json=False))
         if not route.verb:
             return self._about(route.name)
         caller = await self._access.admit(scope, route.verb)
@@ -134,11 +139,19 @@ class Front:
             if kind == "form":
                 body, given = media.photograph_of(headers["content-type"][0], body)
                 options = given | options
-            path = scope["raw_path"].partition(b"?")[0].decode("ascii")
-            request = FrontRequest(route.verb, path, body, kind == "json", options)
+            request = FrontRequest(
+                route.verb,
+                path,
+                body,
+                kind == "json",
+                options,
+                json_bytes=headers.get("inference-header-content-length", [""])[0],
+                may_explain="explain" in self._settings.verbs and "explain" in caller.verbs,
+            )
             with self._place():
                 response = await run_until_disconnect(receive, self._backend.answer(request))
-        self._access.answered(caller, response.body.count(RESULT))
+        counted = response.photographs
+        self._access.answered(caller, response.body.count(RESULT) if counted is None else counted)
         return response
 
     @contextmanager
@@ -169,6 +182,10 @@ class Front:
         status = 200 if ready else 503
         if name == "alive":
             status, document = 200, {"status": "alive"}
+        elif name == "v2_live":
+            status, document = 200, {"live": True}
+        elif name == "v2_ready":
+            document = {"ready": ready}
         elif name == "models":
             status, document = 200, {"models": [MODEL]}
         elif name == "model":
@@ -194,6 +211,7 @@ class Front:
             "Content-Length": str(len(response.body)),
             "X-Request-Id": request_id,
             "X-Content-Type-Options": "nosniff",
+            **response.headers,
             **headers,
         }
         if response.retry_after is not None:

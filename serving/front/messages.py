@@ -25,6 +25,12 @@ class FrontRequest:
     options: dict[str, str] = field(default_factory=dict)
     """``method`` and ``target`` where they came outside the body."""
 
+    json_bytes: str = ""
+    """V2's header ``Inference-Header-Content-Length``: bytes of the JSON before binary tensors."""
+
+    may_explain: bool = True
+    """Whether its client may have explanations here; V2 asks for them within the body."""
+
 
 @dataclass(frozen=True)
 class FrontResponse:
@@ -34,6 +40,12 @@ class FrontResponse:
     body: bytes
     retry_after: int | None = None
     """Seconds after which the same request may be answered."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    """Further headers; ``Content-Type`` where it is not JSON."""
+
+    photographs: int | None = None
+    """That it is about; None where the body itself shows it, as V1's does."""
 
 
 class RejectedError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +19,9 @@ class Route:
     methods: tuple[str, ...]
     verb: str = ""
     """Of a route that takes a photograph."""
+
+    forwarded: bool = False
+    """Whether the backend describes what a route without a verb is for."""
 
 
 _READ: Final = ("GET", "HEAD")
@@ -36,17 +40,36 @@ ROUTES: Final[dict[bytes, Route]] = {
 """By the path as it is on the wire: ``%3A`` for a colon or a trailing slash is another path."""
 
 
-def route_of(scope: dict[str, Any], verbs: tuple[str, ...]) -> Route:
+GRPC: Final = "GRPC"
+"""Method of a request that came over gRPC, whose path is the name of what is called."""
+V2_ROUTES: Final[dict[bytes, Route]] = {
+    b"/v2/models/melanoma/infer": Route("predict", ("POST",), "predict"),
+    b"/inference.GRPCInferenceService/ModelInfer": Route("predict", (GRPC,), "predict"),
+    b"/v2": Route("metadata", _READ, forwarded=True),
+    b"/v2/models/melanoma": Route("model_metadata", _READ, forwarded=True),
+    b"/v2/models": Route("models", _READ),
+    b"/v2/health/live": Route("v2_live", _READ),
+    b"/v2/health/ready": Route("v2_ready", _READ),
+    b"/v2/models/melanoma/ready": Route("model", _READ),
+}
+"""Of the Open Inference Protocol, which only KServe's model server speaks. No request loads or
+unloads a model, so its repository extension is left out."""
+
+
+def route_of(
+    scope: dict[str, Any], verbs: tuple[str, ...], routes: Mapping[bytes, Route] = ROUTES
+) -> Route:
     """The route of a request.
 
     Args:
         scope: ASGI's, of type ``http``.
         verbs: that this server answers.
+        routes: that it has, by path.
 
     Raises:
         RejectedError: 404 or 405.
     """
-    route = ROUTES.get(scope["raw_path"].partition(b"?")[0])
+    route = routes.get(scope["raw_path"].partition(b"?")[0])
     if route is None:
         raise RejectedError(
             404,

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from serving.front.hosting import StartError
 from serving.torchserve.client import TorchServeClient
 from serving.torchserve.heartbeats import Heartbeats
 from serving.torchserve.process import TorchServeProcess
@@ -41,10 +42,6 @@ PHOTOGRAPH: Final = base64.b64decode(
     "RK5CYII="
 )
 """A picture of nothing, 64 x 64 pixels: that there is an answer matters, not which."""
-
-
-class StartError(RuntimeError):
-    """The service cannot start, or go on; the message says why."""
 
 
 class FrontendError(StartError):

@@ -4,61 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import BinaryIO, Final
 
 from prometheus_client import CollectorRegistry
-from starlette.types import ASGIApp
 
 from serving.front.access.control import AccessControl
 from serving.front.access.settings import AccessSettings
 from serving.front.app import Front
-from serving.front.connections import ConnectionLimits
-from serving.front.cors import with_cors
-from serving.front.listener import Listener
-from serving.front.monitoring import metrics_app, probes_app
-from serving.front.redirect import redirect_app
+from serving.front.hosting import Addresses, Host, Lifetime, StartError
+from serving.front.monitoring import Probe, metrics_app
 from serving.front.settings import FrontSettings
-from serving.front.sockets import listen
 from serving.front.telemetry import FrontMetrics
-from serving.front.tls import TlsFiles, tls_files
+from serving.front.tls import tls_files
 from serving.torchserve.client import TorchServeClient
-from serving.torchserve.health import POLL_SECONDS, HealthMonitor, StartError
+from serving.torchserve.health import POLL_SECONDS, HealthMonitor
 from serving.torchserve.heartbeats import Heartbeats
 from serving.torchserve.process import Plan, TorchServeProcess
 from serving.torchserve.starts import WorkerStarts
 
 STOP_SECONDS: Final = 7.0
 """Given to TorchServe to end by itself; what is left then is killed."""
-OTHER_CONNECTIONS: Final = 64
-"""To the metrics and the probes, each."""
-
-
-@dataclass(frozen=True)
-class Addresses:
-    """Where a server listens; the host ``::`` is every address, of IPv4 and IPv6."""
-
-    host: str
-    inference_port: int
-    metrics_port: int
-    health_port: int | None = None
-    """For ``/started``, ``/ready`` and ``/alive``; None where nobody asks."""
-
-
-@dataclass(frozen=True)
-class Lifetime:
-    """How long the phases of a server's life may take, in seconds."""
-
-    start: float
-    """Until a worker must be ready."""
-
-    drain: float
-    """That requests are still taken after the end was asked for: clients and a cluster need a
-    moment to notice."""
-
-    finish: float
-    """That requests in flight may take after that."""
 
 
 class Server:
@@ -87,15 +53,22 @@ class Server:
         log: BinaryIO,
         report: Callable[[str], None],
     ) -> None:
-        self._plan, self._settings, self._addresses = plan, settings, addresses
+        self._plan = plan
         self._lifetime, self._log, self._report = lifetime, log, report
         self._registry = CollectorRegistry()
         metrics = FrontMetrics(self._registry)
         self._client = TorchServeClient(plan.inference_socket, settings.answer_seconds, metrics)
         self._access = AccessControl(access, report)
         self._front = Front(settings, self._client, metrics, self._access)
-        self._tls = tls_files(access.tls_certificate, access.tls_key, report)
-        self._redirect_port = access.redirect_port
+        self._host = Host(
+            self._front,
+            settings,
+            addresses,
+            lifetime,
+            tls_files(access.tls_certificate, access.tls_key, report),
+            access.redirect_port,
+            report,
+        )
 
     async def run(
         self,
@@ -130,11 +103,14 @@ class Server:
                 f"http://127.0.0.1:{self._plan.management_port}",
                 self._report,
             )
-            async with self._listening(monitor) as front:
+            metrics = metrics_app(
+                self._registry, lambda: self._client.metrics_page(self._plan.metrics_socket)
+            )
+            async with self._host.listening(metrics, self._probes(monitor)) as listener:
                 await self._watch(monitor, ended, workers, check)
                 if not monitor.started:
                     return await asyncio.to_thread(monitor.why_not_started)
-                await self._drain(front)
+                await self._host.drain(listener)
                 return ""
         finally:
             await self._client.close()
@@ -169,54 +145,7 @@ class Server:
         finally:
             watching.cancel()
 
-    async def _drain(self, listener: Listener) -> None:
-        """Say that no request should come, take those that do, then wait for the last."""
-        self._front.draining = True
-        self._report(f"draining: requests are taken for {self._lifetime.drain:g} s more")
-        await asyncio.sleep(self._lifetime.drain)
-        listener.end()
-        if not await self._front.wait_idle(self._lifetime.finish):
-            self._report(
-                f"{self._front.in_flight} requests are still in flight after "
-                f"{self._lifetime.finish:g} s more: they are dropped"
-            )
-
-    @contextlib.asynccontextmanager
-    async def _listening(self, monitor: HealthMonitor) -> AsyncIterator[Listener]:
-        """Serve front, metrics and probes until the context ends; gives the front's listener."""
-        where = self._addresses
-        front = with_cors(self._front, self._settings.cors_origins)
-        limits = ConnectionLimits(
-            max_connections=self._settings.max_connections,
-            header_seconds=self._settings.header_seconds,
-        )
-        few = ConnectionLimits(max_connections=OTHER_CONNECTIONS)
-        metrics = metrics_app(
-            self._registry, lambda: self._client.metrics_page(self._plan.metrics_socket)
-        )
-        # Prometheus and the kubelet have no key, and get plain HTTP on ports of their own.
-        planned: list[tuple[ASGIApp, int, ConnectionLimits, float, TlsFiles | None]] = [
-            (front, where.inference_port, limits, self._lifetime.finish, self._tls),
-            (metrics, where.metrics_port, few, 1.0, None),
-        ]
-        if where.health_port is not None:
-            planned.append((self._probes(monitor), where.health_port, few, 1.0, None))
-        if self._redirect_port:
-            redirect = redirect_app(where.inference_port)
-            planned.append((redirect, self._redirect_port, few, 1.0, None))
-        listeners = [
-            Listener(app, listen(where.host, port), bounds, finish, tls)
-            for app, port, bounds, finish, tls in planned
-        ]
-        serving = [asyncio.create_task(listener.run_until_ended()) for listener in listeners]
-        try:
-            yield listeners[0]
-        finally:
-            for listener in listeners:
-                listener.end()
-            await asyncio.gather(*serving)
-
-    def _probes(self, monitor: HealthMonitor) -> ASGIApp:
+    def _probes(self, monitor: HealthMonitor) -> Mapping[str, Probe]:
         """For the kubelet: a pod that is not ready gets no requests, one not alive is killed."""
         client, front = self._client, self._front
 
@@ -225,10 +154,8 @@ class Server:
                 return False, "the pod is ending"
             return client.ready, client.why_not_ready
 
-        return probes_app(
-            {
-                "/started": lambda: (monitor.started, client.why_not_ready),
-                "/ready": ready,
-                "/alive": lambda: (monitor.alive, "TorchServe has not answered for a minute"),
-            }
-        )
+        return {
+            "/started": lambda: (monitor.started, client.why_not_ready),
+            "/ready": ready,
+            "/alive": lambda: (monitor.alive, "TorchServe has not answered for a minute"),
+        }

@@ -9,10 +9,11 @@ from typing import cast
 import pytest
 from prometheus_client import CollectorRegistry
 
+from serving.front.hosting import StartError
 from serving.front.telemetry import FrontMetrics
 from serving.torchserve import health
 from serving.torchserve.client import TorchServeClient
-from serving.torchserve.health import FAILING_SECONDS, UNSTARTED_SECONDS, HealthMonitor, StartError
+from serving.torchserve.health import FAILING_SECONDS, UNSTARTED_SECONDS, HealthMonitor
 from serving.torchserve.heartbeats import PREFIX as HEARTBEAT
 from serving.torchserve.heartbeats import Heartbeats
 from serving.torchserve.process import TorchServeProcess

@@ -1,0 +1,205 @@
+"""The Open Inference Protocol over gRPC, through the same front as everything else.
+
+A call's message stays bytes until the front has checked limits, lock and room for it: the gRPC
+library only bounds its size. Errors become gRPC's statuses, with the front's messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import grpc
+from google.protobuf.message import DecodeError
+from kserve import InferRequest
+from kserve.errors import InvalidInput
+from kserve.protocol.dataplane import DataPlane
+from kserve.protocol.grpc import grpc_predict_v2_pb2 as messages
+from kserve.protocol.grpc.servicer import InferenceServicer
+from starlette.types import ASGIApp, Message, Scope
+
+from serving.front.messages import FrontRequest, FrontResponse
+from serving.front.routes import GRPC, MODEL
+from serving.kserve.model import MAY_EXPLAIN, AnswerError
+
+SERVICE: Final = "inference.GRPCInferenceService"
+GRPC_INFER: Final = f"/{SERVICE}/ModelInfer"
+STATUSES: Final = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    403: grpc.StatusCode.PERMISSION_DENIED,
+    404: grpc.StatusCode.NOT_FOUND,
+    408: grpc.StatusCode.DEADLINE_EXCEEDED,
+    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    415: grpc.StatusCode.INVALID_ARGUMENT,
+    422: grpc.StatusCode.INVALID_ARGUMENT,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    503: grpc.StatusCode.UNAVAILABLE,
+}
+"""Of HTTP's; any other is INTERNAL."""
+PASSED_ON: Final = ("authorization", "x-api-key")
+"""Metadata that the front sees as headers."""
+
+
+async def infer_over_grpc(plane: DataPlane, request: FrontRequest) -> FrontResponse:
+    """Answer a call whose message the front has let through.
+
+    Args:
+        plane: of the model server.
+        request: whose body is a ``ModelInferRequest``.
+
+    Returns:
+        A ``ModelInferResponse``, serialized.
+
+    Raises:
+        AnswerError: the answer is an error.
+    """
+    try:
+        message = messages.ModelInferRequest.FromString(request.body)
+        InferenceServicer.validate_grpc_request(message)
+        parsed = InferRequest.from_grpc(message)
+    except (DecodeError, InvalidInput):
+        raise AnswerError.of(400, "the message is not a ModelInferRequest of this model") from None
+    if message.model_name != MODEL:
+        raise AnswerError.of(404, f"no such model: there is {MODEL}")
+    headers = {MAY_EXPLAIN: str(request.may_explain).lower()}
+    response, _ = await plane.infer(MODEL, parsed, headers)
+    photographs = response.outputs[0].shape[0]
+    content = response.to_grpc().SerializeToString()
+    return FrontResponse(200, content, photographs=photographs)
+
+
+class Calls:
+    """The service's methods, each of which asks the front.
+
+    Args:
+        front: the ASGI application.
+    """
+
+    def __init__(self, front: ASGIApp) -> None:
+        self._front = front
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """For a gRPC server: bytes in, bytes out. Loading and unloading models is not there."""
+        described: dict[str, tuple[str, Callable[[bytes, dict[str, Any]], Any]]] = {
+            "ServerLive": ("/v2/health/live", _live),
+            "ServerReady": ("/v2/health/ready", _ready),
+            "ModelReady": (f"/v2/models/{MODEL}/ready", _model_ready),
+            "ServerMetadata": ("/v2", _server_metadata),
+            "ModelMetadata": (f"/v2/models/{MODEL}", _model_metadata),
+        }
+        methods: dict[str, Callable[[bytes, Any], Awaitable[bytes]]] = {
+            name: self._describing(path, made) for name, (path, made) in described.items()
+        }
+        methods["ModelInfer"] = self._infer
+        return grpc.method_handlers_generic_handler(
+            SERVICE,
+            {name: grpc.unary_unary_rpc_method_handler(call) for name, call in methods.items()},
+        )
+
+    async def _infer(self, message: bytes, context: Any) -> bytes:
+        status, headers, body = await self._asked(GRPC, GRPC_INFER, message, context)
+        await _send_metadata(context, headers)
+        if status != 200:
+            await _abort(context, status, body)
+        return body
+
+    def _describing(
+        self, path: str, made: Callable[[bytes, dict[str, Any]], Any]
+    ) -> Callable[[bytes, Any], Awaitable[bytes]]:
+        async def call(message: bytes, context: Any) -> bytes:
+            status, headers, body = await self._asked("GET", path, b"", context)
+            await _send_metadata(context, headers)
+            # Not ready is an answer here and no error.
+            if status not in (200, 503):
+                await _abort(context, status, body)
+            try:
+                answer = made(message, json.loads(body))
+            except (DecodeError, LookupError):
+                await context.abort(grpc.StatusCode.NOT_FOUND, f"no such model: there is {MODEL}")
+            return bytes(answer.SerializeToString())
+
+        return call
+
+    async def _asked(
+        self, method: str, path: str, body: bytes, context: Any
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body of the front's response."""
+        pending: list[Message] = [{"type": "http.request", "body": body}]
+        sent: list[Any] = []
+
+        async def receive() -> Message:
+            if pending:
+                return pending.pop()
+            await asyncio.Event().wait()  # gRPC cancels the call when its client leaves
+            raise AssertionError
+
+        async def send(part: Message) -> None:
+            sent.append(part)
+
+        await self._front(_scope(method, path, len(body), context), receive, send)
+        headers = {name.decode(): value.decode("latin-1") for name, value in sent[0]["headers"]}
+        return sent[0]["status"], headers, b"".join(part["body"] for part in sent[1:])
+
+
+def _scope(method: str, path: str, size: int, context: Any) -> Scope:
+    headers = [(b"content-length", str(size).encode())]
+    for key, value in context.invocation_metadata() or ():
+        if key in PASSED_ON and isinstance(value, str):
+            headers.append((key.encode(), value.encode("latin-1", "replace")))
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": headers,
+        "client": _client(context.peer()),
+    }
+
+
+def _client(peer: str) -> tuple[str, int]:
+    """Address and port of ``ipv4:127.0.0.1:1234`` or ``ipv6:%5B::1%5D:1234``."""
+    address, _, port = peer.partition(":")[2].rpartition(":")
+    address = address.replace("%5B", "").replace("%5D", "")
+    return address or "-", int(port) if port.isdigit() else 0
+
+
+async def _send_metadata(context: Any, headers: Mapping[str, str]) -> None:
+    names = ("x-request-id", "retry-after", "www-authenticate")
+    context.set_trailing_metadata(tuple((name, headers[name]) for name in names if name in headers))
+
+
+async def _abort(context: Any, status: int, body: bytes) -> None:
+    message = json.loads(body).get("error", "the service failed on this request; try again")
+    await context.abort(STATUSES.get(status, grpc.StatusCode.INTERNAL), message)
+
+
+def _live(message: bytes, document: dict[str, Any]) -> Any:
+    return messages.ServerLiveResponse(live=document["live"])
+
+
+def _ready(message: bytes, document: dict[str, Any]) -> Any:
+    return messages.ServerReadyResponse(ready=document["ready"])
+
+
+def _model_ready(message: bytes, document: dict[str, Any]) -> Any:
+    _demand_model(messages.ModelReadyRequest.FromString(message).name)
+    return messages.ModelReadyResponse(ready=document["ready"])
+
+
+def _server_metadata(message: bytes, document: dict[str, Any]) -> Any:
+    return messages.ServerMetadataResponse(**document)
+
+
+def _model_metadata(message: bytes, document: dict[str, Any]) -> Any:
+    _demand_model(messages.ModelMetadataRequest.FromString(message).name)
+    known = ("name", "platform", "inputs", "outputs")
+    return messages.ModelMetadataResponse(**{name: document[name] for name in known})
+
+
+def _demand_model(name: str) -> None:
+    if name != MODEL:
+        raise LookupError(name)

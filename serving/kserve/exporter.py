@@ -1,0 +1,78 @@
+"""The metrics of ``handlers/telemetry.py`` in files that the server adds up.
+
+prometheus-client calls that its multiprocess mode.
+
+A file belongs to a worker's slot and not to its process: the worker that replaces another goes on
+counting where that one ended, and the files do not become more.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    values,
+)
+
+from handlers.telemetry import METRICS, Metric, Observation
+
+FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable that prometheus-client wants."""
+
+disable_created_metrics()
+
+
+class Exporter:
+    """Of one worker process; made once in it.
+
+    Args:
+        folder: that all workers of a server write to.
+        slot: of this worker; no two that run at once have the same.
+    """
+
+    def __init__(self, folder: Path, slot: int) -> None:
+        os.environ[FOLDER] = str(folder)
+        values.ValueClass = values.MultiProcessValue(lambda: slot)
+        registry = CollectorRegistry()
+        self._made = {metric.name: _made(metric, registry) for metric in METRICS}
+
+    def export(self, observations: Iterable[Observation]) -> None:
+        """Add observations to the metrics.
+
+        Args:
+            observations: of one batch.
+        """
+        for seen in observations:
+            made = self._made[seen.metric.name]
+            series = made.labels(*seen.labels) if seen.labels else made
+            if isinstance(series, Counter):
+                series.inc(seen.value)
+            elif isinstance(series, Gauge):
+                series.set(seen.value)
+            else:
+                series.observe(seen.value)
+
+
+def _made(metric: Metric, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
+    if metric.kind == "counter":
+        return Counter(metric.name, metric.help, metric.labels, registry=registry)
+    if metric.kind == "gauge":
+        # As TorchServe has it: the worker that spoke last.
+        return Gauge(
+            metric.name,
+            metric.help,
+            metric.labels,
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
+    return Histogram(
+        metric.name, metric.help, metric.labels, registry=registry, buckets=metric.buckets
+    )

@@ -1,0 +1,185 @@
+"""The fork server's process, as its parent has it: its start, its log and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+SCRIPT: Final = Path(__file__).with_name("fork_server.py")
+LAST_LINES: Final = 200
+"""Of what it and the workers print, kept to say why one ended."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the workers of one server run and where."""
+
+    archive: Path
+    """Unpacked from a verified, private copy."""
+
+    scratch: Path
+    """Private folder of temporary files."""
+
+    workers: int
+    """Processes that each have the model."""
+
+    batch_size: int
+    """Requests that one of them takes at once, at most."""
+
+    @property
+    def metrics(self) -> Path:
+        """Folder of the workers' metrics."""
+        return self.scratch / "metrics"
+
+
+class ForkServerError(RuntimeError):
+    """It ended; the message says why."""
+
+
+class ForkServer:
+    """Make it in the thread that outlives it: the kernel kills it when that thread ends.
+
+    Args:
+        plan: what its workers run.
+        log: that everything it and they print is written to.
+    """
+
+    def __init__(self, plan: Plan, log: BinaryIO) -> None:
+        self._log = log
+        self._last: deque[str] = deque(maxlen=LAST_LINES)
+        self._turn = asyncio.Lock()
+        self._control, theirs = socket.socketpair()
+        self._control.setblocking(False)
+        document = {
+            "archive": str(plan.archive),
+            "root": str(ROOT),
+            "scratch": str(plan.scratch),
+            "metrics": str(plan.metrics),
+            "batch_size": plan.batch_size,
+        }
+        with theirs:
+            self._process = subprocess.Popen(
+                # -P: the folder of the script holds modules, and none that may be imported so.
+                [sys.executable, "-P", str(SCRIPT), json.dumps(document)],
+                env=environment(plan.scratch, dict(os.environ)),
+                cwd=plan.scratch,
+                stdin=theirs.fileno(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._reader = threading.Thread(target=self._read, name="workers-log", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """Of the process; workers are its children."""
+        return int(self._process.pid)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    @property
+    def last_error(self) -> str:
+        """The line of the log that most likely says why; for people, nothing is decided by it."""
+        for sign in ("Error", ""):
+            found = [line.strip() for line in self._last if sign in line and line.strip()]
+            if found:
+                return found[-1][:400]
+        return "it printed nothing"
+
+    async def wait_ready(self) -> None:
+        """Wait until it has imported everything.
+
+        Raises:
+            ForkServerError: it ended instead.
+        """
+        await self._line()
+
+    async def fork(self, slot: int) -> tuple[int, socket.socket]:
+        """Have a worker forked.
+
+        Args:
+            slot: of the worker.
+
+        Returns:
+            Its process id, and the socket to it.
+
+        Raises:
+            ForkServerError: the fork server has ended.
+        """
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                async with self._turn:
+                    message = json.dumps({"slot": slot}).encode()
+                    socket.send_fds(self._control, [message], [theirs.fileno()])
+                    return int(await self._line()), ours
+        except (OSError, ForkServerError):
+            ours.close()
+            raise ForkServerError(self._ended()) from None
+
+    def stop(self, seconds: float) -> None:
+        """End it and its workers; what is left after so many seconds is killed."""
+        self._control.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._reader.join(timeout=2)
+
+    async def _line(self) -> bytes:
+        received = b""
+        while not received.endswith(b"\n"):
+            part = await asyncio.get_running_loop().sock_recv(self._control, 64)
+            if not part:
+                raise ForkServerError(await asyncio.to_thread(self._ended))
+            received += part
+        return received
+
+    def _ended(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(2)
+        self._reader.join(timeout=2)
+        return f"the workers' modules cannot be imported or run: {self.last_error}"
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as output:
+            for line in output:
+                self._log.write(line)
+                self._log.flush()
+                self._last.append(line.decode(errors="replace"))
+
+
+def environment(scratch: Path, given: dict[str, str]) -> dict[str, str]:
+    """Variables of the workers, over what this process was given.
+
+    Args:
+        scratch: folder for temporary files.
+        given: of this process.
+    """
+    return {
+        # Nothing from outside changes which modules run.
+        **{name: value for name, value in given.items() if name != "PYTHONPATH"},
+        "TMPDIR": str(scratch),
+        # Threads that wait sleep; spinning, they starve whatever shares their cores.
+        "OMP_WAIT_POLICY": given.get("OMP_WAIT_POLICY", "PASSIVE"),
+        # NumPy's have no such policy, and must not exist before a fork; its products are small.
+        "OPENBLAS_NUM_THREADS": given.get("OPENBLAS_NUM_THREADS", "1"),
+    }

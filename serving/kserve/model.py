@@ -1,0 +1,127 @@
+"""The model as KServe's model server knows it: requests in, the workers' answers out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from kserve import InferRequest, InferResponse, Model
+
+from serving.front.messages import error_body
+from serving.front.routes import MODEL
+from serving.kserve import tensors
+from serving.kserve.dispatch import Dispatcher
+from serving.kserve.wire import WorkAnswer, WorkRequest
+
+JSON: Final = "application/json"
+V1_JSON: Final = f"{JSON}; charset=utf-8"
+"""Content types with which KServe's data plane hands a body over as it is: of those that it knows,
+``application/json`` among them, it would parse the body itself and quote it in its errors."""
+V1_FILE: Final = "image/*"
+MAY_EXPLAIN: Final = "x-may-explain"
+"""Header, made by the front and nobody else: whether ``parameters`` may ask for a method."""
+
+Headers = dict[str, str] | None
+
+
+class AnswerError(Exception):
+    """An answer other than 200, to be sent as it is.
+
+    Args:
+        answer: of a worker, or made up here.
+    """
+
+    def __init__(self, answer: WorkAnswer) -> None:
+        super().__init__(f"status {answer.status}")
+        self.answer = answer
+
+    @classmethod
+    def of(cls, status: int, message: str) -> AnswerError:
+        """With a message for the client, which quotes nothing of its request."""
+        return cls(WorkAnswer(status, error_body(message)))
+
+
+class MelanomaModel(Model):  # type: ignore[misc]  # kserve has no types
+    """A :class:`kserve.Model` that predicts and explains in worker processes.
+
+    KServe calls it with bytes for V1, the body as it came, and with a parsed request for V2 and
+    gRPC.
+
+    Args:
+        dispatcher: that has the workers.
+    """
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        super().__init__(MODEL)
+        self._dispatcher = dispatcher
+        # Requests wait for a worker; readiness is the front's to say.
+        self.ready = True
+
+    def get_input_types(self) -> list[dict[str, Any]]:
+        """For V2's metadata."""
+        return tensors.INPUTS
+
+    def get_output_types(self) -> list[dict[str, Any]]:
+        """For V2's metadata: of a prediction, and then what an explanation adds."""
+        return tensors.OUTPUTS
+
+    async def predict(
+        self, payload: bytes | InferRequest, headers: Headers = None
+    ) -> str | InferResponse:
+        """Predictions; explanations too where a V2 request names a method.
+
+        Args:
+            payload: of a request.
+            headers: of which options are taken.
+
+        Raises:
+            AnswerError: the answer is not 200.
+        """
+        if isinstance(payload, InferRequest):
+            return await self._infer(payload, headers or {})
+        return await self._answered("predict", payload, headers or {})
+
+    async def explain(self, payload: bytes, headers: Headers = None) -> str:
+        """Explanations of V1.
+
+        Args:
+            payload: of a request.
+            headers: of which options are taken.
+
+        Raises:
+            AnswerError: the answer is not 200.
+        """
+        return await self._answered("explain", payload, headers or {})
+
+    async def _answered(self, verb: str, body: bytes, headers: dict[str, str]) -> str:
+        is_json = JSON in headers.get("content-type", "")
+        answer = await self._dispatcher.submit(
+            WorkRequest(
+                body,
+                verb,
+                JSON if is_json else "application/octet-stream",
+                headers.get("x-method"),
+                headers.get("x-target"),
+            )
+        )
+        if answer.status != 200:
+            raise AnswerError(answer)
+        return answer.body.decode()
+
+    async def _infer(self, request: InferRequest, headers: dict[str, str]) -> InferResponse:
+        try:
+            asked = tensors.question_of(request)
+        except tensors.TensorError as error:
+            raise AnswerError.of(400, str(error)) from None
+        if asked.verb == "explain" and headers.get(MAY_EXPLAIN) != "true":
+            raise AnswerError.of(
+                403,
+                "explanations are not given here to this client: send the request without "
+                "`parameters.method` and `parameters.target`, or to the explainer",
+            )
+        options = {"x-method": asked.method, "x-target": asked.target}
+        given = {name: value for name, value in options.items() if value is not None}
+        given["content-type"] = V1_JSON if asked.is_json else V1_FILE
+        document = json.loads(await self._answered(asked.verb, asked.body, given))
+        rows = document if asked.is_json else {"answers": [document]}
+        return tensors.response_of(request, next(iter(rows.values())))

@@ -1,0 +1,272 @@
+"""Worker processes: started, replaced when they die, killed when they hang."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from typing import BinaryIO, Final
+
+from serving.front.hosting import StartError
+from serving.kserve import wire
+from serving.kserve.dispatch import Dispatcher
+from serving.kserve.forking import ForkServer, ForkServerError, Plan
+from serving.torchserve.heartbeats import Heartbeats
+
+MAX_DEATHS: Final = 3
+"""Of workers in a row that never became ready; more tries would end in the same way."""
+PAUSE_SECONDS: Final = 0.5
+"""Before the next try where a worker could not start."""
+POLL_SECONDS: Final = 0.5
+"""Between two checks for workers that hang."""
+LOAD_SECONDS: Final = 120.0
+"""That a worker may take to load the model, on a fraction of a core."""
+
+
+class WorkerError(RuntimeError):
+    """A worker could not start; the message says why.
+
+    Args:
+        message: its own words.
+        final: whether the next try would end in the same way.
+    """
+
+    def __init__(self, message: str, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
+
+
+class Worker:
+    """One worker process; a :class:`serving.kserve.dispatch.BatchWorker`.
+
+    Args:
+        pid: of the process.
+        reader, writer: of its socket.
+    """
+
+    def __init__(
+        self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.pid = pid
+        self._reader, self._writer = reader, writer
+
+    @classmethod
+    async def connected(cls, pid: int, connection: socket.socket) -> Worker:
+        """Take over the socket to a worker that was forked."""
+        return cls(pid, *await asyncio.open_connection(sock=connection))
+
+    async def read(self) -> tuple[dict[str, object], bytes]:
+        """Its next message; raises EOFError when it is gone."""
+        return await wire.read(self._reader)
+
+    async def loaded(self) -> None:
+        """Wait until it has loaded the model.
+
+        Raises:
+            WorkerError: it could not.
+            EOFError: it died.
+        """
+        try:
+            async with asyncio.timeout(LOAD_SECONDS):
+                head, _ = await self.read()
+        except TimeoutError:
+            raise WorkerError(f"it did not load the model within {LOAD_SECONDS:g} s") from None
+        if "failed" in head:
+            raise WorkerError(str(head["failed"]), bool(head["final"]))
+
+    def send(self, requests: Sequence[wire.WorkRequest]) -> None:
+        """Hand a batch over."""
+        self._writer.writelines(wire.batch_message(requests))
+
+    def close(self) -> None:
+        """Close the socket: a worker then ends."""
+        self._writer.close()
+
+    def kill(self) -> None:
+        """End it at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+
+class WorkerPool:
+    """Of one server; see :meth:`run`.
+
+    Args:
+        plan: what the workers run.
+        dispatcher: that gets those that are ready.
+        log: for what they print.
+        report: called with what an operator should know, a line each.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        dispatcher: Dispatcher,
+        log: BinaryIO,
+        report: Callable[[str], None],
+    ) -> None:
+        self._plan, self._dispatcher, self._log = plan, dispatcher, log
+        self._report = report
+        self._heartbeats = Heartbeats(plan.scratch)
+        self._fork_server: ForkServer | None = None
+        self._first_ready = asyncio.Event()
+        self._workers: dict[int, Worker] = {}
+        self._forked: set[int] = set()
+        """Process ids, also of workers that still load."""
+        self._replacing = asyncio.Lock()
+        self.started = False
+        """Whether a worker was ever ready."""
+        self.deaths = 0
+        """Of workers in a row that never became ready."""
+        self.why_not_ready = "the workers' modules are being imported"
+        self._ending = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether predictions are answered at this moment."""
+        return self._dispatcher.ready
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers that are ready."""
+        return [worker.pid for worker in self._workers.values()]
+
+    async def run(self) -> None:
+        """Start the workers and look after them, until cancelled.
+
+        Raises:
+            StartError: none can be started.
+        """
+        self._heartbeats.clear()
+        shutil.rmtree(self._plan.metrics, ignore_errors=True)
+        self._plan.metrics.mkdir(parents=True)
+        self._fork_server = ForkServer(self._plan, self._log)
+        try:
+            await self._fork_server.wait_ready()
+        except ForkServerError as error:
+            raise StartError(str(error)) from None
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._watch())
+                for slot in range(self._plan.workers):
+                    group.create_task(self._keep(slot))
+        except* StartError as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            self._ending = True
+
+    def stop(self, seconds: float) -> None:
+        """End every process; what is left after so many seconds is killed.
+
+        Args:
+            seconds: of grace.
+        """
+        for worker in self._workers.values():
+            worker.close()
+        if self._fork_server is not None:
+            self._fork_server.stop(seconds)
+
+    async def _keep(self, slot: int) -> None:
+        """Keep one worker running; those after the first begin when that one answers.
+
+        Raises:
+            StartError: no worker can be started.
+        """
+        if slot:
+            await self._first_ready.wait()
+        while True:
+            try:
+                await self._serve(slot)
+            except (WorkerError, ForkServerError) as error:
+                self._failed_to_start(error)
+                await self._replace_fork_server()
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _serve(self, slot: int) -> None:
+        """Start a worker and pass its answers on, until it dies.
+
+        Raises:
+            WorkerError: it never became ready.
+            ForkServerError: it could not be forked.
+        """
+        assert self._fork_server is not None
+        pid, connection = await self._fork_server.fork(slot)
+        worker = await Worker.connected(pid, connection)
+        self._forked.add(pid)
+        gone = False
+        if not self.started:
+            self.why_not_ready = "no worker has loaded the model"
+        try:
+            try:
+                await worker.loaded()
+            except (EOFError, ConnectionError):
+                gone = True
+                raise WorkerError(f"it died; {self._fork_server.last_error}") from None
+            self._add(slot, worker)
+            while True:
+                head, payload = await worker.read()
+                answers = wire.answers_in(head, payload)
+                self._dispatcher.answered(worker, answers, last=bool(head["last"]))
+        except (EOFError, ConnectionError):
+            gone = True
+            self._report(f"worker {pid} ended; what it had is repeated")
+        finally:
+            if not gone:  # else its process id may be another's by now
+                worker.kill()
+            worker.close()
+            self._forked.discard(pid)
+            self._remove(slot, worker)
+
+    def _add(self, slot: int, worker: Worker) -> None:
+        self._workers[slot] = worker
+        self._dispatcher.attach(worker)
+        self.deaths, self.why_not_ready, self.started = 0, "", True
+        self._first_ready.set()
+        if len(self._workers) == 1:
+            self._report("ready")
+
+    def _remove(self, slot: int, worker: Worker) -> None:
+        self._workers.pop(slot, None)
+        self._dispatcher.detach(worker)
+        self._heartbeats.forget(self._forked)
+        if self.started and not self._workers and not self._ending:
+            self.why_not_ready = "every worker has died and is being replaced"
+            self._report(f"not ready: {self.why_not_ready}")
+
+    def _failed_to_start(self, error: WorkerError | ForkServerError) -> None:
+        """Count it; raises StartError where another try is pointless."""
+        self.deaths += 1
+        final = isinstance(error, WorkerError) and error.final
+        if not self._workers and (final or self.deaths >= MAX_DEATHS):
+            raise StartError(f"the worker dies while it starts: {error}") from None
+        self._report(f"a worker could not start: {error}")
+
+    async def _replace_fork_server(self) -> None:
+        """Start another where the fork server itself is gone: its workers died with it.
+
+        Raises:
+            StartError: the other ended as well.
+        """
+        async with self._replacing:  # every worker's task notices it
+            if self._fork_server is None or self._fork_server.alive:
+                return
+            self._report("the fork server ended; starting another")
+            await asyncio.to_thread(self._fork_server.stop, 0.0)
+            self._fork_server = ForkServer(self._plan, self._log)
+            try:
+                await self._fork_server.wait_ready()
+            except ForkServerError as error:
+                raise StartError(str(error)) from None
+
+    async def _watch(self) -> None:
+        """Kill workers that hang; their requests are repeated."""
+        while True:
+            for worker in list(self._workers.values()):
+                if reason := self._heartbeats.why_hung(worker.pid):
+                    self._report(f"killed worker {worker.pid}: {reason}")
+                    worker.kill()
+            await asyncio.sleep(POLL_SECONDS)

@@ -1,0 +1,285 @@
+"""The Open Inference Protocol (V2): photographs as a tensor of BYTES, answers as named tensors.
+
+KServe's own parser of binary tensors decodes BYTES as UTF-8 (kserve 0.21,
+``InferRequest.from_bytes``), which no photograph is, and quotes them in its error: bodies are
+parsed here.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kserve import InferInput, InferOutput, InferRequest, InferResponse
+from kserve.protocol.infer_type import RequestedOutput, to_http_parameters
+
+NAME: Final = "image"
+INPUTS: Final[list[dict[str, Any]]] = [{"name": NAME, "datatype": "BYTES", "shape": [-1]}]
+_PREDICTION: Final = {
+    "label": "BYTES",
+    "probability": "FP64",
+    "threshold": "FP64",
+    "review": "BOOL",
+    "reasons": "BYTES",
+    "model_version": "BYTES",
+}
+_EXPLANATION: Final = {
+    "method": "BYTES",
+    "target": "BYTES",
+    "heatmap": "BYTES",
+    "overlay": "BYTES",
+    "attribution": "FP64",
+    "signed": "BOOL",
+    "scale": "FP64",
+    "steps": "INT32",
+    "convergence_delta": "FP64",
+    "lesion_mass": "FP64",
+}
+OUTPUTS: Final[list[dict[str, Any]]] = [
+    {
+        "name": name,
+        "datatype": datatype,
+        "shape": [-1, -1, -1] if name == "attribution" else [-1],
+    }
+    for name, datatype in (_PREDICTION | _EXPLANATION).items()
+]
+"""An explanation's are there where the request names a method or a target."""
+PICTURES: Final = ("heatmap", "overlay")
+OPTIONS: Final = ("method", "target")
+EXPECTED: Final = (
+    '{"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": ["<base64 of a JPEG, '
+    'PNG or WebP file>"]}]}'
+)
+MAX_OPTION: Final = 40
+"""Characters of a method or a target."""
+
+MAX_DEPTH: Final = 4
+"""Of lists in lists; a tensor of photographs has one dimension."""
+
+
+class TensorError(ValueError):
+    """A request that is not as V2 or this model wants it; the message quotes nothing of it."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a V2 request asks for, as the service takes it."""
+
+    verb: str
+    body: bytes
+    is_json: bool
+    """Whether the body is V1's JSON; else it is one image file."""
+
+    method: str | None
+    target: str | None
+
+
+def parse(body: bytes, json_bytes: str = "") -> InferRequest:
+    """Read the body of a REST request.
+
+    Args:
+        body: JSON, and binary tensors after it.
+        json_bytes: the header ``Inference-Header-Content-Length``; empty where all is JSON.
+
+    Raises:
+        TensorError: it is not V2.
+    """
+    size = len(body)
+    if json_bytes:
+        if not (json_bytes.isascii() and json_bytes.isdigit() and int(json_bytes[:20]) <= size):
+            raise TensorError(
+                "Inference-Header-Content-Length is not the length of the JSON in the body"
+            )
+        size = int(json_bytes)
+    document = _document(body[:size])
+    binary = body[size:]
+    inputs = []
+    for tensor in document["inputs"]:
+        made = _input(tensor)
+        if made.data is None:
+            count: Any = (made.parameters or {}).get("binary_data_size")
+            if not _is_count(count) or count > len(binary):
+                raise TensorError('an input without "data" needs "binary_data_size" bytes after it')
+            made._raw_data, binary = binary[:count], binary[count:]
+        inputs.append(made)
+    if binary:
+        raise TensorError("there are more bytes after the JSON than its inputs name")
+    return InferRequest(
+        model_name="melanoma",
+        infer_inputs=inputs,
+        request_id=document.get("id"),
+        parameters=document.get("parameters"),
+        request_outputs=_outputs(document.get("outputs")),
+    )
+
+
+def question_of(request: InferRequest) -> Question:
+    """What it asks for.
+
+    Args:
+        request: of REST, from :func:`parse`, or of gRPC.
+
+    Raises:
+        TensorError: it is not what this model takes.
+    """
+    if len(request.inputs) != 1:
+        raise TensorError(f"{len(request.inputs)} inputs; one tensor of photographs is taken")
+    [tensor] = request.inputs
+    if tensor.datatype != "BYTES":
+        raise TensorError(f"the input's datatype is not BYTES: expected {EXPECTED}")
+    if tensor._raw_data is not None:
+        photographs: list[Any] = list(_elements(tensor._raw_data))
+    else:
+        photographs = tensor.data or []
+    if not photographs:
+        raise TensorError("the input is empty: send one photograph or more")
+    if math.prod(tensor.shape) != len(photographs):
+        raise TensorError(
+            f"the input's shape does not fit its data, which has {len(photographs)} elements"
+        )
+    options = _options(request)
+    verb = "explain" if any(options.values()) else "predict"
+    wanted = {output.name for output in request.request_outputs or ()}
+    if wanted - _PREDICTION.keys() and (
+        verb == "predict" or wanted - (_PREDICTION | _EXPLANATION).keys()
+    ):
+        raise TensorError(
+            "an output is asked for that is not there: those of an explanation need "
+            f"`parameters.method`; a prediction's are {', '.join(_PREDICTION)}"
+        )
+    if len(photographs) == 1 and isinstance(photographs[0], bytes):
+        return Question(verb, photographs[0], is_json=False, **options)
+    texts = [
+        base64.b64encode(one).decode("ascii") if isinstance(one, bytes) else one
+        for one in photographs
+    ]
+    return Question(verb, json.dumps({"instances": texts}).encode(), is_json=True, **options)
+
+
+def response_of(request: InferRequest, answers: Sequence[Mapping[str, Any]]) -> InferResponse:
+    """The V2 response with the answers of V1.
+
+    Args:
+        request: that they answer.
+        answers: one a photograph, of one method.
+    """
+    count = len(answers)
+    outputs = []
+    for name, datatype in (_PREDICTION | _EXPLANATION).items():
+        if name not in answers[0]:
+            continue
+        shape, data = [count], [_value(name, row[name], request.from_grpc) for row in answers]
+        if name == "attribution":
+            shape = [count, *answers[0][name]["shape"]]
+            data = [number for row in answers for line in row[name]["values"] for number in line]
+        outputs.append(InferOutput(name=name, shape=shape, datatype=datatype, data=data))
+    wanted = request.request_outputs
+    if request.from_grpc and wanted:
+        names = {output.name for output in wanted}
+        outputs = [output for output in outputs if output.name in names]
+    return InferResponse(
+        response_id=request.id or "",
+        model_name=request.model_name,
+        model_version=answers[0]["model_version"],
+        infer_outputs=outputs,
+        use_binary_outputs=request.use_binary_outputs,
+        requested_outputs=None if request.from_grpc else wanted,
+    )
+
+
+def _document(text: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise TensorError(f"the body is not valid JSON: expected {EXPECTED}") from None
+    inputs = document.get("inputs") if isinstance(document, dict) else None
+    if not isinstance(inputs, list) or not inputs:
+        raise TensorError(f'no "inputs" in the body: expected {EXPECTED}')
+    for name, kind in (("id", str), ("parameters", dict)):
+        if not isinstance(document.get(name), kind | None):
+            raise TensorError(f'"{name}" is not of the type that the protocol has')
+    return document  # type: ignore[no-any-return]
+
+
+def _input(tensor: Any) -> InferInput:
+    fields = tensor if isinstance(tensor, dict) else {}
+    shape, data = fields.get("shape"), fields.get("data")
+    parameters = fields.get("parameters")
+    named = all(isinstance(fields.get(name), str) for name in ("name", "datatype"))
+    shaped = isinstance(shape, list) and shape and all(_is_count(side) for side in shape)
+    if not named or not shaped or not isinstance(parameters, dict | None):
+        raise TensorError(f"an input lacks its name, datatype or shape: expected {EXPECTED}")
+    if data is not None:
+        data = list(_flat(data))
+        if not all(isinstance(element, str) for element in data):
+            raise TensorError(f"an element of an input is not base64 text: expected {EXPECTED}")
+    return InferInput(fields["name"], shape, fields["datatype"], data, parameters)
+
+
+def _outputs(wanted: Any) -> list[RequestedOutput] | None:
+    if wanted is None:
+        return None
+    known = _PREDICTION | _EXPLANATION
+    rows: list[Any] = wanted if isinstance(wanted, list) else [None]
+    for row in rows:
+        if not isinstance(row, dict) or row.get("name") not in known:
+            raise TensorError(f"an output is asked for that is not there: {', '.join(known)}")
+        if not isinstance(row.get("parameters"), dict | None):
+            raise TensorError('"parameters" of an output is not an object')
+    return [RequestedOutput(row["name"], row.get("parameters")) for row in rows] or None
+
+
+def _options(request: InferRequest) -> dict[str, str | None]:
+    parameters = to_http_parameters(request.parameters) if request.parameters else {}
+    found: dict[str, str | None] = {}
+    for name in OPTIONS:
+        value = parameters.get(name)
+        text = isinstance(value, str) and value.isascii() and value.isprintable()
+        if value is not None and not (text and 0 < len(value) <= MAX_OPTION):
+            raise TensorError(f"the parameter {name} is not a name of {MAX_OPTION} characters")
+        found[name] = value
+    return found
+
+
+def _elements(raw: bytes) -> Iterator[bytes]:
+    """Elements of a binary tensor of BYTES: each after its length."""
+    start = 0
+    while start < len(raw):
+        if start + 4 > len(raw):
+            raise TensorError("a binary tensor is cut off")
+        [length] = struct.unpack_from("<I", raw, start)
+        start += 4
+        if start + length > len(raw):
+            raise TensorError("a binary tensor is cut off")
+        yield raw[start : start + length]
+        start += length
+
+
+def _flat(data: Any, depth: int = 0) -> Iterator[Any]:
+    """Elements of a tensor, which JSON may have nested as its shape is."""
+    if not isinstance(data, list) or depth > MAX_DEPTH:
+        raise TensorError(f'"data" of an input is not a list: expected {EXPECTED}')
+    for element in data:
+        if isinstance(element, list):
+            yield from _flat(element, depth + 1)
+        else:
+            yield element
+
+
+def _value(name: str, value: Any, from_grpc: bool) -> Any:
+    if name == "reasons":
+        return ",".join(value)
+    if name in PICTURES and from_grpc:
+        return base64.b64decode(value)
+    if value is None:
+        return 0 if name == "steps" else math.nan
+    return value
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

