@@ -60,6 +60,8 @@ class ForkServer:
         self._log = log
         self._last: deque[str] = deque(maxlen=LAST_LINES)
         self._turn = asyncio.Lock()
+        self.usable = True
+        """Whether it may still fork; once false, it never will."""
         self._control, theirs = socket.socketpair()
         self._control.setblocking(False)
         document = {
@@ -87,11 +89,6 @@ class ForkServer:
     def pid(self) -> int:
         """Of the process; workers are its children."""
         return int(self._process.pid)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the process runs."""
-        return self._process.poll() is None
 
     @property
     def last_error(self) -> str:
@@ -131,7 +128,8 @@ class ForkServer:
                     return int(await self._line()), ours
         except (OSError, ForkServerError):
             ours.close()
-            raise ForkServerError(self._ended()) from None
+            self.usable = False
+            raise ForkServerError(await asyncio.to_thread(self._ended)) from None
 
     def stop(self, seconds: float) -> None:
         """End it and its workers; what is left after so many seconds is killed."""
@@ -148,6 +146,7 @@ class ForkServer:
         while not received.endswith(b"\n"):
             part = await asyncio.get_running_loop().sock_recv(self._control, 64)
             if not part:
+                self.usable = False
                 raise ForkServerError(await asyncio.to_thread(self._ended))
             received += part
         return received

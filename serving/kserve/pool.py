@@ -123,7 +123,6 @@ class WorkerPool:
         self.deaths = 0
         """Of workers in a row that never became ready."""
         self.why_not_ready = "the workers' modules are being imported"
-        self._ending = False
 
     @property
     def ready(self) -> bool:
@@ -156,8 +155,6 @@ class WorkerPool:
                     group.create_task(self._keep(slot))
         except* StartError as errors:
             raise errors.exceptions[0] from None
-        finally:
-            self._ending = True
 
     def stop(self, seconds: float) -> None:
         """End every process; what is left after so many seconds is killed.
@@ -181,10 +178,14 @@ class WorkerPool:
         while True:
             try:
                 await self._serve(slot)
-            except (WorkerError, ForkServerError) as error:
+                if not self._workers:
+                    self.why_not_ready = "every worker has died and is being replaced"
+                    self._report(f"not ready: {self.why_not_ready}")
+            except WorkerError as error:
                 self._failed_to_start(error)
-                await self._replace_fork_server()
                 await asyncio.sleep(PAUSE_SECONDS)
+            except ForkServerError:
+                await self._replace_fork_server()
 
     async def _serve(self, slot: int) -> None:
         """Start a worker and pass its answers on, until it dies.
@@ -233,15 +234,11 @@ class WorkerPool:
         self._workers.pop(slot, None)
         self._dispatcher.detach(worker)
         self._heartbeats.forget(self._forked)
-        if self.started and not self._workers and not self._ending:
-            self.why_not_ready = "every worker has died and is being replaced"
-            self._report(f"not ready: {self.why_not_ready}")
 
-    def _failed_to_start(self, error: WorkerError | ForkServerError) -> None:
+    def _failed_to_start(self, error: WorkerError) -> None:
         """Count it; raises StartError where another try is pointless."""
         self.deaths += 1
-        final = isinstance(error, WorkerError) and error.final
-        if not self._workers and (final or self.deaths >= MAX_DEATHS):
+        if not self._workers and (error.final or self.deaths >= MAX_DEATHS):
             raise StartError(f"the worker dies while it starts: {error}") from None
         self._report(f"a worker could not start: {error}")
 
@@ -252,7 +249,7 @@ class WorkerPool:
             StartError: the other ended as well.
         """
         async with self._replacing:  # every worker's task notices it
-            if self._fork_server is None or self._fork_server.alive:
+            if self._fork_server is None or self._fork_server.usable:
                 return
             self._report("the fork server ended; starting another")
             await asyncio.to_thread(self._fork_server.stop, 0.0)

@@ -1,4 +1,4 @@
-"""A real TorchServe with a real archive: of ../shared where it is, else of drawn lesions."""
+"""Real servers of a real archive: of ../shared where it is, else of drawn lesions."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ from tests.e2e.kept_back import kept_back
 from tests.e2e.pages import Page, running
 
 SHARED = ROOT.parent / "shared"
+RUNTIMES = os.environ.get("LESIONLENS_TEST_RUNTIMES", "torchserve,kserve").split(",")
+"""Of whose servers the tests are run; one of them halves the time."""
 REAL = (SHARED / "lesions").is_dir() and (SHARED / "weights").is_dir()
 
 
@@ -124,12 +126,20 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., LocalServ
     return make
 
 
+@pytest.fixture(scope="session", params=RUNTIMES)
+def runtime(request: pytest.FixtureRequest) -> str:
+    """Each runtime after the other: what a client sees of them is the same."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
-def start(trained: Trained, serving: Callable[..., LocalServer]) -> Callable[..., LocalServer]:
+def start(
+    trained: Trained, serving: Callable[..., LocalServer], runtime: str
+) -> Callable[..., LocalServer]:
     """Makes servers of the trained archive, or of another."""
 
     def make(**changes: Any) -> LocalServer:
-        return serving(**{"archive": trained.store, **changes})
+        return serving(**{"archive": trained.store, "runtime": runtime, **changes})
 
     return make
 

@@ -23,10 +23,20 @@ from tests.e2e.conftest import Trained
 from tests.e2e.environment import ROOT, without_settings
 from tests.e2e.requests_of import RAW_PREDICT
 
+PROCESSES = {
+    "torchserve": ("ModelServer", "model_service_worker"),
+    "kserve": ("fork_server.py",),
+}
+"""What the command lines of a runtime's processes name."""
+TORCHSERVE_ONLY = pytest.mark.parametrize("runtime", ["torchserve"], indirect=True, scope="session")
 
-def serve(trained: Trained, logs: Path, ports: dict[str, int]) -> subprocess.Popen[str]:
+
+def serve(
+    trained: Trained, logs: Path, ports: dict[str, int], runtime: str = "torchserve"
+) -> subprocess.Popen[str]:
     variables = {f"LESIONLENS_{name.upper()}": str(port) for name, port in ports.items()}
     variables |= {"LESIONLENS_ARCHIVE": str(trained.store), "LESIONLENS_LOGS": str(logs)}
+    variables["LESIONLENS_RUNTIME"] = runtime
     return subprocess.Popen(
         [sys.executable, "-m", "serving"],
         cwd=ROOT,
@@ -49,18 +59,22 @@ def until_ready(process: subprocess.Popen[str]) -> list[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_every_process_within_ten_seconds(
-    trained: Trained, tmp_path: Path, photographs: list[bytes], number: signal.Signals
+    trained: Trained,
+    tmp_path: Path,
+    photographs: list[bytes],
+    number: signal.Signals,
+    runtime: str,
 ) -> None:
     ports = free_ports()
-    process = serve(trained, tmp_path, ports)
+    process = serve(trained, tmp_path, ports, runtime)
     try:
         lines = until_ready(process)
         url = f"http://127.0.0.1:{ports['inference_port']}"
         assert f"{url}/v1/models/melanoma:predict" in "\n".join(lines)
         assert httpx.post(url + RAW_PREDICT, content=photographs[0]).status_code == 200
         family = psutil.Process(process.pid).children(recursive=True)
-        assert any("ModelServer" in " ".join(child.cmdline()) for child in family)
-        assert any("model_service_worker" in " ".join(child.cmdline()) for child in family)
+        for name in PROCESSES[runtime]:
+            assert any(name in " ".join(child.cmdline()) for child in family)
         began = time.monotonic()
         process.send_signal(number)
         assert process.wait(timeout=10) == 0
@@ -140,6 +154,7 @@ def test_an_archive_without_its_baseline_ends_the_start_with_what_is_missing(
         start(archive=tmp_path).__enter__()
 
 
+@TORCHSERVE_ONLY
 def test_management_listens_on_loopback_only_and_registers_nothing(server: LocalServer) -> None:
     listening = [
         connection.laddr
@@ -175,9 +190,9 @@ def test_a_killed_worker_comes_back(
 
 
 def test_no_thread_of_a_library_spins_in_a_worker(server: LocalServer) -> None:
-    (worker,) = httpx.get(f"{server.management}/models/melanoma").json()[0]["workers"]
+    (worker,) = server.worker_pids()
 
-    environment = psutil.Process(worker["pid"]).environ()
+    environment = psutil.Process(worker).environ()
 
     assert environment["OMP_WAIT_POLICY"] == "PASSIVE"
     assert environment["OPENBLAS_NUM_THREADS"] == "1"

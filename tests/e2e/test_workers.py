@@ -1,0 +1,124 @@
+"""Workers of KServe's model server that die or hang lose no request."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import psutil
+import pytest
+
+from serving.local import LocalServer
+from tests.e2e.requests_of import RAW_EXPLAIN, RAW_PREDICT
+
+SECONDS = 60
+pytestmark = pytest.mark.parametrize("runtime", ["kserve"], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="module")
+def pair(start: Callable[..., LocalServer]) -> Iterator[LocalServer]:
+    with start(workers=2) as server:
+        server.wait_ready(workers=2)
+        yield server
+
+
+def fork_server(server: LocalServer) -> psutil.Process:
+    [found] = psutil.Process(server.pid).children()
+    return found
+
+
+def wait_for_workers(server: LocalServer, count: int, without: set[int]) -> list[int]:
+    deadline = time.monotonic() + SECONDS
+    while len(pids := set(server.worker_pids()) - without) < count:
+        assert time.monotonic() < deadline, "no other worker has come"
+        time.sleep(0.05)
+    return list(pids)
+
+
+def answered_while(
+    server: LocalServer, photograph: bytes, harm: Callable[[], object], requests: int = 24
+) -> list[int]:
+    """Statuses of requests that are sent before, while and after harm is done."""
+
+    def ask(_: int) -> int:
+        return client.post(RAW_PREDICT, content=photograph).status_code
+
+    with (
+        httpx.Client(base_url=server.inference, timeout=SECONDS) as client,
+        ThreadPoolExecutor(6) as pool,
+    ):
+        replies = pool.map(ask, range(requests))
+        first = next(replies)
+        harm()
+        return [first, *replies]
+
+
+def test_a_killed_worker_is_replaced_and_no_request_fails(
+    pair: LocalServer, photographs: list[bytes]
+) -> None:
+    before = set(pair.worker_pids())
+    victim = min(before)
+
+    statuses = answered_while(pair, photographs[0], lambda: os.kill(victim, signal.SIGKILL))
+
+    assert statuses == [200] * len(statuses)
+    wait_for_workers(pair, 1, without=before)
+
+
+def test_killing_everything_that_computes_fails_no_request(
+    pair: LocalServer, photographs: list[bytes]
+) -> None:
+    before = set(pair.worker_pids())
+    victim = fork_server(pair)
+
+    statuses = answered_while(pair, photographs[0], victim.kill)
+
+    assert statuses == [200] * len(statuses)
+    wait_for_workers(pair, 2, without=before)
+    assert not any(map(psutil.pid_exists, before))
+
+
+def test_a_worker_that_is_stopped_is_killed_and_its_requests_repeated(
+    pair: LocalServer, photographs: list[bytes]
+) -> None:
+    wait_for_workers(pair, 2, without=set())
+    victim = min(pair.worker_pids())
+
+    statuses = answered_while(pair, photographs[0], lambda: os.kill(victim, signal.SIGSTOP))
+
+    assert statuses == [200] * len(statuses)
+    assert f"killed worker {victim}: it is stopped by a signal" in pair.console.read_text()
+
+
+def test_predictions_do_not_wait_for_a_slow_explanation(
+    pair: LocalServer, photographs: list[bytes]
+) -> None:
+    wait_for_workers(pair, 2, without=set())
+    with httpx.Client(base_url=pair.inference, timeout=SECONDS) as client:
+        with ThreadPoolExecutor(1) as pool:
+            headers = {"x-method": "integrated_gradients"}
+            slow = pool.submit(client.post, RAW_EXPLAIN, content=photographs[0], headers=headers)
+            done = 0
+            while not slow.done():
+                assert client.post(RAW_PREDICT, content=photographs[1]).status_code == 200
+                done += not slow.done()
+
+    assert slow.result().status_code == 200
+    assert done >= 3, "predictions waited"
+
+
+def test_the_processes_are_gone_with_the_server(
+    start: Callable[..., LocalServer], photographs: list[bytes]
+) -> None:
+    """Also where the server itself is killed and can end nothing."""
+    with start() as server:
+        family = psutil.Process(server.pid).children(recursive=True)
+        psutil.Process(server.pid).kill()
+        _, alive = psutil.wait_procs(family, timeout=SECONDS)
+
+    assert len(family) == 2
+    assert alive == []

@@ -1,0 +1,67 @@
+"""Metrics of several workers, added up, with the names, labels and buckets of the handlers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from handlers.telemetry import METRICS, VERSION
+from serving.kserve.pages import exported
+from tests.test_architecture import ROOT
+
+TORCHSERVES = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+
+WORKER = """
+import sys
+from pathlib import Path
+from handlers.telemetry import *
+from serving.kserve.exporter import Exporter
+
+exporter = Exporter(Path(sys.argv[1]), int(sys.argv[2]))
+recorder = Recorder("v1")
+recorder.count(REQUESTS, "predict", "ok")
+recorder.observe(REQUEST_SECONDS, 0.018, "predict", "none")
+recorder.observe(WORKER_MEMORY, float(sys.argv[3]))
+exporter.export(recorder.observations())
+"""
+"""In a process of its own, as a worker is: prometheus-client keeps files open."""
+
+
+def work(folder: Path, slot: int, memory: int) -> None:
+    command = [sys.executable, "-c", WORKER, str(folder), str(slot), str(memory)]
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+def test_workers_are_added_up_and_the_one_that_replaces_another_counts_on(tmp_path: Path) -> None:
+    for slot, memory in ((0, 100), (1, 200), (0, 300)):
+        work(tmp_path, slot, memory)
+    families = {
+        one.name: one for one in text_string_to_metric_families(exported(tmp_path).decode())
+    }
+    [requests] = families["lesionlens_requests"].samples
+    seconds = {
+        one.labels["le"]: one.value
+        for one in families["lesionlens_request_seconds"].samples
+        if "le" in one.labels
+    }
+
+    assert requests.value == 3
+    assert requests.labels == {"verb": "predict", "outcome": "ok", VERSION: "v1"}
+    assert families["lesionlens_requests"].documentation.startswith("Requests answered;")
+    assert (seconds["0.015"], seconds["0.02"], seconds["+Inf"]) == (0, 3, 3)
+    [memory_now] = families["lesionlens_worker_memory_bytes"].samples
+    assert (memory_now.value, memory_now.labels) == (300, {VERSION: "v1"})
+    assert len(list(tmp_path.glob("*.db"))) == 6, "files must not become more with every worker"
+
+
+def test_every_edge_that_torchserve_has_and_a_value_can_reach_is_one_here_too() -> None:
+    for metric in METRICS:
+        assert bool(metric.buckets) == (metric.kind == "histogram"), metric.name
+        assert list(metric.buckets) == sorted(set(metric.buckets)), metric.name
+        least = 1 if metric.unit == "count" else 0
+        most = 1 if metric.unit == "ratio" else 10
+        reached = {edge for edge in TORCHSERVES if least <= edge <= most}
+        assert not metric.buckets or reached <= set(metric.buckets), metric.name

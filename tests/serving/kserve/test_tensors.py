@@ -1,0 +1,237 @@
+"""V2 bodies: photographs as they came or a message that helps, answers as named tensors."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+from kserve import InferInput, InferRequest, InferResponse
+from kserve.protocol.grpc import grpc_predict_v2_pb2 as messages
+
+from serving.kserve import tensors
+from serving.kserve.tensors import TensorError
+
+JPEGS = [b"\xff\xd8\xff first", b"\xff\xd8\xff second"]
+TEXTS = [base64.b64encode(jpeg).decode() for jpeg in JPEGS]
+PREDICTION = {
+    "label": "cancer",
+    "probability": 0.873,
+    "threshold": 0.31,
+    "review": True,
+    "reasons": ["near_threshold", "low_quality"],
+    "model_version": "v",
+}
+EXPLANATION = PREDICTION | {
+    "method": "grad_cam",
+    "target": "cancer",
+    "heatmap": base64.b64encode(b"\x89PNG").decode(),
+    "overlay": base64.b64encode(b"\x89PNG").decode(),
+    "attribution": {"shape": [2, 2], "values": [[1.0, 2.0], [3.0, 4.0]]},
+    "signed": False,
+    "scale": 0.5,
+    "steps": None,
+    "convergence_delta": None,
+    "lesion_mass": 0.7,
+}
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    tensor = {"name": "image", "shape": [len(TEXTS)], "datatype": "BYTES", "data": TEXTS}
+    known = {name: changes.pop(name) for name in list(changes) if name in tensor}
+    return {"inputs": [tensor | known], **changes}
+
+
+def parsed(**changes: Any) -> InferRequest:
+    return tensors.parse(json.dumps(document(**changes)).encode())
+
+
+def binary(*photographs: bytes, **changes: Any) -> tuple[bytes, str]:
+    raw = b"".join(struct.pack("<I", len(one)) + one for one in photographs)
+    tensor = {
+        "name": "image",
+        "shape": [len(photographs)],
+        "datatype": "BYTES",
+        "parameters": {"binary_data_size": len(raw)},
+    }
+    head = json.dumps({"inputs": [tensor | changes]}).encode()
+    return head + raw, str(len(head))
+
+
+def called(*photographs: bytes, raw: bool = False, **parameters: str) -> InferRequest:
+    tensor = InferInput("image", [len(photographs)], "BYTES")
+    tensor.set_data_from_numpy(np.array(photographs, dtype=np.object_), binary_data=True)
+    if not raw:
+        tensor._raw_data, tensor.parameters = None, None
+        tensor.data = list(photographs)
+    request = InferRequest("melanoma", [tensor], parameters=parameters)
+    message = messages.ModelInferRequest.FromString(request.to_grpc().SerializeToString())
+    return InferRequest.from_grpc(message)
+
+
+def test_base64_in_json_becomes_v1s_instances_unread() -> None:
+    asked = tensors.question_of(parsed())
+
+    assert (asked.verb, asked.is_json) == ("predict", True)
+    assert json.loads(asked.body) == {"instances": TEXTS}
+
+
+@pytest.mark.parametrize("data", [[[TEXTS[0]], [TEXTS[1]]], TEXTS])
+def test_data_may_be_nested_as_its_shape_is(data: list[Any]) -> None:
+    asked = tensors.question_of(parsed(shape=[2, 1], data=data))
+
+    assert json.loads(asked.body) == {"instances": TEXTS}
+
+
+def test_one_binary_photograph_goes_on_as_it_is() -> None:
+    asked = tensors.question_of(tensors.parse(*binary(JPEGS[0])))
+
+    assert (asked.body, asked.is_json) == (JPEGS[0], False)
+
+
+def test_several_binary_photographs_become_instances() -> None:
+    asked = tensors.question_of(tensors.parse(*binary(*JPEGS)))
+
+    assert json.loads(asked.body) == {"instances": TEXTS}
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_photographs_of_a_call_are_bytes_in_either_form(raw: bool) -> None:
+    assert tensors.question_of(called(JPEGS[0], raw=raw)).body == JPEGS[0]
+    several = tensors.question_of(called(*JPEGS, raw=raw, method="lime"))
+    assert json.loads(several.body) == {"instances": TEXTS}
+    assert (several.verb, several.method, several.target) == ("explain", "lime", None)
+
+
+def test_parameters_name_the_method_and_the_target() -> None:
+    asked = tensors.question_of(parsed(parameters={"method": "grad_cam", "target": "predicted"}))
+
+    assert (asked.verb, asked.method, asked.target) == ("explain", "grad_cam", "predicted")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"datatype": "FP32"}, "datatype is not BYTES"),
+        ({"data": []}, "the input is empty"),
+        ({"shape": [3]}, "shape does not fit its data, which has 2 elements"),
+        ({"shape": "MARKER"}, "lacks its name, datatype or shape"),
+        ({"shape": [True]}, "lacks its name, datatype or shape"),
+        ({"name": 1}, "lacks its name, datatype or shape"),
+        ({"data": "MARKER"}, "is not a list"),
+        ({"data": ["MARKER", 1]}, "not base64 text"),
+        ({"data": [[[[[[["MARKER"]]]]]]]}, "is not a list"),
+        ({"data": None}, 'needs "binary_data_size" bytes'),
+        ({"inputs": []}, 'no "inputs"'),
+        ({"inputs": ["MARKER"]}, "lacks its name"),
+        ({"inputs": document()["inputs"] * 2}, "2 inputs; one tensor"),
+        ({"id": {}}, '"id" is not of the type'),
+        ({"parameters": []}, '"parameters" is not of the type'),
+        ({"parameters": {"method": "MARKER" * 20}}, "the parameter method is not a name"),
+        ({"parameters": {"target": 5}}, "the parameter target is not a name"),
+        ({"outputs": [{"name": "MARKER"}]}, "an output is asked for that is not there"),
+        ({"outputs": ["MARKER"]}, "an output is asked for that is not there"),
+        ({"outputs": [{"name": "heatmap"}]}, r"those of an explanation need `parameters.method`"),
+    ],
+)
+def test_a_wrong_request_gets_a_message_that_quotes_nothing_of_it(
+    changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(TensorError, match=words) as raised:
+        tensors.question_of(parsed(**changes))
+    assert "MARKER" not in str(raised.value)
+
+
+@pytest.mark.parametrize("body", [b"MARKER", b"[]", b"\xff\xfe", b"[" * 100_000, b'{"inputs": 1}'])
+def test_what_is_not_v2_is_refused(body: bytes) -> None:
+    with pytest.raises(TensorError) as raised:
+        tensors.parse(body)
+    assert "MARKER" not in str(raised.value)
+
+
+@pytest.mark.parametrize("length", ["-1", "1e3", "999999", "٣", "9" * 5_000])
+def test_a_length_of_the_json_that_cannot_be_is_refused(length: str) -> None:
+    with pytest.raises(TensorError, match="Inference-Header-Content-Length"):
+        tensors.parse(binary(JPEGS[0])[0], length)
+
+
+@pytest.mark.parametrize("size", [-1, 1e9, 10**12, "5", True, None])
+def test_a_binary_size_that_cannot_be_is_refused(size: object) -> None:
+    body, length = binary(JPEGS[0], parameters={"binary_data_size": size})
+    with pytest.raises(TensorError):
+        tensors.question_of(tensors.parse(body, length))
+
+
+@pytest.mark.parametrize("raw", [b"\x01", b"\xff\xff\xff\x7fx", b"\x05\x00\x00\x00four"])
+def test_a_binary_tensor_that_is_cut_off_is_refused(raw: bytes) -> None:
+    body, length = binary(parameters={"binary_data_size": len(raw)}, shape=[1])
+    with pytest.raises(TensorError, match="cut off"):
+        tensors.question_of(tensors.parse(body + raw, length))
+
+
+def test_bytes_that_no_input_names_are_refused() -> None:
+    body, length = binary(JPEGS[0])
+    with pytest.raises(TensorError, match="more bytes"):
+        tensors.parse(body + b"x", length)
+
+
+def test_a_prediction_is_six_named_tensors_with_the_numbers_of_v1() -> None:
+    response = tensors.response_of(parsed(id="7"), [PREDICTION, PREDICTION])
+    content, json_bytes = response.to_rest()
+    outputs = {one["name"]: (one["datatype"], one["data"]) for one in content["outputs"]}
+
+    assert json_bytes is None
+    assert (content["id"], content["model_name"], content["model_version"]) == (
+        "7",
+        "melanoma",
+        "v",
+    )
+    assert outputs == {
+        "label": ("BYTES", ["cancer"] * 2),
+        "probability": ("FP64", [0.873] * 2),
+        "threshold": ("FP64", [0.31] * 2),
+        "review": ("BOOL", [True] * 2),
+        "reasons": ("BYTES", ["near_threshold,low_quality"] * 2),
+        "model_version": ("BYTES", ["v"] * 2),
+    }
+
+
+def test_an_explanation_adds_its_own() -> None:
+    request = parsed(parameters={"method": "grad_cam"})
+    content, _ = tensors.response_of(request, [EXPLANATION, EXPLANATION]).to_rest()
+    outputs = {one["name"]: one for one in content["outputs"]}
+
+    assert [one["name"] for one in tensors.OUTPUTS] == list(outputs)
+    assert outputs["attribution"]["shape"] == [2, 2, 2]
+    assert outputs["attribution"]["data"] == [1.0, 2.0, 3.0, 4.0] * 2
+    assert outputs["heatmap"]["data"] == [EXPLANATION["heatmap"]] * 2
+    assert math.isnan(outputs["convergence_delta"]["data"][0])
+    assert outputs["steps"]["data"] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"parameters": {"binary_data_output": True}},
+        {"outputs": [{"name": "probability", "parameters": {"binary_data": True}}]},
+    ],
+)
+def test_outputs_are_binary_where_that_is_asked_for(changes: dict[str, Any]) -> None:
+    content, json_bytes = tensors.response_of(parsed(**changes), [PREDICTION]).to_rest()
+    read = InferResponse.from_bytes(content, json_bytes)
+
+    assert read.get_output_by_name("probability").data == [0.873]
+
+
+def test_a_call_gets_pictures_as_bytes_and_the_outputs_it_names() -> None:
+    request = called(JPEGS[0], method="grad_cam")
+    message = tensors.response_of(request, [EXPLANATION]).to_grpc()
+    outputs = {one.name: one.contents for one in message.outputs}
+
+    assert list(outputs["heatmap"].bytes_contents) == [b"\x89PNG"]
+    assert list(outputs["probability"].fp64_contents) == [0.873]
+    assert list(outputs["label"].bytes_contents) == [b"cancer"]
