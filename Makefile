@@ -217,6 +217,8 @@ lock: ## Choose versions anew within requirements.in, and the images' from them
 		k8s/images/$$image/requirements.in --output-file k8s/images/$$image/requirements.txt; done
 	$(COMPILE) --python-platform linux --constraint requirements.txt --override k8s/images/serving/cuda_left_out.txt \
 		k8s/images/serving/cuda.in --output-file k8s/images/serving/cuda.txt
+	$(COMPILE) --python-platform linux --constraint requirements.txt --override k8s/images/serving/left_out.txt \
+		k8s/images/serving/kserve.in --output-file k8s/images/serving/kserve.txt
 	$(COMPILE) --universal --upgrade .github/audit.in --output-file .github/audit.txt
 
 clean: ## Remove what can be made again, the feature cache included; .venv stays

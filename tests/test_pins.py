@@ -68,7 +68,7 @@ def actions(text: str) -> list[str]:
 
 def test_the_lists_are_there() -> None:
     assert {"requirements.txt", "k8s/images/serving/requirements.txt"} <= set(LOCKS)
-    assert len(LOCKS) == 7
+    assert len(LOCKS) == 8
     assert len(DOCKERFILES) == 4
     assert WORKFLOWS
 

@@ -1,6 +1,6 @@
 """``python -m k8s.images [--sbom] [serving|training ...]``: build images, or list what is in them.
 
-All that there are, or those named.
+All that have a Dockerfile, or those named; ``serving-kserve`` is ``serving`` without Java.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from k8s.images import sbom
-from k8s.images.build import NAMES, ROOT, build, tag_of
+from k8s.images.build import NAMES, ROOT, VARIANTS, build, tag_of
 from k8s.images.errors import ImageError
 from k8s.images.settings import ImageSettings
 
@@ -24,12 +24,13 @@ LISTS: Final = Path("build/sbom")
 def main(arguments: list[str] | None = None) -> int:
     """Build; 2 for a setting that is wrong or a build that failed."""
     parser = argparse.ArgumentParser(prog="python -m k8s.images")
-    parser.add_argument("names", nargs="*", metavar="image", help=", ".join(NAMES))
+    parser.add_argument("names", nargs="*", metavar="image", help=", ".join((*NAMES, *VARIANTS)))
     parser.add_argument("--sbom", action="store_true", help="list what is in images once built")
     given = parser.parse_args(arguments)
     names = given.names or NAMES
-    if unknown := sorted(set(names) - set(NAMES)):
-        parser.error(f"no image {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    known = (*NAMES, *VARIANTS)
+    if unknown := sorted(set(names) - set(known)):
+        parser.error(f"no image {', '.join(unknown)}; there are {', '.join(known)}")
     try:
         settings = ImageSettings()
         for name in names:

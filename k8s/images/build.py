@@ -20,6 +20,8 @@ NAMES: Final = tuple(
     sorted(path.parent.name for path in (ROOT / "k8s/images").glob("*/Dockerfile"))
 )
 """Images that there are."""
+VARIANTS: Final = {"serving-kserve": ("serving", {"RUNTIME": "kserve"})}
+"""Images of a Dockerfile above, with other arguments: the folder, and those."""
 AUTO: Final = "auto"
 """As the torch that is asked for: see :mod:`k8s.images.torch_choice`."""
 BUILDERS: Final = ("docker", "podman", "buildah")
@@ -49,9 +51,11 @@ def build(name: str, version: str, settings: ImageSettings) -> str:
                 extra += ["--volume", f"{folder}:{folder}:ro"]
         arguments = {"BASE": base_of(settings), "REVISION": _revision()}
         arguments["HEIF"] = "yes" if settings.heif else ""
-        if name == "serving":
+        folder_name, chosen = VARIANTS.get(name, (name, {}))
+        arguments |= chosen
+        if folder_name == "serving":
             arguments["TORCH"] = torch_choice.choose() if settings.torch == AUTO else settings.torch
-        dockerfile = ROOT / "k8s/images" / name / "Dockerfile"
+        dockerfile = ROOT / "k8s/images" / folder_name / "Dockerfile"
         run_build(dockerfile, ROOT, tag, arguments, settings, extra)
     return tag
 

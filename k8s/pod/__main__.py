@@ -14,18 +14,15 @@ import sys
 import threading
 import time
 
-from k8s.pod import model_volume, resources
+from k8s.pod import model_volume, resources, runtimes
 from k8s.pod.errors import ExitCode, PodError
+from k8s.pod.runtimes import RunningServer, Workers
 from k8s.pod.settings import PodSettings
-from serving import release
 from serving.front.access.settings import AccessSettings
 from serving.front.access_log import logger as access_log
-from serving.front.hosting import Addresses, Lifetime, StartError
+from serving.front.hosting import RuntimeEndedError, StartError
 from serving.front.service_links import without_service_links
 from serving.front.settings import FrontSettings
-from serving.torchserve.health import FrontendError, HealthMonitor
-from serving.torchserve.process import Plan
-from serving.torchserve.server import Server
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -64,35 +61,19 @@ def _run(
     loaded = model_volume.load(settings)
     named = "verified" if settings.digest else "NOT VERIFIED (LESIONLENS_DIGEST is empty)"
     signed = "signature verified" if loaded.signed else "signature not asked for"
-    print(f"pod: release {loaded.digest} {named}, {signed}; starting TorchServe", flush=True)
+    runtime = runtimes.NAMES[settings.runtime]
+    print(f"pod: release {loaded.digest} {named}, {signed}; starting {runtime}", flush=True)
     access_log.setLevel(logging.INFO)
     access_log.propagate = False
     access_log.addHandler(logging.StreamHandler(sys.stdout))
-    options = release.java_options(loaded.folder / "config/config.properties")
-    plan = Plan(
-        loaded.folder,
-        settings.scratch,
-        # Of an option that is there twice, Java takes the last.
-        (*options, *resources.jvm_memory(limit)),
-        settings.management_port,
-        (settings.grpc_inference_port, settings.grpc_management_port),
-    )
     try:
-        server = Server(
-            plan,
-            front,
-            access,
-            Addresses("::", settings.inference_port, settings.metrics_port, settings.health_port),
-            Lifetime(settings.start_seconds, settings.drain_seconds, settings.finish_seconds),
-            sys.stdout.buffer,
-            lambda line: print(f"pod: {line}", flush=True),
-        )
+        serve = runtimes.prepared(settings, front, access, loaded.folder, limit)
     except ValueError as error:  # a file of keys or a certificate
         raise PodError(ExitCode.SETTING, str(error)) from None
     memory = _MemoryWatch()
     began = time.monotonic()
     try:
-        why = asyncio.run(_until_signal(server, ended, memory))
+        why = asyncio.run(_until_signal(serve, ended, memory))
     except StartError as error:
         raise memory.explained(error) from None
     if why:
@@ -110,21 +91,21 @@ class _MemoryWatch:
         self._before = resources.memory_kills()
         self.killed = 0
 
-    def check(self, monitor: HealthMonitor) -> None:
+    def check(self, workers: Workers) -> None:
         """Say what was killed; raises PodError where the next try would end in the same way."""
         killed = resources.memory_kills() - self._before
         if killed > self.killed:
             self.killed = killed
             print("pod: a process was killed for want of memory", flush=True)
         # What did not fit into memory once, fits no better at the next try.
-        if killed and monitor.deaths and not monitor.started:
+        if killed and workers.deaths and not workers.started:
             raise self._error()
 
     def explained(self, error: StartError) -> PodError:
         """The pod's own error for one of the server."""
         if self.killed:
             return self._error()
-        frontend = isinstance(error, FrontendError)
+        frontend = isinstance(error, RuntimeEndedError)
         return PodError(ExitCode.FRONTEND if frontend else ExitCode.WORKER, str(error))
 
     def _error(self) -> PodError:
@@ -135,14 +116,14 @@ class _MemoryWatch:
         )
 
 
-async def _until_signal(server: Server, ended: threading.Event, memory: _MemoryWatch) -> str:
+async def _until_signal(serve: RunningServer, ended: threading.Event, memory: _MemoryWatch) -> str:
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
     if ended.is_set():
         over.set()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, over.set)
-    return await server.run(over, check=memory.check)
+    return await serve(over, memory.check)
 
 
 if __name__ == "__main__":

@@ -96,10 +96,13 @@ def check_ports(settings: PodSettings) -> None:
     """Refuse to start where a port of ours is taken; raises PodError that names it."""
     ports = {
         "LESIONLENS_INFERENCE_PORT": ("::", settings.inference_port),
-        "LESIONLENS_MANAGEMENT_PORT": ("127.0.0.1", settings.management_port),
         "LESIONLENS_METRICS_PORT": ("::", settings.metrics_port),
         "LESIONLENS_HEALTH_PORT": ("::", settings.health_port),
     }
+    if settings.runtime == "kserve":
+        ports["LESIONLENS_GRPC_INFERENCE_PORT"] = ("::", settings.grpc_inference_port)
+    else:
+        ports["LESIONLENS_MANAGEMENT_PORT"] = ("127.0.0.1", settings.management_port)
     for variable, (host, port) in ports.items():
         try:
             for opened in listen(host, port):

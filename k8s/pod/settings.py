@@ -11,9 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from k8s.pod.errors import ExitCode, PodError
 from serving.front.service_links import without_service_links
+
+RUNTIMES: Final = ("torchserve", "kserve")
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class PodSettings:
     """Until a worker must be ready; the startup probe gives up sooner."""
 
     grpc_inference_port: int = 7070
-    """TorchServe opens it on loopback, whether used or not."""
+    """gRPC of the runtime ``kserve``. TorchServe opens it on loopback, whether used or not."""
 
     grpc_management_port: int = 7071
     """TorchServe opens it on loopback, whether used or not."""
@@ -69,6 +72,9 @@ class PodSettings:
     min_memory: int = 1_000_000_000
     """Bytes below which a memory limit is refused: worker and frontend do not fit."""
 
+    runtime: str = "torchserve"
+    """``torchserve`` or ``kserve``; the image says which it has."""
+
     @classmethod
     def read(cls, environment: Mapping[str, str], arguments: Sequence[str]) -> PodSettings:
         """Read variables, then the arguments that KServe appends to an explainer's.
@@ -85,6 +91,11 @@ class PodSettings:
         if (port := _arguments(arguments).http_port) is not None:
             values["inference_port"] = _value("--http_port", "int", port)
         settings = cls(**values)  # type: ignore[arg-type]
+        if settings.runtime not in RUNTIMES:
+            raise PodError(
+                ExitCode.SETTING,
+                f"LESIONLENS_RUNTIME={settings.runtime!r} is not one of: {', '.join(RUNTIMES)}",
+            )
         if settings.digest and not re.fullmatch("sha256:[0-9a-f]{64}", settings.digest):
             raise PodError(
                 ExitCode.SETTING,

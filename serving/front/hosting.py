@@ -28,6 +28,10 @@ class StartError(RuntimeError):
     """The service cannot start, or go on; the message says why."""
 
 
+class RuntimeEndedError(StartError):
+    """A process that the runtime cannot do without has ended."""
+
+
 @dataclass(frozen=True)
 class Addresses:
     """Where a server listens; the host ``::`` is every address, of IPv4 and IPv6."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import faulthandler
 import gc
 import importlib
 import json
@@ -36,6 +37,7 @@ def main() -> None:
     sys.path.insert(0, plan["archive"])
     sys.path.append(plan["root"])
     _die_with_parent()
+    faulthandler.enable(all_threads=False)  # workers inherit it
     for name in PRELOADED:
         importlib.import_module(name)
     for name in IF_INSTALLED:

@@ -93,7 +93,7 @@ class ForkServer:
     @property
     def last_error(self) -> str:
         """The line of the log that most likely says why; for people, nothing is decided by it."""
-        for sign in ("Error", ""):
+        for sign in ("Fatal Python error", "Error", ""):
             found = [line.strip() for line in self._last if sign in line and line.strip()]
             if found:
                 return found[-1][:400]
@@ -155,7 +155,10 @@ class ForkServer:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(2)
         self._reader.join(timeout=2)
-        return f"the workers' modules cannot be imported or run: {self.last_error}"
+        status = self._process.poll()
+        return (
+            f"the workers' modules cannot be imported or run (status {status}): {self.last_error}"
+        )
 
     def _read(self) -> None:
         assert self._process.stdout is not None

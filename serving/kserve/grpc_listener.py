@@ -44,7 +44,18 @@ class GrpcListener:
     def __init__(
         self, calls: Calls, settings: FrontSettings, access: AccessSettings, host: str, port: int
     ) -> None:
-        self._address, self._access = host_port(host, port), access
+        self._calls, self._settings, self._access = calls, settings, access
+        self._address = host_port(host, port)
+        self._server: Any = None
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            OSError: the address cannot be had.
+        """
+        settings = self._settings
+        # Here and not before: it belongs to the event loop in which it is made.
         self._server = aio.server(
             options=[
                 ("grpc.max_receive_message_length", settings.max_body_bytes),
@@ -55,14 +66,7 @@ class GrpcListener:
             ],
             maximum_concurrent_rpcs=max_calls(settings),
         )
-        self._server.add_generic_rpc_handlers((calls.handler(),))
-
-    async def start(self) -> None:
-        """Listen.
-
-        Raises:
-            OSError: the address cannot be had.
-        """
+        self._server.add_generic_rpc_handlers((self._calls.handler(),))
         certificate, key = self._access.tls_certificate, self._access.tls_key
         try:
             if certificate:

@@ -45,7 +45,8 @@ class Worker:
 
     Args:
         pid: of the process.
-        reader, writer: of its socket.
+        reader: of its socket.
+        writer: of the same.
     """
 
     def __init__(

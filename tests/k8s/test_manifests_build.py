@@ -123,6 +123,7 @@ def test_images_have_the_version_of_the_project(name: str, root: Path) -> None:
         base, _, tag = image.partition(":")
         assert base.rpartition("/")[2] in {
             "lesionlens-serving",
+            "lesionlens-serving-kserve",
             "lesionlens-training",
             "lesionlens-page",
         }

@@ -47,7 +47,27 @@ def alike(work: Workload) -> dict[str, Any]:
     return spec
 
 
-@pytest.mark.parametrize("name", ["base", "overlays/local", "overlays/production"])
+@pytest.mark.parametrize("name", ["base + runtime-kserve", "all, runtime-kserve"])
+def test_the_second_runtime_has_grpc_and_is_the_same_otherwise(name: str) -> None:
+    objects = objects_of(name)
+    [runtime] = of_kind(objects, "ServingRuntime")
+    assert runtime["metadata"]["name"] == "lesionlens-kserve"
+    assert runtime["spec"]["protocolVersions"] == ["v1", "v2", "grpc-v2"]
+    for item in of_kind(objects, "InferenceService"):
+        assert item["spec"]["predictor"]["model"]["runtime"] == "lesionlens-kserve"
+    for work in serving(objects):
+        container = only(work)
+        assert container["image"] == "lesionlens-serving-kserve:0.1.0"
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        assert ports == PORTS | {"grpc": 7070}
+        assert container["ports"][0]["name"] == "http1"
+        assert "command" not in container
+        assert "args" not in container
+
+
+@pytest.mark.parametrize(
+    "name", ["base", "base + runtime-kserve", "overlays/local", "overlays/production"]
+)
 def test_predictor_and_explainer_are_one_pod(name: str) -> None:
     objects = objects_of(name)
 

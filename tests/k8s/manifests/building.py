@@ -27,7 +27,8 @@ AFTER = (
     *("gateway-retry", "gpu", "access", "access-issuer", "access-tls", "envoy", "envoy-tls"),
 )
 OLD = "kserve-0.15"
-COMPONENTS = (*BEFORE, *STORAGES, *SCALERS, *AFTER, OLD)
+RUNTIME = "runtime-kserve"
+COMPONENTS = (*BEFORE, RUNTIME, *STORAGES, *SCALERS, *AFTER, OLD)
 """In the order in which they must be listed: an InferenceService before what patches it."""
 
 FILES: Mapping[str, tuple[str, ...]] = {
@@ -53,6 +54,7 @@ def _together() -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for storage, scaler in itertools.product(STORAGES, SCALERS):
         found[f"all, {storage}, {scaler}"] = (*BEFORE, storage, scaler, *AFTER)
+    found[f"all, {RUNTIME}"] = (*BEFORE, RUNTIME, STORAGES[0], SCALERS[0], *AFTER)
     found[f"all, {OLD}"] = (*BEFORE, STORAGES[0], SCALERS[0], *AFTER, OLD)
     return found
 
