@@ -10,6 +10,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -51,13 +52,14 @@ class Contender:
         return self.predict if verb == "predict" else self.explain
 
 
-def _ours(programs: Path, archive: Path, scratch: Path) -> Started:
+def _ours(programs: Path, archive: Path, scratch: Path, runtime: str = "torchserve") -> Started:
     del programs
     ports = free_ports()
     variables = {f"LESIONLENS_{name.upper()}": str(port) for name, port in ports.items()}
     variables |= {
         "LESIONLENS_ARCHIVE": str(archive.with_suffix(".store")),
         "LESIONLENS_LOGS": str(scratch),
+        "LESIONLENS_RUNTIME": runtime,
     }
     return Started([sys.executable, "-m", "serving"], ports["inference_port"], variables)
 
@@ -156,6 +158,12 @@ def _v2(text: str) -> object:
 
 CONTENDERS: Final = (
     Contender(OURS, "this project", (), _ours),
+    Contender(
+        f"{OURS}-kserve",
+        "this project, KServe's model server",
+        (),
+        partial(_ours, runtime="kserve"),
+    ),
     Contender(
         "torchserve",
         "TorchServe, stock handler",

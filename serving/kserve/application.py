@@ -145,7 +145,7 @@ class KServeBackend:
         """Call the application; the request was checked and read whole before."""
         headers = {
             "content-type": V1_JSON if request.is_json else V1_FILE,
-            JSON_BYTES: request.json_bytes,
+            **({JSON_BYTES: request.json_bytes} if request.json_bytes else {}),
             MAY_EXPLAIN: str(request.may_explain).lower(),
             **{f"x-{name}": value for name, value in request.options.items()},
         }
@@ -161,7 +161,7 @@ class KServeBackend:
             "query_string": b"",
             "root_path": "",
             "headers": [
-                (name.encode(), value.encode("latin-1")) for name, value in headers.items() if value
+                (name.encode(), value.encode("latin-1")) for name, value in headers.items()
             ],
             "client": None,
             "server": None,

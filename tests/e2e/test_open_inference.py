@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import httpx
+import jsonschema
 import numpy as np
 import pytest
 from grpc import StatusCode
@@ -27,6 +28,7 @@ from kserve import (
 from PIL import Image
 
 from serving.local import LocalServer
+from tests.e2e.openapi_requests import document
 from tests.e2e.requests_of import EXPLAIN, PREDICT, RAW_EXPLAIN, RAW_PREDICT, instances
 
 INFER = "/v2/models/melanoma/infer"
@@ -189,6 +191,32 @@ def test_metadata_names_every_tensor_of_an_answer(
     ]
     assert document["inputs"] == [{"name": "image", "datatype": "BYTES", "shape": [-1]}]
     assert client.get("/v2").json()["extensions"] == ["binary_tensor_data"]
+
+
+def test_answers_are_as_the_openapi_document_describes_them(
+    client: httpx.Client, photographs: list[bytes]
+) -> None:
+    text = document()
+
+    def check(reply: httpx.Response, path: str, verb: str) -> None:
+        assert reply.status_code == 200
+        described = text["paths"][path][verb]["responses"]["200"]
+        if name := described.get("$ref"):
+            described = text["components"]["responses"][name.rpartition("/")[2]]
+        schema = described["content"]["application/json"]["schema"]
+        schema = schema | {"components": text["components"]}
+        jsonschema.validate(reply.json(), schema, jsonschema.Draft202012Validator)
+
+    paths = [path for path in text["paths"] if path.startswith("/v2")]
+    assert len(paths) == 7
+    for path in paths:
+        if path != INFER:
+            check(client.get(path), path, "get")
+    media = text["paths"][INFER]["post"]["requestBody"]["content"]["application/json"]
+    for example in media["examples"].values():
+        check(client.post(INFER, json=example["value"]), INFER, "post")
+    body = question(photographs[:2], binary=False, method="grad_cam").to_rest()[0]
+    check(client.post(INFER, json=body), INFER, "post")
 
 
 @pytest.mark.parametrize(
