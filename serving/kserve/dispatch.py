@@ -138,7 +138,7 @@ class Dispatcher:
             taken = taken or _take(self._queue, self._batch_size)
             if not taken:
                 return
-            worker = self._idle.pop(0)
+            worker = self._idle.pop()  # the last that worked: its weights are in the caches
             if suspected:
                 self._suspect_at = worker
             self._batches[worker] = _Batch(taken, set(range(len(taken))))

@@ -103,7 +103,23 @@ def test_a_second_worker_takes_what_comes_while_the_first_is_busy() -> None:
         await setting.submit(b"a")
         await setting.submit(b"b")
 
-        assert [worker.batches for worker in workers] == [[[b"a"]], [[b"b"]]]
+        assert [worker.batches for worker in workers] == [[[b"b"]], [[b"a"]]]
+
+    run(test())
+
+
+def test_of_idle_workers_the_last_that_worked_is_taken() -> None:
+    """Its weights are in the processor's caches."""
+
+    async def test() -> None:
+        setting, workers = Setting(), (Worker(), Worker())
+        for worker in workers:
+            setting.dispatcher.attach(worker)
+        for name in (b"a", b"b", b"c"):
+            await setting.submit(name)
+            await setting.answer(workers[1], 0)
+
+        assert [len(worker.batches) for worker in workers] == [0, 3]
 
     run(test())
 
