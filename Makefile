@@ -130,6 +130,7 @@ measure-request: $(ARCHIVE) ## Time the parts of one request
 
 measure-access: $(ARCHIVE) ## Time what a key and a token cost, and a server while somebody tries wrong keys (3 minutes)
 	$(RUN) -m loadtests.access_cost
+	$(RUN) -m loadtests.tables
 
 measure-decoding: $(INSTALLED) ## Measure what every kind of hostile file costs the decoder (4 minutes)
 	$(RUN) -m loadtests.decode_cost

@@ -24,6 +24,7 @@ PAGES: Final = tuple(
             "docs/explanation/model.md",
             "docs/explanation/drift.md",
             "docs/explanation/life-of-a-request.md",
+            "docs/how-to/access.md",
             "docs/how-to/gpu.md",
             "docs/how-to/monitoring.md",
             "docs/how-to/page.md",
@@ -43,6 +44,22 @@ def telemetry_table(document: dict[str, Any]) -> str:
         f"| cost of a request's metrics, median of {document['pairs']} pairs of requests "
         f"| {cost['median']:.2f} ms (95 % interval {cost['low']:.2f} to {cost['high']:.2f}) |",
         f"| a request with, and without | {times['emitting']:.1f} ms, {times['silent']:.1f} ms |",
+    ]
+    return "\n".join(["| measured | |", "| --- | --- |", *rows])
+
+
+def access_table(document: dict[str, Any]) -> str:
+    """What a lock costs, and what a flood of wrong keys does, as a Markdown table."""
+    cost, flood = document["cost"], document["flood"]
+    rows = [
+        f"| a key ({cost['keys_in_the_file']} in the file), median of {cost['requests_of_each']:,} "
+        f"pairs of requests | {cost['key_costs_p50_ms']:.2f} ms |",
+        f"| a token (ES256), likewise | {cost['token_costs_p50_ms']:.2f} ms |",
+        f"| a normal client's p95, alone and while one address sends {flood['wrong_keys']:,} wrong "
+        f"keys ({flood['wrong_per_second']:.0f} a second) | {flood['alone_p95_ms']:.0f} ms, "
+        f"{flood['flooded_p95_ms']:.0f} ms ({flood['times']:.2f} times) |",
+        f"| 5xx meanwhile; what the log grew by | {flood['answered_5xx']}; "
+        f"{flood['log_bytes'] / 1e6:.2f} MB |",
     ]
     return "\n".join(["| measured | |", "| --- | --- |", *rows])
 
@@ -221,6 +238,7 @@ TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/results/page.json": page_table,
     "docs/results/request.json": request_table,
     "docs/results/request.json front": front_table,
+    "docs/results/access.json": access_table,
     "docs/results/telemetry.json": telemetry_table,
     "docs/results/bench.json": report.summary_table,
     "docs/results/bench.json servers": report.table,
