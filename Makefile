@@ -80,10 +80,11 @@ check: $(SAMPLES) ## Check style and types, and run every test that starts no se
 	@$(MAKE) --no-print-directory lint
 	$(PYTEST) -m "not slow"
 
-lint: $(INSTALLED) ## Check style and types
+lint: $(INSTALLED) ## Check style, types and words (docs/reference/glossary.md)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(RUN) -m docs.words
 
 format: $(INSTALLED) ## Put the code into shape
 	$(RUN) -m ruff check --fix .

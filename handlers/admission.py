@@ -1,10 +1,10 @@
-"""Which requests of a batch are served when there are more than can be.
+"""Load shedding: choose the requests of a batch that are served under overload.
 
-TorchServe hands a worker whatever waits, up to the batch size, and takes all answers back
-together. A worker that served everything would answer each later than the one before. So a batch
-has a budget of time; whoever is left when it is spent is told to come back. Where the batch after
-a slow one is full, more has piled up behind it than can be served soon: it is told the same at
-once, batch after batch, so that those who come next find no queue.
+TorchServe passes all queued requests to a worker, up to the batch size, and returns all answers
+of a batch together. A worker that served everything would fall further behind with every batch.
+So each batch has a time budget, and the requests left when it is spent are rejected with 503. If
+a full batch follows a slow one, the queue is longer than can be served soon: whole batches are
+then rejected until the queue is short again.
 """
 
 from __future__ import annotations

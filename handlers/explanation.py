@@ -103,7 +103,7 @@ def method_label(instances: Sequence[Instance]) -> str:
 
 
 def lesion_mass(values: np.ndarray, view: Image.Image) -> float | None:
-    """Share of what speaks for the target that lies inside the rough outline of the lesion.
+    """Share of the positive attribution that lies inside the rough outline of the lesion.
 
     Args:
         values: attribution of shape (224, 224).

@@ -52,7 +52,7 @@ class HandlerSettings:
     """That runs the convolutions; unset, the fastest that the card allows and the machine runs."""
 
     batch_seconds: float = 0.75
-    """Seconds that the requests of one batch are served for; the rest is told to come back."""
+    """Time budget of one batch in seconds; requests left after it are rejected with 503."""
 
     progress_seconds: float = 10.0
     """Seconds within which a worker that has a batch makes progress; then it counts as hung."""
@@ -64,8 +64,8 @@ class HandlerSettings:
     """Seconds that the explanations of one batch may take; later ones are answered with 503."""
 
     explain_at_once: int = 1
-    """Explanations by slow methods at once, over all workers of a server; the rest is told to come
-    back, and finds a worker that is free for what is quick."""
+    """Slow explanations that run at a time, over all workers of a server. More are rejected with
+    503, so that a worker stays free for quick requests."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> HandlerSettings:

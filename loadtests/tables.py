@@ -121,7 +121,7 @@ def overload_table(document: dict[str, Any]) -> str:
         f"sent, for {document['seconds']:.0f} s": f"{document['offered_per_second']:.0f} a second",
         "answered, p50 / p95 / longest": f"{accepted['count']}, {accepted['p50_ms']:.0f} / "
         f"{accepted['p95_ms']:.0f} / {accepted['largest_ms']:.0f} ms",
-        "told to come back (503), p50 / p95": f"{refused['count']}, {refused['p50_ms']:.0f} / "
+        "rejected with 503, p50 / p95": f"{refused['count']}, {refused['p50_ms']:.0f} / "
         f"{refused['p95_ms']:.0f} ms",
         "of these with `Retry-After`": str(document["refused_with_retry_after"]),
         "without an answer": str(document["without_an_answer"]),

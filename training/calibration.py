@@ -1,7 +1,7 @@
-"""Temperature, threshold and the band of doubt, from answers on photographs not learned from.
+"""Temperature, threshold and uncertainty band, fitted on out-of-fold predictions.
 
-Both classes weigh the same, so a probability is meant for as many cancers as benign lesions; what
-it is worth where cancer is rarer follows by Bayes' rule (``evaluation`` gives PPV and NPV at 2 %).
+Both classes have the same weight, so a probability assumes as many cancers as benign lesions. For
+a lower prevalence it is converted with Bayes' rule (``evaluation`` gives PPV and NPV at 2 %).
 """
 
 from __future__ import annotations

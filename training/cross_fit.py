@@ -1,9 +1,10 @@
 """What a recipe says of photographs that it has not learned from.
 
-Each photograph of the train folder is predicted by a fit that never saw it nor a near-duplicate of
-it. Temperature, threshold, the band of doubt and the baseline come from these answers: a model is
-surer of photographs it has learned from, and they lie nearer to their own mean. Against one part
-held out, five times as many cancers fix the threshold and none is lost to the fit.
+Each photograph of the train folder is predicted by a model that was fitted without it and without
+its near-duplicates. Temperature, threshold, uncertainty band and baseline come from these
+predictions: a model is too confident on photographs it was fitted on, and their features lie too
+close to the mean. Compared with one held-out part, five times as many cancers determine the
+threshold, and none is lost to the fit.
 """
 
 from __future__ import annotations

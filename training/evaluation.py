@@ -16,7 +16,7 @@ RESAMPLES: Final = 2000
 BINS: Final = 10
 """Of the calibration error, equally wide."""
 RARE: Final = 0.02
-"""Prevalence that PPV and NPV are stated for: few of the birthmarks that people have looked at are
+"""Prevalence for which PPV and NPV are given: few of the moles that people have examined are
 melanoma."""
 AT_ONCE: Final = 200
 """Resamples in memory at a time."""

@@ -36,7 +36,7 @@ class Explanation(Prediction):
 
     method: str
     target: Label
-    """What red spoke for."""
+    """The class whose score red regions increased."""
     signed: bool
     """Whether the method tells for from against: red and blue, or violet for both."""
     overlay: Annotated[Base64Bytes, AfterValidator(_png)]
@@ -44,7 +44,7 @@ class Explanation(Prediction):
     scale: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """The attribution that gets the full colour, in the logit's unit."""
     lesion_mass: Share | None
-    """Share of what spoke for the target inside a rough outline of the lesion."""
+    """Share of the positive attribution inside a rough outline of the lesion."""
 
 
 class Predictions(BaseModel):

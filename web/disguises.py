@@ -15,7 +15,7 @@ _PAGE: Final = re.compile(rb"<(script|html|svg|iframe)[\s>/]|<!doctype\s|<\?php"
 _TAILS: Final = (b"PK\x05\x06", b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c")
 
 
-def is_two_things(data: bytes) -> bool:
+def is_polyglot(data: bytes) -> bool:
     """Whether a picture's file would open as a web page, a PDF or an archive too.
 
     What is sent on is drawn anew and carries none of it: such a file is refused because nobody

@@ -28,7 +28,7 @@ SAID_BY_THE_SCRIPT: Final[tuple[Kind, ...]] = (
     "jpeg_xl",
     "jpeg_2000",
     "dicom",
-    "two_things",
+    "polyglot",
 )
 """What the script finds out about a file before it is sent."""
 

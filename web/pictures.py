@@ -10,7 +10,7 @@ from PIL import Image
 from handlers.decoding import SIDE, centre_view, decode
 from handlers.structure import ImageError
 from handlers.structure import errors as structure_errors
-from web.disguises import is_two_things
+from web.disguises import is_polyglot
 from web.errors import Kind, PageError
 
 __all__ = ["SHORTEST", "SIDE", "read"]
@@ -59,8 +59,8 @@ def read(file: BinaryIO, max_pixels: int) -> bytes:
         picture = decode(data, max_pixels=max_pixels, min_side=SHORTEST)
     except ImageError as error:
         raise PageError(_KINDS[error.kind], None, **error.values) from error
-    if is_two_things(data):
-        raise PageError("two_things")
+    if is_polyglot(data):
+        raise PageError("polyglot")
     return _png(centre_view(picture))
 
 

@@ -26,7 +26,7 @@ class Method:
     slow: bool
     """Whether it takes longer than a handful of predictions."""
     signed: bool = True
-    """Whether its map tells what spoke for the target from what spoke against it."""
+    """Whether attributions can be negative, that is, decrease the target's score."""
     complete: bool = False
     """Whether its map sums to a difference of two logits, and it says how nearly."""
 

@@ -62,7 +62,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Attribution:
-    """How much each place of a photograph spoke for (above 0) or against (below 0) the target."""
+    """How much each region of a photograph increases (above 0) or decreases the target's score."""
 
     values: np.ndarray
     """float32 of shape (h, w), in units of the target's logit."""

@@ -97,7 +97,7 @@ def _run(
     if why:
         raise PodError(
             ExitCode.NOT_STARTED,
-            f"told to end (startup probe, or the pod was deleted) after "
+            f"terminated (startup probe, or the pod was deleted) after "
             f"{time.monotonic() - began:.0f} s, before a worker was ready: {why}",
         )
 

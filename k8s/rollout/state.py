@@ -78,7 +78,7 @@ def newest(
 
 
 def is_ending(pod: Object) -> bool:
-    """Whether a pod was told to end, or has ended."""
+    """Whether a pod is terminating or has terminated."""
     return "deletionTimestamp" in pod["metadata"] or pod.get("status", {}).get("phase") in (
         "Succeeded",
         "Failed",

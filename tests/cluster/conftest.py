@@ -140,7 +140,7 @@ def bench(
         route = Route(gateway.name, gateway.namespace, host, gateway.service_namespace)
     checkout = Checkout.make(tmp_path_factory.mktemp("checkout"), settings, name)
     made = Bench(kubectl, checkout, say, route)
-    # A runner that is told to end removes the namespace as after Ctrl-C.
+    # On SIGTERM the runner removes the namespace, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         made.make_namespace()

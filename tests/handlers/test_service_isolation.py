@@ -19,7 +19,7 @@ SECRET = b"\xff\xd8\xff\xe0 Jane Doe, left forearm"
 
 BAD = {
     "empty": b"",
-    "text": b"my birthmark",
+    "text": b"not an image",
     "cut off": b"\xff\xd8\xff\xe0" + b"\0" * 40,
     "bomb": b"[" * 100_000,
     "no instances": b'{"instances": []}',

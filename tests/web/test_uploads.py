@@ -15,6 +15,7 @@ from starlette import formparsers
 
 from serving.front.bodies import BodyLimits
 from serving.front.buffers import ByteBudget
+from tests.page_texts import sentence
 from tests.serving.front.conftest import Served, rest, until
 from tests.web.conftest import Double, Elements, Visit
 from tests.web.serving import page, post, status
@@ -46,7 +47,7 @@ def test_an_upload_that_does_not_end_is_answered_and_closed(photograph: bytes) -
 
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"connection: close" in answer.lower()
-    assert b"The upload came too slowly" in answer
+    assert sentence("failures.slow_upload.heading").encode() in answer
 
 
 def test_an_upload_has_a_minimum_rate(photograph: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ class Located:
     """Of one map and one outline."""
 
     mass: float
-    """Share of what speaks for the target that lies inside, 0 to 1."""
+    """Share of the positive attribution that lies inside, 0 to 1."""
     pointing: bool
     """Whether the maximum lies inside or near (pointing game, Zhang et al. 2016)."""
 
@@ -47,7 +47,7 @@ def locate(values: np.ndarray, mask: np.ndarray) -> Located:
     """Hold a map against an outline, brought to pixels as it is shown.
 
     Args:
-        values: the map, shape (h, w); below 0 it speaks against the target and does not count.
+        values: the map, shape (h, w); values below 0 are ignored.
         mask: bool of shape (224, 224).
     """
     pixels = values if len(values) == SIDE else upsampled(values, SIDE)
@@ -57,7 +57,7 @@ def locate(values: np.ndarray, mask: np.ndarray) -> Located:
     # A plateau counts where most of it does.
     highest = pixels >= pixels.max()
     return Located(
-        # A map that speaks for nothing points nowhere.
+        # A map without a positive attribution points nowhere.
         mass=float(positive[mask].sum()) / total if total > 0 else 0.0,
         pointing=total > 0 and bool(near[highest].mean() > 0.5),
     )

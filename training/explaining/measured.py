@@ -35,7 +35,7 @@ class Located:
     """How n maps lie in their outlines, by method or control."""
 
     mass: dict[str, np.ndarray]
-    """Shares of what speaks for the target that lie inside, shape (n,)."""
+    """Shares of the positive attribution that lie inside, shape (n,)."""
     pointing: dict[str, np.ndarray]
     """Whether the maximum does, bool of shape (n,)."""
     area: np.ndarray

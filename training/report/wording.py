@@ -9,7 +9,7 @@ from training.report.formats import Interval, count, interval, number, percent, 
 
 PEOPLE: Final = 1000
 PREVALENCE: Final = 0.02
-"""Share of melanomas among the birthmarks that people show: that of ``ppv_at_2_percent``."""
+"""Share of melanomas among the moles that people show a doctor, for ``ppv_at_2_percent``."""
 NOT_A_DEVICE: Final = "Not a medical device: a tool for research and teaching."
 
 Evidence = Mapping[str, Any]
@@ -22,12 +22,12 @@ def first_paragraph(evidence: Evidence) -> str:
     without = f" ({count(left_out)} that training photographs repeat are left out)"
     sentences = [
         warning(evidence),
-        "LesionLens says of a photograph of a birthmark whether it looks like cancer (melanoma), "
-        "and with what probability.",
+        "LesionLens classifies a photograph of a mole or skin lesion as cancer (melanoma) or no "
+        "cancer, with a probability.",
         f"On {count(scores['count'])} test photographs{without if left_out else ''} its AUROC is "
         f"{interval(scores['auroc'])}, the brackets here and below being 95 % intervals.",
         f"At its threshold the sensitivity is {_of_100(scores['sensitivity'], 'cancers found')}, "
-        f"and the specificity {_of_100(scores['specificity'], 'harmless birthmarks left alone')}.",
+        f"and the specificity {_of_100(scores['specificity'], 'benign lesions recognised')}.",
         background(evidence["covered"]),
         NOT_A_DEVICE,
     ]
@@ -85,7 +85,7 @@ def frequencies(scores: Evidence) -> str:
 
 
 def probability_elsewhere(prevalence: float, stated: float) -> str:
-    """What a stated probability is where melanoma is as rare as among people's birthmarks."""
+    """Convert a stated probability to the prevalence of melanoma among people's moles."""
     odds = stated / (1 - stated) * _odds(PREVALENCE) / _odds(prevalence)
     return (
         f"A stated {number(stated, 2)} is {number(odds / (1 + odds), 2)} where "

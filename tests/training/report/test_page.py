@@ -67,7 +67,7 @@ def test_the_first_paragraph_has_the_leak_free_scores(
     assert "On 118 test photographs (2 that training photographs repeat are left out)" in first
     assert "AUROC is 0.898 (0.848 to 0.938)" in first
     assert "sensitivity is 0.900 (0.850 to 0.940), 90 of 100 cancers found" in first
-    assert "specificity 0.610 (0.500 to 0.700), 61 of 100 harmless" in first
+    assert "specificity 0.610 (0.500 to 0.700), 61 of 100 benign" in first
     assert "Not a medical device" in first
 
 

@@ -99,7 +99,7 @@ def test_both_reasons_why_nothing_holds_for_people(evidence: dict[str, Any]) -> 
 
 def test_no_warning_for_real_photographs(evidence: dict[str, Any]) -> None:
     assert wording.warning(evidence) == ""
-    assert wording.first_paragraph(evidence).startswith("LesionLens says")
+    assert wording.first_paragraph(evidence).startswith("LesionLens classifies")
 
 
 def test_the_accepted_range_is_the_documents(evidence: dict[str, Any]) -> None:
