@@ -15,18 +15,18 @@ from collections.abc import Callable
 from typing import Final
 
 FEWEST: Final = 32
-"""Requests of a full batch that say that too many wait; fewer may be a few clients."""
+"""Requests of a full batch that count as overload; fewer may come from a few clients."""
 CLEARING: Final = 5
-"""Budgets of time that a queue is cleared for before somebody is served again."""
+"""Time budgets that a worker sheds load for before it serves requests again."""
 
 
 class Admission:
-    """Watches the time of one worker's batches; not shared between threads."""
+    """Track the time of one worker's batches; not shared between threads."""
 
     def __init__(
         self, full: int, seconds: float, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        """Begin with nothing behind.
+        """Start without a backlog.
 
         Args:
             full: requests of a batch that leaves more of them waiting. Below :data:`FEWEST` a
@@ -41,22 +41,22 @@ class Admission:
 
     @property
     def retry_after(self) -> int:
-        """Whole seconds after which it is worth trying again."""
+        """Whole seconds that a client should wait before it sends the request again."""
         return max(1, math.ceil(self._seconds))
 
     def begin(self, requests: int) -> None:
-        """A batch of so many requests has come."""
+        """Start a batch of so many requests."""
         self._began = self._clock()
-        # Not for ever: under a load that never lets up, somebody must be served.
+        # Not forever: under sustained overload, some requests must still be served.
         behind = requests >= self._full >= FEWEST
         self._clearing = behind and self._began < self._clear_until
 
     def open(self) -> bool:
-        """Whether the next requests of the batch are served. Once false, false to its end."""
+        """Whether the batch's next requests are served; once false, it stays false to its end."""
         return not self._clearing and self._clock() < self._began + self._seconds
 
     def end(self) -> None:
-        """The batch is answered."""
+        """End the batch."""
         if self._clearing:
             return
         now = self._clock()

@@ -1,4 +1,4 @@
-"""Explains photographs for the service: within a time, in turn, or with an error that helps."""
+"""Explain photographs for the service, within a time budget, or with a helpful error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from handlers.telemetry import Recorder
 
 
 class Explaining:
-    """Of one worker; not shared between threads."""
+    """Runs the explanations of one worker; not shared between threads."""
 
     def __init__(self, model: Any, settings: HandlerSettings, scratch: Path | None = None) -> None:
         """Take the model and the limits.
@@ -35,7 +35,8 @@ class Explaining:
                 temporary files.
         """
         self._model = model
-        # Half a second and the memory of a model: a worker that only predicts never needs it.
+        # It takes half a second and the memory of a model; a worker that only predicts
+        # never needs it.
         self._repeated = cache(lambda: Repeated(model))
         self._settings = settings
         folder = scratch or Path(tempfile.gettempdir())
@@ -52,7 +53,7 @@ class Explaining:
         deadline: float,
         recorder: Recorder,
     ) -> dict[str, Any]:
-        """The fields that an explanation adds to the prediction of one photograph.
+        """Compute the fields that an explanation adds to the prediction of one photograph.
 
         Args:
             request: with the instance.

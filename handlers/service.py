@@ -1,6 +1,6 @@
-"""Batches of requests in, answers out: the whole service, without a server around it.
+"""The whole service without a server: batches of requests in, answers out.
 
-A bad request gets its own answer and never touches its neighbours in the batch.
+A bad request gets its own error and never affects other requests of the batch.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ class Answer:
 
 
 Progress = Callable[[float], None]
-"""Told that a step begins, and how many seconds it may take beyond what every step may."""
+"""Callback at the start of a step, with the seconds that it may take beyond the usual limit."""
 
 Early = Callable[[dict[int, Answer]], None]
-"""Takes answers of a batch that are there before the others."""
+"""Callback that receives answers of a batch before the others are ready."""
 
 
 class MelanomaService:
-    """Predicts and explains. One instance a worker; not shared between threads."""
+    """Predicts and explains. One instance per worker; not shared between threads."""
 
     def __init__(
         self, classifier: Classifier, settings: HandlerSettings, batch_size: int = 1
@@ -79,9 +79,9 @@ class MelanomaService:
         early: Early | None = None,
         progress: Progress = lambda seconds: None,
     ) -> list[Answer]:
-        """Answer a batch, one answer a row, in order; never raises for a bad request.
+        """Answer a batch, one answer per request, in order; never raises for a bad request.
 
-        Predictions come first, slow explanations last: they must not cost others their turn.
+        Predictions come first and slow explanations last, so that they do not delay other requests.
 
         Args:
             rows: the requests.
@@ -116,7 +116,7 @@ class MelanomaService:
         return [answers[job.place] for job in jobs]
 
     def _serve(self, jobs: Sequence[Job], deadline: float, recorder: Recorder) -> list[Job]:
-        """Some requests of a batch, through all stages; those of slow methods to be completed."""
+        """Serve some requests of a batch through all stages, except slow explanations."""
         with recorder.stage("decode"):
             self._each(jobs, self._read)
         with recorder.stage("forward"):
@@ -127,7 +127,7 @@ class MelanomaService:
         return slow
 
     def _check_time(self) -> None:
-        """Before each photograph: one of a batch's requests must not take the time of all.
+        """Check the time before each photograph: one request must not use the time of the batch.
 
         Raises:
             RequestError: with 503; the time of the batch is over.
@@ -141,7 +141,7 @@ class MelanomaService:
             )
 
     def _each(self, jobs: Sequence[Job], step: Callable[[Job], None]) -> None:
-        """Run a step on every job still alive, keeping each failure in its own job."""
+        """Run a step on every request that has not failed, and record errors per request."""
         for job in jobs:
             if job.error is not None:
                 continue
@@ -153,15 +153,15 @@ class MelanomaService:
                 job.error = _failure(error)
 
     def _read(self, job: Job) -> None:
-        """Parse a request and prepare its photographs, as long as the batch has time for them.
+        """Parse a request and preprocess its photographs while the batch has time left.
 
         Raises:
             RequestError: the request is bad, or the batch's time is over.
         """
         row, limits = job.row, self.settings
         self._check_time()
-        # The first is served whole, or a slow machine would serve no request of many photographs;
-        # what its photographs may cost is bounded.
+        # The first request is always served completely, or a slow machine would serve no
+        # request of many photographs; the cost of its photographs is bounded.
         whole, self._first = self._first, False
         request = job.request = protocol.parse(
             row.body,
@@ -201,7 +201,7 @@ class MelanomaService:
             job.prepared.append(prepared)
 
     def _classify(self, jobs: Sequence[Job]) -> None:
-        """One forward pass over the photographs of all requests, in chunks of bounded size."""
+        """Run the forward pass over the photographs of all requests, in chunks of bounded size."""
         try:
             self._forward(jobs)
         except Exception as error:
@@ -241,7 +241,7 @@ class MelanomaService:
             results.append(result)
         job.answer = protocol.answer(job.request, results)
         job.seen = [(one.decision, one.prepared.statistics) for one in job.photographs]
-        # Half a megabyte each: a batch may hold hundreds.
+        # Half a megabyte each: a batch may have hundreds.
         job.photographs, job.prepared = [], []
 
     def _prediction(self, decision: Decision) -> dict[str, Any]:
@@ -276,9 +276,9 @@ class MelanomaService:
 
 
 def _failure(error: Exception) -> RequestError:
-    """A fault of ours: code goes to the log, and to the client that it may try again.
+    """Report an internal error: its code location to the log, a retry message to the client.
 
-    The message of an exception may quote what it was given, so it is not logged.
+    The message of an exception may quote its input, so it is not logged.
     """
     places = "".join(traceback.format_tb(error.__traceback__))
     logger.error("a request failed with %s at\n%s", type(error).__name__, places)
@@ -286,7 +286,7 @@ def _failure(error: Exception) -> RequestError:
 
 
 def _method_label(job: Job) -> str:
-    """The methods of a request as one label value out of a fixed set."""
+    """Return the methods of a request as one label value out of a fixed set."""
     if job.row.verb == "predict":
         return "none"
     return explanation.method_label(job.request.instances if job.request else ())

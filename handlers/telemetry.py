@@ -19,10 +19,10 @@ from handlers.drift import FEATURES, Baseline
 from handlers.protocol import ANSWERS
 
 VERSION: Final = "model_version"
-"""The label that the recorder fills in by itself; always a metric's last."""
+"""Name of the label that the recorder fills in; always the last label of a metric."""
 
 OUTCOMES: Final = ("ok", "refused", "failed")
-"""Of a request: answered, the client's fault (4xx), ours (5xx)."""
+"""Outcomes of a request: answered, client error (4xx), server error (5xx)."""
 
 
 @dataclass(frozen=True)
@@ -155,10 +155,10 @@ class Observation:
 
 @dataclass
 class Recorder:
-    """Collects what one batch has to say; increments of a counter are added up first."""
+    """Collects the observations of one batch; increments of a counter are summed first."""
 
     version: str
-    """Of the model; every metric that has the label gets it."""
+    """Model version, a label of every metric that has it."""
     _counts: Counter[tuple[Metric, tuple[str, ...]]] = field(default_factory=Counter)
     _rest: list[Observation] = field(default_factory=list)
 
@@ -172,7 +172,7 @@ class Recorder:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a stage, also when it fails."""
+        """Time a stage, even if it fails."""
         start = perf_counter()
         try:
             yield
@@ -180,12 +180,12 @@ class Recorder:
             self.observe(STAGE_SECONDS, perf_counter() - start, name)
 
     def image(self, baseline: Baseline, values: Mapping[str, float]) -> None:
-        """Count one photograph into the bin of each drift feature."""
+        """Count one photograph in the bin of each drift feature."""
         for feature in FEATURES:
             self.count(DRIFT_OBSERVATIONS, feature, baseline.bin_of(feature, values[feature]))
 
     def observations(self) -> list[Observation]:
-        """All of it, each counter series once."""
+        """Return all observations, one per counter series."""
         counters = [Observation(m, labels, count) for (m, labels), count in self._counts.items()]
         return counters + self._rest
 
@@ -194,13 +194,13 @@ class Recorder:
 
 
 def first_observations(baseline: Baseline, version: str, backend: str) -> list[Observation]:
-    """What a worker says when it has loaded the model to run with a backend.
+    """Return the observations of a worker that has loaded the model.
 
-    The baseline, and a zero for every counter series there can be: PromQL's ``increase`` does
-    not see the first value of a series that begins above zero.
+    The drift baseline, and a zero for every possible counter series: PromQL's ``increase`` does not
+    see the first value of a series that begins above zero.
     """
     recorder = Recorder(version)
-    # A time, not a count: a count begins anew with a server process that was restarted.
+    # A time, not a count: a count starts again from zero when a server process is restarted.
     recorder.observe(WORKER_STARTED, time())
     recorder.observe(BACKEND_INFO, 1, backend)
     recorder.observe(BASELINE_PHOTOGRAPHS, baseline.photographs)

@@ -1,4 +1,4 @@
-"""Grad-CAM, which costs next to nothing."""
+"""Grad-CAM, which adds almost nothing to the cost of a prediction."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from handlers.explainers.question import Attribution, Question
 
 
 def grad_cam(question: Question) -> Attribution:
-    """Grad-CAM on the last activations (Selvaraju et al. 2017), signed; 7 x 7 places.
+    """Grad-CAM on the last activations (Selvaraju et al. 2017), signed; grid of 7 x 7 cells.
 
     Cost: no pass at all; the activations come from the prediction and Captum runs on the head.
-    Meaning: how much each place adds to the target's logit. The head being pooling and one linear
-    layer, the map sums to the logit less its bias. A place is 32 x 32 pixels wide and has seen
-    most of the picture around it.
+    Meaning: how much each cell adds to the target's logit. The head being pooling and one linear
+    layer, the map sums to the logit minus its bias. A cell is 32 x 32 pixels wide, and its
+    receptive field covers most of the picture around it.
     """
     question.budget.check()
     # Captum cannot hook a scripted layer; an eager Identity in front of it can be hooked.

@@ -1,4 +1,4 @@
-"""Every method there is, by name."""
+"""Registry of the attribution methods by name."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from handlers.explainers.question import Attribution, Question
 
 
 class UnknownMethodError(ValueError):
-    """There is no method of this name; the message lists those there are."""
+    """The method name is unknown; the message lists the known ones."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """One way to explain an answer."""
+    """One attribution method."""
 
     explain: Callable[[Question], Attribution]
     slow: bool
@@ -28,7 +28,7 @@ class Method:
     signed: bool = True
     """Whether attributions can be negative, that is, decrease the target's score."""
     complete: bool = False
-    """Whether its map sums to a difference of two logits, and it says how nearly."""
+    """Whether its map sums to a difference of two logits, with a stated convergence delta."""
 
 
 METHODS: Final[dict[str, Method]] = {
@@ -44,7 +44,7 @@ DEFAULT: Final = "grad_cam"
 
 
 def method_named(name: str) -> Method:
-    """The method of a name; raises UnknownMethodError."""
+    """Return the method of a name; raises UnknownMethodError."""
     try:
         return METHODS[name]
     except KeyError:

@@ -1,4 +1,4 @@
-"""Why a file cannot be used, for people and for programs."""
+"""Error for a file that cannot be used, for people and for programs."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _CONFIGS: Final = {b"hvc1": b"hvcC", b"av01": b"av1C"}
 
 @dataclass(frozen=True)
 class _Tile:
-    """A coded item."""
+    """A coded item: one tile of the picture."""
 
     item: Item
     picture: CodedPicture
@@ -46,7 +46,7 @@ class _Tile:
 
 
 class _Reader:
-    """Reads the coded items of one file; those that share a configuration have it read once."""
+    """Reads the coded items of one file; a shared configuration is read once."""
 
     def __init__(self, data: memoryview, meta: Meta) -> None:
         self._data = data
@@ -55,7 +55,7 @@ class _Reader:
         self._configs: dict[bytes, hevc.Config | av1.Config] = {}
 
     def data(self, item: int) -> memoryview:
-        """An item's data; all items together have no more than the file.
+        """Return an item's data; all items together have no more bytes than the file.
 
         Raises:
             ImageError: it is not there, or items share what they have.
@@ -67,7 +67,7 @@ class _Reader:
         return found
 
     def tile(self, item: int, known: Properties) -> _Tile:
-        """A coded item.
+        """Read a coded item.
 
         Raises:
             ImageError: broken, beyond a bound, or of a kind that is not supported.
@@ -135,7 +135,7 @@ def walk(data: bytes) -> Structure:
 
 
 def _grid(reader: _Reader, meta: Meta, known: Properties) -> tuple[Item, list[int], list[_Tile]]:
-    """A picture put together of tiles (ISO/IEC 23008-12, 6.6.2.3).
+    """Read a picture composed of tiles (ISO/IEC 23008-12, 6.6.2.3).
 
     Raises:
         ImageError: broken, beyond a bound, or tiles that do not fit.
@@ -163,7 +163,7 @@ def _grid(reader: _Reader, meta: Meta, known: Properties) -> tuple[Item, list[in
         alike = tile.item.type == first.item.type and tile.picture.coding == first.picture.coding
         if not alike:
             raise ImageError(BROKEN)
-    # No tile may be outside: there would be more pixels to decode than are shown.
+    # No tile may lie outside: there would be more pixels to decode than are shown.
     if not (
         (columns - 1) * first.width < known.width <= columns * first.width
         and (rows - 1) * first.height < known.height <= rows * first.height
@@ -174,7 +174,7 @@ def _grid(reader: _Reader, meta: Meta, known: Properties) -> tuple[Item, list[in
 
 
 def _common(known: Properties) -> list[tuple[bytes, bytes]]:
-    """Size and colours, as a coded item and a grid both have them."""
+    """Read size and colours, which coded items and grids have in common."""
     size = bytes(4) + struct.pack(">LL", known.width, known.height)
     return [(b"ispe", size), *known.kept]
 

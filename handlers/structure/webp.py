@@ -17,7 +17,7 @@ from handlers.structure.orientation import MAX_EXIF, MAX_XMP, orientation
 from handlers.structure.profiles import MAX_PROFILE
 
 MAX_CHUNKS: Final = 20_000
-"""An animation has one a frame."""
+"""Maximum number of chunks. An animation has one per frame."""
 
 MAX_PIXELS: Final = 10_000_000
 """Width times height: libwebp and Pillow hold a WebP four to five times meanwhile, 4 bytes a pixel
@@ -28,7 +28,7 @@ _ANIMATION, _ALPHA = 0x02, 0x10
 
 
 def walk(data: bytes) -> Structure:
-    """Walk a WebP.
+    """Read a WebP.
 
     Args:
         data: that begins with RIFF, a length and WEBP.
@@ -105,7 +105,7 @@ def walk(data: bytes) -> Structure:
 
 
 def _chunks(view: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """Name and content of each chunk.
+    """Yield name and content of each chunk.
 
     Raises:
         ImageError: one goes beyond the end, or there are too many.
@@ -142,7 +142,7 @@ def _three(view: memoryview, at: int) -> int:
 
 
 def _size(stream: memoryview, lossless: bool) -> tuple[int, int]:
-    """Width and height that a bitstream names, in pixels.
+    """Return width and height that a bitstream declares, in pixels.
 
     Raises:
         ImageError: it is not one.
