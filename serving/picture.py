@@ -1,4 +1,4 @@
-"""A photograph beside its overlay, with the scale that says what the colours mean."""
+"""A photograph side by side with its overlay, and a scale of the colours."""
 
 from __future__ import annotations
 

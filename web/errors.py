@@ -1,4 +1,4 @@
-"""Why there is no answer: which message a person reads, and the HTTP status beside it."""
+"""Failures of the page: the message that a visitor reads, and the HTTP status."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Kind = Literal[
     "wrong_method",
     "bug",
 ]
-"""Each has its words in every file of ``languages/``, under ``failures``."""
+"""Kinds of failure; each has a text in every file of ``languages/``, under ``failures``."""
 
 STATUS: Final[dict[Kind, int]] = {
     "no_file": 400,
@@ -69,7 +69,7 @@ STATUS: Final[dict[Kind, int]] = {
 
 
 class PageError(Exception):
-    """A photograph was not answered.
+    """A photograph could not be answered.
 
     Args:
         kind: what happened.

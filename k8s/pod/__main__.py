@@ -28,7 +28,7 @@ from serving.torchserve.server import Addresses, Lifetime, Server
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run; see the module for the status."""
+    """Run; see the module for the exit status."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
@@ -71,7 +71,7 @@ def _run(
     plan = Plan(
         loaded.folder,
         settings.scratch,
-        # Of an option that is there twice, Java takes the last.
+        # If an option occurs twice, Java uses the last one.
         (*options, *resources.jvm_memory(limit)),
         settings.management_port,
         (settings.grpc_inference_port, settings.grpc_management_port),
@@ -103,24 +103,24 @@ def _run(
 
 
 class _MemoryWatch:
-    """Processes that the kernel kills for want of memory while a pod runs."""
+    """Watches for processes that the kernel kills for lack of memory."""
 
     def __init__(self) -> None:
         self._before = resources.memory_kills()
         self.killed = 0
 
     def check(self, monitor: HealthMonitor) -> None:
-        """Say what was killed; raises PodError where the next try would end in the same way."""
+        """Report what was killed; raises PodError if a retry would end in the same way."""
         killed = resources.memory_kills() - self._before
         if killed > self.killed:
             self.killed = killed
             print("pod: a process was killed for want of memory", flush=True)
-        # What did not fit into memory once, fits no better at the next try.
+        # What did not fit into memory once will not fit at the next try.
         if killed and monitor.deaths and not monitor.started:
             raise self._error()
 
     def explained(self, error: StartError) -> PodError:
-        """The pod's own error for one of the server."""
+        """Translate an error of the server into the pod's own error."""
         if self.killed:
             return self._error()
         frontend = isinstance(error, FrontendError)

@@ -15,16 +15,16 @@ JSON: Final = "application/json"
 FORM: Final = "multipart/form-data"
 TAKEN: Final = f"{JSON}, image/jpeg, image/png, image/webp, application/octet-stream or {FORM}"
 OPTIONS: Final = ("method", "target")
-"""Headers ``x-<name>`` and form fields that say how to explain."""
+"""Headers ``x-<name>`` and form fields that select method and target."""
 MAX_OPTION: Final = 40
-"""Characters of one of them; the longest name of a method has half of it."""
+"""Maximum characters of an option; the longest method name has half of it."""
 MAX_PARTS: Final = 16
 
 _IMAGE = re.compile(r"image/[a-z0-9.+-]{1,40}\Z")
 
 
 def kind_of(headers: dict[str, list[str]]) -> str:
-    """``json``, ``file``, ``form`` or, without a content type, an empty string.
+    """Return ``json``, ``file``, ``form``, or an empty string without a content type.
 
     Args:
         headers: by lower-case name; every value of each.
@@ -61,7 +61,7 @@ def kind_of(headers: dict[str, list[str]]) -> str:
 
 
 def options_of(headers: dict[str, list[str]]) -> dict[str, str]:
-    """The headers ``x-method`` and ``x-target``.
+    """Return the headers ``x-method`` and ``x-target``.
 
     Raises:
         RejectedError: 400 where one is there twice, or cannot be a name.
@@ -83,7 +83,7 @@ def _option(what: str, text: str) -> str:
 
 
 class _Form:
-    """Callbacks of the parser, which bounds headers: the parts of a form, bounded in number."""
+    """Callbacks of the form parser, which bounds headers; collects a bounded number of parts."""
 
     def __init__(self) -> None:
         self.parts: list[tuple[str, bool, bytearray]] = []
@@ -132,7 +132,7 @@ class _Form:
 
 
 def photograph_of(content_type: str, body: bytes) -> tuple[bytes, dict[str, str]]:
-    """The one file of a form, whatever its field is called, and the options in other fields.
+    """Return the one file of a form, whatever its field name, and the options in other fields.
 
     Args:
         content_type: the header, with its boundary.

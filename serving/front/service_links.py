@@ -20,7 +20,7 @@ def is_service_link(text: str) -> bool:
 
 
 def without_service_links(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that somebody has set.
+    """Return the variables that are not Service links.
 
     Args:
         environment: of a container.

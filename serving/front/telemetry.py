@@ -1,4 +1,4 @@
-"""Metrics of the front, which sees what never reaches a worker."""
+"""Metrics of the front, which sees requests that never reach a worker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-disable_created_metrics()  # a second series for each, which Prometheus' text format has no use for
+disable_created_metrics()  # a second series per metric, which Prometheus' text format does not need
 
 BUCKETS: Final = (
     *(0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75),
@@ -22,11 +22,11 @@ BUCKETS: Final = (
 
 
 MAX_NAMES: Final = 50
-"""Of callers that are counted apart: each is a series of every server."""
+"""Maximum number of callers with a separate series in every server."""
 
 
 class FrontMetrics:
-    """Of one front.
+    """Metrics of one front.
 
     Args:
         registry: that they are exposed by; each front has its own.
@@ -66,7 +66,7 @@ class FrontMetrics:
         )
 
     def count_caller(self, name: str, status: int) -> None:
-        """Count a request by who sent it.
+        """Count a request by its caller.
 
         Args:
             name: of the caller.

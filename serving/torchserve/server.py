@@ -1,4 +1,4 @@
-"""The whole server: TorchServe, the front before it, its health, and an end that loses nothing."""
+"""The whole server: TorchServe, the front, its health, and a graceful shutdown."""
 
 from __future__ import annotations
 
@@ -30,35 +30,35 @@ from serving.torchserve.process import Plan, TorchServeProcess
 from serving.torchserve.starts import WorkerStarts
 
 STOP_SECONDS: Final = 7.0
-"""Given to TorchServe to end by itself; what is left then is killed."""
+"""Seconds until TorchServe is killed."""
 OTHER_CONNECTIONS: Final = 64
-"""To the metrics and the probes, each."""
+"""Maximum connections to the metrics and to the probes, each."""
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where a server listens; the host ``::`` is every address, of IPv4 and IPv6."""
+    """Addresses of a server; the host ``::`` is every address, IPv4 and IPv6."""
 
     host: str
     inference_port: int
     metrics_port: int
     health_port: int | None = None
-    """For ``/started``, ``/ready`` and ``/alive``; None where nobody asks."""
+    """Port of ``/started``, ``/ready`` and ``/alive``; None without probes."""
 
 
 @dataclass(frozen=True)
 class Lifetime:
-    """How long the phases of a server's life may take, in seconds."""
+    """Durations of the phases of a server's life, in seconds."""
 
     start: float
-    """Until a worker must be ready."""
+    """Seconds until a worker must be ready."""
 
     drain: float
-    """That requests are still taken after the end was asked for: clients and a cluster need a
-    moment to notice."""
+    """Seconds for which requests are still accepted after the shutdown signal: clients and a
+    cluster need a moment to notice."""
 
     finish: float
-    """That requests in flight may take after that."""
+    """Seconds that requests in flight may take after that."""
 
 
 class Server:
@@ -148,7 +148,7 @@ class Server:
         workers: int,
         check: Callable[[HealthMonitor], None],
     ) -> None:
-        """Look after it until it must end, and drain it."""
+        """Monitor the server until it must end, and drain it."""
         watching = asyncio.create_task(monitor.run())
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._lifetime.start
@@ -170,7 +170,7 @@ class Server:
             watching.cancel()
 
     async def _drain(self, listener: Listener) -> None:
-        """Say that no request should come, take those that do, then wait for the last."""
+        """Drain: report not ready, accept requests that still come, then wait for the last one."""
         self._front.draining = True
         self._report(f"draining: requests are taken for {self._lifetime.drain:g} s more")
         await asyncio.sleep(self._lifetime.drain)
@@ -183,7 +183,7 @@ class Server:
 
     @contextlib.asynccontextmanager
     async def _listening(self, monitor: HealthMonitor) -> AsyncIterator[Listener]:
-        """Serve front, metrics and probes until the context ends; gives the front's listener."""
+        """Serve front, metrics and probes until the context ends; yields the front's listener."""
         where = self._addresses
         front = with_cors(self._front, self._settings.cors_origins)
         limits = ConnectionLimits(
@@ -194,7 +194,8 @@ class Server:
         metrics = metrics_app(
             self._registry, lambda: self._client.metrics_page(self._plan.metrics_socket)
         )
-        # Prometheus and the kubelet have no key, and get plain HTTP on ports of their own.
+        # Prometheus and the kubelet have no key; metrics and probes are plain HTTP on
+        # separate ports.
         planned: list[tuple[ASGIApp, int, ConnectionLimits, float, TlsFiles | None]] = [
             (front, where.inference_port, limits, self._lifetime.finish, self._tls),
             (metrics, where.metrics_port, few, 1.0, None),
@@ -217,7 +218,7 @@ class Server:
             await asyncio.gather(*serving)
 
     def _probes(self, monitor: HealthMonitor) -> ASGIApp:
-        """For the kubelet: a pod that is not ready gets no requests, one not alive is killed."""
+        """Probes for the kubelet: a pod that is not ready gets no requests."""
         client, front = self._client, self._front
 
         def ready() -> tuple[bool, str]:

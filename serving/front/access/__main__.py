@@ -22,7 +22,7 @@ DEFAULT: Final = "build/access/keys.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what was asked; 2 where it cannot be done.
+    """Run the command; returns 2 if it fails.
 
     Args:
         arguments: of the command line; by default this process's.

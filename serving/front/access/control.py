@@ -1,4 +1,4 @@
-"""The lock itself: decides who a request is from, before its body is read."""
+"""Access control: authenticate a request before its body is read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ISSUER_RETRY_SECONDS: Final = 5
 
 
 class AccessControl:
-    """Of one front; close it when done.
+    """Access control of one front; close it after use.
 
     Args:
         settings: which locks there are.
@@ -70,7 +70,7 @@ class AccessControl:
         self._failures = FailedAttempts(settings.failed_attempts, clock)
 
     async def admit(self, scope: Scope, verb: str) -> Caller:
-        """Who may make this request; it is counted against their rate.
+        """Authenticate a request and count it against the caller's rate.
 
         Args:
             scope: ASGI's, of type ``http``.
@@ -95,7 +95,7 @@ class AccessControl:
         return caller
 
     def answered(self, caller: Caller, photographs: int) -> None:
-        """Count what an answered request held, now that it is known.
+        """Count the photographs of an answered request, whose number is now known.
 
         Args:
             caller: from :meth:`admit`, which has counted one photograph.
@@ -105,7 +105,7 @@ class AccessControl:
             self._rates.add_photographs(caller.name, photographs - 1)
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Close open connections."""
         if self._tokens is not None:
             await self._tokens.close()
 
@@ -122,7 +122,7 @@ class AccessControl:
         raise RejectedError(401, NEEDED, headers=challenge, unread=True)
 
     async def _caller_of(self, credential: str) -> Caller | None:
-        if credential.count(".") == 2 and self._tokens is not None:  # a key has none
+        if credential.count(".") == 2 and self._tokens is not None:  # an API key has no dots
             try:
                 return await self._tokens.caller_of(credential)
             except IssuerUnreachableError:
