@@ -1,6 +1,6 @@
-"""The tables of figures in the pages, from the committed results; ``make measure-...``.
+"""Fill the tables of figures in the pages from the committed results.
 
-Nobody types a figure: a test compares the pages with what this gives.
+No figure is typed by hand: a test compares the pages with this module's output.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PAGES: Final = tuple(
 
 
 def telemetry_table(document: dict[str, Any]) -> str:
-    """Cost of the metrics as a Markdown table."""
+    """Table of the cost of the metrics."""
     cost, times = document["cost_ms"], document["median_ms"]
     rows = [
         f"| cost of a request's metrics, median of {document['pairs']} pairs of requests "
@@ -65,7 +65,7 @@ def access_table(document: dict[str, Any]) -> str:
 
 
 def thresholds_table(document: dict[str, Any]) -> str:
-    """False alarms of the drift alerts in days of resampled traffic, as a Markdown table."""
+    """Table of false alarms of the drift alerts in days of resampled traffic."""
     measured = document["measured"]
     rows = []
     for found in (measured["false_alarms"], *measured["false_alarms_elsewhere"]):
@@ -79,7 +79,7 @@ def thresholds_table(document: dict[str, Any]) -> str:
 
 
 def power_table(document: dict[str, Any]) -> str:
-    """What happens when a feature moves, as a Markdown table."""
+    """Table of the delay of drift alerts after a feature has shifted."""
     rows = [
         f"| {found['shift_in_standard_deviations']:g} | {window} "
         f"| {found[window]['median_index_of_a_full_window']:.2f} "
@@ -93,7 +93,7 @@ def power_table(document: dict[str, Any]) -> str:
 
 
 def backends_table(document: dict[str, Any]) -> str:
-    """Each backend on photographs of the train folder, as a Markdown table."""
+    """Table of each backend on photographs of the train folder."""
     backends = document["from_nothing"]["backends"]
     lines = [
         "| backend | forward, ms | AUROC lost | labels changed | |",
@@ -113,7 +113,7 @@ def backends_table(document: dict[str, Any]) -> str:
 
 
 def overload_table(document: dict[str, Any]) -> str:
-    """What becomes of ten times too many requests, as a Markdown table."""
+    """Table of the answers under ten times too many requests."""
     accepted, refused = document["accepted"], document["refused"]
     recovered = document["recovered_after_seconds"]
     rows = {
@@ -137,7 +137,7 @@ def overload_table(document: dict[str, Any]) -> str:
 
 
 def loadtest_table(document: dict[str, Any]) -> str:
-    """Objectives of a load test, as a Markdown table."""
+    """Table of the objectives of a load test."""
     lines = [
         f"| {document['shape']}, {document['seconds']:.0f} s | measured | objective | |",
         "| --- | --- | --- | --- |",
@@ -167,7 +167,7 @@ def loadtest_table(document: dict[str, Any]) -> str:
 
 
 def page_table(document: dict[str, Any]) -> str:
-    """How long the upload page takes in a browser, and what it weighs."""
+    """Table of the upload page's speed in a browser, and its weight."""
     photograph, weight = document["photograph"], document["weight_bytes"]
     size = f"{photograph['megapixels']:g} megapixels, {photograph['bytes'] / 1e6:.1f} MB"
     rows = [
@@ -187,11 +187,11 @@ PARTS: Final = {
     "render": "heat map and overlay as PNG",
     "rest": "JSON, probability, flags, drift bins, metrics",
 }
-"""Of a request, in their order, and what is done in each."""
+"""Stages of a request in order, with descriptions."""
 
 
 def request_table(document: dict[str, Any]) -> str:
-    """Where the milliseconds of one request go, as a Markdown table."""
+    """Table of the milliseconds of one request."""
     kinds = ("predict", "explain", "predict_12_megapixels")
     rows = [
         f"| {what} | "
@@ -208,7 +208,7 @@ def request_table(document: dict[str, Any]) -> str:
 
 
 def front_table(document: dict[str, Any]) -> str:
-    """What the front costs, as a Markdown table."""
+    """Table of the overhead of the front."""
     front = document["front"]
     return "\n".join(
         [
@@ -256,7 +256,7 @@ TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
 
 
 def filled(text: str, root: Path) -> str:
-    """A page with its tables renewed.
+    """Return a page with its tables updated.
 
     Raises:
         ValueError: it holds none.
@@ -279,7 +279,7 @@ def filled(text: str, root: Path) -> str:
 
 
 def costs(root: Path) -> str:
-    """What ``web/methods.json`` holds."""
+    """Return the content of ``web/methods.json``."""
     served = json.loads((root / "docs/results/explaining.json").read_text(encoding="utf-8"))
     return explain_tables.page_costs(served)
 

@@ -21,19 +21,20 @@ from monitoring.threshold_file import FILE, Thresholds, WindowLimit
 
 SEED: Final = 20
 DAYS: Final = 10_000
-"""Drawn to choose the limits, and as many again to measure them."""
+"""Days drawn to choose the limits, and as many again to measure them."""
 OTHER_DAYS: Final = 4_000
 BUDGET: Final = 0.01
 """False alarms a day, over all features and both windows."""
 QUANTILES: Final = {"1h": 1 - 0.0035, "1d": 1 - 0.0035}
-"""The budget is split evenly; each half keeps 0.15 % back for the error of the simulation."""
+"""Quantiles; the budget is split evenly, and each half keeps 0.15 % back for simulation error."""
 MARKS: Final = {"1h": 0.25, "1d": 0.1}
 FEWEST: Final = 100
-"""Ten a bin. The simulated photographs are independent; a few patients' real ones are not."""
+"""Minimum number of photographs: ten per bin. Simulated photographs are independent; real ones of a
+few patients are not."""
 
 
 def calibrate(days: int = DAYS, seed: int = SEED) -> Thresholds:
-    """Choose and measure; the same arguments give the same result."""
+    """Choose and measure the limits; equal arguments give equal results."""
     traffic = Traffic()
     random = np.random.default_rng(seed)
     peaks = np.array(
@@ -78,7 +79,7 @@ def calibrate(days: int = DAYS, seed: int = SEED) -> Thresholds:
 
 
 def _peaks(traffic: Traffic, random: np.random.Generator) -> list[float]:
-    """Highest index of a day in each window, in units of (1/n + 1/N)."""
+    """Return the highest index of a day in each window, in units of (1/n + 1/N)."""
     counts = traffic.minutes(random, traffic.masses(random))
     peaks = []
     for window in MINUTES:
@@ -135,7 +136,7 @@ def _rate(fired: np.ndarray) -> dict[str, float]:
 def _power(
     traffic: Traffic, limits: dict[str, WindowLimit], random: np.random.Generator, shift: float
 ) -> dict[str, Any]:
-    """What happens when one feature moves, a day after the start; 200 trials."""
+    """Measure the delay of the alert when one feature shifts after a day; 200 trials."""
     result: dict[str, Any] = {"shift_in_standard_deviations": shift}
     counts = [
         np.concatenate(
@@ -167,7 +168,7 @@ def _progress(items: Iterable[int], title: str) -> Iterable[int]:
 
 
 def main() -> None:
-    """Calibrate and write ``thresholds.json``; raises RuntimeError if the budget is not kept."""
+    """Calibrate and write ``thresholds.json``; raises RuntimeError if the budget is exceeded."""
     found = calibrate()
     rate = found.measured["false_alarms"]["rate_a_day"]["either"]
     if rate["high"] > BUDGET:

@@ -1,4 +1,4 @@
-"""*Drift*: do the photographs, and what the model says of them, still look like the training."""
+"""Dashboard *Drift*: whether photographs and predictions still resemble the training data."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ UID: Final = "lesionlens-drift"
 LENGTHS: Final = {"1h": "hour", "1d": "day"}
 SHORT: Final = {"1h": "1 h", "1d": "1 d"}
 VERSION_NAME: Final = f"{{{{{VERSION}}}}}"
-"""Grafana puts the label's value there."""
+"""Placeholder that Grafana replaces by the label's value."""
 
 
 def drift(promised: Objectives, calibrated: Thresholds) -> Dashboard:
-    """The dashboard, with the calibrated limits of the index."""
+    """Build the dashboard, with the calibrated limits of the index."""
     windows = calibrated.windows
     return build(
         UID,

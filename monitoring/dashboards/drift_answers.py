@@ -1,4 +1,4 @@
-"""*Drift*: what the model answers, with the number of photographs beside each figure."""
+"""Dashboard *Drift*: predictions, each figure with its number of photographs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from monitoring.dashboards.promql import SERVICE, increase, recorded, series, to
 from monitoring.prometheus.objectives import Objectives
 
 EDGES: Final = ("0.05", "0.1", "0.25", "0.5", "0.75", "1.0")
-"""Of TorchServe's fixed buckets those that part a probability; above 1 there is nothing."""
+"""The edges of TorchServe's fixed buckets that divide a probability; above 1 there is nothing."""
 UP_TO_ONE: Final = 'le=~"0[.].+|1[.]0"'
 WINDOWS: Final = {"1h": "1 h", "1d": "1 d"}
 
 
 def answers(promised: Objectives) -> Row:
-    """Share of cancer, mean probability, histogram."""
+    """Panels of the share of cancer, the mean probability, and a histogram."""
     return Row(
         "Answers",
         [
@@ -77,7 +77,7 @@ def answers(promised: Objectives) -> Row:
 
 
 def review(promised: Objectives) -> Row:
-    """How many photographs a person must look at, and why."""
+    """Panels of how many photographs a person must review, and why."""
     reasons = increase("reason", series(REVIEW_REASONS), "1h")
     photographs = increase("", series(PREDICTIONS), "1h")
     return Row(

@@ -1,4 +1,4 @@
-"""*Service*: does it answer, how fast, on what, and is the new version as good as the old."""
+"""Dashboard *Service*: availability, latency, load, and comparison of model versions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UID: Final = "lesionlens-service"
 
 
 def service(promised: Objectives) -> Dashboard:
-    """The dashboard, with the limits of the objectives."""
+    """Build the dashboard, with the limits of the objectives."""
     verbs = [service_verbs.row(verb, kept) for verb, kept in promised.objectives.items()]
     return build(
         UID,

@@ -1,4 +1,4 @@
-"""*Service*: whose requests they are, where the front asks for a key or token."""
+"""Dashboard *Service*: requests by caller, if the front requires a key or token."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from monitoring.prometheus.objectives import Objectives
 from monitoring.prometheus.server_alerts import HTTP_RESPONSES
 
 BY_NAME: Final = "lesionlens_http_requests_by_name_total"
-"""Of the front, by ``name`` and ``outcome`` (serving/front/telemetry.py)."""
+"""Metric of the front with labels ``name`` and ``outcome`` (serving/front/telemetry.py)."""
 
 
 def row(promised: Objectives) -> Row:
-    """Requests by name, those of a name that were not answered, and those without one.
+    """Row of requests by name, failed requests by name, and requests without a valid key.
 
     Args:
         promised: limits of the alerts.

@@ -1,4 +1,4 @@
-"""*Service*: what the server does with its time, and its workers."""
+"""Dashboard *Service*: durations inside the server, and its workers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STAGES: Final = ("decode", "forward", "explain", "render")
 
 
 def inside() -> Row:
-    """Stages, queue, batches and responses by status."""
+    """Panels of stages, queue, batches and responses by status."""
     alone = series(BATCH_SIZE, 'le="1.0"', "_bucket")
     waited = rate("", of_server("ts_queue_latency_microseconds"))
     inferred = rate("", of_server("ts_inference_requests_total"))
@@ -116,7 +116,7 @@ def _with_status(hundreds: int) -> str:
 
 
 def workers(promised: Objectives) -> Row:
-    """Starts and memory of the workers."""
+    """Panels of starts and memory of the workers."""
     return Row(
         "Workers",
         [

@@ -1,4 +1,4 @@
-"""*Service*, a row a verb: rate, errors and latency against what is promised."""
+"""Dashboard *Service*: rate, errors and latency of each verb against its objectives."""
 
 from __future__ import annotations
 

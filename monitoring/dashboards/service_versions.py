@@ -1,4 +1,4 @@
-"""*Service*: model versions side by side, for the hour in which one replaces another."""
+"""Dashboard *Service*: model versions side by side, for use during a rollout."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from monitoring.dashboards.tables import compared
 
 
 def row() -> Row:
-    """A table of the last hour, then the same over time."""
+    """Row with a table of the last hour, then the same over time."""
     requests, failed = series(REQUESTS), series(REQUESTS, 'outcome="failed"')
     predict = 'verb="predict"'
     cancer = by_service("max", recorded("lesionlens:cancer_ratio:1h"), VERSION)

@@ -17,11 +17,11 @@ from monitoring.drift_report.windows import FORM, baseline_at, traffic_in, windo
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the report; 2 for something that the user can mend."""
+    """Write the report; returns 2 for an error that the user can fix."""
     parser = argparse.ArgumentParser(prog="python -m monitoring.drift_report", description=__doc__)
     for name in ("reference", "current"):
         parser.add_argument(name, help=f"a folder of photographs, or a window: {FORM}")
-    # A window may begin with "-24h", which is no option.
+    # A window may begin with "-24h", which is not an option.
     asked = parser.parse_args(["--", *(sys.argv[1:] if arguments is None else arguments)])
     try:
         settings = ReportSettings()

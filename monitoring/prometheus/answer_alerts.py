@@ -1,4 +1,4 @@
-"""Alerts on what the model says and sees: drift, the share of cancer, the review rate."""
+"""Alerts on photographs and predictions: drift, the share of cancer, the review rate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WHO = "{{ $labels.service }} ({{ $labels.model_version }})"
 
 
 def groups(limits: AnswerLimits, thresholds: Thresholds) -> tuple[Group, ...]:
-    """Drift first, then the answers."""
+    """Groups of alerts: drift first, then the predictions."""
     drift = (
         _drift("LesionLensDriftCritical", "1h", "page", thresholds),
         _drift("LesionLensDriftWarning", "1d", "ticket", thresholds),
@@ -92,8 +92,8 @@ def _cancer_share(limits: AnswerLimits, errors: float) -> Alert:
 
 def _review_rate(limits: AnswerLimits) -> Alert:
     ratio, count = "lesionlens:review_ratio:1h", "lesionlens:predictions:1h"
-    # Three standard errors below the observed share: a sample that only happens to be high
-    # stays quiet.
+    # Three standard errors below the observed share: a share that is high by chance causes no
+    # alert.
     return Alert(
         "LesionLensReviewRateHigh",
         f"""

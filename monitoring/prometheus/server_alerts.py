@@ -1,4 +1,4 @@
-"""Alerts on the server and its scraping: what no request can tell, because none is counted."""
+"""Alerts on the server and its scraping, including failures that no request metric shows."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from monitoring.prometheus.objectives import ServerLimits
 from monitoring.prometheus.rule import Alert, Group
 
 HTTP_RESPONSES = "lesionlens_http_responses_total"
-"""Of the front, by ``route`` and ``status`` (serving/front/telemetry.py)."""
+"""Metric of the front with labels ``route`` and ``status`` (serving/front/telemetry.py)."""
 SERVICE = "namespace, service"
 WHO = "{{ $labels.service }}"
 CANARY = "-canary"
-"""What the component ``canary`` adds to the service's name; no other rule names a service."""
+"""Suffix that the component ``canary`` adds to the service's name; no other rule names a
+service."""
 
 
 def groups(limits: ServerLimits, service: str) -> tuple[Group, ...]:
-    """TorchServe first, then Prometheus' own view of its targets."""
+    """Groups of alerts: TorchServe first, then Prometheus' own view of its targets."""
     server = (
         _server_errors(limits),
         _refusals(limits),
@@ -71,8 +72,8 @@ def _queueing(limits: ServerLimits) -> Alert:
 
     return Alert(
         "LesionLensQueueing",
-        # The histogram of latency begins in the handler: what a request waits for a worker is
-        # known to the frontend alone, as a sum.
+        # The latency histogram starts in the handler: only the frontend knows the waiting
+        # time before it, as a sum.
         f"""
         {rate("ts_queue_latency_microseconds")} / 1e6
           / ({rate("ts_inference_requests_total")} > 0)
@@ -102,7 +103,7 @@ def _no_traffic(limits: ServerLimits) -> Alert:
     requests = f"increase({REQUESTS.name}[1h]"
     return Alert(
         "LesionLensNoTraffic",
-        # A week ago as well, where there is one: a Saturday is not a broken Friday.
+        # Also compared with a week ago, if possible: a quiet Saturday is not a fault.
         f"""
         sum by ({SERVICE}) ({requests} offset 1d)) >= {limits.fewest_requests}
           and
@@ -143,7 +144,7 @@ def _absent(service: str) -> Alert:
 
 
 def _canary_absent(service: str) -> Alert:
-    # Not absent(): most of the time there is no canary.
+    # Not absent(): usually there is no canary.
     return Alert(
         "LesionLensAbsent",
         f'max by ({SERVICE}) (up{{service="{service}{CANARY}"}}) == 0',
