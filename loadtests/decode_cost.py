@@ -43,7 +43,7 @@ class Most(NamedTuple):
     seconds: float
     """Multiples of its processor seconds."""
     memory: float
-    """Multiples of its peak memory."""
+    """Multiples of its peak memory, without a unit."""
 
 
 MOST: Final = Most(4.0, 4.0)

@@ -1,4 +1,4 @@
-"""What a recipe says of photographs that it has not learned from.
+"""Cross-fitting: out-of-fold predictions of a recipe.
 
 Each photograph of the train folder is predicted by a model that was fitted without it and without
 its near-duplicates. Temperature, threshold, uncertainty band and baseline come from these
@@ -27,32 +27,32 @@ class Fitted(Protocol):
 
     @property
     def backbone(self) -> Backbone:
-        """Everything before the final layer."""
+        """All layers before the final layer."""
 
     @property
     def head(self) -> Head:
         """The final layer."""
 
     def features(self, places: np.ndarray) -> np.ndarray:
-        """Pooled features of the photographs in these places, shape (m, width)."""
+        """Return pooled features of the photographs at these indices, shape (m, width)."""
 
 
 Fit = Callable[[np.ndarray, int], Fitted]
-"""From the places to learn from, and a seed, to a model."""
+"""Function from training indices and a seed to a model."""
 
 
 @dataclass(frozen=True)
 class OutOfSample:
-    """Answers on n photographs, each of a fit that never saw it."""
+    """Out-of-fold predictions of n photographs."""
 
     log_odds: np.ndarray
     """Uncalibrated, shape (n,)."""
     distance: np.ndarray
-    """To the features that its fit learned from, shape (n,), no unit."""
+    """Distance to the features that the model was fitted on, shape (n,), no unit."""
 
 
 def cross_fit(fit: Fit, folds: Sequence[Fold], seed: int, progress: Progress) -> OutOfSample:
-    """Fit once a fold and predict what it held out.
+    """Fit one model per fold and predict the photographs that it was fitted without.
 
     Args:
         fit: the recipe.

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Write files atomically."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; rename it into place when the block ends well."""
+    """Yield a temporary path in the folder of ``path``; rename it when the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)

@@ -1,4 +1,4 @@
-"""Results kept on disk as soon as they are there: an interrupted run goes on where it stopped."""
+"""Cache of results on disk, so that an interrupted run continues."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Kept:
-    """A folder of named results, each a few arrays."""
+    """A folder of named results, each of a few arrays."""
 
     folder: Path
 
     def get(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
-        """What was computed once, read again; computed and kept where it is missing or damaged.
+        """Read a cached result; compute and cache it if it is missing or damaged.
 
         Args:
             name: may hold slashes.

@@ -1,4 +1,4 @@
-"""The trained model that the reports are about, and the photographs it was trained on."""
+"""The trained model for the reports, and the photographs it was trained on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class NothingToReportError(RuntimeError):
 
 
 def trained(settings: TrainingSettings, reporter: Reporter) -> tuple[dict[str, Any], Dataset]:
-    """The document of ``card.json``, and the photographs.
+    """Return the document of ``card.json``, and the photographs.
 
     Raises:
         NothingToReportError: train first.

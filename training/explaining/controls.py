@@ -1,4 +1,4 @@
-"""Maps that know nothing of the model: what explains must do better than they do."""
+"""Control maps that do not depend on the model: an explanation must do better."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from training.explaining.curves import PLACES
 from training.explaining.subjects import Subject
 
 WIDTH: Final = 0.25
-"""Deviation of the centred Gaussian, of the side: about as wide as a lesion in its photograph."""
+"""Standard deviation of the centred Gaussian, relative to the side: about the width of a lesion."""
 
 
 def random(subject: Subject) -> np.ndarray:
-    """Uniform numbers, the same for a photograph at every call; shape (28, 28)."""
+    """Uniform random numbers, the same for a photograph at every call; shape (28, 28)."""
     drawn = np.random.default_rng(crc32(subject.name.encode()))
     return drawn.random((PLACES, PLACES), dtype=np.float32)
 
 
 def edges(subject: Subject) -> np.ndarray:
-    """Magnitude of the grey picture's gradient by Sobel, mean over a place; shape (28, 28).
+    """Magnitude of the grey picture's Sobel gradient, mean over a cell; shape (28, 28).
 
     Adebayo et al. 2018: maps that resemble an edge detector persuade, whatever the model does.
     """
@@ -36,7 +36,7 @@ def edges(subject: Subject) -> np.ndarray:
 
 
 def centre(subject: Subject) -> np.ndarray:
-    """A Gaussian around the middle, where photographers put the lesion; shape (28, 28)."""
+    """Gaussian around the middle, where photographers centre the lesion; shape (28, 28)."""
     del subject  # the same for every photograph
     axis = (np.arange(PLACES) + 0.5) / PLACES - 0.5
     squares = axis[:, None] ** 2 + axis[None, :] ** 2

@@ -1,8 +1,8 @@
 """Deletion and insertion (Petsiuk et al. 2018).
 
-What happens to the answer when the places that a map calls important are taken away, or are all
-there is. What is taken away is replaced by a blurred copy, not by black, which would itself be a
-picture that the model never saw.
+The change of the score when the regions with the largest attribution are removed, or are the only
+ones left. A removed region is replaced by a blurred copy, not by black, which would be unlike the
+training data.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from handlers.explainers.places import upsampled
 from handlers.imaging import SIDE
 
 PLACES: Final = 28
-"""On each side; the finest map that a method gives."""
+"""Grid cells on each side, as in the finest map of a method."""
 STEPS: Final = 16
-"""Of 49 places each."""
+"""Steps of 49 cells each."""
 SHARES: Final = np.linspace(0, 1, STEPS + 1)
-"""Of the places that are replaced, or shown."""
+"""Shares of the cells that are replaced, or shown."""
 
 _TIES: Final = np.random.default_rng(0).permutation(PLACES**2)
 
@@ -37,7 +37,7 @@ class Curves:
 
 
 def at_places(values: np.ndarray) -> np.ndarray:
-    """A map of shape (h, w) at 28 x 28 places: bilinear from coarser, mean from finer."""
+    """Resample a map of shape (h, w) to 28 x 28 cells: bilinear from coarser, mean from finer."""
     if len(values) <= PLACES:
         return values if len(values) == PLACES else upsampled(values, PLACES)
     grid = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))[None]
@@ -45,10 +45,10 @@ def at_places(values: np.ndarray) -> np.ndarray:
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
-    """Place in the order of importance, 0 for what spoke most for the target.
+    """Rank the cells by attribution, 0 for the largest.
 
-    Equal places come in one fixed order without a direction: row by row, a map with plateaus
-    would seem to point to the top of the picture.
+    Ties are ordered by a fixed permutation: row by row, a map with plateaus would seem to point to
+    the top of the picture.
 
     Args:
         values: shape (28, 28).
@@ -69,7 +69,7 @@ def curves(
     values: np.ndarray,
     ends: tuple[float, float],
 ) -> Curves:
-    """Both curves of one map; 30 passes.
+    """Compute both curves of one map; 30 passes.
 
     Args:
         score: probability of the explained class for inputs of shape (1, 3, 224, 224), shape (1,).

@@ -1,4 +1,4 @@
-"""The document of what was measured: all that the page of the explanations is made from."""
+"""The document of all measurements, from which the page of the explanations is made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.explaining.measured import Drawn, Located, Measured
 
 
 def document(measured: Measured, card: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Means with their intervals, comparisons and the verdict.
+    """Return means with their intervals, comparisons and the verdict.
 
     Args:
         measured: a number a photograph of everything.
@@ -81,7 +81,7 @@ def _method(name: str, measured: Measured, seed: int) -> dict[str, Any]:
 
 
 def _of_any(name: str, measured: Measured, seed: int) -> dict[str, Any]:
-    """What can be said of a control too."""
+    """Return the measurements that exist for controls too."""
     located = measured.located
     return {
         **_areas(measured.curves[name], seed),
@@ -104,7 +104,7 @@ def _located(found: Located, name: str, seed: int) -> dict[str, Any] | None:
 
 
 def _randomisation(correlation: np.ndarray, seed: int) -> dict[str, Any]:
-    """Of shape (n, number of stages)."""
+    """Rank correlations of shape (n, number of stages)."""
     found = [intervals.mean(stage, seed) for stage in correlation.T]
     return {
         "stages": list(randomisation.STAGES),

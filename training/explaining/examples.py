@@ -1,4 +1,4 @@
-"""Photographs with the map of each method: answered rightly, wrongly, and flagged."""
+"""Example photographs with the map of each method: right, wrong and flagged answers."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from training.explaining.subjects import Explained, Subject
 from training.kept import Kept
 
 KINDS: Final = ("correct", "wrong", "flagged")
-"""An answer that is flagged is neither of the others: it is not to be relied on."""
+"""Kinds of examples; a flagged answer is not counted as right or wrong."""
 EACH: Final = 2
-"""Of a kind and a true label."""
+"""Examples of each kind and true label."""
 MOST: Final = 400
-"""Photographs looked at, at most."""
+"""Maximum number of photographs that are examined."""
 
 
 def examples(
     explained: Explained, photographs: Sequence[Photograph], kept: Kept, progress: Progress
 ) -> list[dict[str, Any]]:
-    """The first of each kind and true label in the order of their digests, not of their looks.
+    """Choose the first of each kind and true label in the order of their digests.
 
     Args:
         explained: the trained model.
@@ -66,7 +66,7 @@ def examples(
 
 
 def kind_of(decision: Decision, label: int) -> str:
-    """Under which of ``KINDS`` an answer belongs."""
+    """Return which of ``KINDS`` an answer belongs to."""
     if decision.review:
         return "flagged"
     return "correct" if decision.label == label else "wrong"

@@ -1,4 +1,4 @@
-"""``make explain-report``: what each attribution method is worth, measured and written down."""
+"""``make explain-report``: evaluate each attribution method and write the report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MASKS = "masks"
 
 
 def report(settings: TrainingSettings, reporter: Reporter) -> Path:
-    """Measure every method and write the page into ``reports/<version>/``; gives its path.
+    """Measure every method and write the page into ``reports/<version>/``; returns its path.
 
     Raises:
         NothingToReportError: train first.
@@ -56,7 +56,7 @@ def report(settings: TrainingSettings, reporter: Reporter) -> Path:
 
 
 def conclusion(written: dict[str, Any]) -> str:
-    """What the evidence picks, what that does not beat, and whether it is what is served."""
+    """State which method the evidence selects, what it does not beat, and which is served."""
     chosen = written["default"]
     picked = chosen["method"]
     failed = ", ".join(f"{control} on {curve}" for control, curve in chosen["not_beaten"])
@@ -71,7 +71,7 @@ def conclusion(written: dict[str, Any]) -> str:
 
 
 def _masks(settings: TrainingSettings, found: Dataset) -> dict[str, Path]:
-    """Outlines beside the photographs, where they are a folder that somebody named."""
+    """Find outlines next to the photographs, if they are in a folder that the user named."""
     if settings.data is None:
         return {}
     return masks_of(dataset.find_layout(settings.data), found.train)

@@ -1,4 +1,4 @@
-"""Every measurement on every method, each result kept as soon as it is there."""
+"""Run every measurement on every method, with a cache of each result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from training.kept import Kept
 from training.settings import TrainingSettings
 
 Attribute = Callable[[Subject, str], Attribution]
-"""The answer of the method of a name about a subject."""
+"""Function from a method's name and a subject to an attribution."""
 
 
 class Study:
@@ -40,7 +40,7 @@ class Study:
         settings: TrainingSettings,
         reporter: Reporter,
     ) -> None:
-        """Nothing is measured yet.
+        """Start without measurements.
 
         Args:
             explained: the trained model.
@@ -54,7 +54,7 @@ class Study:
         self.settings, self.reporter = settings, reporter
 
     def measure(self, masks: Mapping[str, Path]) -> Measured:
-        """Run all of it.
+        """Run all measurements.
 
         Args:
             masks: outlines that people drew, by the digest of the photograph; perhaps none.
@@ -184,7 +184,7 @@ class Study:
         return {name: Started(Drawn.of(rows[name]), np.asarray(missed[name])) for name in BASELINES}
 
     def _from(self, subject: Subject, baseline: str) -> Attribution:
-        """Integrated Gradients from one of ``BASELINES``."""
+        """Run Integrated Gradients from one of ``BASELINES``."""
 
         def explain(question: Question) -> Attribution:
             return integrated_gradients(question, BASELINES[baseline])
@@ -200,7 +200,7 @@ class Study:
         return self.explained.attribution(subject, method, self.kept)
 
     def _subjects(self, count: int, what: str) -> Iterator[Subject]:
-        """Test photographs, opened one by one; shows how many are done."""
+        """Yield test photographs, opened one by one, with progress."""
         asked = self.found.test[:count]
         for done, subject in enumerate(self.explained.photographs(asked)):
             self.reporter.progress(what, done, len(asked))
@@ -209,9 +209,9 @@ class Study:
 
 
 def incompleteness(found: Attribution) -> float:
-    """How far the sum of a map misses the difference of the logits, relative to it."""
+    """Relative convergence delta of a map."""
     delta = found.convergence_delta
     assert delta is not None, "only methods that say how nearly they are complete are asked"
-    # The delta is the sum less the difference: whatever a method starts from, this is it.
+    # The delta is the sum minus the difference, whatever the baseline of a method.
     difference = float(found.values.sum(dtype=np.float64)) - delta
     return abs(delta) / max(abs(difference), 1e-9)

@@ -1,4 +1,4 @@
-"""Sentences that depend on the numbers: what is said plainly, and what must not be said."""
+"""Sentences that depend on the numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Evidence = Mapping[str, Any]
 
 
 def first_paragraph(evidence: Evidence) -> str:
-    """What the model is, how well it does, and how much of that is the background's."""
+    """State what the model is, its scores, and how much of them the background explains."""
     scores, leaks = evidence["scores"]["test_leak_free"], evidence["leaks"]
     left_out = leaks["test_photographs_left_out"]
     without = f" ({count(left_out)} that training photographs repeat are left out)"
@@ -35,7 +35,7 @@ def first_paragraph(evidence: Evidence) -> str:
 
 
 def warning(evidence: Evidence) -> str:
-    """That nothing holds for people, where lesions are drawn or the backbone is untrained."""
+    """Warn that nothing holds for people, if lesions are synthetic or the backbone is untrained."""
     why = []
     if drawn(evidence):
         why.append("its lesions are drawn by a program")
@@ -45,12 +45,12 @@ def warning(evidence: Evidence) -> str:
 
 
 def drawn(evidence: Evidence) -> bool:
-    """Whether the photographs are none: no patient, no licence."""
+    """Whether the photographs are synthetic: no patient, no licence."""
     return bool(evidence["data"]["source"] == "synthetic")
 
 
 def background(covered: Evidence) -> str:
-    """Whether the label can be told with the lesion covered, in plain words."""
+    """State whether the label can be predicted with the lesion covered."""
     low, high = covered["accepted"]
     accepted = f"{number((low + high) / 2, 1)} ± {number((high - low) / 2, 2)}"
     measured = interval(covered["auroc"])
@@ -69,7 +69,7 @@ def background(covered: Evidence) -> str:
 
 
 def frequencies(scores: Evidence) -> str:
-    """What a label means where 2 % have melanoma, in natural frequencies (Gigerenzer 2007)."""
+    """State what a label means at a prevalence of 2 %, in natural frequencies (Gigerenzer 2007)."""
     sensitivity, specificity = scores["sensitivity"]["value"], scores["specificity"]["value"]
     if sensitivity is None or specificity is None:
         return "What a label means at a prevalence of 2 % could not be measured."
@@ -94,7 +94,7 @@ def probability_elsewhere(prevalence: float, stated: float) -> str:
 
 
 def leaks(found: Evidence) -> str:
-    """How many photographs repeat another, and what that did to the split."""
+    """State how many photographs are near-duplicates, and the effect on the split."""
     if not found["pairs"]:
         return f"No near-duplicates among {count(found['photographs'])} photographs."
     across = found["pairs_across_train_and_test"]
@@ -112,7 +112,7 @@ def leaks(found: Evidence) -> str:
 
 
 def contradictions(found: Evidence) -> str:
-    """How often one lesion is filed as both."""
+    """State how often one lesion has both labels."""
     many = found["pairs_with_contradicting_labels"]
     if not many:
         return "No pair has contradicting labels."
@@ -124,7 +124,7 @@ def contradictions(found: Evidence) -> str:
 
 
 def kept(name: str, stated: float, observed: Interval) -> str:
-    """Whether a stated error rate was observed on the test."""
+    """State whether a promised error rate was observed on the test split."""
     value, low = observed.get("value"), observed.get("low")
     if value is None:
         return f"{name}: could not be observed."
@@ -138,7 +138,7 @@ def kept(name: str, stated: float, observed: Interval) -> str:
 
 
 def comparison(found: Evidence | None) -> str:
-    """Whether one recipe is better than another, and whether that is more than chance."""
+    """State whether one recipe is better than another, and whether significantly."""
     if found is None:
         return "There is only one recipe: nothing was compared."
     difference, better, than = found["difference"], found["better"], found["than"]
@@ -158,7 +158,7 @@ def comparison(found: Evidence | None) -> str:
 
 
 def licence(evidence: Evidence) -> str:
-    """What whoever passes the page on must know of its pictures."""
+    """State the licence conditions for sharing the page's pictures."""
     if drawn(evidence):
         return "These pictures are drawn: they show nobody."
     return (
@@ -168,7 +168,7 @@ def licence(evidence: Evidence) -> str:
 
 
 def cancers(counts: Mapping[str, int]) -> str:
-    """How common cancers are in a split."""
+    """State the prevalence of cancer in a split."""
     total = sum(counts.values())
     return percent(counts["malignant"] / total if total else None, 1)
 

@@ -21,13 +21,13 @@ ASKED: Final = {
     "planted": "photographs with a planted artefact",
 }
 BEATS: Final = "\N{NO-BREAK SPACE}\N{CHECK MARK}"
-"""Behind a difference: the method beats the control, the intervals apart."""
+"""Mark behind a difference: the method beats the control with separate intervals."""
 
 Document = Mapping[str, Any]
 
 
 def of(document: Document) -> dict[str, Table]:
-    """Every table by its name."""
+    """Build every table by its name."""
     return {
         "baselines": _baselines(document["baselines"]),
         "methods": _methods(document),
@@ -38,7 +38,7 @@ def of(document: Document) -> dict[str, Table]:
 
 
 def differences(document: Document) -> Grid:
-    """How far each method's AUC is from each control's."""
+    """Compare each method's AUC with each control's."""
     controls = tuple(document["controls"])
     rows = tuple(
         Row(
