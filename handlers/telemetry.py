@@ -76,7 +76,7 @@ REVIEW_REASONS: Final = Metric(
     "counter",
     "count",
     ("reason", VERSION),
-    "Photographs that a person must look at, by reason; one may have several.",
+    "Photographs flagged for review, by reason; one may have several.",
 )
 PROBABILITY: Final = Metric(
     "lesionlens_probability_ratio",
@@ -97,14 +97,14 @@ DRIFT_BASELINE: Final = Metric(
     "gauge",
     "ratio",
     ("feature", "bin", VERSION),
-    "Share of the training data in a bin of a drift feature.",
+    "Share of the training data in a bin of a drift feature (drift baseline).",
 )
 BASELINE_PHOTOGRAPHS: Final = Metric(
     "lesionlens_drift_baseline_photographs",
     "gauge",
     "count",
     (VERSION,),
-    "Photographs of the training data behind the baseline.",
+    "Number of training photographs in the drift baseline.",
 )
 WORKER_STARTED: Final = Metric(
     "lesionlens_worker_start_time_seconds",
@@ -125,7 +125,7 @@ BACKEND_INFO: Final = Metric(
     "gauge",
     "one",
     ("backend", VERSION),
-    "Always 1: which backend runs the forward pass of a worker.",
+    "Always 1; the label says which backend runs a worker's forward pass.",
 )
 METRICS: Final = (
     REQUESTS,

@@ -115,16 +115,16 @@ def compared(predict: Sequence[float], explain: Sequence[float]) -> dict[str, An
     }
 
 
-def beside(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
+def concurrent(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
     """Measure predictions of one client, alone and during slow explanations of another."""
-    times: dict[str, list[float]] = {"alone": [], "beside": []}
+    times: dict[str, list[float]] = {"alone": [], "concurrent": []}
     slow: list[float] = []
     with (
         httpx.Client(base_url=address, timeout=60, trust_env=False) as client,
         httpx.Client(base_url=address, timeout=60, trust_env=False) as other,
         ThreadPoolExecutor(1) as pool,
     ):
-        for _ in track(range(ROUNDS), description="beside a slow one", transient=True):
+        for _ in track(range(ROUNDS), description="during a slow one", transient=True):
             for which, found in times.items():
                 over = Event()
 
@@ -133,7 +133,7 @@ def beside(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
                         body = photographs[len(slow) % len(photographs)]
                         slow.append(timed(other, "explain", asked(body, SLOW))[0])
 
-                explaining = pool.submit(explain) if which == "beside" else None
+                explaining = pool.submit(explain) if which == "concurrent" else None
                 end = time.perf_counter() + SECONDS
                 while time.perf_counter() < end:
                     body = photographs[len(found) % len(photographs)]
@@ -148,7 +148,7 @@ def beside(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
             which: {"count": len(found), "p50_ms": p50(found), "p95_ms": p95(found)}
             for which, found in times.items()
         },
-        "p95_ratio": round(p95(times["beside"]) / p95(times["alone"]), 3),
+        "p95_ratio": round(p95(times["concurrent"]) / p95(times["alone"]), 3),
     }
 
 
@@ -211,7 +211,7 @@ def measure(settings: ServingSettings, photographs: list[Body]) -> dict[str, Any
             "together": {"clients": CLIENTS, **together(server.inference, photographs)},
             "methods": methods(client, photographs),
             "integrated_gradients": paths(client, photographs),
-            "beside": beside(server.inference, photographs),
+            "concurrent": concurrent(server.inference, photographs),
         }
 
 

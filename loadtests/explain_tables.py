@@ -8,7 +8,7 @@ from typing import Any
 
 def served_table(document: dict[str, Any]) -> str:
     """Table of a served explanation's cost compared with a prediction."""
-    path, beside = document["integrated_gradients"], document["beside"]
+    path, concurrent = document["integrated_gradients"], document["concurrent"]
     rows = []
     for name, found in (("one client", document["alone"]), ("8 clients", document["together"])):
         predict, explain = found["predict"]["p50_ms"], found["explain"]["p50_ms"]
@@ -23,9 +23,9 @@ def served_table(document: dict[str, Any]) -> str:
         f"| its convergence delta of the difference of the logits, median, p95, largest "
         f"| {delta['median']:.1%}, {delta['p95']:.1%}, {delta['largest']:.1%} |",
         f"| its steps, median and most | {path['steps']['median']}, {path['steps']['largest']} |",
-        f"| predict, p95, alone and while `{beside['method']}` explains on end "
-        f"| {beside['alone']['p95_ms']:.1f} ms, {beside['beside']['p95_ms']:.1f} ms: "
-        f"{beside['p95_ratio']:.2f} times |",
+        f"| predict, p95, alone and while `{concurrent['method']}` explains on end "
+        f"| {concurrent['alone']['p95_ms']:.1f} ms, {concurrent['concurrent']['p95_ms']:.1f} ms: "
+        f"{concurrent['p95_ratio']:.2f} times |",
     ]
     rows += [
         f"| `{name}`, p50, {found['steps']} steps | {found['p50_ms']:.0f} ms |"

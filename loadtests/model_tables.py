@@ -91,7 +91,7 @@ def features_table(document: dict[str, Any]) -> str:
         f"| {time['photographs']} photographs, times decoding and one forward pass a view alone "
         f"| {time['ratio']:.2f} |",
         *(
-            f"| {found['photographs']} drawn pictures, most memory of extraction and search "
+            f"| {found['photographs']} synthetic pictures, most memory of extraction and search "
             f"| {found['peak_mb']['after_search']:.0f} MB |"
             for found in (memory["few"], memory["many"])
         ),
@@ -136,7 +136,8 @@ def gpu_table(document: dict[str, Any]) -> str:
     seconds, fp16 = document["fitting_seconds"], document["backends"]["measured"]["cuda-fp16"]
     pictures = sum(document["counts"]["train"].values())
     rows = [
-        f"| four fits to {pictures} drawn lesions or two thirds of them | {seconds['with']:.0f} s "
+        f"| four fits to {pictures} synthetic lesions or two thirds of them "
+        f"| {seconds['with']:.0f} s "
         f"| {seconds['without']:.0f} s |",
         *(
             f"| AUROC, {name} | {_interval(auroc['with'][part])} "

@@ -29,7 +29,7 @@ PredictUser.wait_time = ExplainUser.wait_time = _pace
 
 
 class Stages(LoadTestShape):
-    """Users of each stage, all of whom start within a second."""
+    """Users of each stage, who all start within a second."""
 
     shape = _plan.shapes[_settings.load_shape]
 

@@ -39,7 +39,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("docs/results/training.json"))
     parser.add_argument(
-        "--only-layer4", action="store_true", help="measure that anew and keep the other two runs"
+        "--only-layer4",
+        action="store_true",
+        help="repeat only this measurement",
     )
     given = parser.parse_args()
     output: Path = given.output

@@ -33,7 +33,7 @@ class DemoError(RuntimeError):
 STEPS: Final = {
     "data": "photographs found and checked",
     "backbone": "ResNet-18 loaded",
-    "features": "512 features of each photograph and its turned copies",
+    "features": "512 features of each photograph and its augmented views",
     "compare": "near-duplicates grouped",
     "choose": "regularisation and augmentation, by cross-validation",
     "folds": "answers on photographs not learned from: calibration, threshold, drift baseline",
@@ -160,7 +160,7 @@ def _say(
     if (answer["label"] == "cancer") != (labelled == "malignant"):
         lines.append("Here the model is WRONG. The example is not picked for being right.")
     lines += [
-        f"Explanation: {explanation['method']}, photograph beside overlay in {picture}",
+        f"Explanation: {explanation['method']}, photograph and overlay in {picture}",
         f"Model {summary['model_version']}: AUROC {auroc['value']:.3f} on test, 95 % interval "
         f"{auroc['low']:.3f} to {auroc['high']:.3f}.",
     ]

@@ -13,7 +13,7 @@ from torch import nn
 from torchvision.models import ResNet, ResNet18_Weights, resnet18
 
 
-class Beside(nn.Module):
+class ParallelStages(nn.Module):
     """A stage in its original and its fitted version in parallel: their channels concatenated."""
 
     def __init__(self, first: nn.Module, fitted: nn.Module) -> None:
@@ -34,7 +34,7 @@ class WeightsError(RuntimeError):
 
 @dataclass(frozen=True)
 class Backbone:
-    """A ResNet-18 in eval mode, all parameters frozen; its ``layer4`` may be a :class:`Beside`."""
+    """A frozen ResNet-18 in eval mode; its ``layer4`` may be a :class:`ParallelStages`."""
 
     network: ResNet
     source: str

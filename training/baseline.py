@@ -17,8 +17,8 @@ from handlers.reference import Reference
 
 BEYOND: Final = {"distance": 0.005, "focus": 0.002, "clipped": 0.002}
 """Share of the train folder beyond the limit of a feature, where it is not ``RARE``. Chosen on the
-train folder and on unsuitable pictures drawn or made from it: what is no lesion lies beyond nearly
-all of the train folder, and a source that was left out does not (at most 2 % of it)."""
+train folder and on unsuitable pictures drawn or made from it: pictures without a lesion lie beyond
+nearly all of the train folder, and a source that was left out does not (at most 2 % of it)."""
 RARE: Final = 0.0005
 """The same share for exposure: under-exposed photographs lie far beyond any of the train folder."""
 

@@ -22,7 +22,7 @@ from training.recipes import Recipe
 
 ARCHITECTURES: Final = {
     "head": "ResNet-18, frozen, with a fitted final layer",
-    "layer4": "ResNet-18, frozen; a fitted layer4 beside its own, a fitted final layer on both",
+    "layer4": "ResNet-18, frozen; a fitted layer4 in parallel to it, a fitted final layer on both",
     "all": "ResNet-18, fitted",
 }
 

@@ -114,8 +114,8 @@ def locate(
     except Exception as error:  # kagglehub raises any exception of its HTTP client
         say(
             f"Kaggle cannot be reached ({type(error).__name__}): the EMBEDDED SYNTHETIC SET takes "
-            "over. Its lesions are drawn; nothing it learns holds for people. Set LESIONLENS_DATA "
-            "to a folder of photographs."
+            "over. Its lesions are synthetic; nothing it learns holds for people. Set "
+            "LESIONLENS_DATA to a folder of photographs."
         )
     per_class = {"train": settings.synthetic_train, "test": settings.synthetic_test}
     name = f"synthetic-{settings.synthetic_train}-{settings.synthetic_test}-{settings.seed}"

@@ -87,7 +87,7 @@ def memory(found: Dataset, network: Backbone, cache: Path, views: int, report: R
     """Peak memory in megabytes after each step of extraction and near-duplicate search.
 
     Args:
-        found: drawn pictures; those of ``train`` are looked at.
+        found: synthetic pictures; those of ``train`` are looked at.
         network: the backbone.
         cache: goes on from what it holds, and says how much that was.
         views: how many are extracted; the search is given as many as a training has, repeated,

@@ -81,7 +81,7 @@ class Activations:
         """float32 of shape (m, 256, 14, 14): one view of each photograph, by the second argument.
 
         Raises:
-            OSError: a record is gone or damaged; :func:`extract` computes it anew.
+            OSError: a record is gone or damaged; :func:`extract` recomputes it.
         """
         found = []
         for place, view in zip(places, views, strict=True):
@@ -91,8 +91,7 @@ class Activations:
                 # The next run only checks whether it exists.
                 self.records.discard(name)
                 raise OSError(
-                    f"{self.records.place(name)} is gone or damaged: run it again, it is "
-                    "computed anew"
+                    f"{self.records.place(name)} is gone or damaged: run it again, it is recomputed"
                 )
             found.append(torch.from_numpy(record))
         return torch.stack(found).float()

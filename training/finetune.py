@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from training.backbone import Backbone, Beside
+from training.backbone import Backbone, ParallelStages
 from training.dataset import Progress
 from training.features import VIEWS, Activations
 from training.head import FittedHead, Head, HeadRecipe
@@ -49,7 +49,7 @@ class FittedLayer4:
     def backbone(self) -> Backbone:
         """The network with both stages."""
         network = copy.deepcopy(self.before.backbone.network)
-        network.layer4 = Beside(network.layer4, copy.deepcopy(self.scorer.body))
+        network.layer4 = ParallelStages(network.layer4, copy.deepcopy(self.scorer.body))
         network.eval().requires_grad_(False)
         return Backbone(network, self.before.backbone.source)
 

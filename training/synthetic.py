@@ -112,7 +112,7 @@ def draw_set(
     if _stamp(folder) == stamp:
         return folder
     if folder.exists() and _stamp(folder) is None and (folder.is_file() or any(folder.iterdir())):
-        raise FileExistsError(f"{folder} holds something other than drawn lesions")
+        raise FileExistsError(f"{folder} holds something other than synthetic lesions")
     folder.parent.mkdir(parents=True, exist_ok=True)
     workplace = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     new = workplace / "new"

@@ -32,7 +32,7 @@ class Fields:
         """Read the next number.
 
         Args:
-            size: bytes that it takes; of none, it is 0.
+            size: bytes that it takes; without bytes it is 0.
 
         Raises:
             ImageError: the bytes end before.

@@ -48,8 +48,8 @@ class Kubectl:
         self._answered = False
         self.deadline = time.monotonic() + settings.deploy_seconds
         config = ["--kubeconfig", str(settings.kubeconfig)] if settings.kubeconfig else []
-        beside = Path(sys.executable).parent / "kubectl"
-        program = settings.kubectl or (str(beside) if beside.is_file() else "kubectl")
+        installed = Path(sys.executable).parent / "kubectl"
+        program = settings.kubectl or (str(installed) if installed.is_file() else "kubectl")
         self._program = [program, *config]
         self.context = settings.context or self._run("config", "current-context").strip()
         self._program += ["--context", self.context]

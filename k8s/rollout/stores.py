@@ -54,11 +54,11 @@ def _to_folder(folder: Path, target: Path, digest: str) -> bool:
         if _is_whole(files, root, names, digest):
             return False
         target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f".{target.name}.new")
-        shutil.rmtree(beside, ignore_errors=True)
-        shutil.copytree(folder, beside)
+        temporary = target.with_name(f".{target.name}.new")
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.copytree(folder, temporary)
         shutil.rmtree(target, ignore_errors=True)
-        beside.rename(target)
+        temporary.rename(target)
     except OSError as error:
         raise RolloutError(f"cannot write to {target}: {error.strerror}") from None
     return True

@@ -28,8 +28,8 @@ def programs(name: str, packages: tuple[str, ...], folder: Path) -> Path:
 
     Args:
         name: of the environment.
-        packages: to install beside the model's; one without a version gets that of this project.
-            None: this project's own environment.
+        packages: to install in addition to the model's; one without a version gets that of this
+            project. None: this project's own environment.
         folder: of all environments; on the file system of this project's own.
 
     Raises:

@@ -57,7 +57,7 @@ def _now(promised: Objectives, windows: dict[str, WindowLimit]) -> Row:
             About(
                 f"Worst feature against its limit, {SHORT[name]}",
                 f"Largest index of the last {LENGTHS[name]} as a share of what chance and custom "
-                "allow. From 100 % on the drift alert fires; below, nothing is to be done.",
+                "allow. From 100 % on the drift alert fires; below, nothing needs to be done.",
                 "percentunit",
                 6,
                 height=4,

@@ -30,7 +30,7 @@ def answers(promised: Objectives) -> Row:
             lines(
                 About(
                     "Share of cancer",
-                    "Photographs called cancer, of the last hour and day. The hour leaving the "
+                    "Photographs labelled cancer, of the last hour and day. The hour leaving the "
                     "day's level means other patients, another camera or another threshold.",
                     "percentunit",
                     9,
@@ -87,7 +87,7 @@ def review(promised: Objectives) -> Row:
                 About(
                     "To be reviewed",
                     "Share of photographs that a person must look at. Above the red line people do "
-                    "the model's work: see the reasons beside.",
+                    "the model's work: see the reasons in the next panel.",
                     "percentunit",
                     9,
                     limits=((promised.answers.review_ratio, RED),),

@@ -57,7 +57,7 @@ def _now(promised: Objectives) -> Row:
             figure(
                 About(
                     "Requests",
-                    "Requests a second of both verbs. 0 means that nobody asks; no data means that "
+                    "Requests a second of both verbs. 0 means no requests; no data means that "
                     "no server reports.",
                     "reqps",
                     4,
@@ -68,7 +68,7 @@ def _now(promised: Objectives) -> Row:
             figure(
                 About(
                     "Failed requests",
-                    "Share of requests that failed through our fault (5xx). Red: above the "
+                    "Share of requests that failed with a server error (5xx). Red: above the "
                     "strictest objective; look at the verb's row for which verb and since when.",
                     "percentunit",
                     4,

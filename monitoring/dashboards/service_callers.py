@@ -23,14 +23,14 @@ def row(promised: Objectives) -> Row:
     """
     attempts = of_server(HTTP_RESPONSES, 'status="401"')
     return Row(
-        "Callers (no data where no key is asked for)",
+        "Callers (no data without access control)",
         [
             lines(
                 About(
                     "Requests by name",
                     "Requests with a valid key or token, by its name; names beyond the first 50 of "
                     "each server are other. A line that ends is a client whose key is no longer "
-                    "taken, or that is gone.",
+                    "accepted, or that has stopped.",
                     "reqps",
                     8,
                 ),

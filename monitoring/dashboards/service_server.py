@@ -81,7 +81,7 @@ def inside() -> Row:
                 About(
                     "Batches of one request",
                     "Share of batches that held a single request. Near 100 % the delay of batching "
-                    "is paid for nothing.",
+                    "has no benefit.",
                     "percentunit",
                     8,
                 ),
@@ -123,8 +123,8 @@ def workers(promised: Objectives) -> Row:
             lines(
                 About(
                     "Age of the youngest worker",
-                    "Time since a worker of the server last loaded the model. A line that rises "
-                    "is health; each fall to zero is a worker, or a whole server, started again.",
+                    "Time since a worker of the server last loaded the model. A rising line is "
+                    "healthy; each fall to zero is a restart of a worker or of the whole server.",
                     "s",
                     8,
                 ),
@@ -137,7 +137,7 @@ def workers(promised: Objectives) -> Row:
                 About(
                     "Worker starts, last hour",
                     "Starts by server after the first. At the red line the restart alert fires; "
-                    "look at the server's log and at its memory beside.",
+                    "check the server's log and its memory in the next panel.",
                     "short",
                     8,
                     limits=((promised.server.restarts, RED),),

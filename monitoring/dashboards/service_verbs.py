@@ -38,7 +38,7 @@ def row(verb: str, kept: Objective) -> Row:
         lines(
             About(
                 f"{verb.capitalize()} requests",
-                "Requests a second by outcome: ok, refused (the client's fault, 4xx), failed "
+                "Requests a second by outcome: ok, refused (client error, 4xx), failed "
                 "(ours, 5xx). Much refused: a client sends what is no photograph.",
                 "reqps",
                 8,

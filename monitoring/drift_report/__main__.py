@@ -55,7 +55,7 @@ def _folders(reference: str, current: str, settings: ReportSettings) -> tuple[Pa
 def _windows(reference: str, current: str, settings: ReportSettings) -> tuple[Path, list[str]]:
     if "/" not in reference or Path(current).is_dir():
         raise ReportError(
-            f"{reference!r} is neither a folder nor, beside {current!r}, a window: name two "
+            f"{reference!r} is neither a folder nor, with {current!r}, a window: name two "
             f"folders of photographs, or two windows, {FORM}"
         )
     now = datetime.now(UTC)

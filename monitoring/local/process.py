@@ -45,7 +45,7 @@ class Process:
             ready: path that answers 200 once it can be used.
             log: file for what it prints.
             seconds: until it must be ready.
-            environment: variables beside those of this process.
+            environment: variables in addition to those of this process.
         """
         self.name = name
         self.address = address

@@ -84,7 +84,7 @@ def _cancer_share(limits: AnswerLimits, errors: float) -> Alert:
         """,
         "ticket",
         f"{WHO}: the share of `cancer` has changed",
-        "The share of photographs called cancer is {{ $value | humanizePercentage }} (as a "
+        "The share of photographs labelled cancer is {{ $value | humanizePercentage }} (as a "
         "difference) above that of the day before, over 1 h; below it where negative. That is "
         f"more than {errors:g} standard errors.",
     )
@@ -101,7 +101,7 @@ def _review_rate(limits: AnswerLimits) -> Alert:
           > {limits.review_ratio:g}
         """,
         "ticket",
-        f"{WHO}: too many photographs need a person",
+        f"{WHO}: too many photographs need review",
         "At least {{ $value | humanizePercentage }} of the photographs were flagged for review "
         f"over 1 h (the observed share less three standard errors); {limits.review_ratio:.0%} is "
         "the limit.",

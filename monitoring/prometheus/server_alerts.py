@@ -61,8 +61,8 @@ def _refusals(limits: ServerLimits) -> Alert:
         """,
         "ticket",
         f"{WHO}: many requests without a valid key or token",
-        '{{ $value | printf "%.0f" }} requests within 10 minutes were answered with 401: somebody '
-        "tries keys, or a client has one that was revoked or has expired.",
+        '{{ $value | printf "%.0f" }} requests within 10 minutes were answered with 401: an '
+        "attacker tries keys, or a client's key was revoked or has expired.",
     )
 
 
@@ -94,7 +94,7 @@ def _restarts(limits: ServerLimits) -> Alert:
         "ticket",
         f"{WHO}: a worker keeps restarting",
         "The worker of {{ $labels.instance }} was started {{ $value }} times "
-        "within 1 h after its first start; each one fails the request in flight and holds up "
+        "within 1 h after its first start; each restart fails the requests in flight and blocks "
         "the queue for some seconds.",
     )
 
@@ -135,7 +135,7 @@ def _absent(service: str) -> Alert:
         "LesionLensAbsent",
         f'absent(up{{service="{service}"}} == 1)',
         "page",
-        f"{service}: not one server can be scraped",
+        f"{service}: no server can be scraped",
         f'No target with service="{service}" has answered a scrape for 10 minutes: nothing '
         "serves, or the scrape configuration has lost it. No other alert can be trusted meanwhile.",
         holds="10m",
@@ -149,7 +149,7 @@ def _canary_absent(service: str) -> Alert:
         "LesionLensAbsent",
         f'max by ({SERVICE}) (up{{service="{service}{CANARY}"}}) == 0',
         "page",
-        f"{WHO}: not one server can be scraped",
+        f"{WHO}: no server can be scraped",
         "No target of {{ $labels.service }} has answered a scrape for 10 minutes, though there are "
         "targets: the share of the predictions that is sent there may be lost.",
         holds="10m",

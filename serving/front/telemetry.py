@@ -35,13 +35,13 @@ class FrontMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.responses = Counter(
             "lesionlens_http_responses",
-            "Responses by route and HTTP status, those of the front itself included.",
+            "Responses by route and HTTP status, including rejections by the front.",
             ("route", "status"),
             registry=registry,
         )
         self.seconds = Histogram(
             "lesionlens_http_request_seconds",
-            "Time from the first byte of a request's headers handled to the end of its response.",
+            "Time from the start of a request's processing to the end of its response.",
             ("route",),
             buckets=BUCKETS,
             registry=registry,
@@ -49,19 +49,19 @@ class FrontMetrics:
         self._names: set[str] = set()
         self.by_name = Counter(
             "lesionlens_http_requests_by_name",
-            "Requests with a valid key or token, by its name and what became of them; names "
+            "Requests with a valid key or token, by its name and their outcome; names "
             f"beyond {MAX_NAMES} are counted as other.",
             ("name", "outcome"),
             registry=registry,
         )
         self.in_flight = Gauge(
             "lesionlens_http_in_flight",
-            "Requests that are being answered.",
+            "Requests in flight.",
             registry=registry,
         )
         self.repeated = Counter(
             "lesionlens_http_repeated",
-            "Requests sent to the model server again, because the worker that had them died.",
+            "Requests that were retried because their worker died.",
             registry=registry,
         )
 

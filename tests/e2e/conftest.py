@@ -1,4 +1,4 @@
-"""A real TorchServe with a real archive: of ../shared where it is, else of drawn lesions."""
+"""A real TorchServe with a real archive: of ../shared where it is, else of synthetic lesions."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Trained:
 
 @pytest.fixture(scope="session", autouse=True)
 def _time_to_explain() -> Iterator[None]:
-    """Explanations yield to all else on a machine, and other tests run beside these."""
+    """Explanations have the lowest scheduling priority, and other tests run at the same time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LESIONLENS_EXPLAIN_SECONDS", "60")
         patch.setenv("LESIONLENS_ANSWER_SECONDS", "150")
@@ -182,7 +182,7 @@ def start_container(
     known = templates()
 
     def make(component: str, arguments: tuple[str, ...] = (), **changes: Any) -> Container:
-        # Beside other tests an explanation takes longer than a pod of its own would give it.
+        # With other tests running, an explanation takes longer than a pod allows.
         patience = {"LESIONLENS_EXPLAIN_SECONDS": "60", "LESIONLENS_ANSWER_SECONDS": "150"}
         given = {"models": release, "variables": patience, **changes}
         return Container(serving_image, images, known[component], arguments=arguments, **given)

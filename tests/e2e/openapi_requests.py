@@ -132,7 +132,7 @@ def _quick(draw: st.DrawFn, good: st.SearchStrategy[Case]) -> Drawn:
 def _changed(case: Case, most: int, method: Callable[[str | None], str | None]) -> Case:
     """A case with fewer photographs and other methods.
 
-    Written anew, not into what was drawn: examples of the document are drawn more than once.
+    A new document, because examples of the schema are used more than once.
     """
     if case.media_type == JSON:
         rows = [_with_method(row, method) for row in case.body["instances"][:most]]

@@ -1,7 +1,7 @@
 """Drift as an operator sees it: real servers, a real Prometheus, photographs that change.
 
 400 photographs that the model has never seen but that are like its training, then the same 400 by
-another camera; beside it three replicas that share this traffic, and a service that is sent 400
+another camera; in addition three replicas that share this traffic, and a service that is sent 400
 other photographs only.
 """
 

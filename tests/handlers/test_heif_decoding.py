@@ -97,7 +97,7 @@ def test_the_pixels_are_those_that_the_library_finds_in_the_whole_file(name: str
 @pytest.mark.parametrize("name", ["photo.heic", "burst_msf1.heic", "photo.avif"])
 def test_public_files_show_what_the_jpeg_of_the_same_picture_does(name: str, shared: Path) -> None:
     if not (shared / "cases").is_dir():
-        pytest.skip(f"{shared / 'cases'} is missing: it lies beside some checkouts only")
+        pytest.skip(f"{shared / 'cases'} is missing: it lies next to some checkouts only")
     plain = decode((shared / "cases" / "plain.jpg").read_bytes())
     found = decode((shared / "cases" / name).read_bytes())
 

@@ -136,7 +136,7 @@ def test_a_fault_of_ours_stays_in_its_request(
 
     assert found[4] == Answer(500, '{"error": "the service failed on this request; try again"}')
     assert found[:4] + found[5:] == answers
-    # Whoever runs the service must learn of it, and where in the code it was.
+    # The operator must learn of it, with the location in the code.
     (record,) = [entry for entry in caplog.records if entry.levelno >= logging.ERROR]
     assert "RuntimeError" in record.getMessage()
     assert "in faulty" in record.getMessage()

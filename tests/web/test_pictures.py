@@ -151,7 +151,7 @@ def chunks(png: bytes) -> set[bytes]:
 
 
 def told(kind: str) -> dict[str, Any]:
-    """All that a camera or an editor writes beside the pixels."""
+    """All that a camera or an editor writes in addition to the pixels."""
     exif = turned(6)
     exif[0x010F] = MAKER
     exif.get_ifd(0x8825).update({1: "N", 2: (55.0, 40.0, 34.2), 3: "E", 4: (12.0, 34.0, 6.1)})

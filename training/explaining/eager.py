@@ -11,7 +11,7 @@ from torchvision.models import resnet18
 
 from handlers.classifier import LABELS
 from handlers.explainers.question import Question
-from training.backbone import Backbone, Beside
+from training.backbone import Backbone, ParallelStages
 from training.export import SplitResNet
 from training.features import WIDTH
 
@@ -30,11 +30,11 @@ def untrained(seed: int, like: SplitResNet) -> SplitResNet:
 
     Args:
         seed: of its weights.
-        like: has one last stage, or two beside each other.
+        like: has one last stage, or two in parallel.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return _drawn(isinstance(cast(nn.Sequential, like.features)[7], Beside))
+        return _drawn(isinstance(cast(nn.Sequential, like.features)[7], ParallelStages))
 
 
 def with_head(network: SplitResNet, layer: nn.Linear) -> SplitResNet:
@@ -65,10 +65,11 @@ class Frozen:
         return Question(self._network, inputs, activations, target)
 
 
-def _drawn(beside: bool) -> SplitResNet:
+def _drawn(parallel: bool) -> SplitResNet:
     network, width = resnet18(weights=None), WIDTH
-    if beside:
-        network.layer4, width = Beside(network.layer4, resnet18(weights=None).layer4), 2 * WIDTH
+    if parallel:
+        added = resnet18(weights=None).layer4
+        network.layer4, width = ParallelStages(network.layer4, added), 2 * WIDTH
     convolutions = Backbone(network, "untrained").convolutions()
     layer = nn.Linear(width, len(LABELS))
     return SplitResNet(convolutions, layer).eval().requires_grad_(False)

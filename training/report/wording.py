@@ -38,7 +38,7 @@ def warning(evidence: Evidence) -> str:
     """Warn that nothing holds for people, if lesions are synthetic or the backbone is untrained."""
     why = []
     if drawn(evidence):
-        why.append("its lesions are drawn by a program")
+        why.append("its lesions are synthetic")
     if evidence["backbone"]["source"] == "untrained":
         why.append("its backbone is untrained")
     return f"Nothing here holds for people: {' and '.join(why)}." if why else ""
@@ -160,7 +160,7 @@ def comparison(found: Evidence | None) -> str:
 def licence(evidence: Evidence) -> str:
     """State the licence conditions for sharing the page's pictures."""
     if drawn(evidence):
-        return "These pictures are drawn: they show nobody."
+        return "These pictures are synthetic: they show no person."
     return (
         "These are photographs of patients. This page must not be published where their licence "
         "does not allow it; the plots, the model card and metrics.json hold none of them."

@@ -1,4 +1,4 @@
-"""One drawn lesion and its question, put to the model of the session, scripted or eager."""
+"""One synthetic lesion and its question, put to the model of the session, scripted or eager."""
 
 from collections.abc import Callable
 

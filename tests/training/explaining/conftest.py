@@ -22,7 +22,7 @@ def drawn_subject(seed: int, target: int = 1) -> Subject:
 
 @pytest.fixture(scope="session")
 def subject() -> Callable[..., Subject]:
-    """A drawn lesion to ask about, by seed and target."""
+    """A synthetic lesion to ask about, by seed and target."""
     return drawn_subject
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from handlers.explainers.methods import METHODS
-from training.backbone import Beside
+from training.backbone import ParallelStages
 from training.explaining.eager import eager_of, untrained
 from training.explaining.randomisation import STAGES, cascade, rank_correlation
 from training.explaining.subjects import Explained, Subject
@@ -113,7 +113,7 @@ def test_a_model_with_two_last_stages_goes_the_same_way(
 ) -> None:
     plain, fitted = eager_of(explained.model), untrained(0, eager_of(explained.model))
     features, others = (cast(nn.Sequential, one.features) for one in (plain, fitted))
-    features[7] = Beside(features[7], others[7])
+    features[7] = ParallelStages(features[7], others[7])
     plain.head[2] = nn.Linear(1024, 2)
     model = torch.jit.script(plain.eval())
     inputs = subject(0).inputs

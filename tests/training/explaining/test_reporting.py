@@ -24,7 +24,7 @@ from training.trained import NothingToReportError
 TIMED = 3
 """Maps by which a method is warmed up and timed."""
 QUICK = ("grad_cam", "saliency")
-"""The others take minutes; their own tests are beside them."""
+"""The others take minutes; they have separate tests."""
 
 
 @pytest.fixture(scope="module", autouse=True)

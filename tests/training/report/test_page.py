@@ -97,7 +97,7 @@ def test_a_background_that_does_not_tell_is_not_accused(
 @pytest.mark.parametrize(
     ("part", "source", "why"),
     [
-        ("data", "synthetic", "its lesions are drawn by a program."),
+        ("data", "synthetic", "its lesions are synthetic."),
         ("backbone", "untrained", "its backbone is untrained."),
     ],
 )
@@ -122,7 +122,7 @@ def test_drawn_lesions_have_no_licence(evidence: dict[str, Any], written: Write)
     html = written()
 
     assert "photographs of patients" not in html
-    assert "they show nobody" in html
+    assert "they show no person" in html
 
 
 def test_contradicting_labels_are_named_in_words(written: Write) -> None:

@@ -92,8 +92,7 @@ def test_both_reasons_why_nothing_holds_for_people(evidence: dict[str, Any]) -> 
     evidence["backbone"]["source"] = "untrained"
 
     assert wording.warning(evidence) == (
-        "Nothing here holds for people: its lesions are drawn by a program and its backbone is "
-        "untrained."
+        "Nothing here holds for people: its lesions are synthetic and its backbone is untrained."
     )
 
 

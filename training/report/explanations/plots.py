@@ -20,7 +20,7 @@ from training.report.style import GREY, INK, figure
 DONE: Final = {"deletion": "taken away", "insertion": "shown"}
 PICTURES: Final = {
     "real": "photographs, in the lesion",
-    "synthetic": "drawn lesions, in the lesion",
+    "synthetic": "synthetic lesions, in the lesion",
     "artefact": "on the planted artefact",
 }
 

@@ -10,7 +10,7 @@ import numpy as np
 from handlers import png, rendering
 from training.report.explanations.cells import significant
 from training.report.explanations.names import title
-from training.report.explanations.wording import places
+from training.report.explanations.wording import resolution
 from training.report.pictures import compact, data_uri
 
 
@@ -34,5 +34,5 @@ def shown(found: Mapping[str, Any], method: str) -> dict[str, Any]:
         "uri": data_uri(compact(found["overlay"])),
         "ends": ends(found),
         "signed": found["signed"],
-        "places": places(found["shape"]),
+        "resolution": resolution(found["shape"]),
     }

@@ -64,7 +64,7 @@ def _sound(document: Document) -> tuple[Row, ...]:
 def _in_the_lesion(document: Document) -> tuple[Row, ...]:
     return (
         *_located(document, "real", ", photographs", "the lesion"),
-        *_located(document, "synthetic", ", drawn lesions", "the lesion"),
+        *_located(document, "synthetic", ", synthetic lesions", "the lesion"),
     )
 
 

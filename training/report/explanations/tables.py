@@ -14,7 +14,7 @@ from training.report.tables import Table
 ASKED: Final = {
     "curves": "photographs with deletion and insertion curves",
     "masked": "photographs with masks",
-    "synthetic": "drawn lesions",
+    "synthetic": "synthetic lesions",
     "randomised": "photographs explained by randomised models",
     "perturbed": "photographs with infidelity and max-sensitivity",
     "baselines": "photographs with other baselines",

@@ -20,7 +20,7 @@ TESTS: Final = {
     "insertion": "insertion (what it marks is shown first)",
 }
 APART: Final = "with intervals that do not overlap"
-PICTURES: Final = {"real": "photographs with masks", "synthetic": "drawn lesions"}
+PICTURES: Final = {"real": "photographs with masks", "synthetic": "synthetic lesions"}
 ASKED: Final = {"real": "masked", "synthetic": "synthetic"}
 KINDS: Final = {
     "correct": "Answered rightly",
@@ -152,11 +152,11 @@ def example(one: Document) -> str:
     return " ".join(sentences)
 
 
-def places(shape: tuple[int, int]) -> str:
+def resolution(shape: tuple[int, int]) -> str:
     """State the resolution of a map, however smoothly it is drawn."""
     height, width = shape
-    how = "one a pixel" if min(height, width) >= SIDE else "drawn smoothly"
-    return f"{height} x {width} places, {how}"
+    how = "one per pixel" if min(height, width) >= SIDE else "interpolated smoothly"
+    return f"{height} x {width} cells, {how}"
 
 
 def _doubt(mass: Interval, area: float) -> str:

@@ -168,7 +168,7 @@ def lean(document: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def examples() -> list[dict[str, Any]]:
-    """A drawn lesion of each kind, with the maps that the methods might make of it."""
+    """A synthetic lesion of each kind, with the maps that the methods might make of it."""
     answered = {
         "correct": ("malignant", 0.87, "cancer", [], "cancer"),
         "wrong": ("malignant", 0.08, "no cancer", [], "no cancer"),
