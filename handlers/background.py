@@ -46,7 +46,7 @@ class Background:
         return self._thread.submit(work).result()
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def slot(self) -> Iterator[None]:
         """Hold a slot for a slow explanation; raises BusyError if all slots are taken."""
         for path in self.locks:
             descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)

@@ -11,9 +11,9 @@ from PIL import Image
 
 from handlers import imaging, png, rendering, segmentation
 from handlers.classifier import CANCER
+from handlers.explainers.grid import upsampled
 from handlers.explainers.methods import DEFAULT, METHODS, method_named
-from handlers.explainers.places import upsampled
-from handlers.explainers.question import Question
+from handlers.explainers.task import AttributionTask
 from handlers.protocol import Instance
 from handlers.telemetry import Recorder
 
@@ -43,7 +43,7 @@ def is_slow(instance: Instance) -> bool:
 
 
 def fields(
-    question: Question,
+    task: AttributionTask,
     view: Image.Image,
     instance: Instance,
     recorder: Recorder,
@@ -51,7 +51,7 @@ def fields(
     """Compute the fields that an explanation adds to the prediction of one photograph.
 
     Args:
-        question: what is asked of the model.
+        task: what is asked of the model.
         view: what the model saw, RGB.
         instance: names the method and what the target is called.
         recorder: told how long it took.
@@ -63,7 +63,7 @@ def fields(
     name = method_of(instance)
     method = method_named(name)
     with recorder.stage("explain"):
-        attribution = method.explain(question)
+        attribution = method.explain(task)
     if not np.isfinite(attribution.values).all():
         raise NoAttributionError(name)
     with recorder.stage("render"):

@@ -23,7 +23,7 @@ from ts.protocol.otf_message_handler import create_predict_response
 from handlers import service, telemetry, threads
 from handlers.classifier import ArchiveError, Classifier
 from handlers.heartbeat import Heartbeat, report_failure
-from handlers.job import Row
+from handlers.request_state import RawRequest
 from handlers.settings import HandlerSettings
 
 HANDLER: Final = "X-LesionLens-Handler"
@@ -127,7 +127,7 @@ class MelanomaHandler:
         for index in requests:
             del context.request_ids[index]  # the final message contains only the remaining requests
 
-    def _row(self, parameters: dict[str, Any], context: Any, index: int) -> Row:
+    def _row(self, parameters: dict[str, Any], context: Any, index: int) -> RawRequest:
         body = next((parameters[name] for name in ("body", "data") if name in parameters), b"")
         if isinstance(body, str):
             body = body.encode()
@@ -136,7 +136,7 @@ class MelanomaHandler:
             for name, value in context.get_all_request_header(index).items()
             if isinstance(value, str)
         }
-        return Row(
+        return RawRequest(
             body=bytes(body),
             verb="explain" if headers.get("explain") == "True" else "predict",
             content_type=headers.get("content-type", ""),

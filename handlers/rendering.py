@@ -51,7 +51,7 @@ def overlay(
 
     Args:
         view: RGB of h x w pixels.
-        values: attribution of shape (h, w), see :func:`handlers.explainers.places.upsampled`.
+        values: attribution of shape (h, w), see :func:`handlers.explainers.grid.upsampled`.
         scale: the attribution that gets the full colour.
         signed: as for :func:`heatmap`.
 

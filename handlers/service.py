@@ -15,11 +15,11 @@ from typing import Any
 import torch
 
 from handlers import budget, drift, explanation, imaging, protocol
-from handlers.admission import Admission
 from handlers.classifier import LABELS, Classifier, Decision, Forward
-from handlers.explaining import Explaining
-from handlers.job import Job, Photograph, Prepared, Row
+from handlers.explanation_runner import ExplanationRunner
+from handlers.load_shedding import LoadShedder
 from handlers.protocol import RequestError
+from handlers.request_state import ClassifiedImage, PreprocessedImage, RawRequest, RequestState
 from handlers.settings import HandlerSettings
 from handlers.telemetry import (
     BATCH_SIZE,
@@ -47,7 +47,7 @@ class Answer:
 Progress = Callable[[float], None]
 """Callback at the start of a step, with the seconds that it may take beyond the usual limit."""
 
-Early = Callable[[dict[int, Answer]], None]
+SendPartial = Callable[[dict[int, Answer]], None]
 """Callback that receives answers of a batch before the others are ready."""
 
 
@@ -66,17 +66,17 @@ class MelanomaService:
         """
         self.classifier = classifier
         self.settings = settings
-        self.admission = Admission(batch_size, settings.batch_seconds)
-        self.explaining = Explaining(classifier.model, settings)
+        self.admission = LoadShedder(batch_size, settings.batch_seconds)
+        self.explaining = ExplanationRunner(classifier.model, settings)
         self._progress: Progress = lambda seconds: None
         self._first = True
         """Whether no request of the batch has been served yet."""
 
     def answer(
         self,
-        rows: Sequence[Row],
+        rows: Sequence[RawRequest],
         recorder: Recorder,
-        early: Early | None = None,
+        early: SendPartial | None = None,
         progress: Progress = lambda seconds: None,
     ) -> list[Answer]:
         """Answer a batch, one answer per request, in order; never raises for a bad request.
@@ -92,10 +92,10 @@ class MelanomaService:
         self._progress, self._first = progress, True
         start = time.perf_counter()
         self.admission.begin(len(rows))
-        jobs = [Job(place, row) for place, row in enumerate(rows)]
+        jobs = [RequestState(place, row) for place, row in enumerate(rows)]
         turns = sorted(jobs, key=lambda job: job.row.verb == "explain")
         answers: dict[int, Answer] = {}
-        slow: list[Job] = []
+        slow: list[RequestState] = []
         deadline = start + self.settings.explain_batch_seconds
         for first in range(0, len(turns), self.settings.forward_batch):
             group = turns[first : first + self.settings.forward_batch]
@@ -115,7 +115,9 @@ class MelanomaService:
                 recorder.observe(BATCH_SIZE, size, verb)
         return [answers[job.place] for job in jobs]
 
-    def _serve(self, jobs: Sequence[Job], deadline: float, recorder: Recorder) -> list[Job]:
+    def _serve(
+        self, jobs: Sequence[RequestState], deadline: float, recorder: Recorder
+    ) -> list[RequestState]:
         """Serve some requests of a batch through all stages, except slow explanations."""
         with recorder.stage("decode"):
             self._each(jobs, self._read)
@@ -140,7 +142,7 @@ class MelanomaService:
                 retry_after=wait,
             )
 
-    def _each(self, jobs: Sequence[Job], step: Callable[[Job], None]) -> None:
+    def _each(self, jobs: Sequence[RequestState], step: Callable[[RequestState], None]) -> None:
         """Run a step on every request that has not failed, and record errors per request."""
         for job in jobs:
             if job.error is not None:
@@ -152,7 +154,7 @@ class MelanomaService:
             except Exception as error:
                 job.error = _failure(error)
 
-    def _read(self, job: Job) -> None:
+    def _read(self, job: RequestState) -> None:
         """Parse a request and preprocess its photographs while the batch has time left.
 
         Raises:
@@ -197,10 +199,12 @@ class MelanomaService:
             except ValueError as error:  # ImageError, UnknownMethodError, an unknown target
                 raise RequestError(request.where(index, str(error))) from None
             view = imaging.centre_view(picture)
-            prepared = Prepared(view, imaging.to_tensor(view), drift.image_statistics(view))
+            prepared = PreprocessedImage(
+                view, imaging.to_tensor(view), drift.image_statistics(view)
+            )
             job.prepared.append(prepared)
 
-    def _classify(self, jobs: Sequence[Job]) -> None:
+    def _classify(self, jobs: Sequence[RequestState]) -> None:
         """Run the forward pass over the photographs of all requests, in chunks of bounded size."""
         try:
             self._forward(jobs)
@@ -208,7 +212,7 @@ class MelanomaService:
             for job in jobs:
                 job.error = _failure(error)
 
-    def _forward(self, jobs: Sequence[Job]) -> None:
+    def _forward(self, jobs: Sequence[RequestState]) -> None:
         everything = [(job, prepared) for job in jobs for prepared in job.prepared]
         for start in range(0, len(everything), self.settings.forward_batch):
             chunk = everything[start : start + self.settings.forward_batch]
@@ -219,9 +223,9 @@ class MelanomaService:
             decisions = self.classifier.decide(forward, statistics)
             for place, (job, prepared) in enumerate(chunk):
                 own = Forward(forward.activations[place : place + 1], forward.logits[place])
-                job.photographs.append(Photograph(prepared, own, decisions[place]))
+                job.photographs.append(ClassifiedImage(prepared, own, decisions[place]))
 
-    def _complete(self, job: Job, deadline: float, recorder: Recorder) -> None:
+    def _complete(self, job: RequestState, deadline: float, recorder: Recorder) -> None:
         assert job.request is not None
         results = []
         for index, photograph in enumerate(job.photographs):
@@ -254,7 +258,7 @@ class MelanomaService:
             "model_version": self.classifier.version,
         }
 
-    def _close(self, job: Job, recorder: Recorder, start: float) -> Answer:
+    def _close(self, job: RequestState, recorder: Recorder, start: float) -> Answer:
         """Write the answer of one request and count it."""
         verb, error = job.row.verb, job.error
         if not job.row.probe:
@@ -285,7 +289,7 @@ def _failure(error: Exception) -> RequestError:
     return RequestError("the service failed on this request; try again", status=500)
 
 
-def _method_label(job: Job) -> str:
+def _method_label(job: RequestState) -> str:
     """Return the methods of a request as one label value out of a fixed set."""
     if job.row.verb == "predict":
         return "none"

@@ -65,7 +65,7 @@ class HandlerSettings:
     explain_batch_seconds: float = 30.0
     """Seconds that the explanations of one batch may take; later ones are answered with 503."""
 
-    explain_at_once: int = 1
+    explain_max_concurrency: int = 1
     """Slow explanations that run at a time, over all workers of a server. More are rejected with
     503, so that a worker stays free for quick requests."""
 

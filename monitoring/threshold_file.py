@@ -11,20 +11,23 @@ FILE: Final = Path(__file__).resolve().parent / "thresholds.json"
 
 
 class WindowLimit(BaseModel):
-    """The limit of one window: ``max(mark, chance * (1 / photographs + 1 / baseline))``."""
+    """The limit of one window.
+
+    ``max(conventional, noise_factor * (1 / photographs + 1 / baseline))``
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    mark: float = Field(gt=0)
+    conventional: float = Field(gt=0)
     """Index below which a change does not matter in practice: 0.1 or 0.25 by custom."""
-    chance: float = Field(gt=0)
+    noise_factor: float = Field(gt=0)
     """Multiple of the sampling variance that the index reaches by chance alone."""
-    fewest: int = Field(ge=1)
+    min_samples: int = Field(ge=1)
     """Minimum number of photographs in the window."""
 
     def index(self, photographs: float, baseline: int) -> float:
         """Return the index that counts as drift, for a number of photographs in the window."""
-        return max(self.mark, self.chance * (1 / photographs + 1 / baseline))
+        return max(self.conventional, self.noise_factor * (1 / photographs + 1 / baseline))
 
 
 class Thresholds(BaseModel):

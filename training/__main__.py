@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(step: str, settings: TrainingSettings, report: Reporter) -> int:
     try:
         if finetune_all.join() > 0:  # torchrun's other processes only take part in fits
-            finetune_all.help_out()
+            finetune_all.serve_fits()
             return 0
         if step == "data":
             pipeline.find_data(settings, report)

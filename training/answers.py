@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from training.evaluation import evaluate
-from training.files import whole
+from training.files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Answers:
 
     def write(self, path: Path) -> None:
         """Write all arrays to one file."""
-        with whole(path) as temporary, temporary.open("wb") as stream:
+        with atomic_write(path) as temporary, temporary.open("wb") as stream:
             np.savez(stream, **asdict(self))
 
     @classmethod

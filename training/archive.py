@@ -14,7 +14,7 @@ from model_archiver import ModelArchiver, ModelArchiverConfig
 
 import handlers
 from handlers.backends import FILES
-from training.files import whole
+from training.files import atomic_write
 
 NAME: Final = "melanoma"
 TRAINED: Final = ("model.pt", "card.json", "baseline.json")
@@ -68,7 +68,10 @@ def archive(model_folder: Path, store: Path) -> Path:
     card = json.loads((model_folder / "card.json").read_text(encoding="utf-8"))
     target = store / f"{NAME}.mar"
     # Not in the store: the archiver interprets commas and brackets in a path.
-    with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch, whole(target) as temporary:
+    with (
+        tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch,
+        atomic_write(target) as temporary,
+    ):
         extra = Path(scratch) / "extra"
         source = Path(handlers.__file__).parent
         shutil.copytree(source, extra / "handlers", ignore=shutil.ignore_patterns("__pycache__"))

@@ -29,8 +29,8 @@ from handlers.imaging import SIDE, centre_view, decode, to_tensor
 from training import calibration
 from training.calibration import Calibration
 from training.dataset import Photograph, Progress
-from training.files import whole
-from training.parallel import each
+from training.files import atomic_write
+from training.parallel import map_ordered
 
 AUROC_LOSS: Final = 0.002
 LABELS_CHANGED: Final = 0.005
@@ -120,7 +120,7 @@ def measure(
     compared_on = _spread(photographs, PHOTOGRAPHS)
     every = list(seen.values())
     _time_all(every, _spread(photographs, TIMED), progress)
-    with closing(each(lambda photo: _log_odds(model, every, photo), compared_on)) as answers:
+    with closing(map_ordered(lambda photo: _log_odds(model, every, photo), compared_on)) as answers:
         for number, row in enumerate(answers, 1):
             for own, one in zip(every, row, strict=True):
                 own.log_odds.append(one)
@@ -245,7 +245,7 @@ def _save(openvino: Any, model: Any, path: Path) -> None:
         # Not compressed to half precision: fp32 must be fp32.
         openvino.serialize(model, f"{scratch}.xml", f"{scratch}.bin")
         for suffix in (".bin", ".xml"):
-            with whole(path.with_suffix(suffix)) as temporary:
+            with atomic_write(path.with_suffix(suffix)) as temporary:
                 shutil.copyfile(f"{scratch}{suffix}", temporary)
 
 

@@ -27,10 +27,10 @@ class Aims:
 
     sensitivity: float
     """Share of the cancers that the threshold must detect."""
-    misses: float
+    alpha_malignant: float
     """Conformal error rate of cancers: share that may get "no cancer" without
     ``near_threshold``."""
-    false_alarms: float
+    alpha_benign: float
     """Conformal error rate of benign lesions: share that may get "cancer" without
     ``near_threshold``."""
 
@@ -78,8 +78,8 @@ def band_of(probabilities: np.ndarray, labels: np.ndarray, aims: Aims) -> tuple[
         aims: the shares of each class that may be ruled out wrongly.
     """
     cancers, benign = (np.sort(probabilities[labels == label]) for label in (1, 0))
-    misses = int(aims.misses * (len(cancers) + 1) + 1e-9)
-    alarms = int(aims.false_alarms * (len(benign) + 1) + 1e-9)
+    misses = int(aims.alpha_malignant * (len(cancers) + 1) + 1e-9)
+    alarms = int(aims.alpha_benign * (len(benign) + 1) + 1e-9)
     low = float(np.floor(cancers[misses - 1] * 1e6) / 1e6) if misses else 0.0
     high = float(np.ceil(benign[len(benign) - alarms] * 1e6) / 1e6) if alarms else 1.0
     # If the classes are separated, the gap between them resembles neither.

@@ -16,7 +16,7 @@ from torch import nn
 from handlers.imaging import centre_view, decode, to_tensor
 from training.backbone import Backbone
 from training.dataset import Photograph
-from training.files import whole
+from training.files import atomic_write
 from training.head import Head
 
 TOLERANCE = 1e-5
@@ -59,7 +59,7 @@ def export(backbone: Backbone, head: Head, path: Path, check: Sequence[Photograp
     eager = SplitResNet(backbone.convolutions(), head.layer()).eval()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
-        with whole(path) as temporary:
+        with atomic_write(path) as temporary:
             torch.jit.script(eager).save(str(temporary))
             difference = parity(eager, torch.jit.load(str(temporary)), check)
             if not difference <= TOLERANCE:

@@ -23,7 +23,7 @@ from handlers.drift import STATISTICS, image_statistics
 from handlers.imaging import PREPROCESSING, centre_view, decode, to_tensor
 from training.backbone import Backbone
 from training.dataset import Photograph, Progress
-from training.parallel import each
+from training.parallel import map_ordered
 from training.records import Records
 
 WIDTH: Final = 512
@@ -133,7 +133,7 @@ def extract(
     progress("features", done, len(photographs))
     if missing:
         forward, turns = backbone.extractor(), list(VIEWS.values())[:views]
-        found = each(lambda place: _run(photographs[place], turns, forward), missing)
+        found = map_ordered(lambda place: _run(photographs[place], turns, forward), missing)
         with closing(found):
             for place, (record, before) in zip(missing, found, strict=True):
                 if kept is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of ``path``; rename it when the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -28,6 +28,6 @@ def whole(path: Path) -> Iterator[Path]:
 
 def write_json(path: Path, document: Any) -> None:
     """Write JSON, keys in the order given."""
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         text = json.dumps(document, indent=1, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")

@@ -85,7 +85,7 @@ class AllRecipe:
         begin = self.start.fit(fold[0], seed)
         scorer = Scorer(begin.backbone.convolutions(), begin.head)
         job = _Job(scorer, tuple(self.photographs), labels, fold, self.plan, seed)
-        _tell(job)
+        _broadcast(job)
         try:
             fitted = _fit(job, self.progress)
         except BaseException:
@@ -108,9 +108,9 @@ def join() -> int:
     return distributed.get_rank()
 
 
-def help_out() -> None:
+def serve_fits() -> None:
     """Take part in every fit of the first process, until it is done."""
-    while (job := _hear()) is not None:
+    while (job := _receive()) is not None:
         _fit(job, lambda what, done, total: None)
 
 
@@ -118,7 +118,7 @@ def leave() -> None:
     """Tell the other processes that there are no more fits."""
     if distributed.is_initialized():
         if distributed.get_rank() == 0:
-            _tell(None)
+            _broadcast(None)
         distributed.destroy_process_group()
 
 
@@ -134,12 +134,12 @@ class _Job:
     seed: int
 
 
-def _tell(job: _Job | None) -> None:
+def _broadcast(job: _Job | None) -> None:
     if distributed.is_initialized():
         distributed.broadcast_object_list([job], 0)
 
 
-def _hear() -> _Job | None:
+def _receive() -> _Job | None:
     said: list[_Job | None] = [None]
     distributed.broadcast_object_list(said, 0)
     return said[0]

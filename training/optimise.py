@@ -26,7 +26,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from training.dataset import Progress
 from training.folds import Fold
 from training.head import Head
-from training.parallel import ahead, each, workers
+from training.parallel import map_ordered, prefetch, workers
 
 AT_ONCE: Final = 16
 """Photographs in one forward pass without gradients."""
@@ -158,7 +158,7 @@ def optimise(
     # A cycle that only makes it worse returns the initial weights.
     best, best_score, best_epoch = copy.deepcopy(start), scored(start), 0
     descent = _descent(model, optimiser, device, alone=ranks == 1)
-    with descent as descend, closing(ahead(given())) as coming:
+    with descent as descend, closing(prefetch(given())) as coming:
         for epoch in range(plan.epochs):
             for step in range(steps):
                 descend(next(coming))
@@ -264,7 +264,7 @@ def _run(
 
     starts = range(0, len(places), AT_ONCE)
     with exact:
-        parts = list(each(part, starts) if device.type == "cpu" else map(part, starts))
+        parts = list(map_ordered(part, starts) if device.type == "cpu" else map(part, starts))
     return np.asarray(torch.cat(parts).numpy())
 
 

@@ -30,7 +30,7 @@ def workers() -> Iterator[ThreadPoolExecutor]:
         torch.set_num_threads(threads)  # of the threads that begin later
 
 
-def ahead(items: Iterator[Item]) -> Generator[Item]:
+def prefetch(items: Iterator[Item]) -> Generator[Item]:
     """Prefetch: yield the same items, each made while the one before is used; close it to stop."""
     end = object()
     with ThreadPoolExecutor(1) as pool:
@@ -40,7 +40,7 @@ def ahead(items: Iterator[Item]) -> Generator[Item]:
             yield cast(Item, item)
 
 
-def each(compute: Callable[[Item], Result], items: Sequence[Item]) -> Generator[Result]:
+def map_ordered(compute: Callable[[Item], Result], items: Sequence[Item]) -> Generator[Result]:
     """Yield ``compute`` of each item, in order; close it to stop.
 
     At most two items per thread are started and not yet yielded.

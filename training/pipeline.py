@@ -30,7 +30,7 @@ from training.calibration import Calibration
 from training.console import Reporter
 from training.cross_fit import Fitted
 from training.dataset import Dataset
-from training.files import whole, write_json
+from training.files import atomic_write, write_json
 from training.recipes import Prepared
 from training.settings import TrainingSettings
 
@@ -57,7 +57,7 @@ def find_data(settings: TrainingSettings, report: Reporter) -> Dataset:
         report.say(f"  left out {line}")
     if len(lines) > SHOWN:
         report.say(f"  ... and {len(lines) - SHOWN} more")
-    with whole(settings.build / "left_out.txt") as temporary:
+    with atomic_write(settings.build / "left_out.txt") as temporary:
         temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return found
 

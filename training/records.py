@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.files import whole
+from training.files import atomic_write
 
 CHECKSUM = 4
 """Bytes of the CRC-32 at the end of a record."""
@@ -51,7 +51,7 @@ class Records:
         stream = io.BytesIO()
         np.save(stream, array.astype(self.dtype), allow_pickle=False)
         body = stream.getvalue()
-        with whole(self.place(name)) as temporary:
+        with atomic_write(self.place(name)) as temporary:
             temporary.write_bytes(body + zlib.crc32(body).to_bytes(CHECKSUM, "little"))
 
     def discard(self, name: str) -> None:

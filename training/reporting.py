@@ -19,7 +19,7 @@ from training.evidence import comparison, review, stress
 from training.evidence.served import Served
 from training.report import thumbnail, write
 from training.settings import TrainingSettings
-from training.trained import NothingToReportError, trained
+from training.trained import NothingToReportError, load_trained_model
 
 MOST: Final = 400
 """Maximum number of test photographs that are perturbed: each is predicted 13 times."""
@@ -31,7 +31,7 @@ def report(settings: TrainingSettings, reporter: Reporter) -> Path:
     Raises:
         NothingToReportError: train first.
     """
-    card, found = trained(settings, reporter)
+    card, found = load_trained_model(settings, reporter)
     answers, leaks = _left_behind(settings)
     served = Served(settings.model_folder)
     asked = _spread(found)
@@ -96,8 +96,8 @@ def _of_the_model(
             "threshold": threshold_interval(cancers, settings.sensitivity, seed),
             "band": card["review"]["near_threshold"],
             "error_rates": {
-                "cancers_missed": settings.firm_misses,
-                "benign_called_cancer": settings.firm_false_alarms,
+                "cancers_missed": settings.alpha_malignant,
+                "benign_called_cancer": settings.alpha_benign,
             },
         },
         "curves": {

@@ -8,7 +8,7 @@ from typing import Final
 
 from PIL import Image, ImageFilter
 
-from training.files import whole
+from training.files import atomic_write
 from training.synthetic import BENIGN, MALIGNANT, draw
 
 SIDE: Final = 600
@@ -23,7 +23,7 @@ def main() -> int:
     folder = Path(sys.argv[1])
     for number, (seed, label, blur) in enumerate(DRAWN, 1):
         picture = Image.fromarray(draw(seed, label, size=SIDE, artefacts=()).image)
-        with whole(folder / f"{number}.jpg") as temporary:
+        with atomic_write(folder / f"{number}.jpg") as temporary:
             picture.filter(ImageFilter.GaussianBlur(blur)).save(temporary, "JPEG", quality=85)
     return 0
 

@@ -44,11 +44,11 @@ class TrainingSettings(BaseSettings):
     sensitivity: float = Field(default=0.95, gt=0, le=1, allow_inf_nan=False)
     """Share of the cancers that the threshold must detect."""
 
-    firm_misses: float = Field(default=0.025, ge=0, lt=1, allow_inf_nan=False)
+    alpha_malignant: float = Field(default=0.025, ge=0, lt=1, allow_inf_nan=False)
     """Conformal error rate of cancers: share that may be called "no cancer" without
     ``near_threshold``."""
 
-    firm_false_alarms: float = Field(default=0.1, ge=0, lt=1, allow_inf_nan=False)
+    alpha_benign: float = Field(default=0.1, ge=0, lt=1, allow_inf_nan=False)
     """Conformal error rate of benign lesions: share that may be called "cancer" without
     ``near_threshold``."""
 
@@ -137,7 +137,7 @@ class TrainingSettings(BaseSettings):
     @property
     def aims(self) -> Aims:
         """Return the requirements on sensitivity and error rates."""
-        return Aims(self.sensitivity, self.firm_misses, self.firm_false_alarms)
+        return Aims(self.sensitivity, self.alpha_malignant, self.alpha_benign)
 
     @property
     def model_folder(self) -> Path:

@@ -15,7 +15,9 @@ class NothingToReportError(RuntimeError):
     """There is no trained model, or it was trained on other photographs."""
 
 
-def trained(settings: TrainingSettings, reporter: Reporter) -> tuple[dict[str, Any], Dataset]:
+def load_trained_model(
+    settings: TrainingSettings, reporter: Reporter
+) -> tuple[dict[str, Any], Dataset]:
     """Return the document of ``card.json``, and the photographs.
 
     Raises:

@@ -51,8 +51,8 @@ class Page:
         self._texts = languages.load()
         self._pages = Pages(self._texts, settings.page_max_bytes)
         self._uploads = asyncio.Semaphore(settings.page_uploads)
-        self._predicting = asyncio.Semaphore(settings.page_at_once)
-        self._explaining = asyncio.Semaphore(settings.page_at_once)
+        self._predicting = asyncio.Semaphore(settings.page_max_concurrency)
+        self._explaining = asyncio.Semaphore(settings.page_max_concurrency)
         self._decoder = Decoder(settings.page_decode_seconds, settings.page_decodes_waiting)
         self._buffers = ByteBudget(settings.page_buffer_bytes, BUSY_SECONDS)
 

@@ -51,7 +51,7 @@ class Service:
         self._predict = settings.predictor_url.rstrip("/") + f"{PATH}:predict"
         explainer = settings.explainer_url or settings.predictor_url
         self._explain = explainer.rstrip("/") + f"{PATH}:explain"
-        self._seconds, self._patience = settings.page_seconds, settings.page_patience
+        self._seconds, self._patience = settings.page_seconds, settings.page_retry_budget_seconds
         self._key = (
             ClientKey(settings.page_key_file, "LESIONLENS_PAGE_KEY_FILE", log.warning)
             if settings.page_key_file

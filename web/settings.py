@@ -73,7 +73,7 @@ class PageSettings(BaseSettings):
     page_seconds: Annotated[float, Field(gt=0)] = 60.0
     """Seconds until the service must have answered, retries included."""
 
-    page_patience: Annotated[float, Field(ge=0)] = 8.0
+    page_retry_budget_seconds: Annotated[float, Field(ge=0)] = 8.0
     """Of these seconds, how many are spent on retries while the service is busy; then the visitor
     is asked to try again."""
 
@@ -93,7 +93,7 @@ class PageSettings(BaseSettings):
     page_decodes_waiting: Annotated[int, Field(ge=1)] = 16
     """Maximum photographs in the queue for decoding; more are rejected with 503."""
 
-    page_at_once: Annotated[int, Field(ge=1)] = 4
+    page_max_concurrency: Annotated[int, Field(ge=1)] = 4
     """Maximum concurrent predictions requested from the service, and as many explanations; more
     wait."""
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from handlers.explainers.baselines import blurred
-from handlers.explainers.places import summed
-from handlers.explainers.question import Attribution, Question
+from handlers.explainers.grid import summed
+from handlers.explainers.task import Attribution, AttributionTask
 
 FIRST: Final = 16
 """Evenly spaced initial steps; with fewer, the sum may match by chance."""
@@ -26,14 +26,14 @@ ADDED: Final = 4
 """Maximum number of steps added before the error is checked again."""
 NARROWEST: Final = 1 / 1024
 """Shortest interval of the path; below it, rounding of the logits dominates."""
-PLACES: Final = 28
+GRID: Final = 28
 """Grid cells on each side of the map; a cell is 8 x 8 pixels."""
 
 Baseline = Callable[[torch.Tensor], torch.Tensor]
 """Function from inputs of shape (n, 3, h, w) to their baselines, of the same shape."""
 
 
-def integrated_gradients(question: Question, baseline: Baseline = blurred) -> Attribution:
+def integrated_gradients(task: AttributionTask, baseline: Baseline = blurred) -> Attribution:
     """Integrated Gradients (Sundararajan et al. 2017) by an adaptive trapezoid rule.
 
     The logit is known at each step of the path from the baseline to the photograph, so the error
@@ -47,7 +47,7 @@ def integrated_gradients(question: Question, baseline: Baseline = blurred) -> At
     over 8 x 8 pixels to 28 x 28 cells; their sum is the difference of the two logits, up to
     ``convergence_delta``.
     """
-    path = _Path(question, baseline(question.inputs).detach())
+    path = _Path(task, baseline(task.inputs).detach())
     path.take(np.linspace(0, 1, FIRST))
     while len(path.steps) < MOST:
         added = path.rough(min(ADDED, MOST - len(path.steps)))
@@ -75,22 +75,22 @@ class _Step:
 class _Path:
     """From the baseline (0) to the photograph (1)."""
 
-    question: Question
+    task: AttributionTask
     baseline: torch.Tensor
     steps: dict[float, _Step] = field(default_factory=dict)
 
     def take(self, places: Iterable[float]) -> None:
         """Run the model at points on the path, forward and back."""
-        way = self.question.inputs - self.baseline
+        way = self.task.inputs - self.baseline
         for part in torch.tensor(list(places), dtype=torch.float64).split(AT_ONCE):
             inputs = (self.baseline + part.float().view(-1, 1, 1, 1) * way).requires_grad_()
             with torch.enable_grad():
-                logits = self.question.logits(inputs)[:, self.question.target]
+                logits = self.task.logits(inputs)[:, self.task.target]
                 (gradients,) = torch.autograd.grad(logits.sum(), inputs)
             for place, logit, gradient in zip(
                 part.tolist(), logits.tolist(), gradients.split(1), strict=True
             ):
-                change = summed(gradient * way, PLACES).astype(np.float64)
+                change = summed(gradient * way, GRID).astype(np.float64)
                 self.steps[place] = _Step(logit, change)
 
     def rough(self, most: int) -> list[float]:
@@ -127,7 +127,7 @@ class _Path:
 
     def integral(self) -> np.ndarray:
         """The attributions, shape (28, 28)."""
-        total = np.zeros((PLACES, PLACES))
+        total = np.zeros((GRID, GRID))
         for a, b in pairwise(sorted(self.steps)):
             total += (self.steps[a].change + self.steps[b].change) * ((b - a) / 2)
         return total

@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from handlers.captum_methods import InterpretableModel, Lime
 from handlers.explainers.baselines import blurred
-from handlers.explainers.question import Attribution, Question
 from handlers.explainers.seeded import SEED, seeded
 from handlers.explainers.superpixels import superpixels
+from handlers.explainers.task import Attribution, AttributionTask
 
 AT_ONCE: Final = 8
 CELL: Final = 4
@@ -24,14 +24,14 @@ PENALTY: Final = 1.0
 """Penalty of the ridge regression; from the authors' code as well."""
 
 
-def lime(question: Question) -> Attribution:
+def lime(task: AttributionTask) -> Attribution:
     """LIME (Ribeiro et al. 2016) over about 49 superpixels, signed; grid of 56 x 56 cells.
 
     Cost: 128 passes forward. Meaning: the weight of each superpixel in a linear model of the
     target's logit when half of the superpixels are blurred, that is, how much the logit falls on
     average when the details of this one are removed. The value is constant within a superpixel.
     """
-    small = functional.avg_pool2d(question.inputs, CELL)[0]
+    small = functional.avg_pool2d(task.inputs, CELL)[0]
     pieces = superpixels(small.numpy())
     mask = torch.from_numpy(pieces.repeat(CELL, axis=0).repeat(CELL, axis=1))
     samples = balanced(int(pieces.max()) + 1)
@@ -39,13 +39,13 @@ def lime(question: Question) -> Attribution:
     def one_by_one(_: torch.Tensor, **__: Any) -> Iterator[torch.Tensor]:
         yield from samples.split(1)
 
-    captum = Lime(question.logits, Ridge(PENALTY), _similarity, one_by_one)
+    captum = Lime(task.logits, Ridge(PENALTY), _similarity, one_by_one)
     # No random number in there matters, but a DataLoader draws one for itself.
     with seeded():
         weights = captum.attribute(
-            question.inputs,
-            baselines=blurred(question.inputs),
-            target=question.target,
+            task.inputs,
+            baselines=blurred(task.inputs),
+            target=task.target,
             feature_mask=mask[None, None],
             n_samples=len(samples),
             perturbations_per_eval=AT_ONCE,

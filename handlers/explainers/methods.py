@@ -11,7 +11,7 @@ from handlers.explainers.gradients import gradient_shap, saliency, smooth_grad
 from handlers.explainers.integrated_gradients import integrated_gradients
 from handlers.explainers.lime import lime
 from handlers.explainers.occlusion import occlusion
-from handlers.explainers.question import Attribution, Question
+from handlers.explainers.task import Attribution, AttributionTask
 
 
 class UnknownMethodError(ValueError):
@@ -22,7 +22,7 @@ class UnknownMethodError(ValueError):
 class Method:
     """One attribution method."""
 
-    explain: Callable[[Question], Attribution]
+    explain: Callable[[AttributionTask], Attribution]
     slow: bool
     """Whether it takes longer than a handful of predictions."""
     signed: bool = True

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from handlers.captum_methods import Occlusion
 from handlers.explainers.baselines import blurred
-from handlers.explainers.question import Attribution, Question
+from handlers.explainers.task import Attribution, AttributionTask
 
 STRIDE: Final = 28
 WINDOW: Final = 2 * STRIDE
@@ -17,20 +17,20 @@ WINDOW: Final = 2 * STRIDE
 AT_ONCE: Final = 7
 
 
-def occlusion(question: Question) -> Attribution:
+def occlusion(task: AttributionTask) -> Attribution:
     """Occlusion (Zeiler and Fergus 2014) by a blurred window, signed; grid of 8 x 8 cells.
 
     Cost: 50 passes forward. Meaning: by how much the target's logit falls when 56 x 56 pixels
     around a cell are blurred, the mean over the windows that cover it (1 in a corner, 4 inside).
     Nothing is assumed about the model. Interactions of distant regions are not detected.
     """
-    side = question.inputs.shape[-1]
-    falls = Occlusion(question.logits).attribute(
-        question.inputs,
-        sliding_window_shapes=(question.inputs.shape[1], WINDOW, WINDOW),
-        strides=(question.inputs.shape[1], STRIDE, STRIDE),
-        baselines=blurred(question.inputs),
-        target=question.target,
+    side = task.inputs.shape[-1]
+    falls = Occlusion(task.logits).attribute(
+        task.inputs,
+        sliding_window_shapes=(task.inputs.shape[1], WINDOW, WINDOW),
+        strides=(task.inputs.shape[1], STRIDE, STRIDE),
+        baselines=blurred(task.inputs),
+        target=task.target,
         perturbations_per_eval=AT_ONCE,
     )
     # The same for each colour and each pixel of a cell: the mean is the value.

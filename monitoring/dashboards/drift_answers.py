@@ -12,7 +12,13 @@ from handlers.classifier import REASONS
 from handlers.telemetry import PREDICTIONS, PROBABILITY, REVIEW_REASONS, VERSION
 from monitoring.dashboards.frame import Row
 from monitoring.dashboards.palette import GREY, RED
-from monitoring.dashboards.panels import About, Query, bars, lines, spread
+from monitoring.dashboards.panels import (
+    PanelSpec,
+    Query,
+    bar_panel,
+    heatmap_panel,
+    timeseries_panel,
+)
 from monitoring.dashboards.promql import SERVICE, increase, recorded, series, together
 from monitoring.prometheus.objectives import Objectives
 
@@ -27,8 +33,8 @@ def answers(promised: Objectives) -> Row:
     return Row(
         "Answers",
         [
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Share of cancer",
                     "Photographs labelled cancer, of the last hour and day. The hour leaving the "
                     "day's level means other patients, another camera or another threshold.",
@@ -38,8 +44,8 @@ def answers(promised: Objectives) -> Row:
                 *_both("lesionlens:cancer_ratio"),
                 words=tuple(WINDOWS.values()),
             ),
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Mean probability of cancer",
                     "It moves before the share of cancer does, for it needs no photograph to cross "
                     "the threshold.",
@@ -50,8 +56,8 @@ def answers(promised: Objectives) -> Row:
                 words=tuple(WINDOWS.values()),
             ),
             _behind(promised, "these figures"),
-            spread(
-                About(
+            heatmap_panel(
+                PanelSpec(
                     "Probability over time",
                     "Photographs by calibrated probability of cancer, services added up. Two "
                     "bands, low and high, are usual; weight moving to the middle is a model "
@@ -62,8 +68,8 @@ def answers(promised: Objectives) -> Row:
                 together("le", series(PROBABILITY, UP_TO_ONE, "_bucket")),
                 "percentunit",
             ),
-            bars(
-                About(
+            bar_panel(
+                PanelSpec(
                     "Probability, last day",
                     "Photographs by probability of cancer, services added up. The "
                     "steps are TorchServe's, of unequal width: only 5 % wide at the low end.",
@@ -83,8 +89,8 @@ def review(promised: Objectives) -> Row:
     return Row(
         "Review",
         [
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "To be reviewed",
                     "Share of photographs that a person must look at. Above the red line people do "
                     "the model's work: see the reasons in the next panel.",
@@ -95,8 +101,8 @@ def review(promised: Objectives) -> Row:
                 *_both("lesionlens:review_ratio"),
                 words=tuple(WINDOWS.values()),
             ),
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Reasons, 1 h",
                     "Share of the hour's photographs with each reason; one may have several. Low "
                     "quality: the camera. Unlike training: another kind of picture. Near "
@@ -123,8 +129,8 @@ def _both(name: str) -> list[Query]:
 
 def _behind(promised: Objectives, what: str) -> Builder[Panel]:
     fewest = promised.answers.fewest_photographs
-    return lines(
-        About(
+    return timeseries_panel(
+        PanelSpec(
             f"Photographs behind {what}",
             f"Photographs in each window. Where the hour has fewer than {fewest} (line), its "
             "shares jump by chance and no alert reads them.",

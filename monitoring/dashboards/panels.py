@@ -62,7 +62,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class About:
+class PanelSpec:
     """Title, description, unit and size of a panel of any kind."""
 
     title: str
@@ -78,8 +78,8 @@ class About:
     """Values where the colour changes; blue below the first."""
 
 
-def lines(
-    about: About, *queries: Query, words: Sequence[str] = (), highest: float | None = None
+def timeseries_panel(
+    about: PanelSpec, *queries: Query, words: Sequence[str] = (), highest: float | None = None
 ) -> timeseries.Panel:
     """Panel of series over time; ``words`` choose their colours, limits are dashed lines."""
     named = [Query(query.expr, f"{query.legend} {SERVICE_NAME}") for query in queries]
@@ -114,7 +114,7 @@ def lines(
     return panel
 
 
-def figure(about: About, expr: str, empty: str = "no data") -> stat.Panel:
+def stat_panel(about: PanelSpec, expr: str, empty: str = "no data") -> stat.Panel:
     """Panel of one current number per service; ``empty`` is shown without a value."""
     return (
         described(stat.Panel(), about)
@@ -127,7 +127,7 @@ def figure(about: About, expr: str, empty: str = "no data") -> stat.Panel:
     )
 
 
-def spread(about: About, buckets: str, edges: str) -> heatmap.Panel:
+def heatmap_panel(about: PanelSpec, buckets: str, edges: str) -> heatmap.Panel:
     """Panel of a histogram over time; ``edges`` is the unit of its buckets.
 
     It can show one series of buckets only: the query adds up the services.
@@ -154,7 +154,7 @@ def spread(about: About, buckets: str, edges: str) -> heatmap.Panel:
     )
 
 
-def bars(about: About, *queries: Query) -> bargauge.Panel:
+def bar_panel(about: PanelSpec, *queries: Query) -> bargauge.Panel:
     """Panel of one bar per query, for the current value."""
     return (
         described(bargauge.Panel(), about)
@@ -173,7 +173,7 @@ def thresholds(limits: Sequence[Limit]) -> dashboard.ThresholdsConfig:
     return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
 
 
-def described(panel: P, about: About) -> P:
+def described(panel: P, about: PanelSpec) -> P:
     """Add title, description, unit and size to a panel."""
     return (
         panel.title(about.title)

@@ -6,7 +6,7 @@ from typing import Final
 
 from monitoring.dashboards.frame import Row
 from monitoring.dashboards.palette import RED
-from monitoring.dashboards.panels import About, Query, lines
+from monitoring.dashboards.panels import PanelSpec, Query, timeseries_panel
 from monitoring.dashboards.promql import by_service, of_server, rate
 from monitoring.prometheus.objectives import Objectives
 from monitoring.prometheus.server_alerts import HTTP_RESPONSES
@@ -25,8 +25,8 @@ def row(promised: Objectives) -> Row:
     return Row(
         "Callers (no data without access control)",
         [
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Requests by name",
                     "Requests with a valid key or token, by its name; names beyond the first 50 of "
                     "each server are other. A line that ends is a client whose key is no longer "
@@ -36,8 +36,8 @@ def row(promised: Objectives) -> Row:
                 ),
                 Query(rate("name", of_server(BY_NAME)), "{{name}}"),
             ),
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Not answered, by name",
                     "Requests of a name that were rejected (4xx: beyond its rate, not its verb, a "
                     "wrong photograph) or failed (5xx).",
@@ -46,8 +46,8 @@ def row(promised: Objectives) -> Row:
                 ),
                 Query(rate("name", of_server(BY_NAME, 'outcome!="answered"')), "{{name}}"),
             ),
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Without a valid key or token",
                     "Requests answered with 401 within 10 minutes. At the red line the alert on "
                     "refusals fires.",

@@ -16,11 +16,11 @@ from grafana_foundation_sdk.models.dashboard import (
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from monitoring.dashboards.palette import GREY, overrides
-from monitoring.dashboards.panels import About, Query, described, target
+from monitoring.dashboards.panels import PanelSpec, Query, described, target
 
 
 def compared(
-    about: About, keys: tuple[str, ...], columns: Sequence[tuple[Query, str]]
+    about: PanelSpec, keys: tuple[str, ...], columns: Sequence[tuple[Query, str]]
 ) -> table.Panel:
     """Table with a line per combination of the labels ``keys`` and a column per query."""
     queries = [query for query, _ in columns]
@@ -35,7 +35,7 @@ def compared(
     return panel
 
 
-def bins(about: About, key: str, *queries: Query) -> barchart.Panel:
+def bins(about: PanelSpec, key: str, *queries: Query) -> barchart.Panel:
     """Bars, one group per value of the label ``key``, one bar per query."""
     panel = (
         described(barchart.Panel(), about)

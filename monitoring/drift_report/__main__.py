@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from monitoring.drift_report import page, report
 from monitoring.drift_report.errors import ReportError
-from monitoring.drift_report.photographs import look_at, model_of
+from monitoring.drift_report.photographs import model_of, score_folder
 from monitoring.drift_report.settings import ReportSettings
 from monitoring.drift_report.windows import FORM, baseline_at, traffic_in, window_of
 
@@ -43,8 +43,8 @@ def _folders(reference: str, current: str, settings: ReportSettings) -> tuple[Pa
         )
     classifier = model_of(settings.archive / "melanoma.mar")
     section = report.of_folders(
-        look_at(Path(reference), classifier),
-        look_at(Path(current), classifier),
+        score_folder(Path(reference), classifier),
+        score_folder(Path(current), classifier),
         classifier.baseline,
         classifier.version,
     )

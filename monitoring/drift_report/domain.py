@@ -53,7 +53,7 @@ class Domain:
         return f"can {degree} be told apart"
 
 
-def tell_apart(reference: Sample, current: Sample) -> Domain:
+def domain_classifier(reference: Sample, current: Sample) -> Domain:
     """Fit a cross-validated logistic regression on the 512 features."""
     features = np.concatenate([reference.features, current.features])
     side = np.repeat([0, 1], [len(reference), len(current)])

@@ -65,7 +65,7 @@ def model_of(archive: Path) -> Classifier:
         ) from error
 
 
-def look_at(folder: Path, classifier: Classifier) -> Sample:
+def score_folder(folder: Path, classifier: Classifier) -> Sample:
     """Read every photograph of a folder and run the model on it.
 
     Raises:

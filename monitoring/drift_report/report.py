@@ -11,7 +11,7 @@ import numpy as np
 from handlers.drift import FEATURES, Baseline
 from monitoring.drift_report import comparison, plots
 from monitoring.drift_report.comparison import FeatureChange
-from monitoring.drift_report.domain import Domain, tell_apart
+from monitoring.drift_report.domain import Domain, domain_classifier
 from monitoring.drift_report.photographs import Sample
 from monitoring.drift_report.windows import Traffic
 
@@ -31,7 +31,7 @@ HINTS: Final = {
 
 
 @dataclass(frozen=True)
-class Odd:
+class TopContributor:
     """A photograph that contributes strongly to the difference."""
 
     name: str
@@ -52,7 +52,7 @@ class Section:
     figures: dict[str, str]
     """One plot per feature."""
     domain: Domain | None = None
-    odd: tuple[Odd, ...] = ()
+    odd: tuple[TopContributor, ...] = ()
     shares: dict[str, tuple[float, float]] | None = None
     """Shares of `cancer` and `review`, of reference and current."""
     unreadable: dict[str, str] | None = None
@@ -122,7 +122,7 @@ class Section:
 
 def of_folders(reference: Sample, current: Sample, baseline: Baseline, version: str) -> Section:
     """Compare two folders, using single photographs."""
-    domain = tell_apart(reference, current)
+    domain = domain_classifier(reference, current)
     changes = tuple(comparison.of_photographs(reference, current, baseline))
     return Section(
         model_version=version,
@@ -161,10 +161,10 @@ def of_windows(reference: Traffic, current: Traffic, baseline: Traffic) -> list[
     return sections
 
 
-def _odd(reference: Sample, current: Sample, domain: Domain) -> tuple[Odd, ...]:
+def _odd(reference: Sample, current: Sample, domain: Domain) -> tuple[TopContributor, ...]:
     limits = {name: np.quantile(reference.values[name], TAILS) for name in FEATURES}
     return tuple(
-        Odd(
+        TopContributor(
             name=str(current.paths[place].relative_to(current.folder)),
             score=float(domain.scores[place]),
             why=_why({name: float(current.values[name][place]) for name in FEATURES}, limits),

@@ -77,7 +77,7 @@ def _watch(started: list[Process]) -> int:
         time.sleep(POLL_SECONDS)
     for process in started:
         if not process.running():
-            print(f"{process.name} ended by itself: {process.last_words()}", flush=True)
+            print(f"{process.name} ended by itself: {process.last_error()}", flush=True)
     return 1
 
 

@@ -102,7 +102,7 @@ class Process:
             self._process.wait()
         self._process = None
 
-    def last_words(self) -> str:
+    def last_error(self) -> str:
         """Return the last line of its log, and where the log is."""
         lines = self._log.read_text(errors="replace").splitlines() if self._log.is_file() else []
         said = lines[-1].strip()[:400] if lines else "it said nothing"
@@ -112,7 +112,7 @@ class Process:
         deadline = time.monotonic() + self._seconds
         while time.monotonic() < deadline:
             if process.poll() is not None:
-                raise LocalError(f"{self.name} ended while starting: {self.last_words()}")
+                raise LocalError(f"{self.name} ended while starting: {self.last_error()}")
             try:
                 if httpx.get(self._ready, timeout=5, trust_env=False).status_code == 200:
                     return
@@ -120,7 +120,7 @@ class Process:
                 pass
             time.sleep(POLL_SECONDS)
         raise LocalError(
-            f"{self.name} was not ready after {self._seconds:g} s: {self.last_words()}"
+            f"{self.name} was not ready after {self._seconds:g} s: {self.last_error()}"
         )
 
     def _demand_free_port(self) -> None:

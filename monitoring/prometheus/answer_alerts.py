@@ -23,7 +23,7 @@ def groups(limits: AnswerLimits, thresholds: Thresholds) -> tuple[Group, ...]:
 
 
 def _drift(name: str, window: str, severity: Severity, thresholds: Thresholds) -> Alert:
-    mark = thresholds.windows[window].mark
+    conventional = thresholds.windows[window].conventional
     samples = f"lesionlens:drift_samples:{window}"
     behind = (
         f"{{{{ with printf `{samples}"
@@ -38,7 +38,7 @@ def _drift(name: str, window: str, severity: Severity, thresholds: Thresholds) -
         f"{WHO}: {{{{ $labels.feature }}}} of the photographs has drifted",
         "Population stability index of {{ $labels.feature }} against the training data: "
         f'{{{{ $value | printf "%.2f" }}}} (no unit) over {window}, from {behind} photographs; '
-        f"drift is above {mark:g}, or above what chance can reach with so few photographs.",
+        f"drift is above {conventional:g}, or above what chance can reach with so few photographs.",
         labels={"window": window},
     )
 
@@ -62,7 +62,7 @@ def _baseline_missing() -> Alert:
 
 def _cancer_share(limits: AnswerLimits, errors: float) -> Alert:
     share, count = "lesionlens:cancer_ratio", "lesionlens:predictions"
-    fewest = limits.fewest_photographs
+    min_samples = limits.fewest_photographs
     now, before = f"{count}:1h", f"({count}:1d offset 1h)"
     then = f"({share}:1d offset 1h)"
     pooled = f"(({share}:1h * {now} + {then} * {before}) / ({now} + {before}))"
@@ -78,9 +78,9 @@ def _cancer_share(limits: AnswerLimits, errors: float) -> Alert:
         abs({share}:1h - {then})
           > {errors:g} * sqrt({pooled} * (1 - {pooled}) * (1 / {now} + 1 / {before}))
           and
-        {now} >= {fewest}
+        {now} >= {min_samples}
           and
-        {before} >= {fewest}
+        {before} >= {min_samples}
         """,
         "ticket",
         f"{WHO}: the share of `cancer` has changed",

@@ -84,12 +84,12 @@ def _window(window: str, thresholds: Thresholds) -> tuple[Recording, ...]:
             f"lesionlens:drift_psi_threshold:{window}",
             f"""
             clamp_min(
-              {limit.chance:g} * (
-                1 / ({samples} >= {limit.fewest})
+              {limit.noise_factor:g} * (
+                1 / ({samples} >= {limit.min_samples})
                   + on ({MODEL}) group_left ()
                 1 / {BEHIND}
               ),
-              {limit.mark:g}
+              {limit.conventional:g}
             )
             """,
         ),

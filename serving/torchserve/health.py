@@ -141,7 +141,7 @@ class HealthMonitor:
         alive = self.process.workers()
         why = self.client.why_not_ready
         if failed := self.starts.failed(alive):
-            words = self.starts.last_words(failed) or self.process.last_error
+            words = self.starts.last_error(failed) or self.process.last_error
             why += f"; {len(failed)} died, the last of: {words}"
         for pid in self.starts.pids() & alive - self.ready_workers:
             if place := self.starts.whereabouts(pid):
@@ -198,7 +198,7 @@ class HealthMonitor:
         message, final = self.heartbeats.failure()
         late = now - self._starting_at > FAILING_SECONDS
         if self.deaths and (final or late or self.deaths >= MAX_DEATHS):
-            why = self.starts.last_words(failed) or message or self.process.last_error
+            why = self.starts.last_error(failed) or message or self.process.last_error
             raise StartError(f"the worker dies while it starts: {why}")
 
     def _ask(self) -> None:

@@ -56,7 +56,7 @@ class WorkerStarts:
             pid for pid in self.pids() - alive if not (self._folder / f"{HEARTBEAT}{pid}").exists()
         }
 
-    def last_words(self, pids: set[int]) -> str:
+    def last_error(self, pids: set[int]) -> str:
         """Return why the last of some workers ended; empty if it recorded nothing.
 
         Args:

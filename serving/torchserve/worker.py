@@ -26,7 +26,7 @@ _LOAD_FAILED: Final = re.compile(r"\d{3} - ")
 """How TorchServe's worker ends after the model failed to load: a status, without the cause."""
 
 
-class LastWords:
+class ErrorFile:
     """Error file of this worker.
 
     Args:
@@ -96,7 +96,7 @@ def _context(error: BaseException) -> BaseException | None:
 
 def main() -> None:
     """Run the script that the first argument names, as Python would."""
-    last = LastWords(Path(tempfile.gettempdir()))
+    last = ErrorFile(Path(tempfile.gettempdir()))
     last.watch_log()
     sys.argv = sys.argv[1:]
     try:

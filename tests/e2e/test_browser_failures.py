@@ -179,7 +179,7 @@ def test_a_page_that_is_gone_is_told(
 def test_a_busy_explainer_leaves_the_answer_and_can_be_asked_again(
     browser: Browser, server: LocalServer, tmp_path: Path, photographs: list[bytes]
 ) -> None:
-    settings = {"LESIONLENS_PAGE_PATIENCE": "0"}
+    settings = {"LESIONLENS_PAGE_RETRY_BUDGET_SECONDS": "0"}
     with running(tmp_path, server.inference, **settings) as page:
         with visiting(browser, page.url) as visit:
             with Background(1, scratch(server)).turn():  # as another worker has it

@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 
 from handlers.colours import to_srgb
 from handlers.decoding import decode
-from handlers.job import Row
+from handlers.request_state import RawRequest
 from handlers.service import MelanomaService
 from handlers.structure import ImageError, inspect, optional
 from handlers.telemetry import Recorder
@@ -184,7 +184,10 @@ def test_the_service_answers_and_refuses_them_like_the_rest(
     service_with: Callable[..., MelanomaService],
 ) -> None:
     good, cut = heic(picture(), quality=80), avif(picture())[:-9]
-    rows = [Row(body([good, avif(picture())]), "predict"), Row(body([good, cut]), "predict")]
+    rows = [
+        RawRequest(body([good, avif(picture())]), "predict"),
+        RawRequest(body([good, cut]), "predict"),
+    ]
 
     answered, refused = service_with(batch_seconds=3600).answer(rows, Recorder("v1"))
 

@@ -169,7 +169,7 @@ def main(folder: Path) -> None:
     finetune_all._view = counted
     try:
         if finetune_all.join() > 0:
-            finetune_all.help_out()
+            finetune_all.serve_fits()
             return
         found = dataset.load("folder", folder / "set", quiet)
         network = backbone.load(folder / "weights.pth", 0, print)

@@ -129,7 +129,7 @@ def test_neither_name_nor_photograph_is_shown_logged_or_sent_on(
 def test_too_many_uploads_are_asked_to_come_again(photograph: bytes) -> None:
     double = Double()
     double.predict.seconds = 0.5
-    settings = PageSettings(page_uploads=3, page_at_once=1)
+    settings = PageSettings(page_uploads=3, page_max_concurrency=1)
 
     async def run() -> list[httpx.Response]:
         page = create_app(settings, httpx.ASGITransport(double))

@@ -31,7 +31,7 @@ def begin(served: Served, data: bytes) -> socket.socket:
 
 
 def test_uploads_that_never_end_keep_nobody_out(photograph: bytes) -> None:
-    settings = PageSettings(page_uploads=4, page_at_once=1)
+    settings = PageSettings(page_uploads=4, page_max_concurrency=1)
     with page(Double(), settings) as served, ExitStack() as stack:
         for _ in range(64):
             stack.enter_context(begin(served, post(photograph)[:-100]))
@@ -136,7 +136,7 @@ def test_a_large_upload_is_never_told_to_continue() -> None:
 def test_work_for_a_visitor_who_left_is_dropped(photograph: bytes) -> None:
     double = Double()
     double.predict.seconds = double.explain.seconds = 3600
-    with page(double, PageSettings(page_at_once=1, page_uploads=1)) as served:
+    with page(double, PageSettings(page_max_concurrency=1, page_uploads=1)) as served:
         with begin(served, post(photograph)):
             until(lambda: len(double.asked) == 2)
         double.predict.seconds = double.explain.seconds = 0

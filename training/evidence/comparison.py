@@ -19,8 +19,8 @@ from training import calibration, dataset, folds, recipes
 from training.console import Reporter
 from training.evaluation import RESAMPLES, auroc, evaluate, interval
 from training.finetune import PLAN
-from training.kept import Kept
 from training.recipes import FOLDS, Prepared, Recipe
+from training.result_cache import ResultCache
 from training.settings import TrainingSettings
 
 VERSION: Final = 2
@@ -44,9 +44,9 @@ def compare(
         ``comparison``: the paired difference of the cross-validated AUROCs of the last recipe and
         the first, None where there is one.
     """
-    fits = Kept(settings.cache / "fits" / _key(prepared))
+    fits = ResultCache(settings.cache / "fits" / _key(prepared))
     table: dict[str, Any] = {}
-    unseen: dict[str, list[_Unseen]] = {name: [] for name in names}
+    unseen: dict[str, list[_OutOfFold]] = {name: [] for name in names}
     for name in names:
         scores: dict[str, list[float]] = {metric: [] for metric in SHOWN}
         seconds: list[float] = []
@@ -69,7 +69,7 @@ def compare(
 
 
 @dataclass(frozen=True)
-class _Unseen:
+class _OutOfFold:
     """Out-of-fold log-odds of the train folder, one model per fold."""
 
     log_odds: np.ndarray
@@ -93,10 +93,10 @@ class _Unseen:
 
 
 @dataclass(frozen=True)
-class _One:
+class _SeedResult:
     """Result of one recipe with one seed."""
 
-    unseen: _Unseen
+    unseen: _OutOfFold
     test: np.ndarray
     """Log-odds of the test photographs, by the final fit."""
     seconds: float
@@ -107,9 +107,9 @@ def _one(
     settings: TrainingSettings,
     name: str,
     seed: int,
-    fits: Kept,
+    fits: ResultCache,
     report: Reporter,
-) -> _One:
+) -> _SeedResult:
     made: list[Recipe] = []
 
     def recipe() -> Recipe:
@@ -136,7 +136,7 @@ def _one(
         unseen[hold], fold[hold] = found["log_odds"], number
         seconds += float(found["seconds"])
     last = fits.get(f"{name}-{seed}-final", partial(_timed, final))
-    return _One(_Unseen(unseen, fold), last["log_odds"], seconds + float(last["seconds"]))
+    return _SeedResult(_OutOfFold(unseen, fold), last["log_odds"], seconds + float(last["seconds"]))
 
 
 def _timed(compute: Callable[[], np.ndarray]) -> dict[str, np.ndarray]:
@@ -147,7 +147,7 @@ def _timed(compute: Callable[[], np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _scored(
-    prepared: Prepared, settings: TrainingSettings, one: _One, seed: int
+    prepared: Prepared, settings: TrainingSettings, one: _SeedResult, seed: int
 ) -> dict[str, float]:
     """Score one seed on test, calibrated on the train folder."""
     calibrated = calibration.calibrate(one.unseen.log_odds, prepared.labels, settings.aims)
@@ -161,7 +161,7 @@ def _scored(
 
 
 def _difference(
-    unseen: dict[str, list[_Unseen]], truth: np.ndarray, names: Sequence[str]
+    unseen: dict[str, list[_OutOfFold]], truth: np.ndarray, names: Sequence[str]
 ) -> dict[str, Any] | None:
     """Mean paired difference over the seeds, photographs resampled within their class."""
     if len(names) < 2:

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from handlers.imaging import SIDE
 from handlers.quality import LUMA
-from training.explaining.curves import PLACES
+from training.explaining.curves import GRID
 from training.explaining.subjects import Subject
 
 WIDTH: Final = 0.25
@@ -21,7 +21,7 @@ WIDTH: Final = 0.25
 def random(subject: Subject) -> np.ndarray:
     """Uniform random numbers, the same for a photograph at every call; shape (28, 28)."""
     drawn = np.random.default_rng(crc32(subject.name.encode()))
-    return drawn.random((PLACES, PLACES), dtype=np.float32)
+    return drawn.random((GRID, GRID), dtype=np.float32)
 
 
 def edges(subject: Subject) -> np.ndarray:
@@ -31,14 +31,14 @@ def edges(subject: Subject) -> np.ndarray:
     """
     grey = np.asarray(subject.view, dtype=np.float32) @ np.asarray(LUMA, dtype=np.float32)
     magnitude = np.hypot(ndimage.sobel(grey, axis=0), ndimage.sobel(grey, axis=1))
-    cell = SIDE // PLACES
-    return np.asarray(magnitude.reshape(PLACES, cell, PLACES, cell).mean(axis=(1, 3)))
+    cell = SIDE // GRID
+    return np.asarray(magnitude.reshape(GRID, cell, GRID, cell).mean(axis=(1, 3)))
 
 
 def centre(subject: Subject) -> np.ndarray:
     """Gaussian around the middle, where photographers centre the lesion; shape (28, 28)."""
     del subject  # the same for every photograph
-    axis = (np.arange(PLACES) + 0.5) / PLACES - 0.5
+    axis = (np.arange(GRID) + 0.5) / GRID - 0.5
     squares = axis[:, None] ** 2 + axis[None, :] ** 2
     return np.asarray(np.exp(-squares / (2 * WIDTH**2)), dtype=np.float32)
 

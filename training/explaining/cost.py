@@ -41,9 +41,9 @@ def measure(
     for done, subject in enumerate(subjects, 1):
         for name, method in METHODS.items():
             start = perf_counter()
-            question = explained.question(subject.inputs, subject.target, slow=method.slow)
+            task = explained.task(subject.inputs, subject.target, slow=method.slow)
             answered = perf_counter()
-            found = method.explain(question)
+            found = method.explain(task)
             forward.append(answered - start)
             spent[name].append(perf_counter() - answered)
             steps[name].append(found.steps)
@@ -74,7 +74,7 @@ def _warm_up(explained: Explained, subject: Subject) -> None:
             explained.model(subject.inputs)
         for method in METHODS.values():
             if not method.slow:
-                method.explain(explained.question(subject.inputs, subject.target, slow=False))
+                method.explain(explained.task(subject.inputs, subject.target, slow=False))
 
 
 def _milliseconds(seconds: Sequence[float]) -> float:

@@ -15,17 +15,17 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from handlers.explainers.places import upsampled
+from handlers.explainers.grid import upsampled
 from handlers.imaging import SIDE
 
-PLACES: Final = 28
+GRID: Final = 28
 """Grid cells on each side, as in the finest map of a method."""
 STEPS: Final = 16
 """Steps of 49 cells each."""
 SHARES: Final = np.linspace(0, 1, STEPS + 1)
 """Shares of the cells that are replaced, or shown."""
 
-_TIES: Final = np.random.default_rng(0).permutation(PLACES**2)
+_TIES: Final = np.random.default_rng(0).permutation(GRID**2)
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Curves:
     insertion: np.ndarray
 
 
-def at_places(values: np.ndarray) -> np.ndarray:
+def on_grid(values: np.ndarray) -> np.ndarray:
     """Resample a map of shape (h, w) to 28 x 28 cells: bilinear from coarser, mean from finer."""
-    if len(values) <= PLACES:
-        return values if len(values) == PLACES else upsampled(values, PLACES)
+    if len(values) <= GRID:
+        return values if len(values) == GRID else upsampled(values, GRID)
     grid = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))[None]
-    return np.asarray(functional.adaptive_avg_pool2d(grid, PLACES)[0].numpy())
+    return np.asarray(functional.adaptive_avg_pool2d(grid, GRID)[0].numpy())
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
@@ -78,10 +78,10 @@ def curves(
         values: the map, shape (h, w).
         ends: score of the photograph and of what replaces it, the same for every map.
     """
-    order = torch.from_numpy(ranks(at_places(values)))
-    cell = SIDE // PLACES
+    order = torch.from_numpy(ranks(on_grid(values)))
+    cell = SIDE // GRID
     deletion, insertion = [ends[0]], [ends[1]]
-    for count in np.rint(SHARES[1:-1] * PLACES**2).astype(int):
+    for count in np.rint(SHARES[1:-1] * GRID**2).astype(int):
         important = (order < int(count)).repeat_interleave(cell, 0).repeat_interleave(cell, 1)
         deletion.append(float(score(torch.where(important, blank, inputs))[0]))
         insertion.append(float(score(torch.where(important, inputs, blank))[0]))

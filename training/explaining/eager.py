@@ -10,7 +10,7 @@ from torch import nn
 from torchvision.models import resnet18
 
 from handlers.classifier import LABELS
-from handlers.explainers.question import Question
+from handlers.explainers.task import AttributionTask
 from training.backbone import Backbone, ParallelStages
 from training.export import SplitResNet
 from training.features import WIDTH
@@ -53,7 +53,7 @@ class Frozen:
         """Copy it into the memory layout in which convolutions are fastest."""
         self._network = copy.deepcopy(network).to(memory_format=torch.channels_last)
 
-    def question(self, inputs: torch.Tensor, target: int) -> Question:
+    def task(self, inputs: torch.Tensor, target: int) -> AttributionTask:
         """Make an attribution task for this network.
 
         Args:
@@ -62,7 +62,7 @@ class Frozen:
         """
         with torch.inference_mode():
             activations = self._network.features(inputs)
-        return Question(self._network, inputs, activations, target)
+        return AttributionTask(self._network, inputs, activations, target)
 
 
 def _drawn(parallel: bool) -> SplitResNet:

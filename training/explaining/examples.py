@@ -8,12 +8,12 @@ from typing import Any, Final
 from handlers import png, rendering
 from handlers.classifier import LABELS, Decision
 from handlers.drift import image_statistics
+from handlers.explainers.grid import upsampled
 from handlers.explainers.methods import METHODS
-from handlers.explainers.places import upsampled
 from handlers.imaging import SIDE
 from training.dataset import CLASSES, Photograph, Progress
 from training.explaining.subjects import Explained, Subject
-from training.kept import Kept
+from training.result_cache import ResultCache
 
 KINDS: Final = ("correct", "wrong", "flagged")
 """Kinds of examples; a flagged answer is not counted as right or wrong."""
@@ -24,7 +24,7 @@ MOST: Final = 400
 
 
 def examples(
-    explained: Explained, photographs: Sequence[Photograph], kept: Kept, progress: Progress
+    explained: Explained, photographs: Sequence[Photograph], kept: ResultCache, progress: Progress
 ) -> list[dict[str, Any]]:
     """Choose the first of each kind and true label in the order of their digests.
 
@@ -82,7 +82,7 @@ def _answered(
         yield photo, subject, decision
 
 
-def _maps(explained: Explained, subject: Subject, kept: Kept) -> dict[str, Any]:
+def _maps(explained: Explained, subject: Subject, kept: ResultCache) -> dict[str, Any]:
     maps = {}
     for name, method in METHODS.items():
         values = explained.attribution(subject, name, kept).values

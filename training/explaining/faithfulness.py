@@ -15,7 +15,7 @@ from captum.metrics import infidelity, sensitivity_max
 
 from handlers.explainers.baselines import blurred
 from handlers.imaging import SIDE
-from training.explaining.curves import PLACES
+from training.explaining.curves import GRID
 from training.explaining.subjects import Subject
 
 SAMPLES: Final = 16
@@ -39,8 +39,8 @@ class Disturbed:
             logits: of n inputs, shape (n, 2).
         """
         self._subject = subject
-        noise = _generator(subject).normal(0, MOVED, (SAMPLES, 1, PLACES, PLACES))
-        cell = SIDE // PLACES
+        noise = _generator(subject).normal(0, MOVED, (SAMPLES, 1, GRID, GRID))
+        cell = SIDE // GRID
         shares = torch.from_numpy(noise.astype(np.float32))
         shares = shares.repeat_interleave(cell, 2).repeat_interleave(cell, 3)
         inputs = subject.inputs

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from handlers.explainers.places import upsampled
+from handlers.explainers.grid import upsampled
 from handlers.imaging import SIDE, decode
 from training.dataset import Photograph
 from training.explaining.subjects import Explained, Subject
@@ -34,7 +34,7 @@ class Outlined:
 
 
 @dataclass(frozen=True)
-class Located:
+class LocalisationScore:
     """Localisation scores of one map and one outline."""
 
     mass: float
@@ -43,7 +43,7 @@ class Located:
     """Whether the maximum is inside or near the outline (pointing game, Zhang et al. 2016)."""
 
 
-def locate(values: np.ndarray, mask: np.ndarray) -> Located:
+def locate(values: np.ndarray, mask: np.ndarray) -> LocalisationScore:
     """Compare a map, interpolated to pixels, with an outline.
 
     Args:
@@ -56,7 +56,7 @@ def locate(values: np.ndarray, mask: np.ndarray) -> Located:
     near = ndimage.distance_transform_edt(~mask) <= NEAR
     # A plateau counts as inside if most of it is.
     highest = pixels >= pixels.max()
-    return Located(
+    return LocalisationScore(
         # A map without a positive attribution points nowhere.
         mass=float(positive[mask].sum()) / total if total > 0 else 0.0,
         pointing=total > 0 and bool(near[highest].mean() > 0.5),

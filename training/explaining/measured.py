@@ -12,14 +12,14 @@ from training.explaining.curves import SHARES, Curves
 
 
 @dataclass(frozen=True)
-class Drawn:
+class PerturbationCurves:
     """Perturbation curves of n photographs, each of shape (n, 17)."""
 
     deletion: np.ndarray
     insertion: np.ndarray
 
     @classmethod
-    def of(cls, rows: Sequence[Curves]) -> Drawn:
+    def of(cls, rows: Sequence[Curves]) -> PerturbationCurves:
         """Stack the curves of single photographs."""
         return cls(
             np.stack([row.deletion for row in rows]), np.stack([row.insertion for row in rows])
@@ -31,7 +31,7 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Located:
+class LocalisationScores:
     """Localisation scores of n maps, by method or control."""
 
     mass: dict[str, np.ndarray]
@@ -43,7 +43,7 @@ class Located:
 
 
 @dataclass(frozen=True)
-class Repeated:
+class RobustnessScores:
     """Measurements that need many explanations of few photographs, by method."""
 
     infidelity: dict[str, np.ndarray]
@@ -55,29 +55,29 @@ class Repeated:
 
 
 @dataclass(frozen=True)
-class Started:
+class BaselineScores:
     """Integrated Gradients from one baseline, on n photographs."""
 
-    curves: Drawn
+    curves: PerturbationCurves
     incompleteness: np.ndarray
     """Shape (n,)."""
 
 
 @dataclass(frozen=True)
-class Measured:
+class StudyResult:
     """All measurements."""
 
-    curves: dict[str, Drawn]
+    curves: dict[str, PerturbationCurves]
     """Curves of methods and controls."""
     incompleteness: dict[str, np.ndarray]
     """Relative convergence delta of complete methods, shape (n,)."""
-    repeated: Repeated
-    located: dict[str, Located]
+    repeated: RobustnessScores
+    located: dict[str, LocalisationScores]
     """Localisation on ``real``, ``synthetic`` and ``artefact`` pictures."""
     accuracy: float
     """Accuracy of the model that learned the artefact."""
     held_out: int
     """Number of photographs of that accuracy."""
-    baselines: dict[str, Started]
+    baselines: dict[str, BaselineScores]
     cost: dict[str, Any]
     """From :func:`training.explaining.cost.measure`."""

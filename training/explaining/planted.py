@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image, ImageDraw
 
-from handlers.explainers.question import Question
+from handlers.explainers.task import AttributionTask
 from handlers.imaging import SIDE, centre_view, decode, to_tensor
 from training import head
 from training.dataset import Photograph, Progress
@@ -22,7 +22,7 @@ from training.explaining.eager import Frozen, eager_of, with_head
 from training.explaining.localisation import Outlined
 from training.explaining.subjects import Explained, Subject
 from training.head import Head
-from training.kept import Kept
+from training.result_cache import ResultCache
 
 LEARNED: Final = 220
 """Photographs for the final layer, each with the patch and without: the classes differ in nothing
@@ -41,7 +41,7 @@ STRENGTH: Final = 0.1
 
 
 @dataclass(frozen=True)
-class Spoilt:
+class PlantedArtefactModel:
     """A model that classifies whether there is a patch."""
 
     network: Frozen
@@ -57,18 +57,18 @@ class Spoilt:
             view, mask = planted(photo)
             yield Outlined(Subject(photo.digest, view, to_tensor(view)[None], PLANTED), mask)
 
-    def question(self, subject: Subject) -> Question:
+    def task(self, subject: Subject) -> AttributionTask:
         """Make an attribution task for the class with the patch."""
-        return self.network.question(subject.inputs, subject.target)
+        return self.network.task(subject.inputs, subject.target)
 
 
 def train(
     explained: Explained,
     photographs: Sequence[Photograph],
     count: int,
-    kept: Kept,
+    kept: ResultCache,
     progress: Progress,
-) -> Spoilt:
+) -> PlantedArtefactModel:
     """Fit a final layer to the patch, on the convolutions of the trained model.
 
     Args:
@@ -96,7 +96,7 @@ def train(
     arrays = kept.get(f"planted/{digest}", compute)
     layer = Head(arrays["weights"], float(arrays["bias"])).layer()
     network = Frozen(with_head(eager_of(explained.model), layer))
-    return Spoilt(network, float(arrays["accuracy"]), tuple(held_out), digest)
+    return PlantedArtefactModel(network, float(arrays["accuracy"]), tuple(held_out), digest)
 
 
 def planted(photo: Photograph) -> tuple[Image.Image, np.ndarray]:

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.stats import spearmanr
 from torch import nn
 
-from handlers.explainers.question import Question
+from handlers.explainers.task import AttributionTask
 from training.explaining.eager import Frozen, eager_of, untrained
 from training.explaining.subjects import Subject
 
@@ -34,7 +34,7 @@ network still transmits edges, so its map resembles the picture to some degree; 
 longer about the model."""
 
 
-def cascade(model: Any, subject: Subject) -> Iterator[tuple[str, Question]]:
+def cascade(model: Any, subject: Subject) -> Iterator[tuple[str, AttributionTask]]:
     """Yield tasks for networks with one more untrained stage each time.
 
     Every photograph gets a different untrained network: a single one can resemble the trained one,
@@ -56,7 +56,7 @@ def cascade(model: Any, subject: Subject) -> Iterator[tuple[str, Question]]:
             network.head = fresh.head
         for place in places:
             features[place] = others[place]
-        yield stage, Frozen(network).question(subject.inputs, subject.target)
+        yield stage, Frozen(network).task(subject.inputs, subject.target)
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:

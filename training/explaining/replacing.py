@@ -8,13 +8,13 @@ import torch
 from handlers.explainers.baselines import blurred
 from training.explaining.curves import Curves, curves
 from training.explaining.subjects import Explained, Subject
-from training.kept import Kept
+from training.result_cache import ResultCache
 
 
 class Replacing:
     """One photograph, and the blurred copy whose regions replace its own."""
 
-    def __init__(self, explained: Explained, subject: Subject, kept: Kept) -> None:
+    def __init__(self, explained: Explained, subject: Subject, kept: ResultCache) -> None:
         """Take the model, the subject and the cache."""
         self._explained, self._subject, self._kept = explained, subject, kept
         self._blank = blurred(subject.inputs)

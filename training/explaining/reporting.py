@@ -9,16 +9,16 @@ from handlers.explainers.methods import DEFAULT
 from training import dataset, tracking
 from training.console import Reporter
 from training.dataset import Dataset
+from training.explaining.cache_key import folder_for
 from training.explaining.document import document
 from training.explaining.examples import examples
-from training.explaining.kept import folder_for
 from training.explaining.localisation import masks_of
 from training.explaining.study import Study
 from training.explaining.subjects import Explained
-from training.kept import Kept
 from training.report import explanations
+from training.result_cache import ResultCache
 from training.settings import TrainingSettings
-from training.trained import trained
+from training.trained import load_trained_model
 
 MASKS = "masks"
 
@@ -30,9 +30,9 @@ def report(settings: TrainingSettings, reporter: Reporter) -> Path:
         NothingToReportError: train first.
         ArchiveError: the trained model cannot be read.
     """
-    card, found = trained(settings, reporter)
+    card, found = load_trained_model(settings, reporter)
     explained = Explained(settings.model_folder)
-    kept = Kept(folder_for(settings.cache, settings.model_folder, explained.classifier))
+    kept = ResultCache(folder_for(settings.cache, settings.model_folder, explained.classifier))
     study = Study(explained, found, kept, settings, reporter)
     written = document(study.measure(_masks(settings, found)), card, settings.seed)
     with reporter.step("examples"):

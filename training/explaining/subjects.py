@@ -13,12 +13,12 @@ from PIL import Image
 
 from handlers import threads
 from handlers.classifier import Classifier
+from handlers.explainers.frozen_model import FrozenModel
 from handlers.explainers.methods import METHODS
-from handlers.explainers.question import Attribution, Question
-from handlers.explainers.repeated import Repeated
+from handlers.explainers.task import Attribution, AttributionTask
 from handlers.imaging import centre_view, decode, to_tensor
 from training.dataset import Photograph
-from training.kept import Kept
+from training.result_cache import ResultCache
 
 NO_DELTA: Final = np.nan
 """Cached value for a method without a convergence delta."""
@@ -49,7 +49,7 @@ class Explained:
         self.classifier = Classifier.load(folder, backend="", threads=threads.cores())
         self.classifier.warm_up()
         self.model: Any = self.classifier.model
-        self._repeated = Repeated(self.model)
+        self._repeated = FrozenModel(self.model)
 
     def subject(self, name: str, picture: Image.Image) -> Subject:
         """Make a subject of a decoded picture; explains the class of the larger probability.
@@ -78,7 +78,7 @@ class Explained:
         cancer = self.classifier.probabilities(self.logits(inputs))
         return np.asarray(cancer if target == 1 else 1 - cancer)
 
-    def question(self, inputs: torch.Tensor, target: int, *, slow: bool) -> Question:
+    def task(self, inputs: torch.Tensor, target: int, *, slow: bool) -> AttributionTask:
         """Make an attribution task as the service does, without a time limit.
 
         Args:
@@ -87,9 +87,9 @@ class Explained:
             slow: whether it is asked of a method that runs the model dozens of times.
         """
         model = self._repeated if slow else self.model
-        return Question(model, inputs, self.classifier.forward(inputs).activations, target)
+        return AttributionTask(model, inputs, self.classifier.forward(inputs).activations, target)
 
-    def attribution(self, subject: Subject, method: str, kept: Kept) -> Attribution:
+    def attribution(self, subject: Subject, method: str, kept: ResultCache) -> Attribution:
         """Return the map of a method, computed once."""
         name = f"maps/{subject.name}-{subject.target}-{method}"
         asked = METHODS[method]
@@ -97,15 +97,15 @@ class Explained:
             kept,
             name,
             asked.explain,
-            lambda: self.question(subject.inputs, subject.target, slow=asked.slow),
+            lambda: self.task(subject.inputs, subject.target, slow=asked.slow),
         )
 
 
 def attributed(
-    kept: Kept,
+    kept: ResultCache,
     name: str,
-    explain: Callable[[Question], Attribution],
-    ask: Callable[[], Question],
+    explain: Callable[[AttributionTask], Attribution],
+    ask: Callable[[], AttributionTask],
 ) -> Attribution:
     """Return the attribution of a method, computed once.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from training.explaining import intervals
-from training.explaining.measured import Drawn
+from training.explaining.measured import PerturbationCurves
 
 BETTER: Final = {"deletion": -1, "insertion": 1}
 """Whether more is better (1) or less (-1), by measure."""
@@ -22,7 +22,10 @@ Document = Mapping[str, Any]
 
 
 def beats(
-    drawn: Mapping[str, Drawn], methods: Sequence[str], controls: Sequence[str], seed: int
+    drawn: Mapping[str, PerturbationCurves],
+    methods: Sequence[str],
+    controls: Sequence[str],
+    seed: int,
 ) -> dict[str, Any]:
     """Compare each method with each control.
 
@@ -80,7 +83,9 @@ def default(methods: Document, beaten: Document) -> dict[str, Any]:
     }
 
 
-def _against(ours: Drawn, theirs: Drawn, name: str, seed: int) -> dict[str, Any]:
+def _against(
+    ours: PerturbationCurves, theirs: PerturbationCurves, name: str, seed: int
+) -> dict[str, Any]:
     one, other = ours.areas(name), theirs.areas(name)
     means = intervals.mean(one, seed), intervals.mean(other, seed)
     lower, higher = means if BETTER[name] < 0 else means[::-1]

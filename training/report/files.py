@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from training.files import whole, write_json
+from training.files import atomic_write, write_json
 from training.report import page
 from training.report.plots import draw
 
@@ -60,8 +60,8 @@ def put(
     name, document = numbers
     write_json(folder / name, dict(document))
     for name, data in drawn.items():
-        with whole(folder / PLOTS / f"{name}.png") as temporary:
+        with atomic_write(folder / PLOTS / f"{name}.png") as temporary:
             temporary.write_bytes(data)
     for name, text in texts.items():
-        with whole(folder / name) as temporary:
+        with atomic_write(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")

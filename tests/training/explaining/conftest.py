@@ -10,7 +10,7 @@ from PIL import Image
 
 from handlers.imaging import to_tensor
 from training.explaining.subjects import Explained, Subject
-from training.kept import Kept
+from training.result_cache import ResultCache
 from training.settings import TrainingSettings
 from training.synthetic import draw
 
@@ -32,8 +32,8 @@ def explained(trained: TrainingSettings) -> Explained:
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Kept:
-    return Kept(tmp_path / "kept")
+def kept(tmp_path: Path) -> ResultCache:
+    return ResultCache(tmp_path / "kept")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from handlers import rendering
-from handlers.explainers.places import upsampled
+from handlers.explainers.grid import upsampled
 from handlers.imaging import SIDE
 from handlers.png import encoded
 from tests.training.report.conftest import interval, png

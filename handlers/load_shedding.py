@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-FEWEST: Final = 32
+MIN_FULL_BATCH: Final = 32
 """Requests of a full batch that count as overload; fewer may come from a few clients."""
-CLEARING: Final = 5
+SHED_PERIODS: Final = 5
 """Time budgets that a worker sheds load for before it serves requests again."""
 
 
-class Admission:
+class LoadShedder:
     """Track the time of one worker's batches; not shared between threads."""
 
     def __init__(
@@ -29,9 +29,9 @@ class Admission:
         """Start without a backlog.
 
         Args:
-            full: requests of a batch that leaves more of them waiting. Below :data:`FEWEST` a
-                batch only ends with its time, and the server's own queue bounds the rest.
-            seconds: that the requests of one batch may be served for.
+            full: requests of a batch that leaves more of them waiting. Below :data:`MIN_FULL_BATCH`
+                a batch only ends with its time, and the server's own queue bounds the rest.
+                seconds: that the requests of one batch may be served for.
             clock: in seconds.
         """
         self._full, self._seconds, self._clock = full, seconds, clock
@@ -48,7 +48,7 @@ class Admission:
         """Start a batch of so many requests."""
         self._began = self._clock()
         # Not forever: under sustained overload, some requests must still be served.
-        behind = requests >= self._full >= FEWEST
+        behind = requests >= self._full >= MIN_FULL_BATCH
         self._clearing = behind and self._began < self._clear_until
 
     def open(self) -> bool:
@@ -61,4 +61,4 @@ class Admission:
             return
         now = self._clock()
         slow = now - self._began > self._seconds / 2
-        self._clear_until = now + CLEARING * self._seconds if slow else -math.inf
+        self._clear_until = now + SHED_PERIODS * self._seconds if slow else -math.inf

@@ -15,14 +15,14 @@ from PIL import Image
 from handlers import explanation
 from handlers.background import Background, BusyError
 from handlers.classifier import Forward
-from handlers.explainers.question import Budget, OutOfTimeError, Question
-from handlers.explainers.repeated import Repeated
+from handlers.explainers.frozen_model import FrozenModel
+from handlers.explainers.task import AttributionTask, Budget, OutOfTimeError
 from handlers.protocol import Request, RequestError
 from handlers.settings import HandlerSettings
 from handlers.telemetry import Recorder
 
 
-class Explaining:
+class ExplanationRunner:
     """Runs the explanations of one worker; not shared between threads."""
 
     def __init__(self, model: Any, settings: HandlerSettings, scratch: Path | None = None) -> None:
@@ -37,10 +37,10 @@ class Explaining:
         self._model = model
         # It takes half a second and the memory of a model; a worker that only predicts
         # never needs it.
-        self._repeated = cache(lambda: Repeated(model))
+        self._repeated = cache(lambda: FrozenModel(model))
         self._settings = settings
         folder = scratch or Path(tempfile.gettempdir())
-        self._background = Background(settings.explain_at_once, folder)
+        self._background = Background(settings.explain_max_concurrency, folder)
 
     def explain(
         self,
@@ -78,8 +78,8 @@ class Explaining:
         def explained() -> dict[str, Any]:
             target = explanation.target_of(instance, label)
             model = self._repeated() if slow else self._model
-            question = Question(model, inputs, forward.activations, target, Budget(seconds))
-            return explanation.fields(question, view, instance, recorder)
+            task = AttributionTask(model, inputs, forward.activations, target, Budget(seconds))
+            return explanation.fields(task, view, instance, recorder)
 
         if time.perf_counter() > deadline:
             batch = self._settings.explain_batch_seconds
@@ -91,7 +91,7 @@ class Explaining:
         try:
             if not slow:
                 return explained()
-            with self._background.turn():
+            with self._background.slot():
                 return self._background.run(explained)
         except BusyError:
             wait = math.ceil(seconds)

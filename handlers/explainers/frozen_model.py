@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 
-class Repeated:
+class FrozenModel:
     """A frozen copy in the memory layout in which convolutions are fastest; same results.
 
     Freezing folds batch normalisation into the convolutions, and no gradients of weights are

@@ -9,13 +9,13 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from training.files import whole
+from training.files import atomic_write
 
 Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Kept:
+class ResultCache:
     """A folder of named results, each of a few arrays."""
 
     folder: Path
@@ -37,6 +37,6 @@ class Kept:
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             pass
         arrays = dict(compute())
-        with whole(path) as temporary, temporary.open("wb") as stream:
+        with atomic_write(path) as temporary, temporary.open("wb") as stream:
             np.savez(stream, **arrays)  # type: ignore[arg-type]
         return arrays

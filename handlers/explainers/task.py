@@ -36,7 +36,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Question:
+class AttributionTask:
     """The prediction of one photograph that is to be explained."""
 
     model: Any

@@ -13,7 +13,7 @@ from handlers.protocol import Request, RequestError
 
 
 @dataclass(frozen=True)
-class Row:
+class RawRequest:
     """One request as the server received it."""
 
     body: bytes
@@ -26,7 +26,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreprocessedImage:
     """One photograph, preprocessed for the model."""
 
     view: Image.Image
@@ -36,24 +36,24 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Photograph:
+class ClassifiedImage:
     """One photograph with its prediction."""
 
-    prepared: Prepared
+    prepared: PreprocessedImage
     forward: Forward
     decision: Decision
 
 
 @dataclass
-class Job:
+class RequestState:
     """One request on its way through the stages; ``error`` ends it early."""
 
     place: int
     """Index of the request in the batch."""
-    row: Row
+    row: RawRequest
     request: Request | None = None
-    prepared: list[Prepared] = field(default_factory=list)
-    photographs: list[Photograph] = field(default_factory=list)
+    prepared: list[PreprocessedImage] = field(default_factory=list)
+    photographs: list[ClassifiedImage] = field(default_factory=list)
     seen: list[tuple[Decision, dict[str, float]]] = field(default_factory=list)
     """Statistics of each photograph for the metrics, kept when the photograph is released."""
     answer: str = ""
