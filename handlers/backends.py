@@ -81,7 +81,7 @@ def choose(wanted: str, order: Sequence[str], folder: Path, model: Any, threads:
         try:
             return load(name, folder, model, threads)
         except UnavailableError as error:
-            logger.warning("backend %s cannot run here, a slower one will: %s", name, error)
+            logger.warning("backend %s cannot run here, using a slower one: %s", name, error)
     return load(PLAIN, folder, model, threads)
 
 

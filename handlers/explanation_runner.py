@@ -96,14 +96,14 @@ class ExplanationRunner:
         except BusyError:
             wait = math.ceil(seconds)
             raise refusal(
-                f"another explanation by a slow method is being made: send this one again in "
+                f"another slow explanation is running: send this one again in "
                 f"{wait} s, or use grad_cam",
                 wait=wait,
             ) from None
         except OutOfTimeError:
             raise refusal(
-                f"{name} was not done within {seconds:g} s: send it again when there is less to "
-                "do, use grad_cam, or allow it more with LESIONLENS_EXPLAIN_SECONDS",
+                f"{name} was not done within {seconds:g} s: send it again under less load, "
+                "use grad_cam, or raise LESIONLENS_EXPLAIN_SECONDS",
                 wait=math.ceil(seconds),
             ) from None
         except explanation.NoAttributionError:

@@ -82,7 +82,7 @@ class HandlerSettings:
             if field.name == "backend":
                 if text not in backends.NAMES:
                     known = ", ".join(backends.NAMES)
-                    raise ValueError(f"{name}={text!r} is no backend; there are: {known}")
+                    raise ValueError(f"{name}={text!r} is not a backend; there are: {known}")
                 values[field.name] = text
                 continue
             kind: type[int] | type[float] = int if field.type == "int" else float

@@ -105,7 +105,7 @@ class TrainingSettings(BaseSettings):
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         unknown = [name for name in value if name not in NAMES]
         if unknown:
-            raise ValueError(f"{unknown[0]!r} is no backend; there are: {', '.join(NAMES)}")
+            raise ValueError(f"{unknown[0]!r} is not a backend; there are: {', '.join(NAMES)}")
         return value
 
     @field_validator("report_recipes", mode="before")

@@ -138,7 +138,7 @@ def _fail(reply: httpx.Response, url: str) -> NoReturn:
     if reply.status_code in (400, 413):
         raise PageError("refused", reason=_message(reply))
     if reply.status_code in (401, 403):
-        why = "the page's key is not taken (LESIONLENS_PAGE_KEY_FILE)"
+        why = "the page's key is not accepted (LESIONLENS_PAGE_KEY_FILE)"
         raise _logged(PageError("down"), url, f"{status}, {why}")
     raise _logged(PageError("unreadable_answer"), url, status)
 

@@ -118,7 +118,7 @@ class PageSettings(BaseSettings):
         if bool(self.page_user_header) != bool(self.page_proxies):
             raise ValueError(
                 "LESIONLENS_PAGE_USER_HEADER and LESIONLENS_PAGE_PROXIES are set together or not "
-                "at all: from other addresses, anybody could write the header"
+                "at all: otherwise any client could set the header"
             )
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError(

@@ -114,7 +114,7 @@ class _MemoryWatch:
         killed = resources.memory_kills() - self._before
         if killed > self.killed:
             self.killed = killed
-            print("pod: a process was killed for want of memory", flush=True)
+            print("pod: a process was killed for lack of memory", flush=True)
         # What did not fit into memory once will not fit at the next try.
         if killed and monitor.deaths and not monitor.started:
             raise self._error()
@@ -129,7 +129,7 @@ class _MemoryWatch:
     def _error(self) -> PodError:
         return PodError(
             ExitCode.MEMORY,
-            f"processes were killed for want of memory, {self.killed} in all, and no worker can "
+            f"processes were killed for lack of memory, {self.killed} in all, and no worker can "
             "load the model: raise resources.limits.memory",
         )
 

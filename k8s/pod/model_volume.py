@@ -149,5 +149,5 @@ def _demand_signature(folder: Path, copy: Path, key: Path) -> None:
         words = (done.stdout + done.stderr).strip().splitlines() or ["it said nothing"]
         raise PodError(
             ExitCode.SIGNATURE,
-            f"{folder / release.SIGNATURE} does not hold for {folder} and {key}: {words[-1]}",
+            f"{folder / release.SIGNATURE} does not match {folder} and {key}: {words[-1]}",
         )

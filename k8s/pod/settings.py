@@ -107,7 +107,7 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
         parser.add_argument(name)
     known, unknown = parser.parse_known_args(arguments)
     if unknown:
-        print(f"pod: arguments that mean nothing here: {' '.join(unknown)}", flush=True)
+        print(f"pod: ignored arguments: {' '.join(unknown)}", flush=True)
     return known
 
 

@@ -57,7 +57,7 @@ class Front:
         settings: the limits.
         backend: that answers.
         metrics: that requests are counted in.
-        access: who may ask; by default anybody.
+        access: access control; by default off.
     """
 
     def __init__(

@@ -30,19 +30,19 @@ def kind_of(headers: dict[str, list[str]]) -> str:
         headers: by lower-case name; every value of each.
 
     Raises:
-        RejectedError: 415 for a content type or content encoding that is not taken, 400 for two.
+        RejectedError: 415 for a content type or content encoding that is not accepted, 400 for two.
     """
     encodings = headers.get("content-encoding", [])
     if any(encoding.strip().lower() not in ("", "identity") for encoding in encodings):
         raise RejectedError(
             415,
-            "a compressed body (Content-Encoding) is not taken: send it as it is",
+            "a compressed body (Content-Encoding) is not accepted: send it as it is",
             headers={"Accept-Encoding": "identity"},
             unread=True,
         )
     types = headers.get("content-type", [])
     if len(types) > 1:
-        raise RejectedError(400, "Content-Type is there more than once: send it once", unread=True)
+        raise RejectedError(400, "Content-Type occurs more than once: send it once", unread=True)
     media_type = types[0].partition(";")[0].strip().lower() if types else ""
     if not media_type:
         return ""
@@ -57,7 +57,7 @@ def kind_of(headers: dict[str, list[str]]) -> str:
         if media_type == "application/x-www-form-urlencoded"
         else ""
     )
-    raise RejectedError(415, f"this Content-Type is not taken{hint}: send {TAKEN}", unread=True)
+    raise RejectedError(415, f"this Content-Type is not accepted{hint}: send {TAKEN}", unread=True)
 
 
 def options_of(headers: dict[str, list[str]]) -> dict[str, str]:
@@ -70,7 +70,7 @@ def options_of(headers: dict[str, list[str]]) -> dict[str, str]:
     for name in OPTIONS:
         values = headers.get(f"x-{name}", [])
         if len(values) > 1:
-            raise RejectedError(400, f"the header x-{name} is there more than once: send it once")
+            raise RejectedError(400, f"the header x-{name} occurs more than once: send it once")
         if values:
             found[name] = _option(f"the header x-{name}", values[0])
     return found
@@ -161,8 +161,8 @@ def photograph_of(content_type: str, body: bytes) -> tuple[bytes, dict[str, str]
     if len(files) != 1:
         raise RejectedError(
             400,
-            f"the form has {len(files)} files; exactly one is taken: send the photograph as a file "
-            "field, several photographs as JSON",
+            f"the form has {len(files)} files; exactly one is accepted: send the photograph as a "
+            "file field, several photographs as JSON",
         )
     options = {
         name: _option(f"the form's field {name}", content.decode("utf-8", "replace"))

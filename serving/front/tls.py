@@ -45,10 +45,10 @@ class TlsFiles:
             if self._signature() == signature:
                 self._load(self.context)
                 self._loaded, self._refused = signature, None
-                self._report("the changed TLS certificate is in use")
+                self._report("the new TLS certificate is in use")
         except ValueError as error:
             self._refused = signature
-            self._report(f"{error}; the certificate before stays in use")
+            self._report(f"{error}; the old certificate stays in use")
 
     def _load(self, context: ssl.SSLContext) -> None:
         try:

@@ -64,7 +64,7 @@ class WatchedFile(Generic[Content]):
         except ValueError as error:
             if str(error) != self._problem:
                 self._problem = str(error)
-                self._report(f"{error}; what was valid before stays in force")
+                self._report(f"{error}; the last valid content stays in force")
             return
         if self._problem:
             self._problem = ""

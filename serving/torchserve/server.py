@@ -67,7 +67,7 @@ class Server:
     Args:
         plan: of TorchServe.
         settings: of the front.
-        access: who may ask, and TLS.
+        access: access control and TLS.
         addresses: to listen on.
         lifetime: of its phases.
         log: for what TorchServe prints.
@@ -115,7 +115,7 @@ class Server:
 
         Raises:
             StartError: it cannot start or go on.
-            OSError: an address cannot be had.
+            OSError: an address cannot be bound.
         """
         heartbeats, starts = Heartbeats(self._plan.scratch), WorkerStarts(self._plan.scratch)
         heartbeats.clear()
@@ -172,7 +172,7 @@ class Server:
     async def _drain(self, listener: Listener) -> None:
         """Drain: report not ready, accept requests that still come, then wait for the last one."""
         self._front.draining = True
-        self._report(f"draining: requests are taken for {self._lifetime.drain:g} s more")
+        self._report(f"draining: requests are accepted for {self._lifetime.drain:g} s more")
         await asyncio.sleep(self._lifetime.drain)
         listener.end()
         if not await self._front.wait_idle(self._lifetime.finish):

@@ -119,5 +119,5 @@ def test_without_its_keys_it_does_not_start(trained: Trained, tmp_path: Path) ->
     assert done.returncode == 2
     assert "LESIONLENS_API_KEYS" in done.stderr
     assert "cannot be read" in done.stderr
-    # And the loud line about what was asked for.
+    # And the warning about it.
     assert "WARNING: others can reach 0.0.0.0, and photographs travel in clear text" in done.stdout

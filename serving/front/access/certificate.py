@@ -88,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"a certificate for {', '.join(names)}, for {DAYS} days, signed by nobody else:")
+    print(f"a certificate for {', '.join(names)}, for {DAYS} days, self-signed:")
     print(f"export LESIONLENS_TLS_CERTIFICATE={os.fspath(certificate)} LESIONLENS_TLS_KEY={key}")
     return 0
 

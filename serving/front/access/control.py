@@ -128,7 +128,7 @@ class AccessControl:
             except IssuerUnreachableError:
                 raise RejectedError(
                     503,
-                    "tokens cannot be checked at the moment, for their issuer does not answer: "
+                    "tokens cannot be checked at the moment because their issuer does not answer: "
                     f"send this request again in {ISSUER_RETRY_SECONDS} s",
                     ISSUER_RETRY_SECONDS,
                     unread=True,

@@ -141,8 +141,8 @@ class AddressKeys:
         local = parts.scheme == "http" and parts.hostname in LOOPBACK
         if not parts.hostname or not (parts.scheme == "https" or local):
             raise ValueError(
-                f"{WHAT} must be an address with https: anyone who can change the keys on "
-                "their way can make tokens"
+                f"{WHAT} must be an address with https: anyone who can change the keys in "
+                "transit can forge tokens"
             )
         self._url, self._report, self._clock = url, report, clock
         self._refresh_seconds = min(refresh_seconds, stale_seconds)
@@ -203,14 +203,14 @@ class AddressKeys:
             if problem != self._problem:
                 self._problem = problem
                 self._report(
-                    f"{WHAT}: the issuer's keys cannot be had ({problem}): known ones go on for "
-                    f"{self._stale_seconds:g} s"
+                    f"{WHAT}: the issuer's keys cannot be fetched ({problem}): known ones "
+                    f"stay valid for {self._stale_seconds:g} s"
                 )
             return
         self._keys, self._fetched = keys, self._clock()
         if self._problem:
             self._problem = ""
-            self._report(f"{WHAT}: the issuer's keys can be had again")
+            self._report(f"{WHAT}: the issuer's keys can be fetched again")
 
     async def _downloaded(self) -> bytes:
         timeout = aiohttp.ClientTimeout(total=FETCH_SECONDS)

@@ -114,7 +114,8 @@ class AccessSettings:
         if any(of_tokens) and not all(of_tokens):
             raise ValueError(
                 "LESIONLENS_TOKEN_JWKS, LESIONLENS_TOKEN_ISSUER and LESIONLENS_TOKEN_AUDIENCE are "
-                "set together or not at all: with fewer, a token meant for others would do"
+                "set together or not at all: otherwise a token for another service would be "
+                "accepted"
             )
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError(
