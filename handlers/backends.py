@@ -59,7 +59,7 @@ def load(name: str, folder: Path, model: Any, threads: int) -> Backend:
         name: one of :data:`NAMES`.
         folder: of the archive, which holds the files of some of them.
         model: the loaded TorchScript module; it is not changed.
-        threads: of a forward pass, where the backend has threads of its own.
+        threads: of a forward pass, where the backend has separate threads.
 
     Raises:
         UnavailableError: a package, a file or a device is missing.

@@ -11,7 +11,7 @@ def check(
 ) -> None:
     """Check the structure of every instance, and the sum of their decoding costs.
 
-    HEIC and AVIF have a budget of their own. Where a request has both kinds, each takes a share of
+    HEIC and AVIF have a separate budget. Where a request has both kinds, each takes a share of
     its own budget, and all shares together are at most one.
 
     Args:

@@ -87,7 +87,7 @@ class Classifier:
             folder: the archive, unpacked.
             backend: that runs the convolutions, one of :data:`handlers.backends.NAMES`; empty,
                 the fastest of those the card allows that this machine can run.
-            threads: of a forward pass, for backends with threads of their own.
+            threads: of a forward pass, for backends with separate threads.
 
         Raises:
             ArchiveError: one of them is missing or cannot be read.

@@ -181,7 +181,7 @@ def page_table(document: dict[str, Any]) -> str:
 
 PARTS: Final = {
     "around": "the front, TorchServe's frontend, its connection to the worker",
-    "decode": "the file to the square that the model sees",
+    "decode": "decode: from the file to the model's input",
     "forward": "the network, to log-odds",
     "explain": "the attribution (`grad_cam`)",
     "render": "heat map and overlay as PNG",
@@ -212,7 +212,7 @@ def front_table(document: dict[str, Any]) -> str:
     front = document["front"]
     return "\n".join(
         [
-            "| | through the front | past it |",
+            "| | through the front | around it |",
             "| --- | --- | --- |",
             f"| one client, p50 of {front['pairs']} requests each, alternating "
             f"| {front['with_p50_ms']:.1f} ms | {front['without_p50_ms']:.1f} ms |",

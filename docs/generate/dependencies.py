@@ -32,7 +32,7 @@ def page() -> str:
     fixed = versions()
     parts = [
         "# Why each dependency\n",
-        "Outside what this project exists for, a well-kept library is better than code of its own. "
+        "Outside what this project exists for, a well-kept library is better than own code. "
         "This page is written from `requirements.in` and `requirements-heif.in`, which is "
         "installed only where it is asked for (`make setup HEIF=yes`); the lists with the same "
         "names fix the versions, and `make lock` chooses them again.\n",

@@ -146,7 +146,7 @@ def _bins(name: str) -> Builder[Panel]:
         PanelSpec(
             f"$feature, last {LENGTHS[name]} against training",
             "Bins are the training data's tenths, lowest values left. Bars that pile up at one end "
-            "say which way it moved. Choose one service and version: each has bins of its own.",
+            "say which way it moved. Choose one service and version: each has separate bins.",
             "percentunit",
             9,
         ),

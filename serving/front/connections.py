@@ -291,7 +291,7 @@ def guarded_protocol(limits: ConnectionLimits | None = None) -> type[GuardedH11P
     """Make the protocol class of one server, for ``uvicorn.Config(http=...)``.
 
     Args:
-        limits: of that server; a second server in one process needs a class of its own.
+        limits: of that server; a second server in one process needs a separate class.
     """
     members = {"limits": limits or ConnectionLimits(), "open_connections": OpenConnections()}
     return type("BoundGuardedH11Protocol", (GuardedH11Protocol,), members)

@@ -1,4 +1,4 @@
-"""A namespace of its own on a named cluster, and the table of what held there."""
+"""A new namespace on a named cluster, and the table of test results."""
 
 from __future__ import annotations
 

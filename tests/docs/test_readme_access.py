@@ -1,4 +1,4 @@
-"""The README's four lines for others to use, run by make in a folder of their own."""
+"""The README's four lines for others to use, run by make in a separate folder."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def _train(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., LocalServer]:
-    """Makes servers on free ports, with logs of their own; not yet started.
+    """Makes servers on free ports, with separate logs; not yet started.
 
     Of one worker, unless told otherwise: that is ready sooner.
     """
@@ -147,7 +147,7 @@ def images() -> ImageSettings:
     for name in ("buildah", "podman", "runc", "mmdebstrap"):
         program(name, "buildah podman runc mmdebstrap")
     if os.geteuid() != 0:
-        pytest.skip("a container with limits of its own needs root here")
+        pytest.skip("a container with separate limits needs root here")
     return ImageSettings(
         builder="buildah",
         base="debian",

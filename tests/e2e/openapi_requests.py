@@ -59,7 +59,7 @@ def document() -> dict[str, Any]:
 def api(described: dict[str, Any], address: str) -> BaseSchema:
     """What schemathesis makes of a document, with requests going to an address."""
     described = copy.deepcopy(described)
-    # Base64 alone is no photograph: with a format of its own it comes from the strategy below.
+    # Base64 alone is no photograph: with a separate format it comes from the strategy below.
     described["components"]["schemas"]["Base64"]["format"] = FORMAT
     schema = schemathesis.openapi.from_dict(described, config=schemathesis.Config())
     schema.config.update(base_url=address)

@@ -1,4 +1,4 @@
-"""A pod that must not run says why in one line, and each reason has an exit code of its own."""
+"""A pod that must not run says why in one line, and each reason has a separate exit code."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def photograph(small_set: Path) -> Path:
 def alone(
     unpacked: Path, photograph: Path, root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
-    """Answers of the archive in a process of its own, and the files it has imported."""
+    """Answers of the archive in a separate process, and the files it has imported."""
     workplace = tmp_path_factory.mktemp("alone")
     (workplace / "server.py").write_text(SERVER)
     metrics = root / "model_store" / "config" / "metrics.yaml"
