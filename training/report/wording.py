@@ -56,7 +56,7 @@ def background(covered: Evidence) -> str:
     measured = interval(covered["auroc"])
     if covered["leaks"]:
         return (
-            f"The background gives the label away: with the lesion covered the AUROC is {measured}"
+            f"The background reveals the label: with the lesion covered the AUROC is {measured}"
             ", and a model that looks only at lesions would have 0.5; part of the score comes from "
             "the picture around the lesion."
         )
@@ -64,7 +64,7 @@ def background(covered: Evidence) -> str:
         return "What is left of it with the lesion covered could not be measured."
     return (
         f"With the lesion covered the AUROC falls to {measured}, within {accepted}: the "
-        "picture around the lesion says little about the label."
+        "picture around the lesion has little information about the label."
     )
 
 

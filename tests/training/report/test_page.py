@@ -17,7 +17,7 @@ from tests.training.report.reading import Page
 from training.report.page import SHOWN, ordered
 
 Write = Callable[[], str]
-LEAKS = "The background gives the label away"
+LEAKS = "The background reveals the label"
 
 
 def test_every_element_closes_and_every_address_is_there(written: Write) -> None:

@@ -72,7 +72,7 @@ def randomisation(document: Document) -> Figure:
         axes.set_xticks(range(len(stages)), stages, rotation=60, ha="right", rotation_mode="anchor")
         axes.set_title(f"{title(method)}\n{'reacts' if found['reacts'] else 'does not react'}")
     key(last, [("reacts", PASSES, "solid"), ("does not react", FAILS, "solid")])
-    drawn.supxlabel("made random, from the head on", fontsize=8)
+    drawn.supxlabel("randomised, from the head on", fontsize=8)
     drawn.supylabel("rank correlation with the map", fontsize=8)
     return drawn
 
