@@ -31,7 +31,7 @@ def find(folder: Path) -> FoundFiles:
 
     Links are followed; a folder that is reached twice (by a link to one above it, for instance) is
     read once. Hidden files are left out: a zip file made on a Mac holds ``._x.jpg`` for each
-    ``x.jpg``, which is no picture.
+    ``x.jpg``, which is not a picture.
 
     Args:
         folder: to look through.

@@ -168,7 +168,7 @@ def _address(name: str, text: str) -> str:
     """Return an address that answers, without its last slash; "" for none.
 
     Raises:
-        ValueError: it is none, or nobody answers there.
+        ValueError: it is not an address, or there is no answer.
     """
     if not text:
         return ""
@@ -182,7 +182,7 @@ def _address(name: str, text: str) -> str:
         # Locust does not use proxies either.
         httpx.get(address, timeout=CONNECT_SECONDS, trust_env=False)
     except httpx.HTTPError as error:
-        raise ValueError(f"nobody answers at {address} ({type(error).__name__})") from None
+        raise ValueError(f"no answer from {address} ({type(error).__name__})") from None
     return address
 
 

@@ -120,7 +120,7 @@ class TrainingSettings(BaseSettings):
     def _known_recipes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         unknown = [name for name in value if name not in RECIPES]
         if unknown:
-            raise ValueError(f"{unknown[0]!r} is no recipe; there are: {', '.join(RECIPES)}")
+            raise ValueError(f"{unknown[0]!r} is not a recipe; there are: {', '.join(RECIPES)}")
         # In the order of how much they change: the last is compared with the first.
         return tuple(name for name in RECIPES if name in value)
 

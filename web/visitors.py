@@ -53,7 +53,7 @@ class SignedIn:
         header: in which the proxy names the visitor.
         proxies: networks that it is in.
         refuse: makes the response of a refusal.
-        probes: the path that is served to anybody.
+        probes: the path that is served to every client.
     """
 
     def __init__(

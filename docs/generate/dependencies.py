@@ -44,5 +44,5 @@ def page() -> str:
         elif match := re.match(REQUIREMENT, line):
             parts.append(f"| {match[1]} | {fixed[match[1].lower()]} | {match[2]} |")
         elif line:
-            raise ValueError(f"requirements: {line!r} is no package with a reason")
+            raise ValueError(f"requirements: {line!r} is not a package with a reason")
     return "\n".join([*parts, ""])

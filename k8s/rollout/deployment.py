@@ -52,7 +52,7 @@ class Deployment:
             return
         if not sys.stdin.isatty():
             raise RolloutError(
-                f"nobody to ask whether {context} is meant: name it, CONTEXT={context}"
+                f"cannot ask for confirmation of {context}: name it, CONTEXT={context}"
             )
         if input("type its name to go on: ").strip() != context:
             raise RolloutError("another name than the cluster's: nothing was changed")

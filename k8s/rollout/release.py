@@ -46,7 +46,7 @@ def read(path: Path) -> Release:
         return Release(str(data["storageUri"]), str(data["digest"]))
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise RolloutError(
-            f"{path} is no release ({type(error).__name__}: {error}): `git checkout` it"
+            f"{path} is not a release ({type(error).__name__}: {error}): `git checkout` it"
         ) from None
 
 
@@ -54,7 +54,7 @@ def write(path: Path, release: Release) -> None:
     """Write another release, atomically; comments and the rest of the file stay.
 
     Raises:
-        RolloutError: the file is no release.
+        RolloutError: the file is not a release.
     """
     text = path.read_text(encoding="utf-8")
     for name, value in (("storageUri", release.storage_uri), ("digest", release.digest)):

@@ -39,7 +39,7 @@ def row(verb: str, kept: Objective) -> Row:
             PanelSpec(
                 f"{verb.capitalize()} requests",
                 "Requests a second by outcome: ok, refused (client error, 4xx), failed "
-                "(ours, 5xx). Much refused: a client sends what is no photograph.",
+                "(ours, 5xx). Much refused: a client sends files that are not photographs.",
                 "reqps",
                 8,
             ),

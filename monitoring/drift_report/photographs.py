@@ -72,7 +72,7 @@ def score_folder(folder: Path, classifier: Classifier) -> Sample:
         ReportError: no such folder, or too few photographs that can be read.
     """
     if not folder.is_dir():
-        raise ReportError(f"{folder} is no folder: name one that holds photographs")
+        raise ReportError(f"{folder} is not a folder: name one that holds photographs")
     found = photograph_files.find(folder)
     paths = found.photographs
     seen: list[_Seen] = []

@@ -51,7 +51,7 @@ def window_of(text: str, now: datetime) -> Window:
     """
     parts = text.split("/")
     if len(parts) != 2:
-        raise ReportError(f"{text!r} is no window: write {FORM}")
+        raise ReportError(f"{text!r} is not a window: write {FORM}")
     start, end = (_moment(part, text, now) for part in parts)
     if start >= end:
         raise ReportError(f"{text!r} ends before it starts: write {FORM}")
@@ -66,7 +66,7 @@ def _moment(text: str, whole: str, now: datetime) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ReportError(f"{text!r} of {whole!r} is no time: write {FORM}") from None
+        raise ReportError(f"{text!r} of {whole!r} is not a time: write {FORM}") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -40,7 +40,7 @@ class Objective(_Strict):
     def _is_an_edge(cls, seconds: float) -> float:
         if seconds not in BUCKETS:
             edges = ", ".join(f"{edge:g}" for edge in BUCKETS)
-            raise ValueError(f"{seconds:g} s is no edge of the histogram's buckets: {edges}")
+            raise ValueError(f"{seconds:g} s is not an edge of the histogram's buckets: {edges}")
         return seconds
 
     @property

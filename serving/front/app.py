@@ -86,7 +86,7 @@ class Front:
         """Answer one request.
 
         Raises:
-            RuntimeError: it is no HTTP.
+            RuntimeError: it is not HTTP.
         """
         if scope["type"] != "http":
             raise RuntimeError(f"the front answers HTTP only, not {scope['type']}")

@@ -33,7 +33,7 @@ class BodyTooSlow(BodyError):
 
 
 class ClientGone(BodyError):
-    """The client closed the connection; there is nobody to answer."""
+    """The client closed the connection; no answer can be sent."""
 
     status = 499
 

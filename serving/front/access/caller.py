@@ -22,5 +22,5 @@ class Caller:
     """Verbs that the caller may use."""
 
 
-ANYBODY: Final = Caller("anybody")
+ANONYMOUS: Final = Caller("anonymous")
 """The caller of every request if access control is off."""

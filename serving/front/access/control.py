@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from serving.front.access import keys, rates
 from serving.front.access.attempts import FailedAttempts
-from serving.front.access.caller import ANYBODY, Caller
+from serving.front.access.caller import ANONYMOUS, Caller
 from serving.front.access.credentials import credential_of
 from serving.front.access.jwks import AddressKeys, FileKeys, IssuerUnreachableError
 from serving.front.access.rates import Rate, RateLimiter, RateTable
@@ -79,7 +79,7 @@ class AccessControl:
         Raises:
             RejectedError: 401, 403, 429, or 503 where a token cannot be checked.
         """
-        caller = await self._identified(scope) if self.locked else ANYBODY
+        caller = await self._identified(scope) if self.locked else ANONYMOUS
         if verb not in caller.verbs:
             raise RejectedError(
                 403,

@@ -19,7 +19,7 @@ PREFIX: Final = "lesionlens_"
 RANDOM_BYTES: Final = 32
 """256 random bits: a key cannot be guessed, so its plain SHA-256 reveals nothing."""
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-RESERVED: Final = ("other", "anybody")
+RESERVED: Final = ("other", "anonymous")
 """Names that the metrics reserve."""
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _ID_DIGITS: Final = 8
