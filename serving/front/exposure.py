@@ -22,7 +22,7 @@ def exposed(host: str, tls: bool, locked: bool, lock: str) -> str:
     ]
     return (
         f"WARNING: others can reach {host}, and {' and '.join(missing)}: see the README, "
-        '"For others to use"'
+        '"Serve other machines"'
     )
 
 

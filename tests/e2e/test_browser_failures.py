@@ -173,7 +173,7 @@ def test_a_page_that_is_gone_is_told(
         page.process.kill()
         page.process.wait()
         choose(visit, photographs[0])
-        assert "The connection broke off" in told(visit)
+        assert sentence("progress.lost") in told(visit)
 
 
 def test_a_busy_explainer_leaves_the_answer_and_can_be_asked_again(
@@ -182,11 +182,11 @@ def test_a_busy_explainer_leaves_the_answer_and_can_be_asked_again(
     settings = {"LESIONLENS_PAGE_RETRY_BUDGET_SECONDS": "0"}
     with running(tmp_path, server.inference, **settings) as page:
         with visiting(browser, page.url) as visit:
-            with Background(1, scratch(server)).turn():  # as another worker has it
+            with Background(1, scratch(server)).slot():  # as another worker has it
                 visit.tab.locator("summary").click()
                 visit.tab.select_option("#first-method", "lime")
                 choose(visit, photographs[0])
-                visit.tab.get_by_text("no explanation this time").wait_for()
+                visit.tab.get_by_text(sentence("explanation.missing")).wait_for()
                 assert visit.tab.locator(".frequency").is_visible()
                 assert "busy" in visit.tab.locator("#why").inner_text()
             visit.tab.select_option("#method", "grad_cam")
