@@ -76,8 +76,7 @@ docs: $(INSTALLED) ## Build the documentation's site in build/site; every link i
 test: $(SAMPLES) ## Run every test
 	$(PYTEST)
 
-check: $(SAMPLES) ## Check style and types, and run every test that starts no server, container or training
-	@$(MAKE) --no-print-directory lint
+check: lint $(SAMPLES) ## Check style and types, and run every test that starts no server, container or training
 	$(PYTEST) -m "not slow"
 
 lint: $(INSTALLED) ## Check style and types
