@@ -76,8 +76,7 @@ docs: $(INSTALLED) ## Build the documentation site in build/site and check its l
 test: $(SAMPLES) ## Run every test
 	$(PYTEST)
 
-check: $(SAMPLES) ## Check style, types and words, and run every test that starts no server, container or training
-	@$(MAKE) --no-print-directory lint
+check: lint $(SAMPLES) ## Check style, types and words, and run every test that starts no server, container or training
 	$(PYTEST) -m "not slow"
 
 lint: $(INSTALLED) ## Check style, types and words (docs/reference/glossary.md)

@@ -37,6 +37,10 @@ PAGES: Final = tuple(
 """Each holds, for a table, the result's path between ``<!--`` and ``-->``, and ``<!-- end -->``."""
 
 
+def _of_two_columns(rows: list[str]) -> str:
+    return "\n".join(["| measured | |", "| --- | --- |", *rows])
+
+
 def telemetry_table(document: dict[str, Any]) -> str:
     """Table of the cost of the metrics."""
     cost, times = document["cost_ms"], document["median_ms"]
@@ -45,7 +49,7 @@ def telemetry_table(document: dict[str, Any]) -> str:
         f"| {cost['median']:.2f} ms (95 % interval {cost['low']:.2f} to {cost['high']:.2f}) |",
         f"| a request with, and without | {times['emitting']:.1f} ms, {times['silent']:.1f} ms |",
     ]
-    return "\n".join(["| measured | |", "| --- | --- |", *rows])
+    return _of_two_columns(rows)
 
 
 def access_table(document: dict[str, Any]) -> str:
@@ -61,7 +65,7 @@ def access_table(document: dict[str, Any]) -> str:
         f"| 5xx meanwhile; what the log grew by | {flood['answered_5xx']}; "
         f"{flood['log_bytes'] / 1e6:.2f} MB |",
     ]
-    return "\n".join(["| measured | |", "| --- | --- |", *rows])
+    return _of_two_columns(rows)
 
 
 def thresholds_table(document: dict[str, Any]) -> str:
@@ -176,7 +180,7 @@ def page_table(document: dict[str, Any]) -> str:
         for name, what in (("answered", "answer"), ("explained", "explanation"))
     ]
     rows.append(f"| the page without pictures, uncompressed | {weight['all'] / 1000:.0f} kB |")
-    return "\n".join(["| measured | |", "| --- | --- |", *rows])
+    return _of_two_columns(rows)
 
 
 PARTS: Final = {

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serving.front.service_links import is_service_link
+from serving.front.tls import check_together
 
 ADDRESS: Final = r"^https?://[^\s/]+"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -120,10 +121,7 @@ class PageSettings(BaseSettings):
                 "LESIONLENS_PAGE_USER_HEADER and LESIONLENS_PAGE_PROXIES are set together or not "
                 "at all: otherwise any client could set the header"
             )
-        if bool(self.tls_certificate) != bool(self.tls_key):
-            raise ValueError(
-                "LESIONLENS_TLS_CERTIFICATE and LESIONLENS_TLS_KEY are set together or not at all"
-            )
+        check_together(self.tls_certificate, self.tls_key)
         return self
 
     @field_validator("page_port", mode="before")

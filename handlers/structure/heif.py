@@ -14,7 +14,7 @@ from typing import Final
 
 from handlers.structure import av1, costs, heif_colours, hevc
 from handlers.structure.coded import CodedPicture
-from handlers.structure.errors import BROKEN, ImageError
+from handlers.structure.errors import BROKEN, ImageError, check_pixels
 from handlers.structure.heif_file import Item, written
 from handlers.structure.heif_meta import Meta, read, referred
 from handlers.structure.heif_properties import Properties, properties
@@ -104,7 +104,7 @@ def walk(data: bytes) -> Structure:
     view = memoryview(data)
     meta = read(view)
     known = properties(meta.of(meta.primary))
-    _check_pixels(known)
+    check_pixels(known.width, known.height, MAX_PIXELS, "a HEIC or AVIF")
     reader = _Reader(view, meta)
     primary = meta.primary
     if meta.types[primary] == _GRID:
@@ -177,18 +177,6 @@ def _common(known: Properties) -> list[tuple[bytes, bytes]]:
     """Read size and colours, which coded items and grids have in common."""
     size = bytes(4) + struct.pack(">LL", known.width, known.height)
     return [(b"ispe", size), *known.kept]
-
-
-def _check_pixels(known: Properties) -> None:
-    if known.width * known.height > MAX_PIXELS:
-        seen, limit = f"{known.width * known.height / 1e6:.1f}", f"{MAX_PIXELS / 1e6:g}"
-        raise ImageError(
-            f"{known.width} x {known.height} pixels are {seen} megapixels; of a HEIC or AVIF at "
-            f"most {limit} are accepted: scale the photograph down, or send a JPEG",
-            "too_many_pixels",
-            seen=seen,
-            limit=limit,
-        )
 
 
 def _refuse_transparency(meta: Meta, numbers: set[int]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from handlers.structure import costs
-from handlers.structure.errors import BROKEN, NOT_AN_IMAGE, ImageError
+from handlers.structure.errors import BROKEN, NOT_AN_IMAGE, ImageError, check_pixels
 from handlers.structure.layout import Structure
 from handlers.structure.orientation import MAX_EXIF, MAX_XMP, orientation
 from handlers.structure.profiles import MAX_PROFILE
@@ -77,15 +77,7 @@ def walk(data: bytes) -> Structure:
     if first is not None:
         flags = bytes([first[0] & (_ANIMATION | _ALPHA)]) + bytes(first[1:10])
         parts = [*_chunk(b"VP8X", memoryview(flags)), *parts]
-    if width * height > MAX_PIXELS:
-        seen, limit = f"{width * height / 1e6:.1f}", f"{MAX_PIXELS / 1e6:g}"
-        raise ImageError(
-            f"{width} x {height} pixels are {seen} megapixels; of a WebP at most {limit} are "
-            "accepted: scale the photograph down, or send a JPEG",
-            "too_many_pixels",
-            seen=seen,
-            limit=limit,
-        )
+    check_pixels(width, height, MAX_PIXELS, "a WebP")
     see_through = alpha is not None or (lossless and bool(stream[4] >> 4 & 1)) or animated
     cost = costs.webp(width, height, len(stream), lossless=lossless, alpha=see_through)
     if alpha is not None:

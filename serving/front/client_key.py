@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from serving.front.access.caller import MAX_KEY_CHARACTERS
 from serving.front.watched_file import Report, WatchedFile
 
 VARIABLE: Final = "LESIONLENS_KEY_FILE"
-MAX_CHARACTERS: Final = 4_096
 
 
 class ClientKey:
@@ -50,6 +50,6 @@ def _key(content: bytes) -> str:
         key = content.decode("ascii").strip()
     except ValueError:
         key = ""
-    if not key or not key.isprintable() or " " in key or len(key) > MAX_CHARACTERS:
+    if not key or not key.isprintable() or " " in key or len(key) > MAX_KEY_CHARACTERS:
         raise ValueError("it holds no key: one line, as `make -s key NAME=...` prints it")
     return key

@@ -5,10 +5,11 @@ A plain dataclass and not pydantic-settings: the serving image does without pyda
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Final
+
+from serving.front.environment import parsed
 
 VERBS: Final = ("predict", "explain")
 
@@ -55,7 +56,7 @@ class FrontSettings:
         for field in fields(cls):
             name = f"LESIONLENS_{field.name.upper()}"
             if text := environment.get(name, "").strip():
-                values[field.name] = _value(name, str(field.type), text)
+                values[field.name] = parsed(name, str(field.type), text)
         settings = cls(**values)  # type: ignore[arg-type]
         if unknown := set(settings.verbs) - set(VERBS):
             raise ValueError(
@@ -63,15 +64,3 @@ class FrontSettings:
                 f"{', '.join(VERBS)}"
             )
         return settings
-
-
-def _value(name: str, kind: str, text: str) -> object:
-    if kind.startswith("tuple"):
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    try:
-        number = int(text) if kind == "int" else float(text)
-    except ValueError:
-        raise ValueError(f"{name}={text!r} is not a number ({kind})") from None
-    if not (math.isfinite(number) and number > 0):
-        raise ValueError(f"{name}={text!r} must be above zero and finite")
-    return number

@@ -86,6 +86,20 @@ def tls_files(certificate: str, key: str, report: Callable[[str], None]) -> TlsF
     return TlsFiles(Path(certificate), Path(key), report) if certificate else None
 
 
+def check_together(certificate: str, key: str) -> None:
+    """Refuse one of the two settings without the other.
+
+    Args:
+        certificate: path, or empty.
+        key: path, or empty.
+
+    Raises:
+        ValueError: one of them is unset.
+    """
+    if bool(certificate) != bool(key):
+        raise ValueError(f"{' and '.join(NAMES)} are set together or not at all")
+
+
 def new_context() -> ssl.SSLContext:
     """Make a server's context without a certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

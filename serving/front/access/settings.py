@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Final
+
+from serving.front.environment import parsed
+from serving.front.tls import check_together
 
 ASYMMETRIC: Final = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
@@ -99,7 +101,9 @@ class AccessSettings:
         for field in fields(cls):
             name = f"LESIONLENS_{field.name.upper()}"
             if text := environment.get(name, "").strip():
-                values[field.name] = _value(name, field.name, str(field.type), text)
+                values[field.name] = parsed(
+                    name, str(field.type), text, may_be_zero=field.name in _MAY_BE_ZERO
+                )
         settings = cls(**values)  # type: ignore[arg-type]
         settings._check()
         return settings
@@ -117,24 +121,6 @@ class AccessSettings:
                 "set together or not at all: otherwise a token for another service would be "
                 "accepted"
             )
-        if bool(self.tls_certificate) != bool(self.tls_key):
-            raise ValueError(
-                "LESIONLENS_TLS_CERTIFICATE and LESIONLENS_TLS_KEY are set together or not at all"
-            )
+        check_together(self.tls_certificate, self.tls_key)
         if self.redirect_port and not self.tls_certificate:
             raise ValueError("LESIONLENS_REDIRECT_PORT needs LESIONLENS_TLS_CERTIFICATE")
-
-
-def _value(name: str, field: str, kind: str, text: str) -> object:
-    if kind == "str":
-        return text
-    if kind.startswith("tuple"):
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    try:
-        number = int(text) if kind == "int" else float(text)
-    except ValueError:
-        raise ValueError(f"{name}={text!r} is not a number ({kind})") from None
-    least = "zero or more" if field in _MAY_BE_ZERO else "above zero"
-    if not math.isfinite(number) or number < 0 or (number == 0 and field not in _MAY_BE_ZERO):
-        raise ValueError(f"{name}={text!r} must be {least} and finite")
-    return number
