@@ -1,4 +1,4 @@
-# Every target does what it needs first. Settings are the variables LESIONLENS_*; see README.md.
+# Every target first makes what it needs. Settings are LESIONLENS_* variables; see README.md.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
@@ -17,10 +17,10 @@ KUBECTL = $(or $(wildcard .venv/bin/kubectl),kubectl) $(if $(LESIONLENS_KUBECONF
 ROLLOUT = $(if $(CONTEXT),LESIONLENS_CONTEXT="$(CONTEXT)") $(if $(URL),LESIONLENS_URL="$(URL)") $(RUN) -m k8s.rollout
 # Hashes of all files of a version: `pip install --require-hashes` takes no other. No index is written down.
 COMPILE := build/lock/bin/uv pip compile --quiet --python-version 3.11 --no-header --generate-hashes --no-emit-index-url
-# Of the tests: one more than there are cores, for many of them wait; each computes with one thread.
+# Test processes: one more than there are cores, because many tests wait; each computes with one thread.
 PROCESSES ?= $(shell echo $$(( $$(nproc) + 1 )))
 PYTEST := OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses $(PROCESSES) --dist loadscope --no-loadscope-reorder
-# Threads that wait sleep: spinning, they make a forward pass several times slower as soon as
+# Waiting threads sleep: spinning, they make a forward pass several times slower as soon as
 # anything else runs on the same cores. On an idle machine sleeping costs about a fifth.
 export OMP_WAIT_POLICY ?= PASSIVE
 # NumPy's threads know no policy, only how long they spin: 2^4 cycles instead of 2^26.
@@ -38,7 +38,7 @@ help: ## Show this list
 
 setup: $(INSTALLED) $(if $(HEIF),$(HEIF_INSTALLED)) ## Create .venv with every package at its fixed version; HEIF=yes also reads HEIC and AVIF
 
-data: $(INSTALLED) ## Find and check the photographs (LESIONLENS_DATA, Kaggle or drawn ones)
+data: $(INSTALLED) ## Find and check the photographs (LESIONLENS_DATA, Kaggle or synthetic)
 	$(RUN) -m training data
 
 audit: $(INSTALLED) ## Find near-duplicates among the photographs, and across train and test
@@ -47,65 +47,65 @@ audit: $(INSTALLED) ## Find near-duplicates among the photographs, and across tr
 train: $(INSTALLED) ## Fit, calibrate, evaluate and export the model; FINETUNE=head, layer4 or all
 	$(RUN) -m training train $(if $(FINETUNE),--finetune $(FINETUNE))
 
-report: $(TRAINED) ## Measure the trained model: reports/<version>/ with page, plots, numbers, model card
+report: $(TRAINED) ## Evaluate the trained model: reports/<version>/ with page, plots, numbers, model card
 	$(RUN) -m training report
 
-explain-report: $(TRAINED) ## Measure what its explanations are worth: explanations.html beside the report (20 minutes)
+explain-report: $(TRAINED) ## Evaluate the explanations: explanations.html in the report's folder (20 minutes)
 	$(RUN) -m training explain-report
 
-archive: $(ARCHIVE) ## Pack the trained model as melanoma.mar (trains if nothing is trained)
+archive: $(ARCHIVE) ## Pack the trained model as melanoma.mar (trains first if necessary)
 
 serve: $(ARCHIVE) ## Serve the archive until Ctrl-C, with TorchServe or RUNTIME=kserve
 	@exec $(RUN) -m serving
 
-key: $(INSTALLED) ## List the API keys; NAME=ward-3 makes one, with VERBS=predict EXPIRES=2027-12-31; REVOKE=... ends one
+key: $(INSTALLED) ## List the API keys; NAME=ward-3 makes one, with VERBS=predict EXPIRES=2027-12-31; REVOKE=... revokes one
 	@$(RUN) -m serving.front.access $(if $(NAME),--name "$(NAME)") $(if $(VERBS),--verbs "$(VERBS)") \
 		$(if $(EXPIRES),--expires "$(EXPIRES)") $(if $(REVOKE),--revoke "$(REVOKE)")
 
-certificate: $(INSTALLED) ## Make a certificate for a trial of TLS, for this machine's names and NAMES=...
+certificate: $(INSTALLED) ## Make a self-signed certificate for a trial of TLS, for this machine's names and NAMES=...
 	@$(RUN) -m serving.front.access.certificate --names "$(NAMES)"
 
-page: $(SAMPLES) ## The upload page beside `make serve`, until Ctrl-C
+page: $(SAMPLES) ## Run the upload page alongside `make serve`, until Ctrl-C
 	@exec $(RUN) -m web
 
-demo: $(INSTALLED) ## All of it once: data, training, archive, server, predict, explain
+demo: $(INSTALLED) ## Run everything once: data, training, archive, server, predict, explain
 	$(RUN) -m serving.demo
 
-samples: $(SAMPLES) ## Draw the pictures that the page offers to try
+samples: $(SAMPLES) ## Draw the synthetic examples of the upload page
 
-docs: $(INSTALLED) ## Build the documentation's site in build/site; every link is checked
-	@# Not --quiet: what is not said is not counted, and then nothing is strict.
+docs: $(INSTALLED) ## Build the documentation site in build/site and check its links
+	@# Not --quiet: --strict counts only warnings that are printed.
 	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
 	@echo "open build/site/index.html"
 
 test: $(SAMPLES) ## Run every test
 	$(PYTEST)
 
-check: $(SAMPLES) ## Check style and types, and run every test that starts no server, container or training
-	@$(MAKE) --no-print-directory lint
+check: lint $(SAMPLES) ## Check style, types and words, and run every test that starts no server, container or training
 	$(PYTEST) -m "not slow"
 
-lint: $(INSTALLED) ## Check style and types
+lint: $(INSTALLED) ## Check style, types and words (docs/reference/glossary.md)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(RUN) -m docs.words
 
-format: $(INSTALLED) ## Put the code into shape
+format: $(INSTALLED) ## Format the code and fix style errors
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
-rules: $(INSTALLED) ## Write Prometheus' rules anew, from objectives.yaml and thresholds.json
+rules: $(INSTALLED) ## Write Prometheus' rules from objectives.yaml and thresholds.json
 	$(RUN) -m monitoring.build rules
 
-thresholds: $(INSTALLED) ## Calibrate the drift thresholds anew by resampling (minutes)
+thresholds: $(INSTALLED) ## Recalibrate the drift thresholds by resampling (minutes)
 	$(RUN) -m monitoring.build thresholds
 	$(RUN) -m monitoring.build rules
 	$(RUN) -m loadtests.tables
 
-dashboards: $(INSTALLED) ## Write Grafana's dashboards anew
+dashboards: $(INSTALLED) ## Write Grafana's dashboards
 	$(RUN) -m monitoring.dashboards
 
-monitor: $(INSTALLED) ## Prometheus, and Grafana where it is on PATH, beside `make serve`, until Ctrl-C
+monitor: $(INSTALLED) ## Run Prometheus, and Grafana if it is on PATH, alongside `make serve`, until Ctrl-C
 	@exec $(RUN) -m monitoring.local
 
 drift-report: $(INSTALLED) ## Compare REFERENCE=... with CURRENT=...: two folders of photographs or two windows
@@ -113,19 +113,19 @@ drift-report: $(INSTALLED) ## Compare REFERENCE=... with CURRENT=...: two folder
 		"make drift-report REFERENCE=folder CURRENT=folder, or REFERENCE=-2d/-1d CURRENT=-1d/now" >&2; exit 2; }
 	@$(RUN) -m monitoring.drift_report "$(REFERENCE)" "$(CURRENT)"
 
-measure-training: $(INSTALLED) ## Time photographs to archive: from nothing, with the cache, and layer4 (15 minutes)
+measure-training: $(INSTALLED) ## Time the training: without a cache, with the cache, and layer4 (15 minutes)
 	$(RUN) -m loadtests.training_time
 	$(RUN) -m loadtests.tables
 
-measure-report: $(TRAINED) ## Make the report of the trained model and keep its numbers for the pages
+measure-report: $(TRAINED) ## Make the report of the trained model and store its numbers for the documentation
 	$(RUN) -m loadtests.reports report docs/results/report.json
 	$(RUN) -m loadtests.tables
 
-measure-explanations: $(TRAINED) ## Measure every attribution method and keep the numbers for the pages (30 minutes)
+measure-explanations: $(TRAINED) ## Evaluate every attribution method and store the numbers for the documentation (30 minutes)
 	$(RUN) -m loadtests.reports explain-report docs/results/explanations.json
 	$(RUN) -m loadtests.tables
 
-measure-explaining: $(ARCHIVE) ## Time served explanations beside predictions (10 minutes)
+measure-explaining: $(ARCHIVE) ## Time served explanations compared with predictions (10 minutes)
 	$(RUN) -m loadtests.explain_cost
 	$(RUN) -m loadtests.tables
 
@@ -133,10 +133,11 @@ measure-request: $(ARCHIVE) ## Time the parts of one request
 	$(RUN) -m loadtests.request_life
 	$(RUN) -m loadtests.tables
 
-measure-access: $(ARCHIVE) ## Time what a key and a token cost, and a server while somebody tries wrong keys (3 minutes)
+measure-access: $(ARCHIVE) ## Time the cost of keys and tokens, and a server under a flood of wrong keys (3 minutes)
 	$(RUN) -m loadtests.access_cost
+	$(RUN) -m loadtests.tables
 
-measure-decoding: $(INSTALLED) ## Measure what every kind of hostile file costs the decoder (4 minutes)
+measure-decoding: $(INSTALLED) ## Measure the decoding cost of every kind of hostile file (4 minutes)
 	$(RUN) -m loadtests.decode_cost
 	$(if $(wildcard $(HEIF_INSTALLED)),$(RUN) -m loadtests.decode_cost --heif)
 	$(RUN) -m loadtests.tables
@@ -145,10 +146,10 @@ measure-page: $(ARCHIVE) $(SAMPLES) ## Time the upload page in Chromium, from a 
 	$(RUN) -m loadtests.page.timing
 	$(RUN) -m loadtests.tables
 
-screenshots: $(ARCHIVE) $(SAMPLES) ## Take the documentation's pictures of the upload page, in Chromium
+screenshots: $(ARCHIVE) $(SAMPLES) ## Take the documentation's screenshots of the upload page, in Chromium
 	$(RUN) -m loadtests.page.pictures
 
-measure-features: $(INSTALLED) ## Time feature extraction, and its memory over 10,000 drawn pictures (15 minutes)
+measure-features: $(INSTALLED) ## Time feature extraction, and its memory with 10,000 synthetic pictures (15 minutes)
 	$(RUN) -m loadtests.feature_cost
 	$(RUN) -m loadtests.tables
 
@@ -156,23 +157,23 @@ measure-gpu: $(INSTALLED) ## Fit FINETUNE=all with and without the GPU of this m
 	$(RUN) -m loadtests.gpu_time
 	$(RUN) -m loadtests.tables
 
-bench: $(ARCHIVE) ## Measure this project beside other servers of the same model (15 minutes)
+bench: $(ARCHIVE) ## Compare this project with other servers of the same model (15 minutes)
 	$(RUN) -m loadtests.bench
 	$(RUN) -m loadtests.tables
 
-loadtest: $(ARCHIVE) ## Users by Locust against HOST=... or a server of its own; SHAPE=steady, spike or soak
+loadtest: $(ARCHIVE) ## Run Locust users on HOST=... or a new local server; SHAPE=steady, spike or soak
 	@$(if $(SHAPE),LESIONLENS_LOAD_SHAPE=$(SHAPE)) $(RUN) -m loadtests.run --host "$(HOST)" --metrics "$(METRICS)" \
 		$(if $(RESULT),--output $(RESULT))
 	@$(if $(RESULT),$(RUN) -m loadtests.tables)
 
-overload: $(ARCHIVE) ## Load a server with ten times what it carries
+overload: $(ARCHIVE) ## Load a server with ten times its capacity
 	$(RUN) -m loadtests.overload
 	$(RUN) -m loadtests.tables
 
-attack: $(ARCHIVE) ## Attack a server and a page of its own in every known way (3 minutes)
+attack: $(ARCHIVE) ## Run every known attack on a new local server and page (3 minutes)
 	$(RUN) -m loadtests.attack
 
-fuzz: $(ARCHIVE) ## Send a server of its own 20,000 damaged requests; REQUESTS=... and SEED=... choose others
+fuzz: $(ARCHIVE) ## Send 20,000 damaged requests to a new local server; REQUESTS=... and SEED=... choose others
 	$(RUN) -m loadtests.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
 
 measure-telemetry: $(ARCHIVE) ## Time requests with and without metrics
@@ -182,13 +183,13 @@ measure-telemetry: $(ARCHIVE) ## Time requests with and without metrics
 images: $(SAMPLES) ## Build the container images, or IMAGE=serving; with Docker, podman or buildah
 	$(RUN) -m k8s.images $(IMAGE)
 
-sbom: $(INSTALLED) ## List what is in the images, as CycloneDX, in build/sbom
+sbom: $(INSTALLED) ## Write the images' bills of materials (CycloneDX) to build/sbom
 	$(RUN) -m k8s.images --sbom $(IMAGE)
 
-pod: $(INSTALLED) ## Run the serving image as the manifests say, and what must not run (buildah, podman, runc)
+pod: $(INSTALLED) ## Test the serving image as the manifests run it, and its refusals (buildah, podman, runc)
 	CI=true $(RUN) -m pytest tests/e2e/test_container.py tests/e2e/test_container_refusals.py
 
-publish: $(ARCHIVE) ## Put the archive where a cluster finds it, under its digest; OVERLAY=... names it there
+publish: $(ARCHIVE) ## Publish the archive under its digest, for a cluster; OVERLAY=... writes the name to its release.yaml
 	@$(if $(RELEASES),LESIONLENS_RELEASES="$(RELEASES)") $(RUN) -m k8s.rollout publish $(OVERLAY)
 
 namespace: $(INSTALLED) ## Create the namespace of OVERLAY=... on the cluster CONTEXT=..., once, as its administrator
@@ -196,19 +197,19 @@ namespace: $(INSTALLED) ## Create the namespace of OVERLAY=... on the cluster CO
 		"make namespace OVERLAY=local CONTEXT=kind-lesionlens" >&2; exit 2; }
 	@$(KUBECTL) --context "$(CLUSTER)" apply --filename "k8s/overlays/$(OVERLAY)/namespace.yaml"
 
-deploy: $(INSTALLED) ## Apply OVERLAY=local or another, wait, ask; CONTEXT=... names the cluster
+deploy: $(INSTALLED) ## Deploy OVERLAY=local or another, wait, send test requests; CONTEXT=... names the cluster
 	@$(ROLLOUT) deploy $(OVERLAY) $(if $(PHOTO),--photograph "$(PHOTO)")
 
-rollback: $(INSTALLED) ## Go back to what OVERLAY=... ran before
+rollback: $(INSTALLED) ## Roll OVERLAY=... back to the previous release
 	@$(ROLLOUT) rollback $(OVERLAY) $(if $(PHOTO),--photograph "$(PHOTO)")
 
-cluster-test: $(ARCHIVE) ## Test a cluster with KServe, in a namespace of its own; CONTEXT=... names it, ONLY=... chooses, KEEP=yes
+cluster-test: $(ARCHIVE) ## Test a cluster with KServe, in a new namespace; CONTEXT=... names it, ONLY=... selects tests, KEEP=yes
 	@test -n "$(CLUSTER)" || { echo "error: name the cluster: make cluster-test CONTEXT=kind-lesionlens" >&2; exit 2; }
 	@LESIONLENS_CLUSTER_CONTEXT="$(CLUSTER)" LESIONLENS_CLUSTER_ARCHIVE="$(STORE)" \
 		$(if $(KEEP),LESIONLENS_CLUSTER_KEEP="$(KEEP)") $(if $(OUTPUT),LESIONLENS_CLUSTER_OUTPUT="$(OUTPUT)") \
 		$(RUN) -m pytest tests/cluster --verbose -rN --tb=short -k "$(ONLY)"
 
-lock: ## Choose versions anew within requirements.in, and the images' from them
+lock: ## Update all locked package versions within requirements.in
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv==0.13.9
 	$(COMPILE) --universal --upgrade requirements.in --output-file requirements.txt
 	$(COMPILE) --universal --constraint requirements.txt requirements-heif.in --output-file requirements-heif.txt
@@ -221,10 +222,10 @@ lock: ## Choose versions anew within requirements.in, and the images' from them
 		k8s/images/serving/kserve.in --output-file k8s/images/serving/kserve.txt
 	$(COMPILE) --universal --upgrade .github/audit.in --output-file .github/audit.txt
 
-clean: ## Remove what can be made again, the feature cache included; .venv stays
+clean: ## Remove generated files, the feature cache included; .venv stays
 	rm -rf "$(BUILD)" "$(STORE)" reports .pytest_cache .mypy_cache .ruff_cache
 
-# Written last, so an interrupted install is begun again.
+# Written last, so that an interrupted install is repeated.
 $(SAMPLES): training/samples.py training/synthetic.py training/pigment.py | $(INSTALLED)
 	$(RUN) -m training.samples $(@D)
 
@@ -236,13 +237,13 @@ $(INSTALLED): requirements.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
 	@touch $@
 
-# Alone and not with the other packages: it is an operator's choice, and `make setup` without HEIF leaves it.
+# Separate from the other packages: it is optional, and `make setup` without HEIF does not remove it.
 $(HEIF_INSTALLED): requirements-heif.txt | $(INSTALLED)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
 		--require-hashes --requirement requirements-heif.txt
 	@touch $@
 
-# What was trained stays until `make train`; new handlers only need packing again.
+# A trained model stays until `make train`; changed handlers only need packing again.
 $(TRAINED): | $(INSTALLED)
 	$(RUN) -m training train
 

@@ -1,1 +1,1 @@
-"""The documentation: pages, and in `generate` what writes pages from the code."""
+"""The documentation: its pages, the generator of further pages, and the banned-words check."""

@@ -1,7 +1,7 @@
-"""Ways to run the convolutions, which are nearly all of the time of an answer.
+"""Backends of the convolutions, which take nearly all of the time of a prediction.
 
-``model.pt`` can always run as it is; the others are faster and round otherwise. Which keep the
-answers was measured when the model was trained and is in ``card.json`` (``training.backends``).
+``model.pt`` can always run as it is; the other backends are faster and round differently. Which of
+them keep the predictions was measured in training and is in ``card.json`` (``training.backends``).
 """
 
 from __future__ import annotations
@@ -22,21 +22,22 @@ PLAIN: Final = "fp32"
 """TorchScript as it is in the archive; runs everywhere."""
 
 GPU_GROUP: Final = 8
-"""Photographs that a GPU is given at once, filled up with zeros; eight take hardly longer."""
+"""Photographs per batch on a GPU, padded with zeros; eight take hardly longer than one."""
 
 Run = Callable[[torch.Tensor], torch.Tensor]
-"""Photographs, float32 of shape (n, 3, 224, 224), to activations, float32 of (n, width, 7, 7)."""
+"""Function from photographs, float32 of shape (n, 3, 224, 224), to activations, float32 of shape
+(n, width, 7, 7)."""
 
 logger = logging.getLogger(__name__)
 
 
 class UnavailableError(RuntimeError):
-    """A backend cannot run here; the message says what it lacks."""
+    """A backend cannot run here; the message says what is missing."""
 
 
 @dataclass(frozen=True)
 class Backend:
-    """One way that is ready to run."""
+    """A backend that is ready to run."""
 
     name: str
     run: Run
@@ -44,7 +45,7 @@ class Backend:
 
 @dataclass(frozen=True)
 class _Source:
-    """What a backend is made from."""
+    """The inputs from which a backend is made."""
 
     folder: Path
     model: Any
@@ -52,13 +53,13 @@ class _Source:
 
 
 def load(name: str, folder: Path, model: Any, threads: int) -> Backend:
-    """Make a backend ready.
+    """Prepare a backend.
 
     Args:
         name: one of :data:`NAMES`.
         folder: of the archive, which holds the files of some of them.
         model: the loaded TorchScript module; it is not changed.
-        threads: of a forward pass, where the backend has threads of its own.
+        threads: of a forward pass, where the backend has separate threads.
 
     Raises:
         UnavailableError: a package, a file or a device is missing.
@@ -67,7 +68,7 @@ def load(name: str, folder: Path, model: Any, threads: int) -> Backend:
 
 
 def choose(wanted: str, order: Sequence[str], folder: Path, model: Any, threads: int) -> Backend:
-    """The backend that is wanted, or else the first of an order that runs here.
+    """Choose the requested backend, or else the first of an ordered list that runs here.
 
     Every replica on the same kind of machine chooses the same: nothing is timed here.
 
@@ -80,12 +81,12 @@ def choose(wanted: str, order: Sequence[str], folder: Path, model: Any, threads:
         try:
             return load(name, folder, model, threads)
         except UnavailableError as error:
-            logger.warning("backend %s cannot run here, a slower one will: %s", name, error)
+            logger.warning("backend %s cannot run here, using a slower one: %s", name, error)
     return load(PLAIN, folder, model, threads)
 
 
 def openvino() -> ModuleType:
-    """The package, with its reports to its maker switched off.
+    """Import OpenVINO with its telemetry switched off.
 
     Merely importing it would write an identifier to the home folder and use it.
 
@@ -110,7 +111,7 @@ def _frozen(source: _Source) -> Run:
 
 
 def _torch_bf16(source: _Source) -> Run:
-    # Elsewhere it is emulated, many times slower.
+    # Elsewhere bfloat16 is emulated, many times slower.
     if not torch.cpu.get_capabilities().get("avx512_bf16"):
         raise UnavailableError("this processor has no bfloat16 arithmetic")
     own = copy.deepcopy(source.model.features).to(torch.bfloat16)
@@ -132,7 +133,8 @@ def _cuda(source: _Source) -> Run:
     def run(inputs: torch.Tensor) -> torch.Tensor:
         rows = []
         for group in inputs.split(GPU_GROUP):
-            # Another size would be computed in another order, and rounded otherwise.
+            # Another batch size would be computed in another order, and rounded
+            # differently.
             filled = torch.zeros(GPU_GROUP, *group.shape[1:])
             filled[: len(group)] = group
             given = filled.to("cuda", torch.float16, memory_format=torch.channels_last)
@@ -170,7 +172,8 @@ def _openvino(name: str, precision: str) -> Callable[[_Source], Run]:
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": source.threads,
-            # Pinned, the threads of two workers would share one core and leave the other idle.
+            # Pinned to cores, the threads of two workers would share one core and leave
+            # the other idle.
             "ENABLE_CPU_PINNING": False,
             "INFERENCE_PRECISION_HINT": precision,
         }
@@ -182,7 +185,8 @@ def _openvino(name: str, precision: str) -> Callable[[_Source], Run]:
             ) from error
 
         def run(inputs: torch.Tensor) -> torch.Tensor:
-            # One by one: on a CPU a batch brings nothing, and a new size costs a compilation.
+            # One by one: on a CPU, batching gains nothing, and a new batch size must be
+            # compiled.
             rows = [
                 torch.from_numpy(request.infer({0: row.numpy()}, share_inputs=True)[0])
                 for row in inputs.contiguous().split(1)

@@ -1,7 +1,7 @@
-"""Slow explanations, out of the way of predictions on the same cores.
+"""Run slow explanations so that they do not delay predictions on the same cores.
 
-They run in a thread that yields to every other, one at a time over all workers of a server, so
-that with a second worker one is always left for what is quick.
+They run in a thread of the lowest scheduling priority, one at a time over all workers of a server,
+so that with a second worker one is always free for quick requests.
 """
 
 from __future__ import annotations
@@ -16,37 +16,38 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 NICENESS: Final = 19
-"""The most: of a core that something else wants as well it gets a hundredth, but two workers seldom
-want both cores at once, and what they leave is enough."""
+"""Lowest scheduling priority. On a core that other work wants as well, this thread gets about a
+hundredth; but two workers seldom need both cores at once, and the remaining time is enough."""
 
 Result = TypeVar("Result")
 
 
 class BusyError(RuntimeError):
-    """As many slow explanations as may run at once are running."""
+    """All slots for slow explanations are taken."""
 
 
 class Background:
-    """One worker's place for slow work; not shared between threads."""
+    """Slot for slow explanations of one worker; not shared between threads."""
 
     def __init__(self, at_once: int, folder: Path) -> None:
-        """Nothing runs yet.
+        """Start without a running explanation.
 
         Args:
             at_once: of all workers that share the folder, how many may run something.
             folder: holds a lock file for each; the system frees those of a worker that dies.
         """
         self.locks = [folder / f"lesionlens-explaining-{place}" for place in range(at_once)]
-        # PyTorch keeps threads for each thread that calls it: these are as nice as their own.
+        # PyTorch keeps a thread pool per calling thread; these threads inherit its
+        # priority.
         self._thread = ThreadPoolExecutor(1, "explain", initializer=_yield_to_others)
 
     def run(self, work: Callable[[], Result]) -> Result:
-        """Wait for work to be done in the background; raises what it raises."""
+        """Run work in the background and wait for it; re-raises its exceptions."""
         return self._thread.submit(work).result()
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """The right to run something slow; raises BusyError where others have it."""
+    def slot(self) -> Iterator[None]:
+        """Hold a slot for a slow explanation; raises BusyError if all slots are taken."""
         for path in self.locks:
             descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             try:

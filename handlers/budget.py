@@ -1,4 +1,4 @@
-"""What one request may cost, checked for all its instances before one of them is decoded."""
+"""Check the decoding cost of a whole request before any of its instances is decoded."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from handlers.structure import ImageError, inspect
 def check(
     request: Request, *, max_pixels: int, min_side: int, max_cost: float, max_heif_cost: float
 ) -> None:
-    """Check the structure of every instance, and the sum of their costs.
+    """Check the structure of every instance, and the sum of their decoding costs.
 
-    HEIC and AVIF have a budget of their own. Where a request has both kinds, each takes a share of
+    HEIC and AVIF have a separate budget. Where a request has both kinds, each takes a share of
     its own budget, and all shares together are at most one.
 
     Args:
@@ -25,7 +25,7 @@ def check(
         RequestError: with 400; an instance cannot be used, or all of them cost too much.
     """
     if len(request.instances) == 1:
-        return  # the decoder checks a single one
+        return  # the decoder checks a single instance itself
     budgets: dict[bool, float] = {False: max_cost, True: max_heif_cost}
     totals = {False: 0.0, True: 0.0}
     for index, instance in enumerate(request.instances):

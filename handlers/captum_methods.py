@@ -1,4 +1,4 @@
-"""Captum's attribution methods, without the rest of Captum, which loads all of matplotlib.
+"""Import Captum's attribution methods without the rest of Captum, which loads matplotlib.
 
 A worker draws with Pillow: without matplotlib it is ready earlier and smaller.
 """
@@ -13,10 +13,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def _without_running(*packages: str) -> Iterator[None]:
-    """Let modules of packages be imported, but not what the packages import themselves.
+    """Import modules of packages without running the packages' own ``__init__`` modules.
 
-    Who imports a package afterwards gets it whole, with these same modules in it; only that they
-    are attributes of their parent (``captum._utils`` without importing it) does not hold.
+    A later import of such a package gets it complete, with these same modules in it. One difference
+    remains: a submodule is not an attribute of its parent (``captum._utils``) until it is imported.
     """
     absent = [name for name in packages if name not in sys.modules]
     for name in absent:

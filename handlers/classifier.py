@@ -20,7 +20,7 @@ from handlers.imaging import SIDE
 LABELS: Final = ("no cancer", "cancer")
 CANCER: Final = 1
 REASONS: Final = ("near_threshold", "unlike_training_data", "low_quality")
-"""Why a person must look."""
+"""Reasons for review: why a person must check the photograph."""
 
 
 class ArchiveError(RuntimeError):
@@ -44,18 +44,19 @@ class Forward:
 
 @dataclass(frozen=True)
 class Decision:
-    """What the service says about one photograph."""
+    """The prediction for one photograph."""
 
     probability: float
     label: int
     review: bool
     reasons: tuple[str, ...]
     distance: float
-    """To the training features, from :class:`handlers.reference.Reference`; 0 to 2, no unit."""
+    """Distance to the training features, from :class:`handlers.reference.Reference`; 0 to 2, no
+    unit."""
 
 
 class Classifier:
-    """A ResNet-18 split before pooling, with the card and the baseline it came with."""
+    """A ResNet-18 split before pooling, with its card and its drift baseline."""
 
     def __init__(
         self, model: Any, card: dict[str, Any], baseline: Baseline, backend: Backend | None = None
@@ -86,7 +87,7 @@ class Classifier:
             folder: the archive, unpacked.
             backend: that runs the convolutions, one of :data:`handlers.backends.NAMES`; empty,
                 the fastest of those the card allows that this machine can run.
-            threads: of a forward pass, for backends with threads of their own.
+            threads: of a forward pass, for backends with separate threads.
 
         Raises:
             ArchiveError: one of them is missing or cannot be read.
@@ -109,7 +110,7 @@ class Classifier:
 
     @staticmethod
     def model_of(folder: Path) -> Any:
-        """The TorchScript module of an archive, ready to predict."""
+        """Load the TorchScript module of an archive, ready to predict."""
         with warnings.catch_warnings():
             # The archive's format: TorchServe runs TorchScript, deprecated or not.
             warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
@@ -119,13 +120,13 @@ class Classifier:
         """Run the model on inputs of shape (n, 3, 224, 224) from :mod:`handlers.imaging`."""
         with torch.inference_mode():
             activations = self.backend.run(inputs)
-            # Row by row: a matrix product rounds otherwise with the number of its rows, and an
-            # answer must not depend on who else is in the batch.
+            # Row by row: a matrix product rounds differently for different numbers of
+            # rows, and an answer must not depend on the other requests of the batch.
             logits = torch.cat([self.model.head(row) for row in activations.split(1)])
         return Forward(activations, logits)
 
     def warm_up(self) -> None:
-        """Run twice on nothing: TorchScript optimises itself in its first runs."""
+        """Run twice on zeros: TorchScript optimises itself during its first runs."""
         for _ in range(2):
             self.forward(torch.zeros(1, 3, SIDE, SIDE))
 
@@ -138,7 +139,7 @@ class Classifier:
         return np.asarray(torch.softmax(scaled, dim=1)[:, CANCER].numpy().round(6))
 
     def decide(self, forward: Forward, statistics: Sequence[dict[str, float]]) -> list[Decision]:
-        """Turn a forward pass into answers.
+        """Turn a forward pass into predictions.
 
         Args:
             forward: over n photographs.
@@ -174,7 +175,7 @@ class Classifier:
 
 
 def _calibration(card: dict[str, Any], backend: str) -> dict[str, Any]:
-    """Temperature, threshold and band of a backend; it may never have been compared here.
+    """Temperature, threshold and uncertainty band of a backend.
 
     Those of the plain model then: half precision on a GPU rounds far less than they resolve.
     """

@@ -1,6 +1,7 @@
-"""Pictures whose file names a colour space, brought to sRGB, which the model has learned.
+"""Convert pictures with another colour space to sRGB, the colour space of the training data.
 
-Display P3, which iPhones write, shown as sRGB looks paler; a classifier of skin sees another skin.
+Display P3, which iPhones write, would look paler if it was read as sRGB, and skin would change
+colour.
 """
 
 from __future__ import annotations
@@ -14,25 +15,26 @@ from PIL import Image, ImageCms
 from handlers.structure.profiles import reason_to_ignore
 
 PROFILE: Final = "icc_profile"
-"""Key of ``Image.info``, as Pillow has it, of the profile that the pixels are in."""
+"""Key of ``Image.info`` under which Pillow keeps the colour profile."""
 
 _RELATIVE: Final = ImageCms.Intent.RELATIVE_COLORIMETRIC
-"""Of profiles made of a matrix, the perceptual intent is the same."""
+"""Rendering intent; for profiles made of a matrix, the perceptual intent is the same."""
 
 _NO_CACHE: Final = ImageCms.Flags.NOCACHE
-"""One transform is used by several threads at once."""
+"""Disables the cache, because several threads use one transform at once."""
 
 _TOLERANCE: Final = 24
-"""Of 255, by which the channels of a grey may differ; a monitor's greys are not exactly neutral."""
+"""Levels (of 255) by which the channels of a grey may differ; monitors' greys are not exactly
+neutral."""
 
 _GREYS: Final = {0: (0, 24), 128: (60, 215), 255: (231, 255)}
-"""What a grey may become, lowest and highest; from a gamma of 1 to one of 3."""
+"""Lowest and highest level that a middle grey may become; for gammas between 1 and 3."""
 
 _LEVELS: Final = (0, 64, 128, 192, 255)
 
 
 def to_srgb(picture: Image.Image) -> Image.Image:
-    """A picture in sRGB, by the profile that it carries; itself where there is none to apply.
+    """Convert a picture to sRGB by its embedded profile; without one, return it unchanged.
 
     By the relative colorimetric intent: colours that sRGB has stay what they are, and those beyond
     it are clipped. A profile that is broken, absurd (white that is not white) or of another kind
@@ -54,7 +56,7 @@ def to_srgb(picture: Image.Image) -> Image.Image:
 
 
 def ignored(profile: bytes) -> str:
-    """Why a profile is not applied; an empty string where it is, or where there is none.
+    """Say why a profile is not applied; empty if it is applied, or if there is none.
 
     Args:
         profile: as the file has it.
@@ -65,7 +67,7 @@ def ignored(profile: bytes) -> str:
 
 @lru_cache(maxsize=16)
 def _transform(profile: bytes) -> ImageCms.ImageCmsTransform | str | None:
-    """The transform to sRGB, the reason why there is none, or None where nothing is to be done."""
+    """Return the transform to sRGB, the reason why there is none, or None if none is needed."""
     if reason := reason_to_ignore(profile):
         return reason
     try:
@@ -94,5 +96,5 @@ def _transform(profile: bytes) -> ImageCms.ImageCmsTransform | str | None:
 
 def _applied(transform: ImageCms.ImageCmsTransform, picture: Image.Image) -> Image.Image:
     converted = ImageCms.applyTransform(picture, transform)
-    assert converted is not None  # only a conversion in place gives nothing back
+    assert converted is not None  # only an in-place conversion returns nothing
     return converted

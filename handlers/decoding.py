@@ -1,4 +1,4 @@
-"""From a file to an upright RGB picture: the one decoder of service, page and training.
+"""Decode a file into an upright RGB picture: the one decoder of service, page and training.
 
 Needs Pillow only, so that the page's image holds neither NumPy nor torch.
 """
@@ -18,14 +18,14 @@ from handlers.structure import BROKEN, ImageError, Structure, inspect
 from handlers.structure.costs import DRAFT, HEIF_MAX_COST, MAX_COST
 
 SIDE: Final = 224
-"""Pixels of the square that the model sees."""
+"""Pixels per side of the square that the model sees."""
 
 MAX_SECONDS: Final = 0.22
-"""Processor seconds that inflating one PNG may take. Its other costs are known from its structure;
-deflate data that consists of tables alone, 100 ms a megabyte, can only be noticed by time."""
+"""Processor seconds that inflating one PNG may take. Its other costs are known from its structure,
+but deflate data that consists only of tables (100 ms per megabyte) can only be detected by time."""
 
 BAND: Final = 1_000_000
-"""Pixels of a picture that are laid on white at once."""
+"""Pixels that are composited on white at a time."""
 
 _TRANSPOSED: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -37,12 +37,12 @@ _TRANSPOSED: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# Pillow's own guard would only warn up to twice its limit: ours reads the header and is exact.
+# Pillow's own guard only warns up to twice its limit; ours reads the header and is exact.
 Image.MAX_IMAGE_PIXELS = None
 
 
 class _Metered(io.BytesIO):
-    """A file that can be read for a limited processor time; Pillow reads it in blocks of 64 KiB."""
+    """A file object with limited processor time; Pillow reads it in blocks of 64 KiB."""
 
     def __init__(self, data: bytes, seconds: float, clock: Callable[[], float]) -> None:
         super().__init__(data)
@@ -72,7 +72,7 @@ def decode(
     max_seconds: float = MAX_SECONDS,
     clock: Callable[[], float] = time.thread_time,
 ) -> Image.Image:
-    """Decode a JPEG, PNG or WebP file into an upright RGB picture; HEIC and AVIF where switched on.
+    """Decode a JPEG, PNG or WebP file into an upright RGB picture; HEIC and AVIF if switched on.
 
     The file's structure is walked and checked before a pixel is decoded, so that no file costs more
     than it may; only what the pixels need is decoded. Of an animated file the first frame is taken.
@@ -123,7 +123,7 @@ def decode(
 
 
 def centre_view(picture: Image.Image) -> Image.Image:
-    """What the model sees: the centre square of a picture, 224 x 224 pixels of sRGB.
+    """Crop the model's input: the centre square of a picture, 224 x 224 pixels of sRGB.
 
     Converted to sRGB last: of so few pixels that takes a millisecond, of twelve million 300.
 
@@ -143,14 +143,14 @@ def _load(
     max_seconds: float,
     clock: Callable[[], float],
 ) -> Image.Image:
-    """What is shown of the picture as the file stores it, of Pillow's mode for it."""
+    """Load the visible part of the picture in the file's orientation, in Pillow's mode."""
     seconds = max_seconds if structure.format == "PNG" else float("inf")
     file = _Metered(structure.file(), seconds, clock)
     picture: Image.Image = (
         Image.open(file, formats=[structure.format]) if opener is None else opener(file)
     )
     if picture.size != (structure.width, structure.height):
-        raise ImageError(BROKEN)  # the decoder reads another file than was walked
+        raise ImageError(BROKEN)  # the decoder sees another file than the one that was checked
     picture.draft(None, (DRAFT, DRAFT))
     picture.load()
     return picture if structure.crop is None else picture.crop(structure.crop)
@@ -158,7 +158,8 @@ def _load(
 
 def _rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I;16"):
-        # The high byte. Pillow's own conversion clips at 255 and would turn the picture white.
+        # Keep the high byte. Pillow's own conversion clips at 255 and would turn the
+        # picture white.
         picture = Image.frombytes("L", picture.size, picture.tobytes()[1::2])
     if "A" in picture.getbands() or "transparency" in picture.info:
         return _on_white(picture)
@@ -166,7 +167,7 @@ def _rgb(picture: Image.Image) -> Image.Image:
 
 
 def _on_white(picture: Image.Image) -> Image.Image:
-    """A picture with transparency laid on white, band by band, which bounds its memory."""
+    """Composite a picture with transparency on white, band by band to bound the memory."""
     width, height = picture.size
     result = Image.new("RGB", picture.size)
     rows = max(1, BAND // width)

@@ -1,4 +1,4 @@
-"""Image statistics of a photograph against the baseline of the training data.
+"""Compare image statistics of a photograph with the drift baseline of the training data.
 
 Each photograph adds one to a bin of each drift feature, the bins being the training data's
 deciles. Prometheus turns bins and baseline into the population stability index; no image
@@ -22,11 +22,11 @@ FEATURES: Final = ("brightness", "contrast", "sharpness", "probability", "distan
 """The drift features. The first three are image statistics, without unit."""
 
 STATISTICS: Final = ("brightness", "contrast", "sharpness", *QUALITY)
-"""What :func:`image_statistics` measures: drift features, and the quality of the photograph."""
+"""Names of what :func:`image_statistics` measures: drift features, and the image quality."""
 
 
 def image_statistics(view: Image.Image) -> dict[str, float]:
-    """Statistics of what the model sees.
+    """Compute the statistics of the model's input view.
 
     Args:
         view: RGB, from :func:`handlers.imaging.centre_view`.
@@ -49,17 +49,17 @@ def image_statistics(view: Image.Image) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What the training data looked like: ``baseline.json`` of the archive."""
+    """Distribution of the drift features in the training data: ``baseline.json`` of the archive."""
 
     edges: Mapping[str, tuple[float, ...]]
     """Inner bin edges of each drift feature, rising."""
     shares: Mapping[str, tuple[float, ...]]
     """Share of the training data in each bin; one more than there are edges."""
     limits: Mapping[str, tuple[float | None, float | None]]
-    """Lower and upper value of a feature beyond which a photograph is out of the ordinary."""
+    """Lower and upper limit of each feature; a photograph beyond them is an outlier."""
     reference: Reference
     photographs: int
-    """How many photographs of the training data are behind the shares."""
+    """Number of training photographs behind the shares."""
 
     @classmethod
     def fit(
@@ -69,7 +69,7 @@ class Baseline:
         reference: Reference,
         bins: int = 10,
     ) -> Baseline:
-        """Bins from the quantiles of each feature's values, shape (n,) each.
+        """Compute bins from the quantiles of each feature's values, shape (n,) each.
 
         Equal quantiles are merged, so every bin holds something and the index stays finite.
         """
@@ -85,7 +85,7 @@ class Baseline:
         return cls(edges, shares, limits, reference, photographs=len(values[FEATURES[0]]))
 
     def bin_of(self, feature: str, value: float) -> str:
-        """The label of the bin that a value falls into, ``"0"`` being the lowest."""
+        """Return the label of the bin that a value falls into, ``"0"`` being the lowest."""
         return str(int(np.searchsorted(self.edges[feature], value, "right")))
 
     def beyond(self, feature: str, value: float) -> bool:
@@ -94,7 +94,7 @@ class Baseline:
         return (low is not None and value < low) or (high is not None and value > high)
 
     def to_json(self) -> dict[str, Any]:
-        """The document of ``baseline.json``."""
+        """Return the document of ``baseline.json``."""
         drift = {
             feature: {"edges": self.edges[feature], "shares": self.shares[feature]}
             for feature in FEATURES
@@ -108,7 +108,7 @@ class Baseline:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Baseline:
-        """The inverse of :meth:`to_json`."""
+        """Read a document written by :meth:`to_json`."""
         drift = document["drift"]
         return cls(
             edges={feature: tuple(drift[feature]["edges"]) for feature in FEATURES},

@@ -1,4 +1,4 @@
-"""From an explained photograph to what its client reads: numbers, pictures, where it points."""
+"""Turn an attribution into response fields: numbers, pictures and lesion mass."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from PIL import Image
 
 from handlers import imaging, png, rendering, segmentation
 from handlers.classifier import CANCER
+from handlers.explainers.grid import upsampled
 from handlers.explainers.methods import DEFAULT, METHODS, method_named
-from handlers.explainers.places import upsampled
-from handlers.explainers.question import Question
+from handlers.explainers.task import AttributionTask
 from handlers.protocol import Instance
 from handlers.telemetry import Recorder
 
@@ -21,11 +21,11 @@ TARGETS: Final = ("cancer", "predicted")
 
 
 class NoAttributionError(RuntimeError):
-    """A method, named by the message, gave numbers that are not finite."""
+    """A method, named by the message, returned numbers that are not finite."""
 
 
 def check_options(instance: Instance) -> None:
-    """Raise UnknownMethodError or ValueError where a method or a target does not exist."""
+    """Check method and target; raises UnknownMethodError or ValueError."""
     method_named(method_of(instance))
     if instance.target is not None and instance.target not in TARGETS:
         known = ", ".join(TARGETS)
@@ -33,25 +33,25 @@ def check_options(instance: Instance) -> None:
 
 
 def method_of(instance: Instance) -> str:
-    """The name of the method that it asks for."""
+    """Return the name of the requested method."""
     return DEFAULT if instance.method is None else instance.method
 
 
 def is_slow(instance: Instance) -> bool:
-    """Whether its method takes longer than a handful of predictions."""
+    """Whether the requested method takes longer than a handful of predictions."""
     return method_named(method_of(instance)).slow
 
 
 def fields(
-    question: Question,
+    task: AttributionTask,
     view: Image.Image,
     instance: Instance,
     recorder: Recorder,
 ) -> dict[str, Any]:
-    """The fields that an explanation adds to the prediction of one photograph.
+    """Compute the fields that an explanation adds to the prediction of one photograph.
 
     Args:
-        question: what is asked of the model.
+        task: what is asked of the model.
         view: what the model saw, RGB.
         instance: names the method and what the target is called.
         recorder: told how long it took.
@@ -63,7 +63,7 @@ def fields(
     name = method_of(instance)
     method = method_named(name)
     with recorder.stage("explain"):
-        attribution = method.explain(question)
+        attribution = method.explain(task)
     if not np.isfinite(attribution.values).all():
         raise NoAttributionError(name)
     with recorder.stage("render"):
@@ -89,12 +89,12 @@ def fields(
 
 
 def target_of(instance: Instance, label: int) -> int:
-    """The class whose logit is explained; ``label`` is the one that was answered."""
+    """Return the class whose logit is explained; ``label`` is the predicted one."""
     return CANCER if (instance.target or TARGETS[0]) == "cancer" else label
 
 
 def method_label(instances: Sequence[Instance]) -> str:
-    """The methods of a request as one label value out of a fixed set."""
+    """Return the methods of a request as one label value out of a fixed set."""
     names = {method_of(instance) for instance in instances}
     if len(names) != 1:
         return "several" if names else "none"
@@ -103,7 +103,7 @@ def method_label(instances: Sequence[Instance]) -> str:
 
 
 def lesion_mass(values: np.ndarray, view: Image.Image) -> float | None:
-    """Share of what speaks for the target that lies inside the rough outline of the lesion.
+    """Share of the positive attribution that lies inside the rough outline of the lesion.
 
     Args:
         values: attribution of shape (224, 224).

@@ -1,8 +1,8 @@
-"""Signs of life of a worker, in a file that a supervisor of the server may read.
+"""Heartbeat of a worker: a file that the server's supervisor reads.
 
-A worker that is stopped, or stuck in a call that never returns, looks to its server like one that
-is busy. So a thread of it writes the time again and again, and the worker itself writes until when
-it expects to have made progress. Neither file nor thread is needed for an answer.
+To the server, a worker that is stopped, or stuck in a call that never returns, looks like a busy
+one. So a thread of the worker writes the time again and again, and the worker itself writes by when
+it expects to make progress. Neither file nor thread is needed for an answer.
 
 The file is ``lesionlens-worker-<pid>`` in the folder for temporary files, one line: the time of the
 last beat and the time until which the worker promised progress (0 where it is idle), in seconds on
@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Final
 
 PERIOD: Final = 0.5
-"""Seconds between two beats."""
+"""Seconds between two heartbeats."""
 _LINE: Final = "{:020.6f} {:020.6f}\n"
-"""Of fixed length, so that a reader never sees half of an old line behind a new one."""
+"""Line of fixed length, so that a reader never sees part of an older, longer line."""
 
 
 class Heartbeat:
-    """Of this worker.
+    """Heartbeat of this worker.
 
     Args:
         folder: for the file.
@@ -46,7 +46,7 @@ class Heartbeat:
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Promise progress for as long as the context lasts."""
+        """Promise progress within the duration of the context."""
         self.progress()
         try:
             yield
@@ -55,7 +55,7 @@ class Heartbeat:
             self._write()
 
     def progress(self, seconds: float = 0.0) -> None:
-        """Promise the next progress.
+        """Postpone the deadline of the promised progress.
 
         Args:
             seconds: that the next step may take beyond what every step may.
@@ -69,13 +69,13 @@ class Heartbeat:
             time.sleep(PERIOD)
 
     def _write(self) -> None:
-        # Without the lock, a line that the other thread has prepared could overwrite a newer one.
+        # Without the lock, the other thread could overwrite a newer line with an older one.
         with self._lock:
             os.pwrite(self._file, _LINE.format(time.monotonic(), self._promise).encode(), 0)
 
 
 def report_failure(folder: Path, error: Exception, *, final: bool) -> None:
-    """Leave word of why this worker cannot start.
+    """Record why this worker cannot start.
 
     Args:
         folder: for the file.

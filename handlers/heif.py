@@ -1,4 +1,4 @@
-"""The decoders of HEIC and AVIF, imported when the first such file comes."""
+"""The decoders of HEIC and AVIF, imported when the first file of these types arrives."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from handlers.structure import NOT_AN_IMAGE, ImageError, Structure
 
 
 def prepare(structure: Structure) -> type[ImageFile.ImageFile]:
-    """The class that opens a file, set to decode in one thread: its cost is bounded in one.
+    """Return the class that opens a file, set to decode in one thread, which bounds its cost.
 
     Args:
         structure: of a HEIC or AVIF file.

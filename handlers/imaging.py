@@ -1,7 +1,7 @@
-"""From a checked picture to the input of the model.
+"""Turn a checked picture into the input of the model.
 
-The only place where a photograph is prepared: training and serving both call it, so they
-cannot disagree. Decoding, which needs neither NumPy nor torch, is :mod:`handlers.decoding`'s.
+The only code that prepares a photograph: training and serving both call it, so they cannot differ.
+Decoding, which needs neither NumPy nor torch, is in :mod:`handlers.decoding`.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ PREPROCESSING: Final[dict[str, object]] = {
     "mean": list(MEAN),
     "std": list(STD),
 }
-"""What happens to a photograph, for the model card; part of the key of the feature cache."""
+"""Description of the preprocessing for the model card; part of the key of the feature cache."""
 
 
 def to_tensor(view: Image.Image) -> torch.Tensor:
-    """Normalise a view with ImageNet's mean and deviation.
+    """Normalise a view with ImageNet's mean and standard deviation.
 
     Args:
         view: RGB, 224 x 224 pixels, from :func:`centre_view`.
@@ -53,7 +53,7 @@ def to_tensor(view: Image.Image) -> torch.Tensor:
     Returns:
         float32 of shape (3, 224, 224).
     """
-    # In place: three times as fast as with a new array a step.
+    # In place: three times as fast as with a new array per step.
     planes = np.asarray(view).transpose(2, 0, 1).astype(np.float32, order="C")
     planes /= np.float32(255)
     planes -= np.asarray(MEAN, np.float32)[:, None, None]

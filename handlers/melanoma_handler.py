@@ -1,6 +1,6 @@
 """The thin TorchServe adapter: the only file here that knows TorchServe.
 
-TorchServe wants exactly one class in this module.
+TorchServe requires exactly one class in this module.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from ts.protocol.otf_message_handler import create_predict_response
 from handlers import service, telemetry, threads
 from handlers.classifier import ArchiveError, Classifier
 from handlers.heartbeat import Heartbeat, report_failure
-from handlers.job import Row
+from handlers.request_state import RawRequest
 from handlers.settings import HandlerSettings
 
 HANDLER: Final = "X-LesionLens-Handler"
-"""Header that tells errors of this handler from those that TorchServe makes up."""
+"""Response header that distinguishes this handler's errors from TorchServe's own."""
 _FIRST: Final = struct.pack("!ii", 200, 0)
-"""Of a message to the frontend: its code, and the length of its text."""
+"""Start of a message to the frontend: its code, and the length of its text."""
 _LAST: Final = struct.pack("!i", -1)
-"""Ends its list of answers."""
+"""End of the list of answers in a message."""
 
 
 class MelanomaHandler:
-    """Loads the archive once and answers batches for TorchServe."""
+    """Load the archive once and answer batches for TorchServe."""
 
     def __init__(self) -> None:
-        """Nothing yet: TorchServe calls :meth:`initialize` with the context."""
+        """Do nothing yet: TorchServe calls :meth:`initialize` with the context."""
         self.service: service.MelanomaService | None = None
         self.heartbeat: Heartbeat | None = None
 
@@ -53,7 +53,7 @@ class MelanomaHandler:
             raise
 
     def _load(self, context: Any, scratch: Path) -> None:
-        # The body as it came: TorchServe would parse JSON itself and log what it cannot parse.
+        # Raw bodies: TorchServe would parse JSON itself and log what it cannot parse.
         os.environ["TS_DECODE_INPUT_REQUEST"] = "false"
         settings = HandlerSettings.from_environment()
         cores = settings.threads or threads.cores()
@@ -108,12 +108,12 @@ class MelanomaHandler:
         return [answer.body for answer in answers]
 
     def _send_early(self, answers: dict[int, service.Answer], context: Any) -> None:
-        """Answer some requests of a batch while TorchServe waits for the rest.
+        """Send some answers of a batch while TorchServe waits for the others.
 
-        TorchServe takes the answers of a batch together, but for streams: it passes a part on and
-        waits for more. So these are streams of one part, begun and ended in one message: the first
-        "there is more" in it makes TorchServe wait. An error closes its connection at once, before
-        the part has gone out: errors wait.
+        TorchServe expects all answers of a batch together, except for streams: it forwards a part
+        and waits for more. So these answers are sent as streams of one part, started and ended in
+        one message; its first field, "there is more", makes TorchServe wait. An error response
+        would close its connection before the part is sent, so errors are not sent early.
         """
         sent = {index: answer.body for index, answer in answers.items() if answer.status == 200}
         if not sent:
@@ -125,9 +125,9 @@ class MelanomaHandler:
         ended = create_predict_response(dict.fromkeys(sent, b""), requests, "", 200, context)
         context.cl_socket.sendall(begun[: -len(_LAST)] + ended[len(_FIRST) :])
         for index in requests:
-            del context.request_ids[index]  # what is sent at the end is of those that are left
+            del context.request_ids[index]  # the final message contains only the remaining requests
 
-    def _row(self, parameters: dict[str, Any], context: Any, index: int) -> Row:
+    def _row(self, parameters: dict[str, Any], context: Any, index: int) -> RawRequest:
         body = next((parameters[name] for name in ("body", "data") if name in parameters), b"")
         if isinstance(body, str):
             body = body.encode()
@@ -136,7 +136,7 @@ class MelanomaHandler:
             for name, value in context.get_all_request_header(index).items()
             if isinstance(value, str)
         }
-        return Row(
+        return RawRequest(
             body=bytes(body),
             verb="explain" if headers.get("explain") == "True" else "predict",
             content_type=headers.get("content-type", ""),
@@ -154,10 +154,10 @@ class MelanomaHandler:
 
 @contextmanager
 def _one_write() -> Iterator[None]:
-    """Have what is logged meanwhile written at once.
+    """Write all log lines of the context at once.
 
-    TorchServe's worker tells its metrics to the frontend as lines of its log, flushed one by one:
-    each wakes the frontend, which runs on the same cores.
+    TorchServe's worker sends metrics to the frontend as log lines, flushed one by one. Each of them
+    wakes the frontend, which runs on the same cores.
     """
     handlers = logging.getLogger().handlers
     handler = next((one for one in handlers if type(one) is logging.StreamHandler), None)

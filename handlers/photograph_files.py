@@ -12,26 +12,26 @@ from handlers.structure import optional
 
 SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 OPTIONAL: Final = frozenset({".heic", ".heif", ".avif"})
-"""Photographs where they are switched on (:mod:`handlers.structure.optional`)."""
+"""Suffixes of optional formats, if they are switched on (:mod:`handlers.structure.optional`)."""
 
 
 @dataclass(frozen=True)
 class FoundFiles:
-    """What a folder holds, its linked folders included."""
+    """The files of a folder, linked folders included."""
 
     photographs: tuple[Path, ...]
-    """Files that are named like photographs, in the order of their paths."""
+    """Files with the suffix of a photograph, sorted by path."""
 
     left_out: tuple[tuple[Path, str], ...]
-    """Everything else, each with the reason."""
+    """All other files, each with the reason."""
 
 
 def find(folder: Path) -> FoundFiles:
-    """Look through a folder and its subfolders.
+    """Find the photographs in a folder and its subfolders.
 
     Links are followed; a folder that is reached twice (by a link to one above it, for instance) is
     read once. Hidden files are left out: a zip file made on a Mac holds ``._x.jpg`` for each
-    ``x.jpg``, which is no picture.
+    ``x.jpg``, which is not a picture.
 
     Args:
         folder: to look through.
@@ -39,7 +39,7 @@ def find(folder: Path) -> FoundFiles:
     Raises:
         OSError: the folder itself cannot be read.
     """
-    os.listdir(folder)  # os.walk would say nothing
+    os.listdir(folder)  # os.walk would ignore the error
     photographs: list[Path] = []
     left_out: list[tuple[Path, str]] = []
     suffixes = SUFFIXES | (OPTIONAL if optional.is_installed() else frozenset())
@@ -54,7 +54,7 @@ def find(folder: Path) -> FoundFiles:
 def _walk(
     folder: Path, seen: dict[tuple[int, int], Path], suffixes: frozenset[str]
 ) -> Iterator[tuple[Path, str]]:
-    """Every file below a folder with the reason to leave it out, or an empty string."""
+    """Yield every file below a folder, with the reason to leave it out or an empty string."""
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:

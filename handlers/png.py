@@ -1,8 +1,8 @@
-"""PNG files of rendered explanations (RFC 2083), written in a third of the time Pillow takes.
+"""Write PNG files of rendered explanations (RFC 2083) in a third of the time Pillow takes.
 
-An explanation may cost little more than the prediction that it explains, and Pillow's PNG writer
-was the largest part of the difference: it tries five filters on each row, in one thread, and looks
-for repeats, which a photograph has none of.
+An explanation should cost little more than its prediction, and Pillow's PNG writer was the largest
+part of the difference: it tries five filters on each row, in one thread, and searches for
+repetitions, which a photograph does not have.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from PIL import Image
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES: Final = {"RGB": 2, "P": 3}
 _UP: Final = 2
-"""The filter: each byte less the one above it."""
+"""The PNG filter "up": each byte minus the one above it."""
 
 
 def encoded(image: Image.Image) -> bytes:
-    """A PNG file of an image, without metadata.
+    """Encode an image as a PNG file without metadata.
 
     Args:
         image: of mode RGB, or P with a palette of RGB.

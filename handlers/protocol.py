@@ -1,4 +1,4 @@
-"""KServe V1 and raw bodies in, JSON out: what a request says, independent of any server.
+"""Parse KServe V1 and raw request bodies and write JSON answers, independent of any server.
 
 V1 (https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol) sends
 ``{"instances": [...]}``; the raw routes send one image file as the body.
@@ -20,7 +20,7 @@ ANSWERS: Final[dict[Verb, str]] = {"predict": "predictions", "explain": "explana
 
 
 class RequestError(Exception):
-    """A request that cannot be answered: an HTTP status and a message for the client.
+    """The request cannot be answered: an HTTP status and a message for the client.
 
     Args:
         retry_after: seconds after which the same request may be answered, where it may.
@@ -44,14 +44,14 @@ class Instance:
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asks for. ``enveloped`` tells V1 (a list in, a list out) from raw."""
+    """A parsed request. ``enveloped`` distinguishes V1 (a list in, a list out) from raw."""
 
     verb: Verb
     instances: tuple[Instance, ...]
     enveloped: bool
 
     def where(self, index: int, message: str) -> str:
-        """A message that names the instance it is about, counted from 0."""
+        """Prefix a message with the instance that it is about, counted from 0."""
         return f"instance {index}: {message}" if self.enveloped else message
 
 
@@ -100,16 +100,16 @@ def parse(
 
 
 def answer(request: Request, results: Sequence[dict[str, Any]]) -> str:
-    """The JSON body of a good answer: one object for raw, a list for V1.
+    """Return the JSON body of a successful answer: one object for raw, a list for V1.
 
-    Raises ValueError where a number is not finite: JSON has no word for it.
+    Raises ValueError if a number is not finite, which JSON cannot express.
     """
     document = {ANSWERS[request.verb]: list(results)} if request.enveloped else results[0]
     return json.dumps(document, allow_nan=False)
 
 
 def error(message: str) -> str:
-    """The JSON body of a refusal."""
+    """Return the JSON body of an error."""
     return json.dumps({"error": message})
 
 
@@ -123,7 +123,7 @@ def _instances(body: bytes) -> list[Any]:
         raise RequestError(
             f"the body is not valid JSON: {problem.msg} at {place}; expected {EXPECTED}"
         ) from None
-    except (RecursionError, ValueError):  # absurd nesting, or a number of thousands of digits
+    except (RecursionError, ValueError):  # excessive nesting, or a number of thousands of digits
         raise RequestError(f"the JSON cannot be read: expected {EXPECTED}") from None
     if not isinstance(document, dict) or "instances" not in document:
         raise RequestError(f'no "instances" in the body: expected {EXPECTED}')

@@ -1,7 +1,7 @@
-"""Exposure and focus of the middle of a photograph: whether it can be relied on at all.
+"""Measure exposure and focus of the middle of a photograph, for ``low_quality``.
 
-The middle, because what surrounds a lesion differs by instrument: the black around a dermatoscope's
-field of view is neither dark nor blurred in a way that matters.
+Only the middle, because the area around a lesion differs by instrument: the black rim of a
+dermatoscope's field of view is not a sign of a dark or blurred photograph.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Final
 import numpy as np
 
 NAMES: Final = ("exposure", "clipped", "focus")
-"""What is measured, without unit."""
+"""Names of the measurements, which have no unit."""
 WHITE: Final = 250
-"""Of 255: compression leaves clipped pixels a little below the top."""
+"""Level (of 255) that counts as clipped; compression leaves clipped pixels slightly below 255."""
 LUMA: Final = np.asarray((0.299, 0.587, 0.114), dtype=np.float32)
-"""ITU-R BT.601."""
+"""Weights of ITU-R BT.601."""
 
 
 def quality(pixels: np.ndarray) -> dict[str, float]:
@@ -40,7 +40,7 @@ def quality(pixels: np.ndarray) -> dict[str, float]:
 
 
 def laplacian(luma: np.ndarray) -> np.ndarray:
-    """Four neighbours less four times each pixel, shape (h - 2, w - 2)."""
+    """Discrete Laplacian: four neighbours minus four times each pixel, shape (h - 2, w - 2)."""
     middle = luma[1:-1, 1:-1]
     around = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:]
     return np.asarray(around - 4 * middle)

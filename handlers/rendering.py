@@ -1,6 +1,6 @@
-"""From attribution to pictures: a heat map, and the photograph with the attribution laid over it.
+"""Render attributions as pictures: a heatmap, and the photograph with an overlay.
 
-A fifth of a prediction's time at most may go into this: pictures are made of 255 levels through
+Rendering may take a fifth of a prediction's time at most: pictures are made of 255 levels through
 tables, which Pillow applies in C.
 """
 
@@ -14,24 +14,24 @@ from PIL import Image
 AGAINST: Final = (33, 102, 172)
 NEUTRAL: Final = (247, 247, 247)
 FOR: Final = (178, 24, 43)
-"""ColorBrewer's RdBu, which colour-blind readers can tell apart (Brewer 2003)."""
+"""Colours of signed maps: ColorBrewer's RdBu, readable with colour blindness (Brewer 2003)."""
 EITHER: Final = (84, 39, 136)
-"""ColorBrewer's PuOr: where a method tells that a place matters, not which way."""
+"""Colours of unsigned maps: ColorBrewer's PuOr."""
 
 OPACITY: Final = 0.75
-"""Of the strongest attribution in the overlay; a place without attribution stays clear."""
+"""Opacity of the strongest attribution in the overlay; regions without attribution stay clear."""
 
 ZERO: Final = 127
-"""The level of no attribution; as many lie below it as above."""
+"""Level of zero attribution; as many levels lie below it as above."""
 
 
 def scale_of(values: np.ndarray) -> float:
-    """The attribution that gets the full colour: the largest absolute value of shape (h, w)."""
+    """Return the attribution of full colour: the largest absolute value of shape (h, w)."""
     return float(np.abs(values).max())
 
 
 def heatmap(values: np.ndarray, scale: float, *, signed: bool = True) -> Image.Image:
-    """Attribution as blue (against) over white to red (for the target).
+    """Draw attributions as blue (decrease) over white to red (increase the target's score).
 
     Args:
         values: attribution of shape (h, w).
@@ -47,11 +47,11 @@ def heatmap(values: np.ndarray, scale: float, *, signed: bool = True) -> Image.I
 def overlay(
     view: Image.Image, values: np.ndarray, scale: float, *, signed: bool = True
 ) -> Image.Image:
-    """The photograph, tinted where the attribution is strong.
+    """Draw the photograph, tinted where the attribution is strong.
 
     Args:
         view: RGB of h x w pixels.
-        values: attribution of shape (h, w), see :func:`handlers.explainers.places.upsampled`.
+        values: attribution of shape (h, w), see :func:`handlers.explainers.grid.upsampled`.
         scale: the attribution that gets the full colour.
         signed: as for :func:`heatmap`.
 
@@ -64,7 +64,7 @@ def overlay(
 
 
 def _levels(values: np.ndarray, scale: float) -> np.ndarray:
-    """uint8 of the same shape, 0 (strongest against) to 254 (strongest for)."""
+    """Map attributions to levels: uint8 of the same shape, 0 (largest decrease) to 254."""
     if scale <= 0:
         return np.full(values.shape, ZERO, np.uint8)
     levels = np.rint(values * (ZERO / scale)) + ZERO
@@ -78,7 +78,7 @@ def _painted(levels: np.ndarray, palette: bytes) -> Image.Image:
 
 
 def _palette(stops: tuple[tuple[int, int, int], ...]) -> bytes:
-    """Colours of the levels, between stops evenly from the lowest level to the highest."""
+    """Interpolate the colours of the levels between evenly spaced stops."""
     places = np.linspace(0, 2 * ZERO, len(stops))
     levels = np.arange(2 * ZERO + 1)
     channels = [np.interp(levels, places, channel) for channel in zip(*stops, strict=True)]

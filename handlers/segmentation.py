@@ -1,8 +1,7 @@
-"""A rough outline of the lesion, without a model: for saying where an explanation points.
+"""Estimate a rough outline of the lesion without a model, for ``lesion_mass`` only.
 
-The skin's colour is the median of the picture's rim; what differs from it, near the centre,
-is taken for lesion by Otsu's threshold (Otsu 1979). No substitute for a segmentation: it is
-only used for ``lesion_mass``.
+The skin's colour is the median of the picture's rim; what differs from it, near the centre, is
+taken for lesion by Otsu's threshold (Otsu 1979). It does not replace a segmentation.
 """
 
 from __future__ import annotations
@@ -13,13 +12,13 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 REDUCED: Final = 4
-"""Pixels of the view that become one: a rough outline needs no more, and is there sooner."""
+"""Factor by which the view is reduced: a rough outline needs no more pixels, and is faster."""
 BLUR: Final = 1.0
-"""Of those; takes out hairs and pores before the threshold."""
+"""Blur in reduced pixels; removes hairs and pores before the threshold."""
 
 INSIDE: Final = 0.7
-"""Share of Otsu's threshold: the fading border belongs to the lesion. Chosen on drawn lesions,
-where it is flat from 0.7 to 0.8."""
+"""Share of Otsu's threshold, because the fading border belongs to the lesion. Chosen on synthetic
+lesions, where the result is stable from 0.7 to 0.8."""
 
 
 def rough_mask(view: Image.Image) -> np.ndarray | None:
@@ -53,7 +52,7 @@ def rough_mask(view: Image.Image) -> np.ndarray | None:
 
 
 def _otsu(values: np.ndarray) -> float:
-    """The threshold that parts values into two classes of least variance."""
+    """Find the threshold that splits values into two classes of least variance."""
     counts, edges = np.histogram(values, bins=128)
     centres = (edges[:-1] + edges[1:]) / 2
     below = np.cumsum(counts)

@@ -1,6 +1,6 @@
-"""Batches of requests in, answers out: the whole service, without a server around it.
+"""The whole service without a server: batches of requests in, answers out.
 
-A bad request gets its own answer and never touches its neighbours in the batch.
+A bad request gets its own error and never affects other requests of the batch.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 import torch
 
 from handlers import budget, drift, explanation, imaging, protocol
-from handlers.admission import Admission
 from handlers.classifier import LABELS, Classifier, Decision, Forward
-from handlers.explaining import Explaining
-from handlers.job import Job, Photograph, Prepared, Row
+from handlers.explanation_runner import ExplanationRunner
+from handlers.load_shedding import LoadShedder
 from handlers.protocol import RequestError
+from handlers.request_state import ClassifiedImage, PreprocessedImage, RawRequest, RequestState
 from handlers.settings import HandlerSettings
 from handlers.telemetry import (
     BATCH_SIZE,
@@ -45,14 +45,14 @@ class Answer:
 
 
 Progress = Callable[[float], None]
-"""Told that a step begins, and how many seconds it may take beyond what every step may."""
+"""Callback at the start of a step, with the seconds that it may take beyond the usual limit."""
 
-Early = Callable[[dict[int, Answer]], None]
-"""Takes answers of a batch that are there before the others."""
+SendPartial = Callable[[dict[int, Answer]], None]
+"""Callback that receives answers of a batch before the others are ready."""
 
 
 class MelanomaService:
-    """Predicts and explains. One instance a worker; not shared between threads."""
+    """Predicts and explains. One instance per worker; not shared between threads."""
 
     def __init__(
         self, classifier: Classifier, settings: HandlerSettings, batch_size: int = 1
@@ -66,22 +66,22 @@ class MelanomaService:
         """
         self.classifier = classifier
         self.settings = settings
-        self.admission = Admission(batch_size, settings.batch_seconds)
-        self.explaining = Explaining(classifier.model, settings)
+        self.admission = LoadShedder(batch_size, settings.batch_seconds)
+        self.explaining = ExplanationRunner(classifier.model, settings)
         self._progress: Progress = lambda seconds: None
         self._first = True
         """Whether no request of the batch has been served yet."""
 
     def answer(
         self,
-        rows: Sequence[Row],
+        rows: Sequence[RawRequest],
         recorder: Recorder,
-        early: Early | None = None,
+        early: SendPartial | None = None,
         progress: Progress = lambda seconds: None,
     ) -> list[Answer]:
-        """Answer a batch, one answer a row, in order; never raises for a bad request.
+        """Answer a batch, one answer per request, in order; never raises for a bad request.
 
-        Predictions come first, slow explanations last: they must not cost others their turn.
+        Predictions come first and slow explanations last, so that they do not delay other requests.
 
         Args:
             rows: the requests.
@@ -92,10 +92,10 @@ class MelanomaService:
         self._progress, self._first = progress, True
         start = time.perf_counter()
         self.admission.begin(len(rows))
-        jobs = [Job(place, row) for place, row in enumerate(rows)]
+        jobs = [RequestState(place, row) for place, row in enumerate(rows)]
         turns = sorted(jobs, key=lambda job: job.row.verb == "explain")
         answers: dict[int, Answer] = {}
-        slow: list[Job] = []
+        slow: list[RequestState] = []
         deadline = start + self.settings.explain_batch_seconds
         for first in range(0, len(turns), self.settings.forward_batch):
             group = turns[first : first + self.settings.forward_batch]
@@ -115,8 +115,10 @@ class MelanomaService:
                 recorder.observe(BATCH_SIZE, size, verb)
         return [answers[job.place] for job in jobs]
 
-    def _serve(self, jobs: Sequence[Job], deadline: float, recorder: Recorder) -> list[Job]:
-        """Some requests of a batch, through all stages; those of slow methods to be completed."""
+    def _serve(
+        self, jobs: Sequence[RequestState], deadline: float, recorder: Recorder
+    ) -> list[RequestState]:
+        """Serve some requests of a batch through all stages, except slow explanations."""
         with recorder.stage("decode"):
             self._each(jobs, self._read)
         with recorder.stage("forward"):
@@ -127,7 +129,7 @@ class MelanomaService:
         return slow
 
     def _check_time(self) -> None:
-        """Before each photograph: one of a batch's requests must not take the time of all.
+        """Check the time before each photograph: one request must not use the time of the batch.
 
         Raises:
             RequestError: with 503; the time of the batch is over.
@@ -140,8 +142,8 @@ class MelanomaService:
                 retry_after=wait,
             )
 
-    def _each(self, jobs: Sequence[Job], step: Callable[[Job], None]) -> None:
-        """Run a step on every job still alive, keeping each failure in its own job."""
+    def _each(self, jobs: Sequence[RequestState], step: Callable[[RequestState], None]) -> None:
+        """Run a step on every request that has not failed, and record errors per request."""
         for job in jobs:
             if job.error is not None:
                 continue
@@ -152,16 +154,16 @@ class MelanomaService:
             except Exception as error:
                 job.error = _failure(error)
 
-    def _read(self, job: Job) -> None:
-        """Parse a request and prepare its photographs, as long as the batch has time for them.
+    def _read(self, job: RequestState) -> None:
+        """Parse a request and preprocess its photographs while the batch has time left.
 
         Raises:
             RequestError: the request is bad, or the batch's time is over.
         """
         row, limits = job.row, self.settings
         self._check_time()
-        # The first is served whole, or a slow machine would serve no request of many photographs;
-        # what its photographs may cost is bounded.
+        # The first request is always served completely, or a slow machine would serve no
+        # request of many photographs; the cost of its photographs is bounded.
         whole, self._first = self._first, False
         request = job.request = protocol.parse(
             row.body,
@@ -197,18 +199,20 @@ class MelanomaService:
             except ValueError as error:  # ImageError, UnknownMethodError, an unknown target
                 raise RequestError(request.where(index, str(error))) from None
             view = imaging.centre_view(picture)
-            prepared = Prepared(view, imaging.to_tensor(view), drift.image_statistics(view))
+            prepared = PreprocessedImage(
+                view, imaging.to_tensor(view), drift.image_statistics(view)
+            )
             job.prepared.append(prepared)
 
-    def _classify(self, jobs: Sequence[Job]) -> None:
-        """One forward pass over the photographs of all requests, in chunks of bounded size."""
+    def _classify(self, jobs: Sequence[RequestState]) -> None:
+        """Run the forward pass over the photographs of all requests, in chunks of bounded size."""
         try:
             self._forward(jobs)
         except Exception as error:
             for job in jobs:
                 job.error = _failure(error)
 
-    def _forward(self, jobs: Sequence[Job]) -> None:
+    def _forward(self, jobs: Sequence[RequestState]) -> None:
         everything = [(job, prepared) for job in jobs for prepared in job.prepared]
         for start in range(0, len(everything), self.settings.forward_batch):
             chunk = everything[start : start + self.settings.forward_batch]
@@ -219,9 +223,9 @@ class MelanomaService:
             decisions = self.classifier.decide(forward, statistics)
             for place, (job, prepared) in enumerate(chunk):
                 own = Forward(forward.activations[place : place + 1], forward.logits[place])
-                job.photographs.append(Photograph(prepared, own, decisions[place]))
+                job.photographs.append(ClassifiedImage(prepared, own, decisions[place]))
 
-    def _complete(self, job: Job, deadline: float, recorder: Recorder) -> None:
+    def _complete(self, job: RequestState, deadline: float, recorder: Recorder) -> None:
         assert job.request is not None
         results = []
         for index, photograph in enumerate(job.photographs):
@@ -241,7 +245,7 @@ class MelanomaService:
             results.append(result)
         job.answer = protocol.answer(job.request, results)
         job.seen = [(one.decision, one.prepared.statistics) for one in job.photographs]
-        # Half a megabyte each: a batch may hold hundreds.
+        # Half a megabyte each: a batch may have hundreds.
         job.photographs, job.prepared = [], []
 
     def _prediction(self, decision: Decision) -> dict[str, Any]:
@@ -254,7 +258,7 @@ class MelanomaService:
             "model_version": self.classifier.version,
         }
 
-    def _close(self, job: Job, recorder: Recorder, start: float) -> Answer:
+    def _close(self, job: RequestState, recorder: Recorder, start: float) -> Answer:
         """Write the answer of one request and count it."""
         verb, error = job.row.verb, job.error
         if not job.row.probe:
@@ -276,17 +280,17 @@ class MelanomaService:
 
 
 def _failure(error: Exception) -> RequestError:
-    """A fault of ours: code goes to the log, and to the client that it may try again.
+    """Report an internal error: its code location to the log, a retry message to the client.
 
-    The message of an exception may quote what it was given, so it is not logged.
+    The message of an exception may quote its input, so it is not logged.
     """
     places = "".join(traceback.format_tb(error.__traceback__))
     logger.error("a request failed with %s at\n%s", type(error).__name__, places)
     return RequestError("the service failed on this request; try again", status=500)
 
 
-def _method_label(job: Job) -> str:
-    """The methods of a request as one label value out of a fixed set."""
+def _method_label(job: RequestState) -> str:
+    """Return the methods of a request as one label value out of a fixed set."""
     if job.row.verb == "predict":
         return "none"
     return explanation.method_label(job.request.instances if job.request else ())

@@ -1,7 +1,7 @@
-"""Limits and budgets of the service, settable by ``LESIONLENS_*`` variables.
+"""Limits and budgets of the service, set by ``LESIONLENS_*`` variables.
 
-A plain dataclass and not pydantic-settings: the archive must run where only torch, captum,
-pillow and torchserve are installed.
+A plain dataclass and not pydantic-settings: the archive must run where only torch, captum, pillow
+and torchserve are installed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from handlers.structure.costs import HEIF_MAX_COST, MAX_COST
 
 @dataclass(frozen=True)
 class HandlerSettings:
-    """What one request may ask for. Each field is read from ``LESIONLENS_<FIELD>``."""
+    """Limits of one request and of a worker. Each field is read from ``LESIONLENS_<FIELD>``."""
 
     max_instances: int = 16
     """Photographs in one V1 request."""
@@ -46,30 +46,32 @@ class HandlerSettings:
     """Photographs in one forward pass; bounds the memory of a worker."""
 
     threads: int = 0
-    """Of a forward pass; unset, the cores of the container, for the archive asks for one worker."""
+    """Threads of a forward pass; unset, the cores of the container, because the archive asks for
+    one worker."""
 
     backend: str = ""
-    """That runs the convolutions; unset, the fastest that the card allows and the machine runs."""
+    """Backend of the convolutions; unset, the fastest that the card allows and the machine can
+    run."""
 
     batch_seconds: float = 0.75
-    """Seconds that the requests of one batch are served for; the rest is told to come back."""
+    """Time budget of one batch in seconds; requests left after it are rejected with 503."""
 
     progress_seconds: float = 10.0
     """Seconds within which a worker that has a batch makes progress; then it counts as hung."""
 
     explain_seconds: float = 5.0
-    """Seconds that one explanation may take; past them it is answered with 503."""
+    """Seconds that one explanation may take; after that the request is answered with 503."""
 
     explain_batch_seconds: float = 30.0
     """Seconds that the explanations of one batch may take; later ones are answered with 503."""
 
-    explain_at_once: int = 1
-    """Explanations by slow methods at once, over all workers of a server; the rest is told to come
-    back, and finds a worker that is free for what is quick."""
+    explain_max_concurrency: int = 1
+    """Slow explanations that run at a time, over all workers of a server. More are rejected with
+    503, so that a worker stays free for quick requests."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> HandlerSettings:
-        """Read the settings; raises ValueError that names the variable and what it expects."""
+        """Read the settings; raises ValueError that names the variable and the expected value."""
         environment = os.environ if environment is None else environment
         values: dict[str, float | str] = {}
         for field in fields(cls):
@@ -80,7 +82,7 @@ class HandlerSettings:
             if field.name == "backend":
                 if text not in backends.NAMES:
                     known = ", ".join(backends.NAMES)
-                    raise ValueError(f"{name}={text!r} is no backend; there are: {known}")
+                    raise ValueError(f"{name}={text!r} is not a backend; there are: {known}")
                 values[field.name] = text
                 continue
             kind: type[int] | type[float] = int if field.type == "int" else float

@@ -19,7 +19,7 @@ from handlers.drift import FEATURES, Baseline
 from handlers.protocol import ANSWERS
 
 VERSION: Final = "model_version"
-"""The label that the recorder fills in by itself; always a metric's last."""
+"""Name of the label that the recorder fills in; always the last label of a metric."""
 
 SECONDS: Final = (
     *(0.002, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 0.75),
@@ -32,7 +32,7 @@ SHARES: Final = (0.005, 0.01, 0.025, 0.05, 0.075, *(step / 20 for step in range(
 reach is an edge here too, so that rules and dashboards find theirs under either runtime."""
 
 OUTCOMES: Final = ("ok", "refused", "failed")
-"""Of a request: answered, the client's fault (4xx), ours (5xx)."""
+"""Outcomes of a request: answered, client error (4xx), server error (5xx)."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ REVIEW_REASONS: Final = Metric(
     "counter",
     "count",
     ("reason", VERSION),
-    "Photographs that a person must look at, by reason; one may have several.",
+    "Photographs flagged for review, by reason; one may have several.",
 )
 PROBABILITY: Final = Metric(
     "lesionlens_probability_ratio",
@@ -113,14 +113,14 @@ DRIFT_BASELINE: Final = Metric(
     "gauge",
     "ratio",
     ("feature", "bin", VERSION),
-    "Share of the training data in a bin of a drift feature.",
+    "Share of the training data in a bin of a drift feature (drift baseline).",
 )
 BASELINE_PHOTOGRAPHS: Final = Metric(
     "lesionlens_drift_baseline_photographs",
     "gauge",
     "count",
     (VERSION,),
-    "Photographs of the training data behind the baseline.",
+    "Number of training photographs in the drift baseline.",
 )
 WORKER_STARTED: Final = Metric(
     "lesionlens_worker_start_time_seconds",
@@ -141,7 +141,7 @@ BACKEND_INFO: Final = Metric(
     "gauge",
     "one",
     ("backend", VERSION),
-    "Always 1: which backend runs the forward pass of a worker.",
+    "Always 1; the label says which backend runs a worker's forward pass.",
 )
 METRICS: Final = (
     REQUESTS,
@@ -171,10 +171,10 @@ class Observation:
 
 @dataclass
 class Recorder:
-    """Collects what one batch has to say; increments of a counter are added up first."""
+    """Collects the observations of one batch; increments of a counter are summed first."""
 
     version: str
-    """Of the model; every metric that has the label gets it."""
+    """Model version, a label of every metric that has it."""
     _counts: Counter[tuple[Metric, tuple[str, ...]]] = field(default_factory=Counter)
     _rest: list[Observation] = field(default_factory=list)
 
@@ -188,7 +188,7 @@ class Recorder:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a stage, also when it fails."""
+        """Time a stage, even if it fails."""
         start = perf_counter()
         try:
             yield
@@ -196,12 +196,12 @@ class Recorder:
             self.observe(STAGE_SECONDS, perf_counter() - start, name)
 
     def image(self, baseline: Baseline, values: Mapping[str, float]) -> None:
-        """Count one photograph into the bin of each drift feature."""
+        """Count one photograph in the bin of each drift feature."""
         for feature in FEATURES:
             self.count(DRIFT_OBSERVATIONS, feature, baseline.bin_of(feature, values[feature]))
 
     def observations(self) -> list[Observation]:
-        """All of it, each counter series once."""
+        """Return all observations, one per counter series."""
         counters = [Observation(m, labels, count) for (m, labels), count in self._counts.items()]
         return counters + self._rest
 
@@ -210,13 +210,13 @@ class Recorder:
 
 
 def first_observations(baseline: Baseline, version: str, backend: str) -> list[Observation]:
-    """What a worker says when it has loaded the model to run with a backend.
+    """Return the observations of a worker that has loaded the model.
 
-    The baseline, and a zero for every counter series there can be: PromQL's ``increase`` does
-    not see the first value of a series that begins above zero.
+    The drift baseline, and a zero for every possible counter series: PromQL's ``increase`` does not
+    see the first value of a series that begins above zero.
     """
     recorder = Recorder(version)
-    # A time, not a count: a count begins anew with a server process that was restarted.
+    # A time, not a count: a count starts again from zero when a server process is restarted.
     recorder.observe(WORKER_STARTED, time())
     recorder.observe(BACKEND_INFO, 1, backend)
     recorder.observe(BASELINE_PHOTOGRAPHS, baseline.photographs)

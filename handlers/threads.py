@@ -1,7 +1,7 @@
-"""How many threads a forward pass may use: the cores of the container, not those of its host.
+"""Number of threads of a forward pass: the cores of the container, not those of its host.
 
-Where a container is limited to one of a host's sixty-four cores, PyTorch would start sixty-four
-threads and the kernel would stop them all for most of every period.
+In a container limited to one of a host's sixty-four cores, PyTorch would start sixty-four threads,
+and the kernel would throttle them for most of every period.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Final
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
 OWN: Final = Path("/proc/self/cgroup")
-"""Lines of ``number:controllers:path``; see cgroups(7)."""
+"""File with lines of ``number:controllers:path``; see cgroups(7)."""
 
 
 def cores() -> int:
-    """Whole cores that this process may keep busy, one at least.
+    """Count the whole cores that this process may use, at least one.
 
     The smallest of the CPU affinity and the CPU limits of its control groups, of both versions.
     """
@@ -27,7 +27,7 @@ def cores() -> int:
 
 
 def cpu_limit(cgroups: Path = CGROUPS, own: Path = OWN) -> float | None:
-    """Cores that the control groups of this process leave it, or None where there is no limit.
+    """Return the CPU limit of this process's control groups in cores, or None without a limit.
 
     Args:
         cgroups: where the control groups are mounted.
@@ -44,13 +44,13 @@ def cpu_limit(cgroups: Path = CGROUPS, own: Path = OWN) -> float | None:
 
 
 def _folders(cgroups: Path, line: str) -> Iterator[Path]:
-    """The folder of a group and of every group that it lies in."""
+    """Yield the folder of a group and of all its parents."""
     number, controllers, name = (*line.split(":", 2), "", "")[:3]
     if not number or (controllers and "cpu" not in controllers.split(",")):
         return
     parts = [part for part in name.split("/") if part not in ("", "..")]
-    # Version 2 is mounted as it is, version 1 a folder a controller. In a container its own
-    # group is mounted as the root while the name may be the host's: folders may not be there.
+    # Version 2 is mounted directly, version 1 with a folder per controller. In a container its
+    # own group is mounted as the root while the name may be the host's: folders may be missing.
     roots = (cgroups / controllers, cgroups / "cpu") if controllers else (cgroups,)
     for root in roots:
         for depth in range(len(parts), -1, -1):
@@ -58,7 +58,7 @@ def _folders(cgroups: Path, line: str) -> Iterator[Path]:
 
 
 def _limits(folder: Path) -> Iterator[float]:
-    """Quota over period, in cores, of each version that the folder speaks of."""
+    """Yield quota over period, in cores, of each version that the folder has."""
     for quota_and_period in (
         _words(folder / "cpu.max"),
         [*_words(folder / "cpu.cfs_quota_us"), *_words(folder / "cpu.cfs_period_us")],

@@ -1,1 +1,1 @@
-"""LesionLens on Kubernetes. Knows the service by its REST contract, its metrics and its files."""
+"""LesionLens on Kubernetes; knows the service by its REST contract, its metrics and its files."""

@@ -1,4 +1,4 @@
-"""Measurements: commands that anyone can repeat, each writing the JSON that a claim stands on.
+"""Measurements and load tests: commands that write the JSON results behind the published figures.
 
 Knows the project by its commands, its REST contract and its files only.
 """

@@ -1,8 +1,8 @@
-"""``make measure-access``: what a key and a token cost, and what a flood of wrong keys does.
+"""``make measure-access``: cost of keys and tokens, and effect of a flood of wrong keys.
 
-The cost: of the front alone, before a backend that answers at once, for a model's time would only
-hide it. Requests with a key, with a token and to an unlocked front alternate. The flood: against a
-server with the trained model.
+The cost is that of the front alone, with a backend that answers at once, because a model's time
+would hide it. Requests with a key, with a token and to a front without access control alternate.
+The flood is sent to a server with the trained model.
 """
 
 from __future__ import annotations
@@ -49,23 +49,23 @@ from serving.settings import ServingSettings, free_ports
 
 PATH: Final = "/predictions/melanoma"
 BODY: Final = bytes(100_000)
-"""As large as a photograph of the sample."""
+"""Bytes of a body, about as many as of a sample photograph."""
 ROUNDS: Final = 3_000
-"""Requests of each kind, in turn."""
+"""Requests of each kind, sent alternately."""
 KEYS: Final = 100
-"""In the file."""
+"""Keys in the file."""
 WRONG: Final = 10_000
-"""Requests with wrong keys."""
+"""Number of requests with wrong keys."""
 WRONG_RATE: Final = 200.0
-"""A second, each on a connection of its own."""
+"""Wrong requests a second, each on a new connection."""
 WARM_SECONDS: Final = 5.0
 PAUSE_SECONDS: Final = 0.05
-"""Of the normal client, between two requests."""
+"""Seconds that the normal client pauses between two requests."""
 ISSUER: Final = "https://issuer.example"
 
 
 class _Backend:
-    """Answers at once."""
+    """A backend that answers at once."""
 
     ready = True
     why_not_ready = ""
@@ -77,7 +77,7 @@ class _Backend:
 
 @contextmanager
 def _front(access: AccessSettings) -> Iterator[int]:
-    """A front on a free port, which is given."""
+    """Run a front on a free port; yields the port."""
     (opened,) = listen("127.0.0.1", 0)
     metrics = FrontMetrics(CollectorRegistry())
     front = Front(FrontSettings(), _Backend(), metrics, AccessControl(access))
@@ -92,7 +92,7 @@ def _front(access: AccessSettings) -> Iterator[int]:
 
 
 def _files(folder: Path) -> tuple[AccessSettings, str, str]:
-    """Settings with keys and tokens, a key and a token."""
+    """Return settings with keys and tokens, a key and a token."""
     keys = [new_key() for _ in range(KEYS)]
     entries = [KeyEntry(f"ward-{number}", digest(key)) for number, key in enumerate(keys)]
     (folder / "keys.json").write_text(written(entries))
@@ -120,7 +120,7 @@ def _bearer(credential: str) -> dict[str, str]:
 
 
 def cost(folder: Path) -> dict[str, Any]:
-    """Milliseconds of requests without, with a key and with a token, one after the other.
+    """Measure milliseconds of requests without a key, with a key and with a token, alternately.
 
     Args:
         folder: for files of keys.
@@ -146,7 +146,7 @@ def cost(folder: Path) -> dict[str, Any]:
             for name in order:
                 start = time.perf_counter()
                 asking[name].post(PATH, content=BODY).raise_for_status()
-                if number >= 100:  # the first warm it up
+                if number >= 100:  # the first ones warm it up
                     times[name].append((time.perf_counter() - start) * 1000)
     medians = {name: p50(taken) for name, taken in times.items()}
     without = np.asarray(times["open"])
@@ -162,9 +162,9 @@ def cost(folder: Path) -> dict[str, Any]:
 
 
 def flood(folder: Path) -> dict[str, Any]:
-    """A normal client's p95 alone and while one address sends wrong keys; and the log's bytes.
+    """Measure a normal client's p95 during a flood of wrong keys, and the bytes of its log lines.
 
-    Against a server of its own with the trained model, whose lock this process's variables are.
+    The server with the trained model has access control by this process's variables.
 
     Args:
         folder: for files of keys, and the logs.
@@ -185,7 +185,8 @@ def flood(folder: Path) -> dict[str, Any]:
     seconds = WRONG / WRONG_RATE
     with (
         LocalServer(settings, keyed=True) as server,
-        # A process of its own, so that it takes none of the normal client's time in this one.
+        # In a separate process, so that it takes no time from the normal client in this
+        # one.
         ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as another,
         httpx.Client(base_url=server.inference, timeout=60, trust_env=False) as client,
     ):
@@ -214,7 +215,7 @@ def flood(folder: Path) -> dict[str, Any]:
 
 
 def _normal(client: httpx.Client, photographs: Sequence[Body], seconds: float) -> list[float]:
-    """Milliseconds of a client that pauses between two requests, each of them answered."""
+    """Measure milliseconds of a client that pauses between requests, all of which must succeed."""
     taken: list[float] = []
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:

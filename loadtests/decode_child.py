@@ -1,4 +1,4 @@
-"""The alternative to a bound by structure: decoding in a process that can be killed."""
+"""Alternative to the limit by structure: decode in a process that can be killed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from handlers.decoding import centre_view, decode
 from handlers.structure import inspect
 
 REPEATS: Final = 30
-"""Photographs, one way and the other in turn."""
+"""Photographs, decoded in both ways alternately."""
 _FRESH: Final = (
     "import sys; from handlers.decoding import centre_view, decode; "
     "sys.stdout.buffer.write(centre_view(decode(sys.stdin.buffer.read())).tobytes())"
@@ -24,7 +24,7 @@ _FRESH: Final = (
 
 
 def decoded(data: bytes) -> bytes:
-    """Pixels of the square that the model sees."""
+    """Decode to the square of the model's input."""
     return centre_view(decode(data)).tobytes()
 
 
@@ -34,7 +34,7 @@ def _serve(pipe: Connection) -> None:
 
 
 def measure(photograph: bytes) -> dict[str, Any]:
-    """Median milliseconds that a photograph takes each way, and its structure's share."""
+    """Measure median milliseconds per photograph of each way, and of the structure check."""
     context = get_context("spawn")
     here, there = context.Pipe()
     child = context.Process(target=_serve, args=(there,), daemon=True)
@@ -60,7 +60,7 @@ def measure(photograph: bytes) -> dict[str, Any]:
         for way, step in ways.items():
             start = time.perf_counter()
             step()
-            if number:  # the first time imports
+            if number:  # the first one includes imports
                 times[way].append((time.perf_counter() - start) * 1000)
     here.send_bytes(b"")
     child.join()

@@ -1,8 +1,8 @@
-"""``make measure-decoding``: what hostile files cost the decoder of service and page.
+"""``make measure-decoding``: cost of hostile files for the decoder of service and page.
 
-Each row is a request in a process of its own: its body is parsed, its budget checked, its pictures
-decoded and cut to the square that the model sees. The unit is a phone's photograph, sent alike.
-HEIC and AVIF (``--heif``), which are optional and may cost more, have a result of their own.
+Each row is a request in a separate process: its body is parsed, its budget checked, its pictures
+decoded and cropped. The unit is the cost of a phone's photograph. HEIC and AVIF (``--heif``), which
+are optional and may cost more, have a separate result.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ from loadtests.hostile.jpegs import encoded
 from loadtests.machine import kind
 
 REPEATS: Final = 5
-"""Processes a row; the least processor time counts: the rest is what else the machine does."""
+"""Processes per row; the lowest processor time counts, because the rest is other load."""
 
 
 class Most(NamedTuple):
-    """Times the phone's photograph that a row may cost."""
+    """Maximum cost of a row, in multiples of the phone's photograph."""
 
     seconds: float
-    """Times its processor seconds."""
+    """Multiples of its processor seconds."""
     memory: float
-    """Times its peak memory."""
+    """Multiples of its peak memory, without a unit."""
 
 
 MOST: Final = Most(4.0, 4.0)
 MOST_HEIF: Final = Most(10.0, 4.0)
 PHONE: Final = "phone photograph, 12 megapixels"
 BYTES: Final = 20_000_000
-"""Of a body, at most; a larger file is sent as it is, to the raw route."""
+"""Maximum bytes of a body; a larger file is sent to the raw route."""
 
 
 def requests(heif: bool = False) -> dict[str, Callable[[], bytes]]:
-    """Makers of the bodies of all rows, by name; the phone's photograph first.
+    """Return functions that make the bodies of all rows, by name; the phone's photograph first.
 
     Args:
         heif: those of HEIC and AVIF instead of the others.
@@ -76,7 +76,7 @@ def _alone(image: bytes) -> bytes:
 
 
 def outcome(document: bytes) -> str:
-    """Answer a body up to the model: ``accepted``, or why it is not."""
+    """Process a body up to the model; returns ``accepted``, or the error."""
     try:
         request = protocol.parse(document, verb="predict")
         budget.check(
@@ -94,13 +94,13 @@ def outcome(document: bytes) -> str:
 
 
 def run_row(path: Path) -> dict[str, Any]:
-    """Answer the body in a file, in this process.
+    """Process the body in a file, in this process.
 
     Returns:
         Processor seconds, peak memory in MB, and the outcome.
     """
     picture = Image.new("RGB", (64, 64))
-    for name in ("JPEG", "PNG", "WEBP"):  # what is imported at first use
+    for name in ("JPEG", "PNG", "WEBP"):  # modules that are imported at first use
         outcome(body([encoded(picture, name)]))
     if optional.is_installed():
         import_module(optional.PACKAGE)
@@ -117,7 +117,7 @@ def run_row(path: Path) -> dict[str, Any]:
 
 
 def _peak_mb() -> float:
-    """Peak of this process alone; ``ru_maxrss`` would begin with the parent's."""
+    """Return the peak of this process alone; ``ru_maxrss`` would start with the parent's."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     assert found is not None
@@ -125,7 +125,7 @@ def _peak_mb() -> float:
 
 
 def measured(document: bytes, unit: bytes, scratch: Path, repeats: int = REPEATS) -> dict[str, Any]:
-    """One row and the unit in turn, each time in a fresh process: what else runs hits both.
+    """Measure one row and the unit alternately, each in a new process.
 
     Args:
         document: the body.
@@ -136,7 +136,7 @@ def measured(document: bytes, unit: bytes, scratch: Path, repeats: int = REPEATS
     runs: dict[str, list[dict[str, Any]]] = {"row": [], "unit": []}
     for which, content in (("row", document), ("unit", unit)):
         (scratch / which).write_bytes(content)
-    # As the page's image sets it: memory of a large picture goes back when it is done with.
+    # As in the page's image: memory of a large picture is released after use.
     environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "1048576"}
     for _ in range(repeats):
         for which, found in runs.items():
@@ -156,7 +156,7 @@ def measured(document: bytes, unit: bytes, scratch: Path, repeats: int = REPEATS
 
 
 def measure(heif: bool = False) -> dict[str, Any]:
-    """All rows, relative to the phone's photograph.
+    """Measure all rows, relative to the phone's photograph.
 
     Args:
         heif: those of HEIC and AVIF instead of the others.
@@ -177,7 +177,7 @@ def measure(heif: bool = False) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Measure and write the result; 1 where a row costs more than it may."""
+    """Measure and write the result; returns 1 if a row costs more than allowed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--heif", action="store_true", help="HEIC and AVIF instead of the others")
     parser.add_argument("--output", type=Path)

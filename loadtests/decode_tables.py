@@ -1,4 +1,4 @@
-"""The tables of what decoding costs, from the committed result."""
+"""Tables of decoding costs, from the committed result."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def rows_table(document: dict[str, Any]) -> str:
-    """Every hostile file and body, as a Markdown table."""
+    """Table of every hostile file and body."""
     rows = [
         f"| {name} | {row['bytes']:,} | {row['seconds']:.3f} | {row['times']:.2f} "
         f"| {row['peak_mb']:.0f} | {row['times_memory']:.2f} | {row['outcome']} |"
@@ -20,7 +20,7 @@ def rows_table(document: dict[str, Any]) -> str:
 
 
 def child_table(document: dict[str, Any]) -> str:
-    """Ways to bound the cost of a phone's photograph, as a Markdown table."""
+    """Table of ways to limit the decoding cost of a phone's photograph."""
     child = document["child"]
     here = child["here_ms"]
     rows = [

@@ -1,7 +1,7 @@
-"""``make measure-explaining``: what an explanation costs beside a prediction, and beside others.
+"""``make measure-explaining``: cost of explanations compared with predictions.
 
-One server as `make serve` starts it. What is compared is asked in turn, so that the machine's drift
-hits both.
+One server as `make serve` starts it. Requests of the compared kinds alternate, so that changes of
+the machine's load affect both.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ from serving.settings import ServingSettings, free_ports
 
 WARM: Final = 20
 PAIRS: Final = 200
-"""Of a prediction and an explanation of one photograph, by a lone client."""
+"""Pairs of a prediction and an explanation of one photograph, by a single client."""
 CLIENTS: Final = 8
 ROUNDS: Final = 5
-"""Of predictions alone and of predictions beside or instead of something else."""
+"""Rounds of predictions alone and of predictions with concurrent explanations."""
 SECONDS: Final = 6.0
-"""Of a round."""
+"""Seconds of a round."""
 OF_A_METHOD: Final = 10
 """Photographs that each method explains."""
 PATIENCE: Final = 30.0
-"""Seconds that the server gives an explanation: on a busy machine as well, all are measured."""
+"""Timeout of an explanation in seconds, so high that all are measured on a busy machine as well."""
 PATHS: Final = 100
 """Photographs for Integrated Gradients."""
 SLOW: Final = "smooth_grad"
-"""The method that runs beside predictions: it always takes all its steps."""
+"""The method that runs concurrently with predictions; it always takes all its steps."""
 
 Body = dict[str, Any]
 
 
 def asked(body: Body, method: str) -> Body:
-    """The same instances, to be explained by a method."""
+    """Return the same instances, to be explained by a method."""
     return {"instances": [one | {"method": method} for one in body["instances"]]}
 
 
 def timed(client: httpx.Client, verb: str, body: Body) -> tuple[float, Any]:
-    """Milliseconds of a request, and what it was answered.
+    """Return milliseconds and answer of a request.
 
     Raises:
         httpx.HTTPStatusError: it was not answered.
@@ -76,7 +76,7 @@ def p95(times: Sequence[float]) -> float:
 
 
 def alone(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]:
-    """One client, predictions and explanations in turn."""
+    """Measure one client that predicts and explains alternately."""
     times: dict[str, list[float]] = {"predict": [], "explain": []}
     for number in track(range(PAIRS), description="one client", transient=True):
         body = photographs[number % len(photographs)]
@@ -86,7 +86,7 @@ def alone(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]:
 
 
 def together(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
-    """Eight clients, a round of predictions and a round of explanations in turn."""
+    """Measure eight clients, rounds of predictions and of explanations alternately."""
     times: dict[str, list[float]] = {"predict": [], "explain": []}
     for _ in track(range(ROUNDS), description="eight clients", transient=True):
         for verb, found in times.items():
@@ -107,7 +107,7 @@ def together(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
 
 
 def compared(predict: Sequence[float], explain: Sequence[float]) -> dict[str, Any]:
-    """Both p50, and how many times the one is the other."""
+    """Compare two p50: both, and their ratio."""
     return {
         "predict": {"count": len(predict), "p50_ms": p50(predict)},
         "explain": {"count": len(explain), "p50_ms": p50(explain)},
@@ -115,16 +115,16 @@ def compared(predict: Sequence[float], explain: Sequence[float]) -> dict[str, An
     }
 
 
-def beside(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
-    """Predictions of one client, alone and while another asks for one slow explanation on end."""
-    times: dict[str, list[float]] = {"alone": [], "beside": []}
+def concurrent(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
+    """Measure predictions of one client, alone and during slow explanations of another."""
+    times: dict[str, list[float]] = {"alone": [], "concurrent": []}
     slow: list[float] = []
     with (
         httpx.Client(base_url=address, timeout=60, trust_env=False) as client,
         httpx.Client(base_url=address, timeout=60, trust_env=False) as other,
         ThreadPoolExecutor(1) as pool,
     ):
-        for _ in track(range(ROUNDS), description="beside a slow one", transient=True):
+        for _ in track(range(ROUNDS), description="during a slow one", transient=True):
             for which, found in times.items():
                 over = Event()
 
@@ -133,7 +133,7 @@ def beside(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
                         body = photographs[len(slow) % len(photographs)]
                         slow.append(timed(other, "explain", asked(body, SLOW))[0])
 
-                explaining = pool.submit(explain) if which == "beside" else None
+                explaining = pool.submit(explain) if which == "concurrent" else None
                 end = time.perf_counter() + SECONDS
                 while time.perf_counter() < end:
                     body = photographs[len(found) % len(photographs)]
@@ -148,12 +148,12 @@ def beside(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
             which: {"count": len(found), "p50_ms": p50(found), "p95_ms": p95(found)}
             for which, found in times.items()
         },
-        "p95_ratio": round(p95(times["beside"]) / p95(times["alone"]), 3),
+        "p95_ratio": round(p95(times["concurrent"]) / p95(times["alone"]), 3),
     }
 
 
 def methods(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]:
-    """Each method as it is served, on the same photographs in turn."""
+    """Measure each method as it is served, on the same photographs alternately."""
     refused = client.post(f"/v1/models/{MODEL}:explain", json=asked(photographs[0], "?"))
     names = refused.json()["error"].partition("there are: ")[2].split(", ")
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -163,7 +163,7 @@ def methods(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]
             took, answer = timed(client, "explain", asked(body, name))
             times[name].append(took)
             steps[name].append(answer["explanations"][0]["steps"])
-    # The first of each is slow: TorchScript optimises itself in it.
+    # The first request of each is slow: TorchScript optimises itself.
     return {
         name: {"p50_ms": p50(times[name][1:]), "steps": int(np.median(steps[name][1:]))}
         for name in names
@@ -171,7 +171,7 @@ def methods(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]
 
 
 def paths(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]:
-    """How nearly Integrated Gradients sum to the difference of the logits, and their time."""
+    """Measure convergence delta and time of Integrated Gradients."""
     times, steps, missed = [], [], []
     for body in track(photographs[:PATHS], description="Integrated Gradients", transient=True):
         took, answer = timed(client, "explain", asked(body, "integrated_gradients"))
@@ -195,7 +195,7 @@ def paths(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]:
 
 
 def measure(settings: ServingSettings, photographs: list[Body]) -> dict[str, Any]:
-    """All of it, from one server."""
+    """Measure everything on one server."""
     with (
         LocalServer(settings, keyed=True) as server,
         httpx.Client(base_url=server.inference, timeout=60, trust_env=False) as client,
@@ -211,7 +211,7 @@ def measure(settings: ServingSettings, photographs: list[Body]) -> dict[str, Any
             "together": {"clients": CLIENTS, **together(server.inference, photographs)},
             "methods": methods(client, photographs),
             "integrated_gradients": paths(client, photographs),
-            "beside": beside(server.inference, photographs),
+            "concurrent": concurrent(server.inference, photographs),
         }
 
 

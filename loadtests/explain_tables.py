@@ -1,4 +1,4 @@
-"""Tables of what explanations cost and show, as Markdown; see :mod:`loadtests.tables`."""
+"""Markdown tables of cost and evidence of explanations; see :mod:`loadtests.tables`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 
 def served_table(document: dict[str, Any]) -> str:
-    """What a served explanation costs beside a prediction."""
-    path, beside = document["integrated_gradients"], document["beside"]
+    """Table of a served explanation's cost compared with a prediction."""
+    path, concurrent = document["integrated_gradients"], document["concurrent"]
     rows = []
     for name, found in (("one client", document["alone"]), ("8 clients", document["together"])):
         predict, explain = found["predict"]["p50_ms"], found["explain"]["p50_ms"]
@@ -23,9 +23,9 @@ def served_table(document: dict[str, Any]) -> str:
         f"| its convergence delta of the difference of the logits, median, p95, largest "
         f"| {delta['median']:.1%}, {delta['p95']:.1%}, {delta['largest']:.1%} |",
         f"| its steps, median and most | {path['steps']['median']}, {path['steps']['largest']} |",
-        f"| predict, p95, alone and while `{beside['method']}` explains on end "
-        f"| {beside['alone']['p95_ms']:.1f} ms, {beside['beside']['p95_ms']:.1f} ms: "
-        f"{beside['p95_ratio']:.2f} times |",
+        f"| predict, p95, alone and while `{concurrent['method']}` explains on end "
+        f"| {concurrent['alone']['p95_ms']:.1f} ms, {concurrent['concurrent']['p95_ms']:.1f} ms: "
+        f"{concurrent['p95_ratio']:.2f} times |",
     ]
     rows += [
         f"| `{name}`, p50, {found['steps']} steps | {found['p50_ms']:.0f} ms |"
@@ -35,7 +35,7 @@ def served_table(document: dict[str, Any]) -> str:
 
 
 def page_costs(document: dict[str, Any]) -> str:
-    """``web/methods.json``: seconds of each method, for those who choose one on the page."""
+    """Return ``web/methods.json``: seconds of each method, for the page's menu."""
     seconds = {
         name: float(f"{found['p50_ms'] / 1000:.2g}") for name, found in document["methods"].items()
     }
@@ -43,7 +43,7 @@ def page_costs(document: dict[str, Any]) -> str:
 
 
 def evidence_table(document: dict[str, Any]) -> str:
-    """What each method and each control showed."""
+    """Table of the evidence for each method and control."""
     head = (
         "| method | deletion AUC | insertion AUC | in the lesion | pointing game "
         "| artefact | randomised | infidelity | max-sensitivity | completeness |"
@@ -68,7 +68,7 @@ def evidence_table(document: dict[str, Any]) -> str:
 
 
 def baselines_table(document: dict[str, Any]) -> str:
-    """Integrated Gradients from several baselines."""
+    """Table of Integrated Gradients from several baselines."""
     rows = [
         f"| {name} | {_interval(found['deletion'])} | {_interval(found['insertion'])} "
         f"| {found['completeness']['median']:.1%} | {found['completeness']['p95']:.1%} |"

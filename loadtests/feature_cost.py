@@ -1,8 +1,8 @@
-"""``make measure-features``: what extracting features costs, in time and in memory.
+"""``make measure-features``: time and memory of feature extraction.
 
-Time against the least that any way of doing it needs, decoding and one forward pass a view. Memory
-of extraction and near-duplicate search over many drawn pictures and over a tenth of them. Each is
-measured in a process of its own; one that was interrupted goes on from its cache.
+Time is compared with the minimum, decoding and one forward pass per view. Memory is compared
+between many synthetic pictures and a tenth of them. Each is measured in a separate process; an
+interrupted one continues from its cache.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Any, Final
 from loadtests.machine import kind
 
 LIMIT: Final = 1.3
-"""Of the time of decoding and forward passes alone."""
+"""Maximum ratio to the time of decoding and forward passes alone."""
 
 
 def run(what: str, **options: object) -> Any:
-    """What ``python -m training.feature_cost`` prints."""
+    """Run ``python -m training.feature_cost`` and return its result."""
     command = [sys.executable, "-m", "training.feature_cost", what]
     for name, value in options.items():
         command += [f"--{name}", str(value)]
@@ -31,7 +31,7 @@ def run(what: str, **options: object) -> Any:
 
 
 def peak_of(count: int, scratch: Path) -> dict[str, Any]:
-    """Memory over so many drawn pictures, which are drawn by another process."""
+    """Measure memory over so many synthetic pictures, which another process draws."""
     folder = scratch / str(count)
     run("draw", photographs=count, folder=folder)
     measured: dict[str, Any] = run("memory", photographs=count, folder=folder)
@@ -39,7 +39,7 @@ def peak_of(count: int, scratch: Path) -> dict[str, Any]:
 
 
 def document(timed: dict[str, Any], few: dict[str, Any], many: dict[str, Any]) -> dict[str, Any]:
-    """The result: both measurements, and how much each further photograph takes."""
+    """Return the result: both measurements, and the memory per additional photograph."""
     more = many["photographs"] - few["photographs"]
     growth = {
         name: round(1000 * (many["peak_mb"][name] - few["peak_mb"][name]) / more, 2)
@@ -66,7 +66,7 @@ def main() -> int:
     result = document(timed, few, many)
     given.output.parent.mkdir(parents=True, exist_ok=True)
     given.output.write_text(json.dumps(result, indent=1) + "\n")
-    shutil.rmtree(given.scratch)  # whole: the next measurement begins with an empty cache
+    shutil.rmtree(given.scratch)  # The next measurement starts with an empty cache.
     print(f"{timed['ratio']} times decoding and forward passes alone (at most {LIMIT})")
     for found in (few, many):
         print(f"{found['photographs']} pictures: {found['peak_mb']['after_search']} MB at most")

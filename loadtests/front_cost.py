@@ -1,6 +1,6 @@
-"""What the front costs: the same requests through it and past it, alternating.
+"""Measure the overhead of the front: requests through it and around it, alternately.
 
-Past it they go over the Unix socket on which TorchServe listens for the front alone.
+Around it they go over the Unix socket on which TorchServe listens for the front.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from loadtests.explain_cost import Body, p50, timed
 from serving.local import LocalServer
 
 PAIRS: Final = 600
-"""Requests by one client, each sent through the front and past it."""
+"""Requests by one client, each sent through the front and around it."""
 CLIENTS: Final = 8
 ROUNDS: Final = 6
-"""Of several clients, through the front and past it."""
+"""Rounds of several clients, through the front and around it."""
 SECONDS: Final = 5.0
-"""Of a round."""
+"""Seconds of a round."""
 
 
 def front_cost(server: LocalServer, photographs: Sequence[Body]) -> dict[str, Any]:
-    """Milliseconds of one client and requests a second of eight, with and without the front.
+    """Measure milliseconds of one client and throughput of eight, with and without the front.
 
     Args:
         server: idle but for this, warm.
@@ -70,14 +70,14 @@ def _past(server: LocalServer) -> httpx.Client:
 def _pair(
     front: httpx.Client, direct: httpx.Client, body: Body, front_first: bool
 ) -> tuple[float, float]:
-    """Milliseconds with and without the front, of one request each."""
+    """Measure milliseconds of one request each, with and without the front."""
     order = (front, direct) if front_first else (direct, front)
     first, second = (timed(client, "predict", body)[0] for client in order)
     return (first, second) if front_first else (second, first)
 
 
 def _throughput(server: LocalServer, photographs: Sequence[Body], front: bool) -> float:
-    """Requests a second of several clients."""
+    """Measure requests a second of several clients."""
     end = time.perf_counter() + SECONDS
     answered = [0] * CLIENTS
 

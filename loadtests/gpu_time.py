@@ -1,6 +1,6 @@
-"""``make measure-gpu``: `FINETUNE=all` and the backends on a GPU, and the same training without it.
+"""``make measure-gpu``: compare `FINETUNE=all` and the backends with and without a GPU.
 
-On drawn lesions: what is compared is the arithmetic, and no photograph has to leave its machine.
+On synthetic lesions: only the computation is compared, and no photograph leaves its machine.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ DRAWN: Final = {
     "LESIONLENS_SYNTHETIC_TRAIN": "100",
     "LESIONLENS_SYNTHETIC_TEST": "60",
 }
-"""Pictures a class; without a GPU it takes minutes."""
+"""Pictures per class; without a GPU the run takes minutes."""
 FITTING: Final = ("folds", "fit")
 """Steps that run on the GPU: three folds and the final fit."""
 
 
 def run(folder: Path, *, hidden: bool) -> tuple[dict[str, Any], np.ndarray]:
-    """One ``python -m training train --finetune all``: its summary, and P(cancer), shape (m,).
+    """Run ``python -m training train --finetune all``: its summary, and P(cancer), shape (m,).
 
     Args:
         folder: of cache and builds; a second run finds pictures and features of the first.
@@ -53,7 +53,7 @@ def run(folder: Path, *, hidden: bool) -> tuple[dict[str, Any], np.ndarray]:
 
 
 def compared(folder: Path) -> dict[str, Any]:
-    """Both runs beside each other."""
+    """Compare both runs."""
     (with_gpu, answers), (without, other) = (run(folder, hidden=hidden) for hidden in (False, True))
     took = [sum(one["seconds"][step] for step in FITTING) for one in (with_gpu, without)]
     return {
@@ -73,7 +73,7 @@ def compared(folder: Path) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Measure and write the result; 2 where there is no GPU."""
+    """Measure and write the result; returns 2 without a GPU."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("docs/results/gpu.json"))
     output: Path = parser.parse_args().output

@@ -1,4 +1,4 @@
-"""The key that the load tests send, where ``LESIONLENS_KEY_FILE`` names one."""
+"""API key that the load tests send, from the file that ``LESIONLENS_KEY_FILE`` names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from serving.front.client_key import authorization
 
 @cache
 def key_headers() -> dict[str, str]:
-    """Headers of every request; read once, so that it costs no request anything.
+    """Return the headers of every request; read once, so that it costs no time per request.
 
     Raises:
         ValueError: the file holds no key.

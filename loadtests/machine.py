@@ -1,4 +1,4 @@
-"""What kind of machine a figure was measured on; never which machine."""
+"""Describe the kind of machine that a figure was measured on, without identifying it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def kind() -> dict[str, object]:
-    """Cores that may be used, architecture and what of its vector units matters here."""
+    """Describe usable cores, architecture and relevant vector units."""
     cpuinfo = Path("/proc/cpuinfo")
     text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.is_file() else ""
     flags = set(text.partition("flags")[2].partition("\n")[0].split())
@@ -23,7 +23,7 @@ def kind() -> dict[str, object]:
 
 
 def gpus() -> list[str]:
-    """Names of the GPUs as NVIDIA's driver says them; none where there is no driver."""
+    """Return the names of the GPUs from NVIDIA's driver; empty without a driver."""
     command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)

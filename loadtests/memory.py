@@ -1,4 +1,4 @@
-"""Memory while a load test runs: of the worker, from metrics; of each process of a local server."""
+"""Memory during a load test: of the worker, from metrics; of each process of a local server."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from scipy.stats import theilslopes
 METRIC: Final = "lesionlens_worker_memory_bytes"
 PERIOD: Final = 1.0
 SETTLED: Final = 0.25
-"""Share of the samples at the beginning that is left out: a fresh worker still grows."""
+"""Share of the first samples that is ignored: a new worker still grows."""
 
 
 @contextmanager
 def watched(address: str) -> Iterator[list[tuple[float, float]]]:
-    """Sample the memory each second in a thread: a list of seconds and bytes that grows.
+    """Sample the memory each second in a thread: a growing list of seconds and bytes.
 
     Args:
         address: of the metrics endpoint.
@@ -83,7 +83,7 @@ def watched_processes(leader: int) -> Iterator[dict[str, list[tuple[float, float
 
 
 def memory_in(text: str) -> float | None:
-    """Bytes of the worker in a page of metrics."""
+    """Return the bytes of the worker in a page of metrics."""
     for family in text_string_to_metric_families(text):
         if family.name == METRIC:
             return max((float(sample.value) for sample in family.samples), default=None)
@@ -91,7 +91,7 @@ def memory_in(text: str) -> float | None:
 
 
 def slope_per_hour(samples: list[tuple[float, float]]) -> dict[str, float] | None:
-    """Median and slope in megabytes; None where too few samples were taken.
+    """Return median and slope in megabytes; None if there are too few samples.
 
     The slope is Theil and Sen's (Sen 1968), the median over all pairs, which single jumps of the
     allocator do not move.

@@ -1,4 +1,4 @@
-"""Tables of what the model was measured to do, as Markdown; see :mod:`loadtests.tables`."""
+"""Markdown tables of the model's results; see :mod:`loadtests.tables`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEADLINES: Final = ("auroc", "sensitivity", "specificity", "brier", "ece")
 
 
 def training_table(document: dict[str, Any]) -> str:
-    """Scores and times of a training."""
+    """Table of scores and times of a training."""
     run, machine = document["from_nothing"], document["machine"]
     scores = run["scores"]["test"]
     rows = [
@@ -48,7 +48,7 @@ def training_table(document: dict[str, Any]) -> str:
 
 
 def scores_table(document: dict[str, Any]) -> str:
-    """Every score on test, without leaks, and cross-validated."""
+    """Table of every score on test, without leaks, and cross-validated."""
     parts = document["scores"]
     names = [name for name in ("test", "test_leak_free", "out_of_sample") if name in parts]
     heads = {
@@ -67,7 +67,7 @@ def scores_table(document: dict[str, Any]) -> str:
 
 
 def recipes_table(document: dict[str, Any]) -> str:
-    """Recipes beside each other, mean and standard deviation over the seeds."""
+    """Table of the recipes, mean and standard deviation over the seeds."""
     rows = [
         f"| {name} | {_spread(found['test']['auroc'])} | {_spread(found['test']['sensitivity'])} "
         f"| {_spread(found['test']['specificity'])} | {_spread(found['test']['ece'])} "
@@ -85,13 +85,13 @@ def recipes_table(document: dict[str, Any]) -> str:
 
 
 def features_table(document: dict[str, Any]) -> str:
-    """What extracting features takes, in time and memory."""
+    """Table of time and memory of feature extraction."""
     time, memory = document["time"], document["memory"]
     rows = [
         f"| {time['photographs']} photographs, times decoding and one forward pass a view alone "
         f"| {time['ratio']:.2f} |",
         *(
-            f"| {found['photographs']} drawn pictures, most memory of extraction and search "
+            f"| {found['photographs']} synthetic pictures, most memory of extraction and search "
             f"| {found['peak_mb']['after_search']:.0f} MB |"
             for found in (memory["few"], memory["many"])
         ),
@@ -100,7 +100,7 @@ def features_table(document: dict[str, Any]) -> str:
 
 
 def flags_table(document: dict[str, Any]) -> str:
-    """What is flagged that need not be, and what is caught."""
+    """Table of unnecessary flags, and of detected unsuitable pictures."""
     review = document["review"]
     rows = [
         f"| test, `{name}` | {_interval(found)} |"
@@ -118,7 +118,7 @@ def flags_table(document: dict[str, Any]) -> str:
 
 
 def stress_table(document: dict[str, Any]) -> str:
-    """AUROC and label flips under what says nothing about the lesion."""
+    """Table of AUROC and label flips under perturbations."""
     rows = []
     for name, found in document["stress"].items():
         change = _interval(found["change"], signed=True) if "change" in found else ""
@@ -131,12 +131,13 @@ def stress_table(document: dict[str, Any]) -> str:
 
 
 def gpu_table(document: dict[str, Any]) -> str:
-    """`FINETUNE=all` on a GPU beside the same on the processor of its machine."""
+    """Table of `FINETUNE=all` with a GPU and without it, on the same machine."""
     machine, auroc = document["machine"], document["auroc"]
     seconds, fp16 = document["fitting_seconds"], document["backends"]["measured"]["cuda-fp16"]
     pictures = sum(document["counts"]["train"].values())
     rows = [
-        f"| four fits to {pictures} drawn lesions or two thirds of them | {seconds['with']:.0f} s "
+        f"| four fits to {pictures} synthetic lesions or two thirds of them "
+        f"| {seconds['with']:.0f} s "
         f"| {seconds['without']:.0f} s |",
         *(
             f"| AUROC, {name} | {_interval(auroc['with'][part])} "

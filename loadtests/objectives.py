@@ -1,4 +1,4 @@
-"""The objectives of a load test as data, and what was measured against them."""
+"""Objectives of a load test as data, and the measurements against them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFlo
 
 FILE: Final = Path(__file__).with_name("objectives.yaml")
 FAILED: Final = " failed"
-"""After a verb: what Locust counts the requests under that were not answered."""
+"""Suffix of the name under which Locust counts failed requests of a verb."""
 Verb = Literal["predict", "explain"]
 
 
@@ -20,14 +20,14 @@ class _Strict(BaseModel):
 
 
 class Stage(_Strict):
-    """Some users for some time."""
+    """A number of users for a duration."""
 
     seconds: PositiveFloat
     users: PositiveInt
 
 
 class Objective(_Strict):
-    """Of one verb: at most so many milliseconds, at most such a share of errors."""
+    """Objective of one verb: maximum milliseconds, and maximum share of errors."""
 
     p50: PositiveFloat
     p95: PositiveFloat
@@ -36,24 +36,24 @@ class Objective(_Strict):
 
 
 class Shape(_Strict):
-    """Stages in their order, and what must hold over all of them."""
+    """A sequence of stages, and the objectives over all of them."""
 
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     objectives: Annotated[dict[Verb, Objective], Field(min_length=1)]
 
     @property
     def seconds(self) -> float:
-        """Of all stages."""
+        """Seconds of all stages."""
         return sum(stage.seconds for stage in self.stages)
 
 
 class Plan(_Strict):
-    """A file of objectives."""
+    """Content of a file of objectives."""
 
     think_seconds: NonNegativeFloat
     """Mean time between an answer and a user's next request."""
     mix: dict[Verb, PositiveInt]
-    """Weights of the users by what they ask for."""
+    """Weights of the users by verb."""
     shapes: dict[str, Shape]
 
     @classmethod
@@ -64,24 +64,25 @@ class Plan(_Strict):
 
 @dataclass(frozen=True)
 class Verdict:
-    """One objective, and what was measured."""
+    """One objective, and its measurement."""
 
     verb: str
     name: str
     wanted: float
     found: float | None
-    """None where there was no request to measure."""
+    """Measured value; None without a request."""
     errors_within_limit: bool = True
-    """Of the same verb; where they are not, the times of the few that were answered mean little."""
+    """Whether the verb's errors are within their limit; if not, latencies of the rest mean
+    little."""
 
     @property
     def met(self) -> bool:
-        """Whether it holds; one that was not measured does not, nor one with too many errors."""
+        """Whether the objective is met; not without a measurement or with too many errors."""
         return self.errors_within_limit and self.found is not None and self.found <= self.wanted
 
 
 def judge(shape: Shape, measured: dict[str, dict[str, Any]]) -> list[Verdict]:
-    """Every objective of a shape against what Locust measured.
+    """Compare every objective of a shape with Locust's measurements.
 
     Args:
         shape: what was asked for.

@@ -1,6 +1,6 @@
-"""Requests at a rate that does not care for answers, as a crowd sends them.
+"""Open loop: send requests at a fixed rate, whether or not earlier ones were answered.
 
-Locust's users wait for their answers, so a slow server sees fewer requests; a crowd does not wait.
+Locust's users wait for their answers, so a slow server gets fewer requests; a crowd does not wait.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ RETRY: Final = re.compile(rb"\r\nretry-after: \d+\r\n", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Reply:
-    """One request's end."""
+    """Result of one request."""
 
     sent: float
-    """``time.perf_counter()``, like ``ended``."""
+    """Time on the clock of ``time.perf_counter()``, like ``ended``."""
     ended: float
     status: int
-    """0 where there was no answer."""
+    """HTTP status; 0 without an answer."""
     retry_after: bool = False
 
     @property
@@ -37,7 +37,7 @@ class Reply:
 
 
 class _Exchange(asyncio.Protocol):
-    """One request on a connection of its own."""
+    """One request on a new connection."""
 
     def __init__(self, request: bytes) -> None:
         self.done: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
@@ -68,7 +68,7 @@ class _Exchange(asyncio.Protocol):
 
 
 def request(path: str, body: bytes) -> bytes:
-    """A POST of JSON as it goes over the wire."""
+    """Format a POST of JSON as bytes."""
     key = "".join(f"{name}: {value}\r\n" for name, value in key_headers().items())
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -80,7 +80,7 @@ def request(path: str, body: bytes) -> bytes:
 def send(
     port: int, requests: Sequence[bytes], rate: float, seconds: float, patience: float = 60.0
 ) -> list[Reply]:
-    """Send requests in turn, so many a second, each on a new connection.
+    """Send requests at a rate per second, each on a new connection.
 
     Args:
         port: on 127.0.0.1.

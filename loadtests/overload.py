@@ -1,4 +1,4 @@
-"""``make overload``: ten times the requests that a server can carry, and what becomes of each."""
+"""``make overload``: send ten times the load that a server can serve, and report the result."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ TIMES: Final = 10
 SECONDS: Final = 20.0
 WARM: Final = 5.0
 RECOVERED: Final = 2.0
-"""A lone client's latency, in multiples of what it was before, at which the server is itself."""
+"""Multiple of a single client's earlier latency at which the server counts as recovered."""
 RECOVERY_SECONDS: Final = 60.0
 
 
 def measure(port: int, photographs: Sequence[bytes]) -> dict[str, Any]:
-    """Load a server with ten times what eight clients get answered, and watch it recover.
+    """Load a server with ten times the throughput of eight clients, and wait for its recovery.
 
     Args:
         port: on 127.0.0.1.
@@ -73,7 +73,7 @@ def _times(replies: Sequence[Reply]) -> dict[str, Any]:
 
 
 def _recovery(port: int, photographs: Sequence[bytes], alone: float, since: float) -> float | None:
-    """Seconds until ten answers in a row came about as quickly as before; None: not in a minute."""
+    """Return seconds until ten answers in a row were fast again; None after a minute."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=RECOVERY_SECONDS)
     quick, number = 0, 0
     while time.perf_counter() < since + RECOVERY_SECONDS:

@@ -1,6 +1,6 @@
 """Photographs as the bodies of requests.
 
-Apart from the users, for importing Locust changes the standard library's sockets.
+Separate from the users, because importing Locust changes the standard library's sockets.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from loadtests.settings import LoadSettings
 
 
 def bodies(settings: LoadSettings) -> list[dict[str, object]]:
-    """V1 bodies of one photograph each; raises FileNotFoundError like :func:`files`."""
+    """Return V1 bodies of one photograph each; raises FileNotFoundError like :func:`files`."""
     return [_body(path) for path in files(settings)]
 
 
 def files(settings: LoadSettings) -> list[Path]:
-    """Photographs to send, in the order of their paths.
+    """Return photographs to send, in the order of their paths.
 
     Raises:
         FileNotFoundError: the folder holds no photograph.
@@ -36,7 +36,7 @@ def files(settings: LoadSettings) -> list[Path]:
 
 
 def left_out(settings: LoadSettings) -> list[str]:
-    """Files of the folder that are not sent, each with the reason."""
+    """Return files of the folder that are not sent, each with the reason."""
     folder = _folder(settings)
     found = photograph_files.find(folder).left_out if folder.is_dir() else ()
     return [f"{path.relative_to(folder)}: {why}" for path, why in found]
@@ -44,12 +44,12 @@ def left_out(settings: LoadSettings) -> list[str]:
 
 def _folder(settings: LoadSettings) -> Path:
     data = settings.data or _drawn(settings.cache)
-    # Those of the test where the folder has the Kaggle layout: users send what is new.
+    # The test split if the folder has the Kaggle layout: users send new photographs.
     return data / "test" if (data / "test").is_dir() else data
 
 
 def _drawn(cache: Path) -> Path:
-    """The newest of the drawn sets."""
+    """Return the most recent synthetic set."""
     sets = [path.parent for path in cache.glob("synthetic-*/synthetic.json")]
     return max(sets, key=lambda path: path.stat().st_mtime, default=cache)
 

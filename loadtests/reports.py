@@ -1,6 +1,6 @@
-"""``make measure-report`` and ``make measure-explanations``: what the reports measured.
+"""``make measure-report`` and ``make measure-explanations``: keep the numbers of the reports.
 
-Without names of files, pictures and curves.
+Without file names, pictures and curves.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any, Final
 from loadtests.machine import kind
 
 NUMBERS: Final = {"report": "metrics.json", "explain-report": "explanations.json"}
-"""The steps of ``python -m training`` that write a report, and where its numbers are."""
+"""Steps of ``python -m training`` that write a report, and the files of its numbers."""
 
 
 def measured(step: str, reports: Path) -> dict[str, Any]:
-    """The numbers of a report, from the one folder in ``reports``."""
+    """Return the numbers of a report, from the one folder in ``reports``."""
     (found,) = reports.glob(f"*/{NUMBERS[step]}")
     document: dict[str, Any] = json.loads(found.read_text(encoding="utf-8"))
     document.pop("curves")
@@ -31,7 +31,7 @@ def measured(step: str, reports: Path) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Make a report of the trained model, with the cache and the model that are there."""
+    """Make a report of the trained model, with the existing cache and model."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("step", choices=NUMBERS)
     parser.add_argument("output", type=Path)

@@ -1,8 +1,8 @@
-"""``make measure-request``: where the milliseconds of one request go.
+"""``make measure-request``: break down the milliseconds of one request.
 
-One server as `make serve` starts it, one client. What the client waits is measured here; what the
-handler and its stages take is read from the server's own metrics, before and after. Then the same
-requests go through the front and past it, alternating.
+One server as `make serve` starts it, one client. The client's waiting time is measured here; the
+time of the handler and its stages is read from the server's metrics, before and after. Then the
+same requests go through the front and around it, alternately.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from serving.local import MODEL, LocalServer
 from serving.settings import ServingSettings, free_ports
 
 REQUESTS: Final = 300
-"""Of each kind."""
+"""Requests of each kind."""
 SUMS: Final = ("lesionlens_stage_seconds_sum", "lesionlens_request_seconds_sum")
 HANDLER: Final = "handler"
 
 
 def spent(server: LocalServer) -> dict[str, float]:
-    """Seconds since the start in each stage, and in the handler altogether."""
+    """Return seconds since the start in each stage, and in the whole handler."""
     text = httpx.get(f"{server.metrics}/metrics", trust_env=False).raise_for_status().text
     found: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
@@ -49,7 +49,7 @@ def spent(server: LocalServer) -> dict[str, float]:
 def lived(
     server: LocalServer, client: httpx.Client, verb: str, photographs: Sequence[Body], label: str
 ) -> dict[str, Any]:
-    """Milliseconds of one kind of request, on the average, as they follow each other.
+    """Measure mean milliseconds of one kind of request, stage by stage.
 
     Args:
         server: idle but for this.
@@ -85,7 +85,7 @@ def lived(
 
 
 def measure(settings: ServingSettings, load: LoadSettings) -> dict[str, Any]:
-    """Predictions and explanations of photographs as they are, and predictions of a phone's."""
+    """Measure predictions and explanations, and predictions of a phone's photographs."""
     small, large = (
         [{"instances": [{"data": text}]} for text in found] for found in texts(files(load)).values()
     )

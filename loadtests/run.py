@@ -1,4 +1,4 @@
-"""``make loadtest``: a shape against a server, objective by objective; 1 where one is missed."""
+"""``make loadtest``: run a load shape and check its objectives; returns 1 if one is missed."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from serving.settings import ServingSettings, free_ports
 
 CONNECT_SECONDS: Final = 10.0
 SHOWN: Final = 5
-"""Files that are named of those that are not sent."""
+"""Number of unsent files that are named."""
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> int:
-    """0 where every objective is met, 1 where one is missed, 2 where nothing could be measured."""
+    """Returns 0 if every objective is met, 1 if one is missed, 2 if nothing could be measured."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="", help="address; by default a server is started")
     parser.add_argument("--metrics", default="", help="address of its metrics, for the memory")
@@ -100,7 +100,7 @@ def main() -> int:
 
 
 def locust(host: str, report: Path) -> dict[str, dict[str, Any]] | None:
-    """Run the users and stages; what was measured by verb, or None.
+    """Run users and stages; returns the measurements by verb, or None.
 
     Args:
         host: address of the service.
@@ -125,7 +125,7 @@ def locust(host: str, report: Path) -> dict[str, dict[str, Any]] | None:
 
 
 def _measured(answered: dict[str, Any] | None, failed: dict[str, Any] | None) -> dict[str, Any]:
-    """Requests, share of errors, and percentiles of the requests that were answered."""
+    """Return requests, share of errors, and percentiles of the answered requests."""
     good, bad = ((row or {}).get("num_requests", 0) for row in (answered, failed))
     counts = {float(took): n for took, n in (answered or {}).get("response_times", {}).items()}
     times = np.repeat(list(counts), list(counts.values())) if counts else np.zeros(0)
@@ -138,7 +138,7 @@ def _measured(answered: dict[str, Any] | None, failed: dict[str, Any] | None) ->
 def show(
     verdicts: list[Verdict], seen: dict[str, dict[str, Any]], memory: dict[str, float] | None
 ) -> None:
-    """Print objective by objective.
+    """Print each objective.
 
     Args:
         verdicts: on each objective.
@@ -165,10 +165,10 @@ def show(
 
 
 def _address(name: str, text: str) -> str:
-    """An address without its last slash, which somebody answers at; "" for none.
+    """Return an address that answers, without its last slash; "" for none.
 
     Raises:
-        ValueError: it is none, or nobody answers there.
+        ValueError: it is not an address, or there is no answer.
     """
     if not text:
         return ""
@@ -179,10 +179,10 @@ def _address(name: str, text: str) -> str:
         )
     address = str(url).removesuffix("/")
     try:
-        # As Locust does, which knows no proxies.
+        # Locust does not use proxies either.
         httpx.get(address, timeout=CONNECT_SECONDS, trust_env=False)
     except httpx.HTTPError as error:
-        raise ValueError(f"nobody answers at {address} ({type(error).__name__})") from None
+        raise ValueError(f"no answer from {address} ({type(error).__name__})") from None
     return address
 
 

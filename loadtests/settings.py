@@ -11,24 +11,24 @@ from loadtests.objectives import FILE
 
 
 class LoadSettings(BaseSettings):
-    """What the users send, and how."""
+    """Settings of the users and their requests."""
 
     model_config = SettingsConfigDict(env_prefix="LESIONLENS_", extra="ignore", frozen=True)
 
     data: Path | None = None
-    """Folder of photographs; unset, the lesions that ``make data`` draws where it finds none."""
+    """Folder of photographs; unset, the synthetic lesions that ``make data`` draws."""
 
     cache: Path = Path("build/cache")
-    """Where they are drawn."""
+    """Folder in which they are drawn."""
 
     key_file: Path | None = None
-    """File of the key that is sent; ``make key`` makes it."""
+    """File of the API key that is sent; ``make key`` makes it."""
 
     load_photographs: int = Field(default=100, ge=1)
-    """How many different photographs are sent, in turn."""
+    """Number of different photographs that are sent, in turn."""
 
     load_objectives: Path = FILE
-    """Stages, mix and objectives, as in ``loadtests/objectives.yaml``."""
+    """File of stages, mix and objectives, such as ``loadtests/objectives.yaml``."""
 
     load_shape: str = "steady"
     """Name of a shape in that file."""

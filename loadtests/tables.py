@@ -1,6 +1,6 @@
-"""The tables of figures in the pages, from the committed results; ``make measure-...``.
+"""Fill the tables of figures in the pages from the committed results.
 
-Nobody types a figure: a test compares the pages with what this gives.
+No figure is typed by hand: a test compares the pages with this module's output.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ PAGES: Final = tuple(
             "docs/explanation/model.md",
             "docs/explanation/drift.md",
             "docs/explanation/life-of-a-request.md",
+            "docs/how-to/access.md",
             "docs/how-to/gpu.md",
             "docs/how-to/monitoring.md",
             "docs/how-to/page.md",
@@ -36,19 +37,39 @@ PAGES: Final = tuple(
 """Each holds, for a table, the result's path between ``<!--`` and ``-->``, and ``<!-- end -->``."""
 
 
+def _of_two_columns(rows: list[str]) -> str:
+    return "\n".join(["| measured | |", "| --- | --- |", *rows])
+
+
 def telemetry_table(document: dict[str, Any]) -> str:
-    """Cost of the metrics as a Markdown table."""
+    """Table of the cost of the metrics."""
     cost, times = document["cost_ms"], document["median_ms"]
     rows = [
         f"| cost of a request's metrics, median of {document['pairs']} pairs of requests "
         f"| {cost['median']:.2f} ms (95 % interval {cost['low']:.2f} to {cost['high']:.2f}) |",
         f"| a request with, and without | {times['emitting']:.1f} ms, {times['silent']:.1f} ms |",
     ]
-    return "\n".join(["| measured | |", "| --- | --- |", *rows])
+    return _of_two_columns(rows)
+
+
+def access_table(document: dict[str, Any]) -> str:
+    """What a lock costs, and what a flood of wrong keys does, as a Markdown table."""
+    cost, flood = document["cost"], document["flood"]
+    rows = [
+        f"| a key ({cost['keys_in_the_file']} in the file), median of {cost['requests_of_each']:,} "
+        f"pairs of requests | {cost['key_costs_p50_ms']:.2f} ms |",
+        f"| a token (ES256), likewise | {cost['token_costs_p50_ms']:.2f} ms |",
+        f"| a normal client's p95, alone and while one address sends {flood['wrong_keys']:,} wrong "
+        f"keys ({flood['wrong_per_second']:.0f} a second) | {flood['alone_p95_ms']:.0f} ms, "
+        f"{flood['flooded_p95_ms']:.0f} ms ({flood['times']:.2f} times) |",
+        f"| 5xx meanwhile; what the log grew by | {flood['answered_5xx']}; "
+        f"{flood['log_bytes'] / 1e6:.2f} MB |",
+    ]
+    return _of_two_columns(rows)
 
 
 def thresholds_table(document: dict[str, Any]) -> str:
-    """False alarms of the drift alerts in days of resampled traffic, as a Markdown table."""
+    """Table of false alarms of the drift alerts in days of resampled traffic."""
     measured = document["measured"]
     rows = []
     for found in (measured["false_alarms"], *measured["false_alarms_elsewhere"]):
@@ -62,7 +83,7 @@ def thresholds_table(document: dict[str, Any]) -> str:
 
 
 def power_table(document: dict[str, Any]) -> str:
-    """What happens when a feature moves, as a Markdown table."""
+    """Table of the delay of drift alerts after a feature has shifted."""
     rows = [
         f"| {found['shift_in_standard_deviations']:g} | {window} "
         f"| {found[window]['median_index_of_a_full_window']:.2f} "
@@ -76,7 +97,7 @@ def power_table(document: dict[str, Any]) -> str:
 
 
 def backends_table(document: dict[str, Any]) -> str:
-    """Each backend on photographs of the train folder, as a Markdown table."""
+    """Table of each backend on photographs of the train folder."""
     backends = document["from_nothing"]["backends"]
     lines = [
         "| backend | forward, ms | AUROC lost | labels changed | |",
@@ -96,7 +117,7 @@ def backends_table(document: dict[str, Any]) -> str:
 
 
 def overload_table(document: dict[str, Any]) -> str:
-    """What becomes of ten times too many requests, as a Markdown table."""
+    """Table of the answers under ten times too many requests."""
     accepted, refused = document["accepted"], document["refused"]
     recovered = document["recovered_after_seconds"]
     rows = {
@@ -104,7 +125,7 @@ def overload_table(document: dict[str, Any]) -> str:
         f"sent, for {document['seconds']:.0f} s": f"{document['offered_per_second']:.0f} a second",
         "answered, p50 / p95 / longest": f"{accepted['count']}, {accepted['p50_ms']:.0f} / "
         f"{accepted['p95_ms']:.0f} / {accepted['largest_ms']:.0f} ms",
-        "told to come back (503), p50 / p95": f"{refused['count']}, {refused['p50_ms']:.0f} / "
+        "rejected with 503, p50 / p95": f"{refused['count']}, {refused['p50_ms']:.0f} / "
         f"{refused['p95_ms']:.0f} ms",
         "of these with `Retry-After`": str(document["refused_with_retry_after"]),
         "without an answer": str(document["without_an_answer"]),
@@ -120,7 +141,7 @@ def overload_table(document: dict[str, Any]) -> str:
 
 
 def loadtest_table(document: dict[str, Any]) -> str:
-    """Objectives of a load test, as a Markdown table."""
+    """Table of the objectives of a load test."""
     lines = [
         f"| {document['shape']}, {document['seconds']:.0f} s | measured | objective | |",
         "| --- | --- | --- | --- |",
@@ -150,7 +171,7 @@ def loadtest_table(document: dict[str, Any]) -> str:
 
 
 def page_table(document: dict[str, Any]) -> str:
-    """How long the upload page takes in a browser, and what it weighs."""
+    """Table of the upload page's speed in a browser, and its weight."""
     photograph, weight = document["photograph"], document["weight_bytes"]
     size = f"{photograph['megapixels']:g} megapixels, {photograph['bytes'] / 1e6:.1f} MB"
     rows = [
@@ -159,22 +180,22 @@ def page_table(document: dict[str, Any]) -> str:
         for name, what in (("answered", "answer"), ("explained", "explanation"))
     ]
     rows.append(f"| the page without pictures, uncompressed | {weight['all'] / 1000:.0f} kB |")
-    return "\n".join(["| measured | |", "| --- | --- |", *rows])
+    return _of_two_columns(rows)
 
 
 PARTS: Final = {
     "around": "the front, TorchServe's frontend, its connection to the worker",
-    "decode": "the file to the square that the model sees",
+    "decode": "decode: from the file to the model's input",
     "forward": "the network, to log-odds",
     "explain": "the attribution (`grad_cam`)",
     "render": "heat map and overlay as PNG",
     "rest": "JSON, probability, flags, drift bins, metrics",
 }
-"""Of a request, in their order, and what is done in each."""
+"""Stages of a request in order, with descriptions."""
 
 
 def request_table(document: dict[str, Any]) -> str:
-    """Where the milliseconds of one request go, as a Markdown table."""
+    """Table of the milliseconds of one request."""
     kinds = ("predict", "explain", "predict_12_megapixels")
     rows = [
         f"| {what} | "
@@ -191,11 +212,11 @@ def request_table(document: dict[str, Any]) -> str:
 
 
 def front_table(document: dict[str, Any]) -> str:
-    """What the front costs, as a Markdown table."""
+    """Table of the overhead of the front."""
     front = document["front"]
     return "\n".join(
         [
-            "| | through the front | past it |",
+            "| | through the front | around it |",
             "| --- | --- | --- |",
             f"| one client, p50 of {front['pairs']} requests each, alternating "
             f"| {front['with_p50_ms']:.1f} ms | {front['without_p50_ms']:.1f} ms |",
@@ -221,6 +242,7 @@ TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/results/page.json": page_table,
     "docs/results/request.json": request_table,
     "docs/results/request.json front": front_table,
+    "docs/results/access.json": access_table,
     "docs/results/telemetry.json": telemetry_table,
     "docs/results/bench.json": report.summary_table,
     "docs/results/bench.json servers": report.table,
@@ -238,7 +260,7 @@ TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
 
 
 def filled(text: str, root: Path) -> str:
-    """A page with its tables renewed.
+    """Return a page with its tables updated.
 
     Raises:
         ValueError: it holds none.
@@ -261,7 +283,7 @@ def filled(text: str, root: Path) -> str:
 
 
 def costs(root: Path) -> str:
-    """What ``web/methods.json`` holds."""
+    """Return the content of ``web/methods.json``."""
     served = json.loads((root / "docs/results/explaining.json").read_text(encoding="utf-8"))
     return explain_tables.page_costs(served)
 

@@ -1,7 +1,7 @@
-"""``make measure-telemetry``: what emitting the metrics costs a request.
+"""``make measure-telemetry``: cost of metrics per request.
 
-The same archive twice, once with a handler that keeps its metrics to itself, each in a server of
-its own; one client asks them in turn, so that the machine's drift hits both.
+The same archive twice, once with a handler that emits no metrics, each in a separate server; one
+client sends requests to both alternately, so that changes of the machine's load affect both.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from serving.local import MODEL, LocalServer
 from serving.settings import ServingSettings, free_ports
 
 PAIRS: Final = 1500
-"""Of requests with the same photograph, one to each server."""
+"""Pairs of requests with the same photograph, one to each server."""
 WARM: Final = 20
 SILENCE: Final = b"\n\nMelanomaHandler._emit = lambda self, context, observations: None\n"
 
 
 def silenced(archive: Path, folder: Path) -> Path:
-    """A copy of an archive, in a folder of its own, whose handler emits nothing."""
+    """Copy an archive to a new folder, with a handler that emits no metrics."""
     folder.mkdir()
     copy = folder / archive.name
     with zipfile.ZipFile(archive) as old, zipfile.ZipFile(copy, "w") as new:
@@ -44,19 +44,19 @@ def silenced(archive: Path, folder: Path) -> Path:
 
 
 def settings_of(store: Path, logs: Path) -> ServingSettings:
-    """A server on free ports."""
+    """Return settings of a server on free ports."""
     return ServingSettings(archive=store, logs=logs).model_copy(update=free_ports())
 
 
 def milliseconds(client: httpx.Client, body: dict[str, object]) -> float:
-    """Time of one prediction."""
+    """Measure the time of one prediction."""
     start = time.perf_counter()
     client.post(f"/v1/models/{MODEL}:predict", json=body).raise_for_status()
     return (time.perf_counter() - start) * 1000
 
 
 def measure(archive: Path, photographs: list[dict[str, object]]) -> dict[str, Any]:
-    """Median cost of a request with its 95 % interval."""
+    """Measure the median cost of a request with its 95 % interval."""
     with tempfile.TemporaryDirectory(prefix="lesionlens-") as name, ExitStack() as stack:
         scratch = Path(name)
         stores = {"emitting": archive.parent, "silent": silenced(archive, scratch / "silent")}

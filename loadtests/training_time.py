@@ -17,7 +17,7 @@ from loadtests.machine import kind
 
 
 def run(folder: Path, finetune: str = "head") -> dict[str, Any]:
-    """One run of ``python -m training`` with everything it makes in a folder."""
+    """Run ``python -m training`` once, with all its outputs in a folder."""
     variables = {
         "LESIONLENS_BUILD": str(folder / "build"),
         "LESIONLENS_CACHE": str(folder / "cache"),
@@ -30,7 +30,7 @@ def run(folder: Path, finetune: str = "head") -> dict[str, Any]:
     worked = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
     summary: dict[str, Any] = json.loads((folder / "build" / "summary.json").read_text())
     del summary["example"]  # a path of this machine
-    # On a host that gives the cores to others as well, the wall clock counts their work too.
+    # On a host that shares the cores with others, the wall clock counts their work too.
     return {"wall_seconds": round(seconds, 1), "cpu_seconds": round(worked, 1), **summary}
 
 
@@ -39,7 +39,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("docs/results/training.json"))
     parser.add_argument(
-        "--only-layer4", action="store_true", help="measure that anew and keep the other two runs"
+        "--only-layer4",
+        action="store_true",
+        help="repeat only this measurement",
     )
     given = parser.parse_args()
     output: Path = given.output

@@ -1,4 +1,4 @@
-"""Locust's users: one asks for predictions, one for explanations.
+"""Locust's users: one requests predictions, one explanations.
 
 ``locust -f loadtests/users.py --host http://127.0.0.1:8080``
 """
@@ -20,12 +20,12 @@ class _User(FastHttpUser):
     verb = ""
 
     def on_start(self) -> None:
-        """Read the photographs once a user."""
+        """Read the photographs once per user."""
         self._bodies = cycle(bodies(LoadSettings()))
 
     @task
     def ask(self) -> None:
-        """One photograph; an answer without a result is a failure too."""
+        """Send one photograph; an answer without a result is a failure too."""
         path = f"/v1/models/melanoma:{self.verb}"
         with self.client.post(
             path,
@@ -41,18 +41,19 @@ class _User(FastHttpUser):
             elif expected not in answer.json():
                 wrong = f"no {expected} in the answer"
             if wrong:
-                # Apart: a refusal takes a millisecond, and none of the percentiles is about it.
+                # Separate: a rejection takes a millisecond and must not lower the
+                # percentiles.
                 answer.request_meta["name"] = self.verb + FAILED
                 answer.failure(wrong)
 
 
 class PredictUser(_User):
-    """Asks for a prediction, and for the next as soon as it is there."""
+    """Requests predictions one after the other, without a pause."""
 
     verb = "predict"
 
 
 class ExplainUser(_User):
-    """Asks for an explanation, and for the next as soon as it is there."""
+    """Requests explanations one after the other, without a pause."""
 
     verb = "explain"

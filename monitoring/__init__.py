@@ -1,4 +1,4 @@
-"""Latency and drift, seen in Prometheus and Grafana: rules, dashboards and runbooks as code.
+"""Monitoring of latency and drift in Prometheus and Grafana: rules, dashboards, runbooks as code.
 
 It knows the service by its metric names only (:mod:`handlers.telemetry`).
 """

@@ -1,4 +1,4 @@
-"""``python -m monitoring.build [rules|thresholds]``: write what is generated and committed."""
+"""``python -m monitoring.build [rules|thresholds]``: write the committed rules or thresholds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from monitoring.settings import MonitoringSettings
 
 
 def _rules() -> None:
-    """Recording and alert rules, as files and for the operator, from objectives and thresholds."""
+    """Write recording and alert rules, as files and for the operator."""
     settings = MonitoringSettings()
     for path in [*files.write(settings), operator_manifest.write(settings)]:
         print(path)
@@ -22,7 +22,7 @@ def _rules() -> None:
 
 def _thresholds() -> None:
     """Calibrate the drift thresholds by resampling (a minute), then run `rules`."""
-    from monitoring.thresholds import main as calibrate  # scipy, which the rest can do without
+    from monitoring.thresholds import main as calibrate  # scipy, only needed here
 
     calibrate()
 
@@ -31,7 +31,7 @@ COMMANDS: Final[dict[str, Callable[[], None]]] = {"rules": _rules, "thresholds":
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write what is asked for; 2 for a setting or an objective that is wrong."""
+    """Write the requested files; returns 2 for an invalid setting or objective."""
     parser = argparse.ArgumentParser(prog="python -m monitoring.build")
     choices = parser.add_subparsers(dest="what", required=True)
     for name, command in COMMANDS.items():

@@ -1,4 +1,4 @@
-"""How far the share of `cancer` of an hour strays from the day before, by chance."""
+"""Calibrate the alert on the share of `cancer`: its random variation between an hour and a day."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from monitoring.resampling import DAY, HOUR
 
 SHARES: Final = (0.1, 0.3, 0.5)
-"""True shares that are tried; the worst of them decides."""
+"""True shares that are simulated; the worst of them decides."""
 RATE: Final = 0.002
-"""False alarms a day that are allowed to this alert, beside those of drift."""
+"""False alarms a day that this alert may cause, in addition to those of drift."""
 BATCH: Final = 200
 
 
 def calibrate(random: np.random.Generator, photographs_per_hour: float, days: int) -> float:
-    """Standard errors of the two-proportion z test to ask for, rounded up to a tenth."""
+    """Choose the z threshold of the test in standard errors, rounded up to a tenth."""
     quantiles = [
         np.quantile(
             np.concatenate(

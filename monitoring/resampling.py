@@ -1,4 +1,4 @@
-"""Days of traffic drawn from a baseline, and their drift index as the rules compute it."""
+"""Simulate days of traffic from a drift baseline, and their drift index as the rules compute it."""
 
 from __future__ import annotations
 
@@ -12,38 +12,39 @@ HOUR: Final = 60
 DAY: Final = 24 * HOUR
 MINUTES: Final = {"1h": HOUR, "1d": DAY}
 STEPS: Final = {"1h": 1, "1d": 5}
-"""Minutes between two evaluations. Prometheus evaluates both every minute; in five minutes a
-window of a day hardly changes."""
+"""Minutes between two evaluations. Prometheus evaluates every minute; in five minutes a window of a
+day hardly changes."""
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """What is drawn."""
+    """Parameters of the simulation."""
 
     photographs_per_hour: float = 200
     """Mean of the Poisson process of arrivals."""
     baseline_photographs: int = 1500
-    """Behind the baseline; the training set of this project holds about so many."""
+    """Photographs behind the drift baseline; about as many as in this project's training set."""
     features: int = 5
-    """Drawn independently, which overstates how often any of them gives a false alarm."""
+    """Features, drawn independently, which overestimates how often any of them gives a false
+    alarm."""
     bins: int = 10
-    """Deciles of the baseline."""
+    """Number of bins: deciles of the baseline."""
 
     @property
     def shares(self) -> np.ndarray:
-        """The baseline: a tenth in each bin, shape (bins,)."""
+        """Shares of the baseline: a tenth in each bin, shape (bins,)."""
         return np.full(self.bins, 1 / self.bins)
 
     def masses(self, random: np.random.Generator) -> np.ndarray:
-        """What truly lies in the bins of such a baseline, shape (features, bins).
+        """Draw the true masses of the bins of a sampled baseline, shape (features, bins).
 
-        The deciles of a sample miss those of the population: the masses between them follow a
-        Dirichlet distribution (David & Nagaraja, Order Statistics, 2003).
+        The deciles of a sample differ from those of the population: the masses between them follow
+        a Dirichlet distribution (David & Nagaraja, Order Statistics, 2003).
         """
         return random.dirichlet(self.baseline_photographs * self.shares, size=self.features)
 
     def shifted(self, deviations: float) -> np.ndarray:
-        """Masses of the bins once a normal feature has moved, shape (1, bins).
+        """Compute the masses of the bins after a normal feature has shifted, shape (1, bins).
 
         ``deviations`` is how far, in standard deviations.
         """
@@ -54,7 +55,7 @@ class Traffic:
     def minutes(
         self, random: np.random.Generator, masses: np.ndarray, length: int = DAY
     ) -> np.ndarray:
-        """Photographs in each of so many minutes and bin, shape (length, features, bins)."""
+        """Draw photographs per minute and bin, shape (length, features, bins)."""
         features, bins = masses.shape
         arrivals = random.poisson(self.photographs_per_hour / HOUR, length)
         minute = np.repeat(np.arange(length), arrivals)
@@ -80,7 +81,7 @@ def windows(counts: np.ndarray, window: str) -> np.ndarray:
 
 
 def drift_index(counts: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """The population stability index of counts of shape (..., bins), shape (...).
+    """Compute the population stability index of counts of shape (..., bins), shape (...).
 
     The formula of :mod:`monitoring.prometheus.drift_rules`, half a photograph added to each
     bin. Both kinds of shares add up to one, so the logarithm of the total cancels out and

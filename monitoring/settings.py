@@ -6,7 +6,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class MonitoringSettings(BaseSettings):
-    """What the rules must know about the place they run in."""
+    """Settings of the rules that depend on the environment."""
 
     model_config = SettingsConfigDict(env_prefix="LESIONLENS_", extra="ignore", frozen=True)
 
@@ -15,4 +15,4 @@ class MonitoringSettings(BaseSettings):
     alerts on targets (``up``) need it, every other rule goes by our metric names."""
 
     runbooks: str = "monitoring/runbooks"
-    """Address that the runbook pages lie under, a path in the repository or a URL."""
+    """Base address of the runbook pages, a path in the repository or a URL."""

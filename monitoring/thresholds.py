@@ -2,8 +2,9 @@
 
 The index of n photographs against a baseline of N is, without drift, about (1/n + 1/N) times a
 chi-squared variable (Yurdakul & Naranjo, Journal of Risk Model Validation 14(4), 2020), so the
-limit is ``max(mark, chance * (1/n + 1/N))``. The mark is custom's; ``chance`` is chosen here so
-that a day without drift stays quiet, then checked on days that it was not chosen on.
+limit is ``max(conventional, noise_factor * (1/n + 1/N))``. ``conventional`` is a convention;
+``noise_factor`` is chosen here so that a day without drift stays quiet, then checked on days that
+it was not chosen on.
 """
 
 from __future__ import annotations
@@ -21,19 +22,20 @@ from monitoring.threshold_file import FILE, Thresholds, WindowLimit
 
 SEED: Final = 20
 DAYS: Final = 10_000
-"""Drawn to choose the limits, and as many again to measure them."""
+"""Days drawn to choose the limits, and as many again to measure them."""
 OTHER_DAYS: Final = 4_000
 BUDGET: Final = 0.01
 """False alarms a day, over all features and both windows."""
 QUANTILES: Final = {"1h": 1 - 0.0035, "1d": 1 - 0.0035}
-"""The budget is split evenly; each half keeps 0.15 % back for the error of the simulation."""
-MARKS: Final = {"1h": 0.25, "1d": 0.1}
-FEWEST: Final = 100
-"""Ten a bin. The simulated photographs are independent; a few patients' real ones are not."""
+"""Quantiles; the budget is split evenly, and each half keeps 0.15 % back for simulation error."""
+CONVENTIONAL: Final = {"1h": 0.25, "1d": 0.1}
+MIN_SAMPLES: Final = 100
+"""Minimum number of photographs: ten per bin. Simulated photographs are independent; real ones of a
+few patients are not."""
 
 
 def calibrate(days: int = DAYS, seed: int = SEED) -> Thresholds:
-    """Choose and measure; the same arguments give the same result."""
+    """Choose and measure the limits; equal arguments give equal results."""
     traffic = Traffic()
     random = np.random.default_rng(seed)
     peaks = np.array(
@@ -41,9 +43,9 @@ def calibrate(days: int = DAYS, seed: int = SEED) -> Thresholds:
     )
     limits = {
         window: WindowLimit(
-            mark=MARKS[window],
-            chance=float(np.ceil(np.quantile(peaks[:, column], QUANTILES[window]))),
-            fewest=FEWEST,
+            conventional=CONVENTIONAL[window],
+            noise_factor=float(np.ceil(np.quantile(peaks[:, column], QUANTILES[window]))),
+            min_samples=MIN_SAMPLES,
         )
         for column, window in enumerate(MINUTES)
     }
@@ -78,7 +80,7 @@ def calibrate(days: int = DAYS, seed: int = SEED) -> Thresholds:
 
 
 def _peaks(traffic: Traffic, random: np.random.Generator) -> list[float]:
-    """Highest index of a day in each window, in units of (1/n + 1/N)."""
+    """Return the highest index of a day in each window, in units of (1/n + 1/N)."""
     counts = traffic.minutes(random, traffic.masses(random))
     peaks = []
     for window in MINUTES:
@@ -86,7 +88,7 @@ def _peaks(traffic: Traffic, random: np.random.Generator) -> list[float]:
         photographs = sums[:, :1].sum(axis=-1)
         index = drift_index(sums, traffic.shares)
         scaled = index / (1 / np.maximum(photographs, 1) + 1 / traffic.baseline_photographs)
-        peaks.append(float(scaled[photographs[:, 0] >= FEWEST].max(initial=0.0)))
+        peaks.append(float(scaled[photographs[:, 0] >= MIN_SAMPLES].max(initial=0.0)))
     return peaks
 
 
@@ -96,9 +98,9 @@ def _alarms(
     """Whether the alert fires, shape (evaluations, features)."""
     sums = windows(counts, window)
     photographs = sums.sum(axis=-1)
-    chance = limit.chance * (1 / np.maximum(photographs, 1) + 1 / baseline)
-    over = drift_index(sums, shares) > np.maximum(limit.mark, chance)
-    return np.asarray(over & (photographs >= limit.fewest))
+    chance = limit.noise_factor * (1 / np.maximum(photographs, 1) + 1 / baseline)
+    over = drift_index(sums, shares) > np.maximum(limit.conventional, chance)
+    return np.asarray(over & (photographs >= limit.min_samples))
 
 
 def _false_alarms(
@@ -135,7 +137,7 @@ def _rate(fired: np.ndarray) -> dict[str, float]:
 def _power(
     traffic: Traffic, limits: dict[str, WindowLimit], random: np.random.Generator, shift: float
 ) -> dict[str, Any]:
-    """What happens when one feature moves, a day after the start; 200 trials."""
+    """Measure the delay of the alert when one feature shifts after a day; 200 trials."""
     result: dict[str, Any] = {"shift_in_standard_deviations": shift}
     counts = [
         np.concatenate(
@@ -167,7 +169,7 @@ def _progress(items: Iterable[int], title: str) -> Iterable[int]:
 
 
 def main() -> None:
-    """Calibrate and write ``thresholds.json``; raises RuntimeError if the budget is not kept."""
+    """Calibrate and write ``thresholds.json``; raises RuntimeError if the budget is exceeded."""
     found = calibrate()
     rate = found.measured["false_alarms"]["rate_a_day"]["either"]
     if rate["high"] > BUDGET:

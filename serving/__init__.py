@@ -1,4 +1,4 @@
-"""TorchServe on this machine: start it, wait for it, talk to it, leave nothing behind.
+"""Run TorchServe on this machine: start it, wait until it is ready, send requests, stop it.
 
 Knows the service by its files and its REST contract only.
 """

@@ -23,11 +23,11 @@ from serving.runtimes import RunningServer
 from serving.settings import ServingSettings
 
 FAILURES: Final = (StartError, PreflightError, release.ReleaseError, ValueError, OSError)
-"""Of which the message is all that a person needs; pydantic's errors are a ValueError."""
+"""Exceptions whose message is enough for a person; pydantic's errors are a ValueError."""
 
 
 class Console:
-    """What a person reads; the addresses once, when the service answers.
+    """Messages for a person; prints the addresses once, when the service is ready.
 
     Args:
         settings: name the addresses.
@@ -36,7 +36,7 @@ class Console:
     def __init__(self, settings: ServingSettings) -> None:
         self._settings = settings
         self.ready = False
-        """Whether it ever was."""
+        """Whether it has ever been ready."""
 
     def report(self, line: str) -> None:
         """Print a line."""
@@ -65,7 +65,7 @@ class Console:
 
 
 def main() -> int:
-    """Serve; 0 when a signal ended it, 1 when it ended by itself, 2 when it did not start."""
+    """Serve; returns 0 after a signal, 1 if the server ended by itself, 2 if it did not start."""
     console: Console | None = None
     try:
         settings = ServingSettings()
@@ -79,7 +79,7 @@ def main() -> int:
         _log_requests(settings.logs / "access.log")
         console = Console(settings)
         print(f"starting {runtimes.NAMES[settings.runtime]} ...", flush=True)
-        # The archive is unpacked here, and sockets between processes lie here.
+        # For the unpacked archive and the sockets between processes.
         with (
             tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch,
             (settings.logs / "console.log").open("wb") as log,
@@ -98,7 +98,7 @@ async def _until_signal(server: RunningServer) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Once is enough: a second Ctrl-C must not break off the draining.
+        # Ignore further signals: a second Ctrl-C must not interrupt the draining.
         loop.add_signal_handler(number, ended.set)
     await server(ended)
 

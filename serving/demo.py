@@ -1,4 +1,4 @@
-"""``python -m serving.demo``: from photographs to an explained answer, and what it took."""
+"""``python -m serving.demo``: train, serve, predict and explain once, and time the steps."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from serving.settings import DemoSettings, free_ports
 
 
 class DemoError(RuntimeError):
-    """A step of the demo failed; the step itself has said why."""
+    """A step of the demo failed; the step has printed the reason."""
 
 
 STEPS: Final = {
     "data": "photographs found and checked",
     "backbone": "ResNet-18 loaded",
-    "features": "512 features of each photograph and its turned copies",
+    "features": "512 features of each photograph and its augmented views",
     "compare": "near-duplicates grouped",
     "choose": "regularisation and augmentation, by cross-validation",
     "folds": "answers on photographs not learned from: calibration, threshold, drift baseline",
@@ -45,11 +45,11 @@ STEPS: Final = {
     "record": "parameters and scores recorded with MLflow",
     "archive": f"{MODEL}.mar packed",
 }
-"""Steps of ``build/summary.json`` and what they did."""
+"""Steps of ``build/summary.json`` and their descriptions."""
 
 
 class Diary:
-    """What happened and how long it took."""
+    """Results and durations of the steps."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, float, str]] = []
@@ -70,7 +70,7 @@ class Diary:
 
 
 def main() -> int:
-    """Run everything; 0 when it ended well."""
+    """Run all steps; returns 0 if all succeeded."""
     console = Console()
     settings = DemoSettings()
     diary = Diary()
@@ -112,18 +112,19 @@ def _train(settings: DemoSettings, diary: Diary) -> dict[str, Any]:
 
 
 def _example(summary: dict[str, Any]) -> tuple[bytes, str]:
-    """A photograph of the test split and the folder it lies in."""
+    """Choose a photograph of the test split; returns it and its folder."""
     path = Path(summary["example"])
     return path.read_bytes(), path.parent.name
 
 
 async def _ask(url: str, photograph: bytes, diary: Diary) -> tuple[dict[str, Any], dict[str, Any]]:
-    """One predict and one explain through KServe's own client."""
+    """Send one predict and one explain request with KServe's own client."""
     client = InferenceRESTClient(RESTConfig(protocol="v1", timeout=60))
     key = authorization(os.environ)
     body = {"instances": [{"data": base64.b64encode(photograph).decode("ascii")}]}
     try:
-        # The first answer of a TorchScript model is slow: it is optimised while it runs.
+        # The first requests to a TorchScript model are slow, because it is optimised while
+        # it runs.
         with diary.step("first", "first answer of the worker"):
             await client.infer(url, body, model_name=MODEL, headers=key)
         with diary.step("predict", "POST /v1/models/melanoma:predict"):
@@ -160,7 +161,7 @@ def _say(
     if (answer["label"] == "cancer") != (labelled == "malignant"):
         lines.append("Here the model is WRONG. The example is not picked for being right.")
     lines += [
-        f"Explanation: {explanation['method']}, photograph beside overlay in {picture}",
+        f"Explanation: {explanation['method']}, photograph and overlay in {picture}",
         f"Model {summary['model_version']}: AUROC {auroc['value']:.3f} on test, 95 % interval "
         f"{auroc['low']:.3f} to {auroc['high']:.3f}.",
     ]

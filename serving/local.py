@@ -1,4 +1,4 @@
-"""The local server as a process of its own, for the demo, load tests and tests."""
+"""Start the local server as a separate process, for the demo, load tests and tests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 MODEL: Final = "melanoma"
 POLL_SECONDS: Final = 0.1
 STOP_SECONDS: Final = 15.0
-"""Beyond draining, given to the server to end by itself; what is left then is killed."""
+"""Seconds beyond draining until the server is killed."""
 
 
 class ServerError(RuntimeError):
@@ -35,9 +35,9 @@ class ServerError(RuntimeError):
 
 
 class LocalServer:
-    """`make serve` in a process of its own; use as a context manager.
+    """`make serve` as a separate process; use as a context manager.
 
-    Plain HTTP without a lock, whatever this process's variables say: what starts it is its only
+    Plain HTTP without access control, whatever this process's variables say: the caller is its only
     client.
 
     Args:
@@ -53,7 +53,7 @@ class LocalServer:
         self.management = f"http://127.0.0.1:{settings.management_port}"
         self.log = settings.logs / "console.log"
         self.console = settings.logs / "serve.log"
-        """What a person would have read."""
+        """Output of the server for a person."""
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> LocalServer:
@@ -72,17 +72,17 @@ class LocalServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop it and all it started."""
+        """Stop the server and all its processes."""
         self.stop()
 
     @property
     def pid(self) -> int:
-        """Of the process that SIGTERM drains."""
+        """Process id; SIGTERM drains it."""
         assert self._process is not None
         return self._process.pid
 
     def start(self) -> None:
-        """Start the process; it may fail later, see :meth:`wait_ready`.
+        """Start the process; it may still fail, see :meth:`wait_ready`.
 
         Raises:
             ServerError: its log has nowhere to go.
@@ -115,7 +115,7 @@ class LocalServer:
             )
 
     def wait_ready(self, workers: int = 1) -> None:
-        """Wait until so many workers answer.
+        """Wait until so many workers are ready.
 
         Raises:
             ServerError: the server ended, or took longer than ``start_seconds``.
@@ -155,7 +155,7 @@ class LocalServer:
         return found
 
     def torchserve_socket(self) -> Path:
-        """The Unix socket that only the front should use; to measure what the front costs.
+        """The Unix socket of TorchServe, to measure the overhead of the front.
 
         Raises:
             ServerError: TorchServe does not run.
@@ -168,11 +168,11 @@ class LocalServer:
         raise ServerError("TorchServe does not run")
 
     def wait(self) -> int:
-        """Wait until the server ends by itself; its exit status."""
+        """Wait until the server ends by itself; returns its exit status."""
         return self._process.wait() if self._process else 0
 
     def stop(self) -> None:
-        """End it and every process it started, whatever they do."""
+        """Stop the server and every process it started, if necessary by force."""
         if self._process is None:
             return
         if self._process.poll() is None:
@@ -193,13 +193,13 @@ class LocalServer:
             return False
 
     def _printed(self) -> str:
-        """Its last line, which says why it ended."""
+        """Return its last line, which says why it ended."""
         lines = Path(self.console).read_text(errors="replace").strip().splitlines()
         return lines[-1].removeprefix("error: ") if lines else "the server printed nothing"
 
 
 def unlocked(environment: Mapping[str, str], keyed: bool) -> dict[str, str]:
-    """The variables without those of the front's lock.
+    """Return the variables without those of access control.
 
     Args:
         environment: of a process.

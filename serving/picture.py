@@ -1,4 +1,4 @@
-"""A photograph beside its overlay, with the scale that says what the colours mean."""
+"""A photograph side by side with its overlay, and a scale of the colours."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _scale(
     corner: tuple[int, int],
     scale: float,
 ) -> None:
-    """A bar from blue (spoke against the target) to red (spoke for it)."""
+    """A colour bar from blue (decreases the target's score) to red (increases it)."""
     stops = np.asarray((BLUE, WHITE, RED), dtype=float)
     steps = np.linspace(-1, 1, SIDE)
     row = np.stack([np.interp(steps, (-1, 0, 1), stops[:, c]) for c in range(3)], axis=1)

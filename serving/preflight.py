@@ -1,4 +1,4 @@
-"""What is checked before anything starts, so that the message names the setting to change."""
+"""Check settings before anything starts, so that an error names the setting to change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from serving.settings import ServingSettings
 from serving.torchserve.process import MAX_SOCKET_FOLDER
 
 _FOLDER = len("/lesionlens-xxxxxxxx")
-"""Of the private folder below the one for temporary files."""
+"""Name of the private folder below the one for temporary files."""
 
 
 class PreflightError(RuntimeError):
@@ -31,7 +31,7 @@ def check(settings: ServingSettings, redirect_port: int = 0) -> None:
     archive = settings.archive / "melanoma.mar"
     if not archive.is_file():
         raise PreflightError(f"{archive} is missing: build it with `make archive`")
-    # TorchServe would take any file for an archive and fail on it again and again.
+    # TorchServe would accept any file as an archive and fail on it again and again.
     if not zipfile.is_zipfile(archive):
         raise PreflightError(f"{archive} is not a model archive: remove it and `make archive`")
     longest = MAX_SOCKET_FOLDER - _FOLDER

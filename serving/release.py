@@ -1,4 +1,4 @@
-"""A release: its files, their digest, a verified private copy, and what its configuration may ask.
+"""A release: its files and digest, a verified private copy, and the allowed configuration.
 
 Standard library only: the serving image has this file and little else of the repository.
 """
@@ -17,12 +17,13 @@ from typing import BinaryIO, Final
 CONFIG: Final = ("config/config.properties", "config/log4j2.xml", "config/metrics.yaml")
 ARCHIVE: Final = "model-store/melanoma.mar"
 FILES: Final = (*CONFIG, ARCHIVE)
-"""All that decides what a server runs, sorted by path."""
+"""All files that decide what a server runs, sorted by path."""
 SIGNATURE: Final = "model.sig"
-"""OpenSSF model signature of the files, where the release is signed; not part of the digest."""
+"""OpenSSF model signature of the files, if the release is signed; not part of the digest."""
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 MAX_SMALL_BYTES: Final = 1_000_000
-"""Of a file other than the archive, so that a volume cannot fill the scratch folder."""
+"""Maximum bytes of a file other than the archive, so that a volume cannot fill the scratch
+folder."""
 
 JAVA_OPTIONS: Final = tuple(
     re.compile(pattern)
@@ -52,7 +53,7 @@ REQUIRED: Final[Mapping[str, str]] = {
     "allowed_urls": "file:///nowhere",
     "install_py_dep_per_model": "false",
 }
-"""Properties that every release has, with the only value that each may have."""
+"""Properties that every release must have, with their only allowed value."""
 
 PROPERTIES: Final[Mapping[str, str]] = {
     **{name: re.escape(value) for name, value in REQUIRED.items()},
@@ -80,15 +81,15 @@ PROPERTIES: Final[Mapping[str, str]] = {
     ),
     "metrics_mode": "prometheus|log|legacy",
     "metrics_config": "/mnt/models/config/metrics.yaml",
-    "vmargs": _OPTIONS,  # each option is checked by itself
+    "vmargs": _OPTIONS,  # each option is checked separately
 }
-"""Properties of ``config.properties`` that a release may have, and what each may be.
+"""Properties of ``config.properties`` that a release may have, and their allowed values.
 
-Left out, and so refused, is all that loads code, models or keys from elsewhere, runs a command or
-opens an address: ``plugins_path``, ``model_snapshot``, ``models``, ``model_store``,
-``workflow_store``, ``default_service_handler``, ``service_envelope``, ``system_metrics_cmd``,
-``cpu_launcher_args``, ``blacklist_env_vars``, ``use_env_allowed_urls``, ``keystore``, ``cors_*``
-and what is not known.
+Refused is everything that loads code, models or keys from elsewhere, runs a command or opens an
+address: ``plugins_path``, ``model_snapshot``, ``models``, ``model_store``, ``workflow_store``,
+``default_service_handler``, ``service_envelope``, ``system_metrics_cmd``, ``cpu_launcher_args``,
+``blacklist_env_vars``, ``use_env_allowed_urls``, ``keystore``, ``cors_*`` and every unknown
+property.
 """
 
 # Java takes ":" and blanks for "=", "!" for "#", joins lines that end in a backslash, decodes
@@ -99,15 +100,15 @@ _PROPERTY: Final = re.compile(r"([a-z][a-z0-9_]*)=([!-\[\]-~]+(?: +[!-\[\]-~]+)*
 
 
 class ReleaseError(Exception):
-    """A release that must not run; the message says why."""
+    """The release must not run; the message says why."""
 
 
 class UnreadableReleaseError(ReleaseError):
-    """A file of the release is missing, cannot be read or copied, or is none."""
+    """A file of the release is missing, cannot be read or copied, or is not a regular file."""
 
 
 class DigestMismatchError(ReleaseError):
-    """The files are others than the digest says."""
+    """The files do not match the expected digest."""
 
     def __init__(self, actual: str, expected: str) -> None:
         """Keep both digests."""
@@ -120,10 +121,10 @@ class ConfigurationError(ReleaseError):
 
 
 def digest_of(folder: Path) -> str:
-    """``sha256:`` and 64 hex digits, of the files of a release together.
+    """Return ``sha256:`` and 64 hex digits over all files of a release.
 
-    It is that of the lines that ``sha256sum`` prints for :data:`FILES`, in their order, so that
-    ``sha256sum config/config.properties ... | sha256sum`` in the folder computes it.
+    The digest is taken over the lines that ``sha256sum`` prints for :data:`FILES`, in their order,
+    so that ``sha256sum config/config.properties ... | sha256sum`` in the folder computes it.
 
     Raises:
         UnreadableReleaseError: a file is missing or cannot be read.
@@ -147,10 +148,10 @@ def combined_digest(digests: Mapping[str, str]) -> str:
 
 
 def copy_verified(source: Path, target: Path, digest: str | None) -> str:
-    """Copy a release where nobody else writes, and verify the copy; its digest.
+    """Copy a release to a private folder and verify the copy; returns its digest.
 
-    What is hashed is what was written, so whatever happens to the source, then or later, cannot
-    change what is loaded from the copy. Its signature, if it has one, is copied too.
+    The written bytes are hashed, so whatever happens to the source, then or later, cannot change
+    what is loaded from the copy. Its signature, if it has one, is copied too.
 
     Args:
         source: the release as it is mounted.
@@ -175,7 +176,7 @@ def copy_verified(source: Path, target: Path, digest: str | None) -> str:
 
 
 def java_options(properties: Path) -> list[str]:
-    """Options of the JVM that a release's ``config.properties`` asks for, each of them allowed.
+    """Return the JVM options of a release's ``config.properties``, all of them allowed.
 
     Raises:
         ConfigurationError: a property or an option is not allowed, or could be read in two ways.
@@ -192,7 +193,7 @@ def java_options(properties: Path) -> list[str]:
 
 
 def read_properties(path: Path) -> dict[str, str]:
-    """The properties of a release, all of them allowed; see :data:`PROPERTIES`.
+    """Return the properties of a release, all of them allowed; see :data:`PROPERTIES`.
 
     Raises:
         ConfigurationError: a property is missing or not allowed, or a line could be read in two
@@ -204,7 +205,7 @@ def read_properties(path: Path) -> dict[str, str]:
     except OSError as error:
         raise UnreadableReleaseError(f"{path} cannot be read ({error.strerror})") from None
     found: dict[str, str] = {}
-    # Not splitlines(), which knows more ends of a line than Java does.
+    # Not splitlines(), which recognises more line ends than Java does.
     for number, line in enumerate(data.decode("latin-1").split("\n"), 1):
         if not line or _COMMENT.fullmatch(line):
             continue
@@ -228,7 +229,7 @@ def read_properties(path: Path) -> dict[str, str]:
 
 
 def _make_private(folder: Path) -> None:
-    """An empty folder for this user alone, never one that was there before."""
+    """Create an empty folder for this user only, never an existing one."""
     try:
         if folder.is_symlink() or folder.is_file():
             folder.unlink()
@@ -242,7 +243,7 @@ def _make_private(folder: Path) -> None:
 def _copy(source: Path, target: Path, limit: int | None) -> None:
     """Copy one regular file of at most ``limit`` bytes, readable by this user alone."""
     try:
-        # A pipe in a release must not hold the start up: without the flag, opening it waits.
+        # A pipe in a release must not block the start: without the flag, opening it waits.
         with open(os.open(source, os.O_RDONLY | os.O_NONBLOCK), "rb") as original:
             if not stat.S_ISREG(os.fstat(original.fileno()).st_mode):
                 raise UnreadableReleaseError(f"{source} is not a file")

@@ -1,4 +1,4 @@
-"""Where the local server listens and what it serves, from ``LESIONLENS_*`` variables."""
+"""Settings of the local server, from ``LESIONLENS_*`` variables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from serving.front.sockets import host_port
 
 
 class ServingSettings(BaseSettings):
-    """Of one server on this machine; the limits of its front are :class:`FrontSettings`'."""
+    """Settings of one server on this machine; its front's limits are :class:`FrontSettings`."""
 
     model_config = SettingsConfigDict(env_prefix="LESIONLENS_", extra="ignore", frozen=True)
 
@@ -24,52 +24,53 @@ class ServingSettings(BaseSettings):
     Open Inference Protocol (V2) over REST and gRPC."""
 
     host: str = "127.0.0.1"
-    """Address of predictions and metrics, IPv4 or IPv6; management stays on loopback whatever this
-    says."""
+    """Address of predictions and metrics, IPv4 or IPv6; management always stays on loopback."""
 
     inference_port: int = 8080
-    """Predictions and explanations: the front. TorchServe itself listens on a Unix socket."""
+    """Port of predictions and explanations: the front. TorchServe itself listens on a Unix
+    socket."""
 
     management_port: int = 8081
-    """TorchServe's own; readiness is read from it."""
+    """Port of TorchServe's management, from which readiness is read."""
 
     metrics_port: int = 8082
-    """Prometheus metrics."""
+    """Port of the Prometheus metrics."""
 
     grpc_inference_port: int = 7070
-    """gRPC of the runtime ``kserve``. TorchServe opens it on loopback, whether used or not."""
+    """Port of gRPC with the runtime ``kserve``. TorchServe opens it on loopback, whether it is used
+    or not."""
 
     grpc_management_port: int = 7071
-    """TorchServe opens it whether used or not."""
+    """Port that TorchServe opens whether it is used or not."""
 
     archive: Path = Path("model_store/model-store")
-    """TorchServe's model store."""
+    """Folder of the archive: TorchServe's model store."""
 
     config: Path = Path("model_store/config")
     """Folder of ``config.properties`` and ``metrics.yaml``."""
 
     digest: str = ""
-    """``sha256:`` and 64 hex digits that the release must have; unset, what was just built is
-    served."""
+    """``sha256:`` and 64 hex digits that the release must have; unset, the last build is served."""
 
     logs: Path = Path("build/logs")
-    """TorchServe's log and the front's."""
+    """Folder of the logs of TorchServe and of the front."""
 
     workers: int = Field(default=2, ge=1)
-    """Of the server: while one makes a slow explanation, another predicts."""
+    """Workers of the server: while one makes a slow explanation, another predicts."""
 
     start_seconds: float = 120.0
-    """Until a worker must be ready."""
+    """Seconds until a worker must be ready."""
 
     drain_seconds: float = 1.0
-    """That requests are still taken after SIGTERM or Ctrl-C, so that clients notice the end between
-    two requests and not within one."""
+    """Seconds for which new requests are still accepted after SIGTERM or Ctrl-C, so that clients
+    notice the shutdown between two requests and not during one."""
 
     finish_seconds: float = 45.0
-    """That requests in flight may take after that."""
+    """Seconds that requests in flight may take after that."""
 
     tls_certificate: str = ""
-    """Of the front, see there; here it says that the address begins with https."""
+    """Certificate of the front, see there; here it only decides whether the address begins with
+    https."""
 
     @property
     def inference(self) -> str:
@@ -84,32 +85,33 @@ class ServingSettings(BaseSettings):
 
 
 class DemoSettings(ServingSettings):
-    """Of the demo: the server's, and where the training left its summary."""
+    """Settings of the demo: those of the server, and the folder of the training's summary."""
 
     build: Path = Path("build")
-    """The training's summary is there."""
+    """Folder of the training's summary."""
 
     reports: Path = Path("reports")
     """Folder of pictures and reports."""
 
     key_file: Path | None = None
-    """File of the key that the demo sends, where its server has a lock; ``make key`` makes it."""
+    """File of the API key that the demo sends, if its server has access control; ``make key`` makes
+    it."""
 
 
 LISTENING: Final = range(20_000, 32_768)
-"""Ports to listen on. Linux takes those of outgoing connections from above: a port found free up
-there may be a client's before the server, which is seconds in starting, asks for it."""
+"""Range of listening ports. Linux assigns outgoing connections higher ports: a free port up there
+could be in use by a client before the server, which takes seconds to start, binds it."""
 
-# From a place of each process's own: two that look at once would both find the same port free.
+# Start at an offset per process: two processes that search at once would find the same port.
 _candidates = itertools.islice(
     itertools.cycle(LISTENING), os.getpid() * 4_001 % len(LISTENING), None
 )
 
 
 def free_ports() -> dict[str, int]:
-    """A free port for each that a server opens, by the name of its setting.
+    """Find a free port for each setting that needs one.
 
-    No two are the same, nor are those of two calls.
+    No two ports are the same, within a call or between calls.
     """
     names = ("inference", "management", "metrics", "grpc_inference", "grpc_management")
     return {f"{name}_port": next(filter(_free, _candidates)) for name in names}

@@ -1,4 +1,4 @@
-"""What all tests share: the real photographs beside the checkout, and a clean environment."""
+"""What all tests share: the real photographs next to the checkout, and a clean environment."""
 
 import os
 import shutil
@@ -62,7 +62,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real photographs and weights beside the checkout; it need not be there."""
+    """The folder of real photographs and weights next to the checkout; it need not be there."""
     return ROOT.parent / "shared"
 
 
@@ -119,5 +119,5 @@ def _leave_out(words: str) -> NoReturn:
 
 def _there(path: Path) -> Path:
     if not path.exists():
-        pytest.skip(f"{path} is missing: the real photographs lie beside some checkouts only")
+        pytest.skip(f"{path} is missing: the real photographs lie next to some checkouts only")
     return path

@@ -28,6 +28,7 @@ LONGEST: Final = (
     "docs/test_blocks.py::test_the_readme",
     "e2e",
     "training",
+    "training/test_notebook.py",
     "e2e/test_container",
     "e2e/test_attack.py",
     "e2e/test_browser",

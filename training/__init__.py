@@ -1,1 +1,1 @@
-"""Photographs in, an archive out. Imports ``handlers`` and is imported by nothing."""
+"""Train a model archive from photographs; nothing that is served imports this package."""

@@ -29,7 +29,7 @@ EXPECTED = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the steps asked for; 0 when they ended well, 2 for a fault that is explained."""
+    """Run the requested steps; returns 0 on success, 2 for an error with an explanation."""
     parser = argparse.ArgumentParser(
         prog="python -m training",
         description="From photographs to melanoma.mar. Settings: the variables LESIONLENS_*.",
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     except EXPECTED as error:
         report.say(f"error: {error}")
         return 2
-    except OSError as error:  # a disk that is full, a folder that may not be written
+    except OSError as error:  # a full disk, a read-only folder
         report.say(f"error: {error}")
         return 2
     except ValidationError as error:
@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(step: str, settings: TrainingSettings, report: Reporter) -> int:
     try:
         if finetune_all.join() > 0:  # torchrun's other processes only take part in fits
-            finetune_all.help_out()
+            finetune_all.serve_fits()
             return 0
         if step == "data":
             pipeline.find_data(settings, report)

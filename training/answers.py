@@ -1,4 +1,4 @@
-"""What the trained model says of every photograph, kept for the report."""
+"""Predictions of the trained model for every photograph, kept for the report."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from typing import Any
 import numpy as np
 
 from training.evaluation import evaluate
-from training.files import whole
+from training.files import atomic_write
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Calibrated probabilities of both folders, in the order of their digests."""
+    """Calibrated probabilities of both splits, in the order of their digests."""
 
     train: np.ndarray
-    """P(cancer) of photographs of ``train``, each of a fit that never saw it, shape (n,)."""
+    """Out-of-fold P(cancer) of the photographs of ``train``, shape (n,)."""
     distance: np.ndarray
-    """Of the same, to the features that its fit learned from, shape (n,)."""
+    """Distance of the same photographs to the features that their model was fitted on, shape
+    (n,)."""
     train_labels: np.ndarray
     """0 or 1, shape (n,)."""
     test: np.ndarray
-    """P(cancer) of photographs of ``test``, of the final model, shape (m,)."""
+    """P(cancer) of the photographs of ``test``, by the final model, shape (m,)."""
     test_labels: np.ndarray
     """0 or 1, shape (m,)."""
     leak_free: np.ndarray
-    """Which of ``test`` make a score without leaks, bool of shape (m,)."""
+    """Test photographs that give a score without leaks, bool of shape (m,)."""
 
     def scores(self, threshold: float, seed: int) -> dict[str, Any]:
-        """``test`` as it comes, ``test_leak_free``, and ``out_of_sample``: the train folder.
+        """Scores on ``test``, ``test_leak_free``, and ``out_of_sample``: the train folder.
 
         Args:
             threshold: P(cancer) from which the label is ``cancer``.
@@ -45,17 +46,17 @@ class Answers:
         return {
             name: evaluate(probabilities.round(6), labels, threshold, seed)
             for name, (probabilities, labels) in parts.items()
-            if len(np.unique(labels)) == 2  # nothing may be left without leaks
+            if len(np.unique(labels)) == 2  # there may be no photographs without leaks
         }
 
     def write(self, path: Path) -> None:
-        """Keep them in one file."""
-        with whole(path) as temporary, temporary.open("wb") as stream:
+        """Write all arrays to one file."""
+        with atomic_write(path) as temporary, temporary.open("wb") as stream:
             np.savez(stream, **asdict(self))
 
     @classmethod
     def read(cls, path: Path) -> Answers:
-        """The inverse of :meth:`write`.
+        """Read a file written by :meth:`write`.
 
         Raises:
             OSError: there is no such file.

@@ -1,4 +1,4 @@
-"""``melanoma.mar``: model, handlers, card and baseline in one file, with torch-model-archiver."""
+"""Make ``melanoma.mar``: model, handlers, card and drift baseline, with torch-model-archiver."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from model_archiver import ModelArchiver, ModelArchiverConfig
 
 import handlers
 from handlers.backends import FILES
-from training.files import whole
+from training.files import atomic_write
 
 NAME: Final = "melanoma"
 TRAINED: Final = ("model.pt", "card.json", "baseline.json")
@@ -31,7 +31,7 @@ responseTimeout: 60
 
 @contextmanager
 def _temporary_files_in(folder: str) -> Iterator[None]:
-    """The archiver works in TMPDIR/<model name>, whoever else does so at the same time."""
+    """Set TMPDIR for the archiver, which works in TMPDIR/<model name> without a lock."""
     before = tempfile.tempdir
     tempfile.tempdir = folder
     try:
@@ -45,10 +45,10 @@ class NothingToArchiveError(RuntimeError):
 
 
 def archive(model_folder: Path, store: Path) -> Path:
-    """Package a trained model; the file is replaced whole.
+    """Package a trained model; the file is replaced atomically.
 
-    The modules of ``handlers/`` go in as the package they are, so the archive needs nothing of
-    this repository.
+    The modules of ``handlers/`` are included as the package they are, so the archive needs nothing
+    else of this repository.
 
     Args:
         model_folder: holds ``model.pt``, ``card.json`` and ``baseline.json``.
@@ -67,8 +67,11 @@ def archive(model_folder: Path, store: Path) -> Path:
         )
     card = json.loads((model_folder / "card.json").read_text(encoding="utf-8"))
     target = store / f"{NAME}.mar"
-    # Not in the store: the archiver takes commas and brackets in a path for lists and patterns.
-    with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch, whole(target) as temporary:
+    # Not in the store: the archiver interprets commas and brackets in a path.
+    with (
+        tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch,
+        atomic_write(target) as temporary,
+    ):
         extra = Path(scratch) / "extra"
         source = Path(handlers.__file__).parent
         shutil.copytree(source, extra / "handlers", ignore=shutil.ignore_patterns("__pycache__"))
@@ -92,6 +95,6 @@ def archive(model_folder: Path, store: Path) -> Path:
 
 
 def _backends(model_folder: Path) -> list[Path]:
-    """The files of the backends that keep the answers: the training leaves no others."""
+    """Return the files of the backends that keep the predictions: training leaves no others."""
     names = [f"{file}{suffix}" for file in set(FILES.values()) for suffix in (".xml", ".bin")]
     return [model_folder / name for name in sorted(names) if (model_folder / name).is_file()]

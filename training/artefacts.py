@@ -28,18 +28,18 @@ def _canvas(size: int) -> tuple[Image.Image, ImageDraw.ImageDraw]:
 
 
 def _coverage(canvas: Image.Image) -> Density:
-    """The share of each pixel that was drawn on, float32 (size, size), 0 to 1."""
+    """Return the share of each pixel that was drawn on, float32 (size, size), 0 to 1."""
     small = canvas.reduce(_OVERSAMPLING)
     return np.asarray(small, dtype=np.float32) / np.float32(255)
 
 
 def _lay_over(density: Density, coverage: Density, colour: tuple[float, ...]) -> Density:
-    """An opaque thing of `colour` (optical density of R, G, B) where `coverage` is 1."""
+    """Blend an opaque object of `colour` (optical density of R, G, B) where `coverage` is 1."""
     return density + coverage * (np.array(colour, dtype=np.float32)[:, None, None] - density)
 
 
 def _curve(rng: np.random.Generator, size: int, length: float, bend: float) -> NDArray[np.float64]:
-    """A bent line as (24, 2) points in oversampled pixels."""
+    """Return a curved line as (24, 2) points in oversampled pixels."""
     start = rng.uniform(0, 1, 2)
     angle = rng.uniform(0, 2 * np.pi)
     along = np.linspace(0, 1, 24)
@@ -50,7 +50,7 @@ def _curve(rng: np.random.Generator, size: int, length: float, bend: float) -> N
 
 
 def hair(rng: np.random.Generator, density: Density, mask: Mask) -> Density:
-    """Tapered hairs of one person: one colour, much the same thickness and direction at random.
+    """Draw tapered hairs: one colour, similar thickness, random directions.
 
     Density, given and returned, has shape (3, size, size), the mask (size, size).
     """
@@ -72,7 +72,7 @@ def hair(rng: np.random.Generator, density: Density, mask: Mask) -> Density:
 
 
 def ruler(rng: np.random.Generator, density: Density, mask: Mask) -> Density:
-    """A millimetre scale along one edge, every fifth tick longer, slightly askew.
+    """Draw a millimetre scale along one edge, every fifth tick longer, slightly askew.
 
     Density, given and returned, has shape (3, size, size), the mask (size, size).
     """
@@ -93,7 +93,7 @@ def ruler(rng: np.random.Generator, density: Density, mask: Mask) -> Density:
 
 
 def ink(rng: np.random.Generator, density: Density, mask: Mask) -> Density:
-    """Strokes or dots of a surgical pen on the skin beside the lesion; skin shows through.
+    """Draw strokes or dots of a surgical pen next to the lesion; skin shows through.
 
     Density, given and returned, has shape (3, size, size), the mask (size, size).
     """
@@ -130,7 +130,7 @@ def ink(rng: np.random.Generator, density: Density, mask: Mask) -> Density:
 
 
 def dark_corners(rng: np.random.Generator, density: Density, mask: Mask) -> Density:
-    """The round field of view of a dermatoscope, black outside.
+    """Draw the round field of view of a dermatoscope, black outside.
 
     Density, given and returned, has shape (3, size, size), the mask (size, size).
     """
@@ -146,7 +146,7 @@ def dark_corners(rng: np.random.Generator, density: Density, mask: Mask) -> Dens
     return np.asarray(density + shade * (black - density), dtype=np.float32)
 
 
-# The order of painting: what lies on the skin first, the instrument's own edge last.
+# Painting order: objects on the skin first, the instrument's edge last.
 PAINTERS: dict[str, Painter] = {
     "ink": ink,
     "hair": hair,

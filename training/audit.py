@@ -1,4 +1,4 @@
-"""``make audit``: the near-duplicates of a set, without training on it."""
+"""``make audit``: find the near-duplicates of a data set, without training on it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from training.files import write_json
 from training.settings import TrainingSettings
 
 SHOWN: Final = 20
-"""Pairs named on the console; all are in ``near_duplicates.json``."""
+"""Number of pairs that are printed; all are in ``near_duplicates.json``."""
 
 
 def near_duplicates_of(
     settings: TrainingSettings, found: Dataset, report: Reporter
 ) -> dict[str, Any]:
-    """Find near-duplicates within and across the folders, say so and write them down.
+    """Find near-duplicates within and across the splits, print and write them.
 
     Returns:
         What is also written to ``near_duplicates.json``: counts, and each pair with its files.

@@ -1,4 +1,4 @@
-"""torchvision's ResNet-18, frozen, and where its weights come from."""
+"""torchvision's ResNet-18, frozen, and the sources of its weights."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from torch import nn
 from torchvision.models import ResNet, ResNet18_Weights, resnet18
 
 
-class Beside(nn.Module):
-    """A stage as it was and as it was fitted, one beside the other: their channels together."""
+class ParallelStages(nn.Module):
+    """A stage in its original and its fitted version in parallel: their channels concatenated."""
 
     def __init__(self, first: nn.Module, fitted: nn.Module) -> None:
-        """Take both; neither is copied."""
+        """Take both stages without copying them."""
         super().__init__()
         self.first = first
         self.fitted = fitted
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """From (n, 256, 14, 14) to (n, 1024, 7, 7): the first half is what it was."""
-        # Not torch.cat: what TorchScript makes of it for a gradient fails in inference mode.
+        """From (n, 256, 14, 14) to (n, 1024, 7, 7): the first half is from the original stage."""
+        # Not torch.cat: TorchScript's gradient of it fails in inference mode.
         return torch.stack([self.first(inputs), self.fitted(inputs)], dim=1).flatten(1, 2)
 
 
@@ -34,15 +34,15 @@ class WeightsError(RuntimeError):
 
 @dataclass(frozen=True)
 class Backbone:
-    """A ResNet-18 in eval mode, all parameters frozen; its ``layer4`` may be a :class:`Beside`."""
+    """A frozen ResNet-18 in eval mode; its ``layer4`` may be a :class:`ParallelStages`."""
 
     network: ResNet
     source: str
-    """``weights`` (a file of one's own), ``imagenet`` or ``untrained``."""
+    """``weights`` (a user's file), ``imagenet`` or ``untrained``."""
 
     @property
     def digest(self) -> str:
-        """sha256 over every tensor but the final layer's, which the head replaces."""
+        """sha256 over every tensor except the final layer's, which the head replaces."""
         total = hashlib.sha256()
         for name, tensor in sorted(self.network.state_dict().items()):
             if not name.startswith("fc."):
@@ -51,11 +51,11 @@ class Backbone:
         return total.hexdigest()
 
     def convolutions(self) -> nn.Sequential:
-        """Everything before pooling: (n, 3, 224, 224) to (n, width, 7, 7)."""
+        """All layers before pooling: (n, 3, 224, 224) to (n, width, 7, 7)."""
         return nn.Sequential(*list(self.network.children())[:-2])
 
     def extractor(self) -> Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
-        """The same in two parts, compiled: layers are fused, and each pass is quicker for it.
+        """The same in two parts, compiled: fused layers make each pass faster.
 
         Returns:
             A function from views of shape (n, 3, 224, 224) to what goes into ``layer4``, shape
@@ -63,7 +63,7 @@ class Backbone:
         """
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
-            # The size is that of no photograph: convolutions ask for none.
+            # Not the size of a photograph: convolutions accept any.
             traced = torch.jit.trace(
                 _Parts(self.network).eval(), torch.zeros(1, 3, 32, 32), check_trace=False
             )
@@ -71,7 +71,7 @@ class Backbone:
 
 
 class _Parts(nn.Module):
-    """A network without its final layer, that also says what goes into ``layer4``."""
+    """A network without its final layer that also returns the input of ``layer4``."""
 
     def __init__(self, network: ResNet) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class _Parts(nn.Module):
 
 
 def load(weights: Path | None, seed: int, say: Callable[[str], None]) -> Backbone:
-    """Load the weights named, else torchvision's, else leave the backbone untrained.
+    """Load the configured weights, else torchvision's, else leave the backbone untrained.
 
     Raises:
         WeightsError: the file named is missing or is not a ResNet-18 state dict.
@@ -111,12 +111,12 @@ def load(weights: Path | None, seed: int, say: Callable[[str], None]) -> Backbon
 def _read(path: Path, network: ResNet) -> dict[str, torch.Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises a dozen kinds on what is no state dict
+    except Exception as error:  # torch.load raises a dozen kinds of exception on invalid files
         raise WeightsError(
             f"LESIONLENS_WEIGHTS={path} cannot be read as a state dict ({type(error).__name__})"
         ) from error
     expected = network.state_dict()
-    # The final layer is replaced, so a state dict with another number of classes will do.
+    # The final layer is replaced, so another number of classes is accepted.
     wrong = [
         name
         for name, tensor in expected.items()

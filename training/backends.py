@@ -1,7 +1,7 @@
-"""Which ways to run the model keep its answers, and how fast each is on this machine.
+"""Compare backends: which keep the predictions, and how fast each is on this machine.
 
-Measured on photographs of the train folder and written into ``card.json``; the archive carries the
-files of those that pass, and a worker takes the fastest that its machine can run.
+Measured on photographs of the train folder and written into ``card.json``; the archive contains the
+files of those that pass, and a worker uses the fastest that its machine can run.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ from handlers.imaging import SIDE, centre_view, decode, to_tensor
 from training import calibration
 from training.calibration import Calibration
 from training.dataset import Photograph, Progress
-from training.files import whole
-from training.parallel import each
+from training.files import atomic_write
+from training.parallel import map_ordered
 
 AUROC_LOSS: Final = 0.002
 LABELS_CHANGED: Final = 0.005
-"""What a backend may cost on photographs; the second is a share of them."""
+"""Maximum number and share of labels that a backend may change."""
 PHOTOGRAPHS: Final = 300
-"""At most, for the comparison."""
+"""Maximum number of photographs for the comparison."""
 TIMED: Final = 60
-"""At most, for the time."""
+"""Maximum number of photographs for the timing."""
 CALIBRATION: Final = 100
-"""Training photographs that fix the ranges of int8."""
+"""Training photographs that calibrate the ranges of int8."""
 WARM: Final = 3
 
 
 @dataclass
 class Measured:
-    """One backend on photographs, against plain TorchScript."""
+    """Measurements of one backend against plain TorchScript."""
 
     forward_ms: float | None = None
-    """Median of one photograph."""
+    """Median milliseconds of one photograph."""
     auroc_loss: float | None = None
     labels_changed: int | None = None
-    """Of ``photographs``, each with its own calibration."""
+    """Labels changed among ``photographs``, each backend with its own calibration."""
     largest_difference: float | None = None
-    """Of a probability."""
+    """Largest difference of a probability."""
     photographs: int = 0
     passes: bool = False
     lacking: str = ""
@@ -62,7 +62,7 @@ class Measured:
     calibration: Calibration | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As in ``card.json``; what is unknown is left out."""
+        """Return the entry of ``card.json``; unknown values are left out."""
         document = {name: value for name, value in asdict(self).items() if value not in (None, "")}
         if self.calibration:
             document["calibration"] = {
@@ -75,11 +75,11 @@ class Measured:
 
 @dataclass
 class _Seen:
-    """What one backend made of the photographs."""
+    """Outputs of one backend for the photographs."""
 
     backend: Backend
     lock: Lock = field(default_factory=Lock)
-    """A worker runs one forward pass at a time, and some backends can do no other."""
+    """A worker runs one forward pass at a time, and some backends support no more."""
     log_odds: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
@@ -120,7 +120,7 @@ def measure(
     compared_on = _spread(photographs, PHOTOGRAPHS)
     every = list(seen.values())
     _time_all(every, _spread(photographs, TIMED), progress)
-    with closing(each(lambda photo: _log_odds(model, every, photo), compared_on)) as answers:
+    with closing(map_ordered(lambda photo: _log_odds(model, every, photo), compared_on)) as answers:
         for number, row in enumerate(answers, 1):
             for own, one in zip(every, row, strict=True):
                 own.log_odds.append(one)
@@ -138,7 +138,7 @@ def measure(
 
 
 def order(measured: dict[str, Measured]) -> list[str]:
-    """The names of those that keep the answers, fastest first."""
+    """Return the names of those that keep the predictions, fastest first."""
     passing = [name for name, found in measured.items() if found.passes]
     return sorted(passing, key=lambda name: measured[name].forward_ms or 0.0)
 
@@ -157,7 +157,7 @@ def _time_all(seen: Sequence[_Seen], photographs: Sequence[Photograph], progress
 
 
 def _log_odds(model: Any, seen: Sequence[_Seen], photograph: Photograph) -> list[float]:
-    """What each backend says of one photograph."""
+    """Return each backend's log-odds of one photograph."""
     inputs, found = _inputs(photograph), []
     with torch.inference_mode():
         for own in seen:
@@ -174,7 +174,7 @@ def compared(
     labels: np.ndarray,
     calibrated: Calibration,
 ) -> Measured:
-    """What a backend costs, calibrated anew.
+    """Compare a backend, with a new calibration, to plain TorchScript.
 
     Args:
         log_odds: of the backend, shape (n,).
@@ -203,7 +203,7 @@ def compared(
 def convert(
     folder: Path, model: Any, photographs: Sequence[Photograph], names: Collection[str]
 ) -> None:
-    """Write OpenVINO's files, made from the same TorchScript; none where it is not installed.
+    """Write OpenVINO's files, converted from the same TorchScript, if OpenVINO is installed.
 
     Args:
         folder: to write into.
@@ -238,13 +238,14 @@ def _int8(converted: Any, photographs: Sequence[Photograph]) -> Any:
 
 
 def _save(openvino: Any, model: Any, path: Path) -> None:
-    # OpenVINO insists on the suffixes, so not straight into the temporary files.
+    # OpenVINO insists on the suffixes, so the files are not written directly to temporary
+    # names.
     with tempfile.TemporaryDirectory(prefix="lesionlens-") as name:
         scratch = Path(name) / path.name
-        # Not compressed to half precision: what is called fp32 is fp32.
+        # Not compressed to half precision: fp32 must be fp32.
         openvino.serialize(model, f"{scratch}.xml", f"{scratch}.bin")
         for suffix in (".bin", ".xml"):
-            with whole(path.with_suffix(suffix)) as temporary:
+            with atomic_write(path.with_suffix(suffix)) as temporary:
                 shutil.copyfile(f"{scratch}{suffix}", temporary)
 
 
@@ -258,7 +259,7 @@ def _inputs(photograph: Photograph) -> torch.Tensor:
 
 
 def _spread(photographs: Sequence[Photograph], most: int) -> list[Photograph]:
-    """At most so many, evenly over each class, and of a rare one at least one."""
+    """Choose a limited number of photographs, evenly over each class, at least one of each."""
     ordered = sorted(photographs, key=lambda photograph: photograph.label)
     places = np.linspace(0, len(ordered) - 1, min(most, len(ordered))).round().astype(int)
     return [ordered[place] for place in places]
@@ -266,7 +267,7 @@ def _spread(photographs: Sequence[Photograph], most: int) -> list[Photograph]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the progress bars and warnings of the tools: the report has its own."""
+    """Silence progress bars and warnings of the tools: the report has its own."""
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # "no CUDA"
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")

@@ -1,7 +1,7 @@
-"""The baseline of drift, and from where on a photograph is out of the ordinary.
+"""Fit the drift baseline and the limits of outliers.
 
-Of the train folder's photographs, each as a fit that never saw it sees it: a model is surer of
-what it has learned from, and that lies nearer to its own mean. So the baseline is comparable with
+On out-of-fold values of the train folder's photographs: a model is too confident on photographs it
+was fitted on, and their features lie too close to the mean. So the baseline is comparable with
 traffic.
 """
 
@@ -17,8 +17,8 @@ from handlers.reference import Reference
 
 BEYOND: Final = {"distance": 0.005, "focus": 0.002, "clipped": 0.002}
 """Share of the train folder beyond the limit of a feature, where it is not ``RARE``. Chosen on the
-train folder and on unsuitable pictures drawn or made from it: what is no lesion lies beyond nearly
-all of the train folder, and a source that was left out does not (at most 2 % of it)."""
+train folder and on unsuitable pictures drawn or made from it: pictures without a lesion lie beyond
+nearly all of the train folder, and a source that was left out does not (at most 2 % of it)."""
 RARE: Final = 0.0005
 """The same share for exposure: under-exposed photographs lie far beyond any of the train folder."""
 
@@ -26,7 +26,7 @@ RARE: Final = 0.0005
 def fit(
     probability: np.ndarray, distance: np.ndarray, statistics: np.ndarray, features: np.ndarray
 ) -> Baseline:
-    """Baseline of the photographs of the train folder.
+    """Fit the drift baseline on the photographs of the train folder.
 
     Args:
         probability: calibrated, of fits that never saw them, shape (n,).

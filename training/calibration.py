@@ -1,7 +1,7 @@
-"""Temperature, threshold and the band of doubt, from answers on photographs not learned from.
+"""Temperature, threshold and uncertainty band, fitted on out-of-fold predictions.
 
-Both classes weigh the same, so a probability is meant for as many cancers as benign lesions; what
-it is worth where cancer is rarer follows by Bayes' rule (``evaluation`` gives PPV and NPV at 2 %).
+Both classes have the same weight, so a probability assumes as many cancers as benign lesions. For
+a lower prevalence it is converted with Bayes' rule (``evaluation`` gives PPV and NPV at 2 %).
 """
 
 from __future__ import annotations
@@ -18,38 +18,40 @@ from sklearn.utils.class_weight import compute_sample_weight
 from training.evaluation import RESAMPLES
 
 PREVALENCE: Final = 0.5
-"""Share of cancers that probabilities are stated for."""
+"""Prevalence of cancer that probabilities assume."""
 
 
 @dataclass(frozen=True)
 class Aims:
-    """What is asked of the decision."""
+    """Requirements on sensitivity and error rates."""
 
     sensitivity: float
-    """Share of the cancers that the threshold must catch."""
-    misses: float
-    """Share of the cancers that may be firmly called "no cancer"."""
-    false_alarms: float
-    """Share of the benign lesions that may be firmly called "cancer"."""
+    """Share of the cancers that the threshold must detect."""
+    alpha_malignant: float
+    """Conformal error rate of cancers: share that may get "no cancer" without
+    ``near_threshold``."""
+    alpha_benign: float
+    """Conformal error rate of benign lesions: share that may get "cancer" without
+    ``near_threshold``."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How log-odds become a probability and a label."""
+    """Parameters that turn log-odds into a probability and a label."""
 
     temperature: float
     threshold: float
     """P(cancer) from which the label is ``cancer``."""
     band: tuple[float, float]
-    """P(cancer) for which the answer is not firm: ``near_threshold``."""
+    """Uncertainty band: P(cancer) of answers with the flag ``near_threshold``."""
 
     def probabilities(self, log_odds: np.ndarray) -> np.ndarray:
-        """Calibrated P(cancer), shape (n,)."""
+        """Compute calibrated P(cancer), shape (n,)."""
         return np.asarray(expit(log_odds / self.temperature))
 
 
 def calibrate(log_odds: np.ndarray, labels: np.ndarray, aims: Aims) -> Calibration:
-    """Fit on photographs that the model has not learned from.
+    """Fit on photographs that the model was not fitted on.
 
     Args:
         log_odds: uncalibrated, shape (n,).
@@ -64,10 +66,10 @@ def calibrate(log_odds: np.ndarray, labels: np.ndarray, aims: Aims) -> Calibrati
 
 
 def band_of(probabilities: np.ndarray, labels: np.ndarray, aims: Aims) -> tuple[float, float]:
-    """Where neither class can be ruled out: split conformal, a class at a time (Vovk 2012).
+    """Compute the uncertainty band by split conformal prediction, per class (Vovk 2012).
 
-    Below the band "cancer" is ruled out, above it "no cancer". For photographs like these the
-    shares of ``aims`` hold whatever the model and the distribution; the order statistics are those
+    Below the band "cancer" is ruled out, above it "no cancer". For photographs of the same
+    distribution the error rates of ``aims`` hold whatever the model; the order statistics are those
     of n + 1, the new photograph being one of them.
 
     Args:
@@ -76,21 +78,21 @@ def band_of(probabilities: np.ndarray, labels: np.ndarray, aims: Aims) -> tuple[
         aims: the shares of each class that may be ruled out wrongly.
     """
     cancers, benign = (np.sort(probabilities[labels == label]) for label in (1, 0))
-    misses = int(aims.misses * (len(cancers) + 1) + 1e-9)
-    alarms = int(aims.false_alarms * (len(benign) + 1) + 1e-9)
+    misses = int(aims.alpha_malignant * (len(cancers) + 1) + 1e-9)
+    alarms = int(aims.alpha_benign * (len(benign) + 1) + 1e-9)
     low = float(np.floor(cancers[misses - 1] * 1e6) / 1e6) if misses else 0.0
     high = float(np.ceil(benign[len(benign) - alarms] * 1e6) / 1e6) if alarms else 1.0
-    # Apart as the classes may be: between them lies what is like neither.
+    # If the classes are separated, the gap between them resembles neither.
     return min(low, high), max(low, high)
 
 
 def recalibrate(
     log_odds: np.ndarray, labels: np.ndarray, calibrated: Calibration, before: np.ndarray
 ) -> Calibration:
-    """The threshold anew for the same model, rounded otherwise, so that few labels change.
+    """Choose a new threshold for the same model with other rounding, so that few labels change.
 
-    A threshold is the score of one single cancer, which rounding moves as much as any. Of all that
-    catch as many cancers as before, this is the one that changes fewest labels.
+    A threshold is the score of one single cancer, which rounding changes like any other. Of all
+    thresholds with the same sensitivity, this is the one that changes fewest labels.
 
     Args:
         log_odds: of the model as it rounds now, shape (n,).
@@ -101,13 +103,13 @@ def recalibrate(
     probabilities = calibrated.probabilities(log_odds)
     caught = float(before[labels == 1].mean())
     highest = threshold_for(probabilities[labels == 1], caught) if caught else 1.0
-    # Between two neighbours the labels are the same: their middle stands for all.
+    # Between two neighbouring scores the labels are the same: the midpoint represents them.
     ordered = np.unique(probabilities)
     middles = np.floor((ordered[1:] + ordered[:-1]) / 2 * 1e6) / 1e6
     candidates = np.append(middles[middles <= highest], [highest, calibrated.threshold])
     candidates = candidates[candidates <= highest]
     changed = [int(np.sum((probabilities >= one) != before)) for one in candidates]
-    # Of equals the nearest to what it was.
+    # Of equals, the one closest to the old threshold.
     best = min(
         range(len(candidates)),
         key=lambda place: (changed[place], abs(candidates[place] - calibrated.threshold)),
@@ -129,7 +131,7 @@ def _temperature(log_odds: np.ndarray, labels: np.ndarray) -> float:
 
 
 def threshold_for(cancers: np.ndarray, sensitivity: float) -> float:
-    """The highest threshold that still catches the share asked for.
+    """Find the highest threshold that still has the required sensitivity.
 
     Rounded down to six digits, as probabilities are rounded to six: the cancer that sets the
     threshold stays on the right side of it.
@@ -144,7 +146,9 @@ def threshold_for(cancers: np.ndarray, sensitivity: float) -> float:
 
 
 def threshold_interval(cancers: np.ndarray, sensitivity: float, seed: int) -> dict[str, float]:
-    """The threshold with its bootstrap 95 % interval: ``value``, ``low``, ``high``, probabilities.
+    """Compute the threshold with its bootstrap 95 % interval: ``value``, ``low``, ``high``.
+
+    All three are probabilities.
 
     Args:
         cancers: probabilities of photographs that are cancer, shape (n,).

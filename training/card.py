@@ -1,4 +1,4 @@
-"""``card.json``: what the model is, what it came from and how it did."""
+"""Write ``card.json``: the model's description, its origin and its scores."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from training.recipes import Recipe
 
 ARCHITECTURES: Final = {
     "head": "ResNet-18, frozen, with a fitted final layer",
-    "layer4": "ResNet-18, frozen; a fitted layer4 beside its own, a fitted final layer on both",
+    "layer4": "ResNet-18, frozen; a fitted layer4 in parallel to it, a fitted final layer on both",
     "all": "ResNet-18, fitted",
 }
 
@@ -37,7 +37,7 @@ def model_card(
     scores: dict[str, Any],
     measured: dict[str, Measured],
 ) -> dict[str, Any]:
-    """The document of ``card.json``.
+    """Return the document of ``card.json``.
 
     ``model_version`` names the data and the weights it came from and eight digits over
     everything that decides an answer, so two models never share a version.
@@ -89,9 +89,9 @@ def model_card(
 
 
 def _versions() -> dict[str, str]:
-    """Of the packages that decide what the numbers are."""
+    """Return the versions of the packages that affect the numbers."""
     found = {name: version(name) for name in ("torch", "torchvision", "pillow", "scikit-learn")}
-    for name in ("openvino", "nncf"):  # training goes without them
+    for name in ("openvino", "nncf"):  # optional for training
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found

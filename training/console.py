@@ -1,4 +1,4 @@
-"""What a person sees while it trains: progress bars, messages, tables."""
+"""Console output of a training: progress bars, messages, tables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rich.table import Table
 
 
 class Reporter:
-    """Progress and messages of one run, and how long each step took."""
+    """Progress and messages of one run, and the duration of each step."""
 
     def __init__(self, console: Console | None = None) -> None:
         """Write to a console, standard error by default."""
@@ -35,7 +35,7 @@ class Reporter:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time a step, with bars for what happens in it."""
+        """Time a step, with progress bars for its parts."""
         start = time.perf_counter()
         columns = (
             TextColumn("  {task.description:<10}"),
@@ -50,7 +50,7 @@ class Reporter:
         self.seconds[name] = round(time.perf_counter() - start, 2)
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """Show how far something is; starts its bar when it is new."""
+        """Update the progress of a part; starts its bar when it is new."""
         if self._progress is None:
             return
         if what not in self._tasks:

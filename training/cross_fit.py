@@ -1,9 +1,10 @@
-"""What a recipe says of photographs that it has not learned from.
+"""Cross-fitting: out-of-fold predictions of a recipe.
 
-Each photograph of the train folder is predicted by a fit that never saw it nor a near-duplicate of
-it. Temperature, threshold, the band of doubt and the baseline come from these answers: a model is
-surer of photographs it has learned from, and they lie nearer to their own mean. Against one part
-held out, five times as many cancers fix the threshold and none is lost to the fit.
+Each photograph of the train folder is predicted by a model that was fitted without it and without
+its near-duplicates. Temperature, threshold, uncertainty band and baseline come from these
+predictions: a model is too confident on photographs it was fitted on, and their features lie too
+close to the mean. Compared with one held-out part, five times as many cancers determine the
+threshold, and none is lost to the fit.
 """
 
 from __future__ import annotations
@@ -26,32 +27,32 @@ class Fitted(Protocol):
 
     @property
     def backbone(self) -> Backbone:
-        """Everything before the final layer."""
+        """All layers before the final layer."""
 
     @property
     def head(self) -> Head:
         """The final layer."""
 
     def features(self, places: np.ndarray) -> np.ndarray:
-        """Pooled features of the photographs in these places, shape (m, width)."""
+        """Return pooled features of the photographs at these indices, shape (m, width)."""
 
 
 Fit = Callable[[np.ndarray, int], Fitted]
-"""From the places to learn from, and a seed, to a model."""
+"""Function from training indices and a seed to a model."""
 
 
 @dataclass(frozen=True)
 class OutOfSample:
-    """Answers on n photographs, each of a fit that never saw it."""
+    """Out-of-fold predictions of n photographs."""
 
     log_odds: np.ndarray
     """Uncalibrated, shape (n,)."""
     distance: np.ndarray
-    """To the features that its fit learned from, shape (n,), no unit."""
+    """Distance to the features that the model was fitted on, shape (n,), no unit."""
 
 
 def cross_fit(fit: Fit, folds: Sequence[Fold], seed: int, progress: Progress) -> OutOfSample:
-    """Fit once a fold and predict what it held out.
+    """Fit one model per fold and predict the photographs that it was fitted without.
 
     Args:
         fit: the recipe.

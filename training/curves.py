@@ -1,4 +1,4 @@
-"""The curves behind the scores: ROC, precision and recall, reliability, risk and coverage."""
+"""Curves behind the scores: ROC, precision and recall, reliability, risk and coverage."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from training.evaluation import BINS, RESAMPLES
 
 POINTS: Final = 200
-"""At most, of a curve."""
+"""Maximum number of points of a curve."""
 
 
 def curves(
     probabilities: np.ndarray, labels: np.ndarray, threshold: float, seed: int
 ) -> dict[str, Any]:
-    """All of them as plain lists, each class weighing a half.
+    """Return all curves as plain lists, each class with a weight of a half.
 
     Args:
         probabilities: P(cancer), shape (n,).
@@ -27,7 +27,7 @@ def curves(
     order = np.argsort(-probabilities, kind="stable")
     caught = np.cumsum(labels[order]) / (labels == 1).sum()
     alarms = np.cumsum(1 - labels[order]) / (labels == 0).sum()
-    # A step for each different probability: equal ones are called together.
+    # One step per distinct probability: equal ones get the same label.
     ends = np.append(np.diff(probabilities[order]) != 0, True)
     caught, alarms = np.append(0, caught[ends]), np.append(0, alarms[ends])
     precision = caught[1:] / (caught[1:] + alarms[1:])
@@ -42,7 +42,7 @@ def curves(
 def _reliability(
     probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray, seed: int
 ) -> list[dict[str, float]]:
-    """Predicted and observed share of cancer in each bin that holds anything."""
+    """Predicted and observed share of cancer in each non-empty bin."""
     rng = np.random.default_rng(seed)
     places = np.minimum((probabilities * BINS).astype(int), BINS - 1)
     rows = []
@@ -68,7 +68,7 @@ def _reliability(
 def _risk_coverage(
     probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray, threshold: float
 ) -> dict[str, list[float]]:
-    """Share of wrong labels among those given, the surest first (El-Yaniv & Wiener 2010)."""
+    """Share of wrong labels among the most certain answers (El-Yaniv & Wiener 2010)."""
     called = probabilities >= threshold
     sure = np.where(
         called,

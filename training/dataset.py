@@ -1,4 +1,4 @@
-"""Find the photographs and check every one of them."""
+"""Find the photographs and check each file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from training.settings import TrainingSettings
 
 KAGGLE: Final = "hasnainjaved/melanoma-skin-cancer-dataset-of-10000-images"
 CLASSES: Final = ("benign", "malignant")
-"""Folder of class 0 and of class 1."""
+"""Folders of class 0 and of class 1."""
 SPLITS: Final = ("train", "test")
 LAYOUT: Final = """\
     FOLDER/
@@ -52,7 +52,7 @@ class Photograph:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Checked photographs of both folders, each in the order of its digests."""
+    """Checked photographs of both splits, each in the order of its digests."""
 
     source: str
     """``folder``, ``kaggle`` or ``synthetic``."""
@@ -72,12 +72,12 @@ class Dataset:
         return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
 
     def colour_profiles(self) -> dict[str, int]:
-        """Photographs by what became of the colour profile in their file, most frequent first."""
+        """Number of photographs by the treatment of their colour profile, most frequent first."""
         found = Counter(photo.colours for photo in (*self.train, *self.test) if photo.colours)
         return dict(found.most_common())
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Photographs by split and class."""
+        """Number of photographs by split and class."""
         return {
             name: {
                 folder: sum(photo.label == label for photo in getattr(self, name))
@@ -95,7 +95,7 @@ def labels(photographs: Sequence[Photograph]) -> np.ndarray:
 def locate(
     settings: TrainingSettings, progress: Progress, say: Callable[[str], None]
 ) -> tuple[str, Path]:
-    """Name the source of the photographs and the folder they lie in.
+    """Determine the source of the photographs and their folder.
 
     ``LESIONLENS_DATA``, else the Kaggle set through kagglehub, else the embedded synthetic set.
 
@@ -111,11 +111,11 @@ def locate(
         return "kaggle", find_layout(Path(kagglehub.dataset_download(KAGGLE)))
     except DatasetError:
         raise
-    except Exception as error:  # kagglehub raises whatever its HTTP client raises
+    except Exception as error:  # kagglehub raises any exception of its HTTP client
         say(
             f"Kaggle cannot be reached ({type(error).__name__}): the EMBEDDED SYNTHETIC SET takes "
-            "over. Its lesions are drawn; nothing it learns holds for people. Set LESIONLENS_DATA "
-            "to a folder of photographs."
+            "over. Its lesions are synthetic; nothing it learns holds for people. Set "
+            "LESIONLENS_DATA to a folder of photographs."
         )
     per_class = {"train": settings.synthetic_train, "test": settings.synthetic_test}
     name = f"synthetic-{settings.synthetic_train}-{settings.synthetic_test}-{settings.seed}"
@@ -125,7 +125,7 @@ def locate(
 
 
 def find_layout(folder: Path) -> Path:
-    """The folder itself, or one up to two levels below it, that has the layout.
+    """Find the folder with the layout: this one, or one up to two levels below it.
 
     Raises:
         DatasetError: shows the layout expected and what is there instead.
@@ -178,7 +178,7 @@ def _folders() -> list[tuple[str, str]]:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, int, Path, str]]:
-    """Split, class, path of every file, and why it is left out; an empty string where it is not."""
+    """Yield split, class and path of every file, and why it is left out or an empty string."""
     for split, name in _folders():
         found = photograph_files.find(folder / split / name)
         label = CLASSES.index(name)
@@ -188,7 +188,7 @@ def _files(folder: Path) -> Iterator[tuple[str, int, Path, str]]:
 
 
 def _check(path: Path, label: int) -> Photograph | str:
-    """The photograph, or the reason why it cannot be used."""
+    """Return the photograph, or the reason why it cannot be used."""
     try:
         data = path.read_bytes()
         profile = decode(data).info.get(PROFILE, b"")
@@ -201,7 +201,7 @@ def _check(path: Path, label: int) -> Photograph | str:
 
 
 def _copy_of(photo: Photograph, split: str, parts: dict[str, dict[str, Photograph]]) -> str:
-    """Why a photograph is not needed again, or nothing."""
+    """Return of which photograph this is a copy, or nothing."""
     for name in ("test", split):
         if other := parts[name].get(photo.digest):
             other_label = "" if other.label == photo.label else f", labelled {CLASSES[other.label]}"

@@ -1,8 +1,8 @@
 """Scores with bootstrap 95 % intervals.
 
-What depends on how common cancer is (AUPRC, Brier score, calibration error) is stated for as many
-cancers as benign lesions, as the probabilities are: each class weighs a half, however many there
-are. PPV and NPV are stated for a prevalence of 2 %.
+Scores that depend on prevalence (AUPRC, Brier score, calibration error) assume as many cancers as
+benign lesions, like the probabilities: each class has a weight of a half. PPV and NPV are given for
+a prevalence of 2 %.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from scipy.stats import binomtest, rankdata
 
 RESAMPLES: Final = 2000
 BINS: Final = 10
-"""Of the calibration error, equally wide."""
+"""Number of equally wide bins of the calibration error."""
 RARE: Final = 0.02
-"""Prevalence that PPV and NPV are stated for: few of the birthmarks that people have looked at are
+"""Prevalence for which PPV and NPV are given: few of the moles that people have examined are
 melanoma."""
 AT_ONCE: Final = 200
 """Resamples in memory at a time."""
@@ -64,9 +64,10 @@ def evaluate(
 
 
 def _ece_if_perfect(benign: np.ndarray, cancers: np.ndarray, rng: np.random.Generator) -> float:
-    """Mean calibration error where the labels are drawn from the probabilities themselves."""
+    """Mean calibration error of a model whose probabilities are all right."""
     probabilities = np.concatenate([benign, cancers])
-    # Stated for as many cancers as benign; drawn as common as they are here (Bayes' rule).
+    # Probabilities assume equal classes; labels are drawn at the actual prevalence (Bayes'
+    # rule).
     odds = probabilities / np.maximum(1 - probabilities, 1e-9) * len(cancers) / len(benign)
     drawn = rng.random((AT_ONCE, len(probabilities))) < odds / (1 + odds)
     errors = [
@@ -94,7 +95,7 @@ def interval(value: float, spread: np.ndarray) -> dict[str, float | None]:
 
 
 def share(hits: np.ndarray) -> dict[str, float | None]:
-    """A share with its 95 % interval (Wilson 1927), which none and all have as well.
+    """Compute a share with its 95 % interval (Wilson 1927), which is defined for 0 and 1 too.
 
     Args:
         hits: True or False for each, shape (n,); none gives None.
@@ -107,11 +108,11 @@ def share(hits: np.ndarray) -> dict[str, float | None]:
 
 
 def _scores(benign: np.ndarray, cancers: np.ndarray, threshold: float) -> dict[str, np.ndarray]:
-    """Scores of many samples at once: probabilities of shapes (r, b) and (r, c), scores (r,)."""
+    """Score many samples at once: probabilities of shapes (r, b) and (r, c), scores (r,)."""
     sensitivity = (cancers >= threshold).mean(axis=1)
     specificity = (benign < threshold).mean(axis=1)
     squares = (benign**2).mean(axis=1) + ((1 - cancers) ** 2).mean(axis=1)
-    with np.errstate(invalid="ignore"):  # nobody called "cancer", or everybody
+    with np.errstate(invalid="ignore"):  # no or only labels "cancer"
         found, alarms = RARE * sensitivity, (1 - RARE) * (1 - specificity)
         cleared, missed = (1 - RARE) * specificity, RARE * (1 - sensitivity)
         ppv, npv = found / (found + alarms), cleared / (cleared + missed)
@@ -144,7 +145,7 @@ def auroc(benign: np.ndarray, cancers: np.ndarray) -> np.ndarray:
 
 
 def auprc(benign: np.ndarray, cancers: np.ndarray) -> np.ndarray:
-    """Average precision, each class weighing a half; of equal scores the benign come first.
+    """Average precision, each class with a weight of a half; ties count the benign first.
 
     Args:
         benign: scores of shape (r, b), r samples at once.

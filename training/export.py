@@ -16,7 +16,7 @@ from torch import nn
 from handlers.imaging import centre_view, decode, to_tensor
 from training.backbone import Backbone
 from training.dataset import Photograph
-from training.files import whole
+from training.files import atomic_write
 from training.head import Head
 
 TOLERANCE = 1e-5
@@ -24,7 +24,7 @@ TOLERANCE = 1e-5
 
 
 class ParityError(RuntimeError):
-    """The exported model answers otherwise than the one it was made from."""
+    """The exported model gives other predictions than the original one."""
 
 
 class SplitResNet(nn.Module):
@@ -42,7 +42,7 @@ class SplitResNet(nn.Module):
 
 
 def export(backbone: Backbone, head: Head, path: Path, check: Sequence[Photograph]) -> float:
-    """Write ``model.pt`` and prove that it answers as the eager model does.
+    """Write ``model.pt`` and check that it predicts as the eager model does.
 
     Args:
         backbone: the frozen network.
@@ -59,7 +59,7 @@ def export(backbone: Backbone, head: Head, path: Path, check: Sequence[Photograp
     eager = SplitResNet(backbone.convolutions(), head.layer()).eval()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
-        with whole(path) as temporary:
+        with atomic_write(path) as temporary:
             torch.jit.script(eager).save(str(temporary))
             difference = parity(eager, torch.jit.load(str(temporary)), check)
             if not difference <= TOLERANCE:
@@ -71,7 +71,7 @@ def export(backbone: Backbone, head: Head, path: Path, check: Sequence[Photograp
 
 
 def parity(eager: nn.Module, script: Any, photographs: Sequence[Photograph]) -> float:
-    """The largest difference of P(cancer) between two models over photographs."""
+    """Return the largest difference of P(cancer) between two models over photographs."""
     inputs = torch.stack(
         [to_tensor(centre_view(decode(photo.path.read_bytes()))) for photo in photographs]
     )

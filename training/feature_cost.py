@@ -1,6 +1,6 @@
-"""``python -m training.feature_cost``: what extracting features costs, as JSON.
+"""``python -m training.feature_cost``: cost of feature extraction, as JSON.
 
-``make measure-features`` runs it, each figure in a process of its own.
+``make measure-features`` runs it, each measurement in a separate process.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from training.features import VIEWS
 from training.settings import TrainingSettings
 
 SMALL: Final = 64
-"""Pixels of the pictures drawn for the memory: there are many, and the model sees 224 anyway."""
+"""Pixels of the pictures for the memory test: there are many, and the input is 224 anyway."""
 CHUNK: Final = 8
 """Photographs in one forward pass of :func:`plain`, all views of each."""
 TESTED: Final = 2
-"""Pictures a class for ``test``, which a set must have."""
+"""Pictures per class in ``test``, which a data set must have."""
 
 
 def plain(photographs: Sequence[Photograph], network: Backbone) -> np.ndarray:
-    """Decode and run one forward pass a view, nothing else: features of shape (n, views, 512)."""
+    """Decode and run one forward pass per view only: features of shape (n, views, 512)."""
     convolutions = network.convolutions().to(memory_format=torch.channels_last)
     rows = []
     for start in range(0, len(photographs), CHUNK):
@@ -51,7 +51,7 @@ def plain(photographs: Sequence[Photograph], network: Backbone) -> np.ndarray:
 def times(
     photographs: Sequence[Photograph], network: Backbone, blocks: int, progress: Progress
 ) -> dict[str, Any]:
-    """Seconds of an extraction from an empty cache against those of :func:`plain`.
+    """Compare seconds of an extraction from an empty cache with those of :func:`plain`.
 
     In turn, so that the machine's drift hits both; each block gives one ratio.
     """
@@ -87,7 +87,7 @@ def memory(found: Dataset, network: Backbone, cache: Path, views: int, report: R
     """Peak memory in megabytes after each step of extraction and near-duplicate search.
 
     Args:
-        found: drawn pictures; those of ``train`` are looked at.
+        found: synthetic pictures; those of ``train`` are looked at.
         network: the backbone.
         cache: goes on from what it holds, and says how much that was.
         views: how many are extracted; the search is given as many as a training has, repeated,
@@ -121,12 +121,12 @@ def memory(found: Dataset, network: Backbone, cache: Path, views: int, report: R
 
 
 def peak_mb() -> float:
-    """The most memory that this process has held."""
+    """Return the peak memory of this process."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1)
 
 
 def draw(folder: Path, count: int, report: Reporter) -> Path:
-    """Draw so many small pictures for ``train``, half of each class, unless they are there."""
+    """Draw so many small pictures for ``train``, half of each class, unless they exist."""
     per_class = {"train": count // 2, "test": TESTED}
     with report.step("draw"):
         return synthetic.draw_set(folder, per_class=per_class, size=SMALL, progress=report.progress)
@@ -154,7 +154,7 @@ def _timed(count: int, blocks: int, settings: TrainingSettings, report: Reporter
 
 
 def main() -> None:
-    """Measure what is asked for and print it as JSON; what happens is said on standard error."""
+    """Run the requested measurement and print it as JSON; progress goes to standard error."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("time", "draw", "memory"))
     parser.add_argument("--photographs", type=int, required=True)

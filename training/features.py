@@ -1,8 +1,8 @@
-"""What the frozen backbone makes of each photograph and of its turned copies, computed once.
+"""Features of each photograph and of its augmented views, computed once by the frozen backbone.
 
-Cached by content: one record a photograph, named by the sha256 of its bytes, in a folder named by
-the backbone and the preprocessing, so an interrupted run goes on where it stopped. The fine-tuning
-of ``layer4`` asks for the activations that go into it as well; both come from one forward pass.
+Cached by content: one record per photograph, named by the sha256 of its bytes, in a folder named by
+the backbone and the preprocessing, so an interrupted run continues. Fine-tuning of ``layer4`` needs
+its input activations as well; both come from one forward pass.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from handlers.drift import STATISTICS, image_statistics
 from handlers.imaging import PREPROCESSING, centre_view, decode, to_tensor
 from training.backbone import Backbone
 from training.dataset import Photograph, Progress
-from training.parallel import each
+from training.parallel import map_ordered
 from training.records import Records
 
 WIDTH: Final = 512
 ACTIVATIONS: Final = (256, 14, 14)
-"""Shape of what ``layer3`` gives of one view."""
+"""Shape of the output of ``layer3`` for one view."""
 CLOSER: Final = 0.8
-"""Share of the side that the closer view shows."""
+"""Share of the side that the zoomed view shows."""
 
 
 def _closer(picture: Image.Image) -> Image.Image:
-    """The middle of a photograph, as if the camera had been nearer."""
+    """Crop the middle of a photograph, as if the camera had been closer."""
     width, height = picture.size
     side = round(min(width, height) * CLOSER)
     left, top = (width - side) // 2, (height - side) // 2
@@ -48,8 +48,8 @@ VIEWS: Final[dict[str, Callable[[Image.Image], Image.Image]]] = {
     "closer": _closer,
     "turned": lambda picture: centre_view(picture).transpose(Image.Transpose.ROTATE_90),
 }
-"""A lesion has no upright position, and no photographer the same distance: each is as good a
-photograph as the first. Flips and one right angle make all the others."""
+"""Augmented views. A lesion has no upright position, and photographers no fixed distance: each view
+is as valid as the first. Flips and one right angle generate all the others."""
 
 
 @dataclass(frozen=True)
@@ -57,42 +57,41 @@ class Features:
     """Features of n photographs, in their order."""
 
     views: np.ndarray
-    """float32 of shape (n, number of views, 512); view 0 is the photograph as it is."""
+    """float32 of shape (n, number of views, 512); view 0 is the unchanged photograph."""
     statistics: np.ndarray
     """float32 of shape (n, 6): the image statistics named in ``handlers.drift.STATISTICS``."""
 
     @property
     def plain(self) -> np.ndarray:
-        """Features of the photographs as they are, shape (n, 512)."""
+        """Features of the unchanged photographs, shape (n, 512)."""
         return np.asarray(self.views[:, 0])
 
 
 @dataclass(frozen=True)
 class Activations:
-    """What ``layer3`` makes of n photographs and their views, read from the disk as it is needed.
+    """Output of ``layer3`` for n photographs and their views, read from disk on demand.
 
-    Half precision: 100 kB a view, a gigabyte for two thousand photographs.
+    Half precision: 100 kB per view, a gigabyte for two thousand photographs.
     """
 
     records: Records
     digests: tuple[str, ...]
 
     def read(self, places: np.ndarray, views: np.ndarray) -> torch.Tensor:
-        """float32 of shape (m, 256, 14, 14): of each place the view named beside it.
+        """float32 of shape (m, 256, 14, 14): one view of each photograph, by the second argument.
 
         Raises:
-            OSError: a record is gone or damaged; :func:`extract` computes it anew.
+            OSError: a record is gone or damaged; :func:`extract` recomputes it.
         """
         found = []
         for place, view in zip(places, views, strict=True):
             name = _name(self.digests[place], int(view))
             record = self.records.read(name)
             if record is None:
-                # The next run looks only whether it is there.
+                # The next run only checks whether it exists.
                 self.records.discard(name)
                 raise OSError(
-                    f"{self.records.place(name)} is gone or damaged: run it again, it is "
-                    "computed anew"
+                    f"{self.records.place(name)} is gone or damaged: run it again, it is recomputed"
                 )
             found.append(torch.from_numpy(record))
         return torch.stack(found).float()
@@ -107,7 +106,7 @@ def extract(
     views: int = len(VIEWS),
     activations: bool = False,
 ) -> Features:
-    """Features of every photograph, from the cache where it has them.
+    """Compute the features of every photograph, from the cache if possible.
 
     Args:
         photographs: checked, from :mod:`training.dataset`.
@@ -134,7 +133,7 @@ def extract(
     progress("features", done, len(photographs))
     if missing:
         forward, turns = backbone.extractor(), list(VIEWS.values())[:views]
-        found = each(lambda place: _run(photographs[place], turns, forward), missing)
+        found = map_ordered(lambda place: _run(photographs[place], turns, forward), missing)
         with closing(found):
             for place, (record, before) in zip(missing, found, strict=True):
                 if kept is not None:
@@ -152,7 +151,7 @@ def extract(
 def activations_of(
     photographs: Sequence[Photograph], backbone: Backbone, cache: Path
 ) -> Activations:
-    """The activations that :func:`extract` has kept of these photographs."""
+    """Return the activations that :func:`extract` has cached of these photographs."""
     records = Records(cache / "activations" / _key(backbone), ACTIVATIONS, np.float16)
     return Activations(records, tuple(photo.digest for photo in photographs))
 
@@ -180,7 +179,7 @@ def _run(
     turns: Sequence[Callable[[Image.Image], Image.Image]],
     forward: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What is kept of one photograph: pooled features and statistics, and activations."""
+    """Compute the record of one photograph: pooled features and statistics, and activations."""
     picture = decode(photo.path.read_bytes())
     views = [turn(picture) for turn in turns]
     statistics = image_statistics(views[0])

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Write files atomically."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; rename it into place when the block ends well."""
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the folder of ``path``; rename it when the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
@@ -28,6 +28,6 @@ def whole(path: Path) -> Iterator[Path]:
 
 def write_json(path: Path, document: Any) -> None:
     """Write JSON, keys in the order given."""
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         text = json.dumps(document, indent=1, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")

@@ -1,12 +1,12 @@
-"""The last stage of the network and the final layer, fitted to the photographs.
+"""Fine-tune the last stage of the network and the final layer.
 
-The stage as it was stays beside the fitted one, and the log-odds are the mean of both. On so few
-photographs a fitted stage is no better than the first, but wrong about others: together they are
-better than either (an ensemble in the space of answers, Wortsman et al. 2022, by a network beside
-the frozen one, Zhang et al. 2020).
+The original stage is kept in parallel to the fitted one, and the log-odds are the mean of both. On
+so few photographs a fitted stage is not better than the original, but it makes different errors:
+together they are better than either (an ensemble in output space, Wortsman et al. 2022, by a
+network in parallel to the frozen one, Zhang et al. 2020).
 
-What goes into ``layer4`` does not change, so it is computed once and kept: a step costs a fifth of
-one through the whole network, which two cores can afford.
+The input of ``layer4`` does not change, so it is computed once and cached: a step costs a fifth of
+one through the whole network, which is affordable on two cores.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from typing import Final
 import numpy as np
 import torch
 
-from training.backbone import Backbone, Beside
+from training.backbone import Backbone, ParallelStages
 from training.dataset import Progress
 from training.features import VIEWS, Activations
 from training.head import FittedHead, Head, HeadRecipe
 from training.optimise import Batch, Plan, Scorer, optimise, pooled
 
 PLAN: Final = Plan(epochs=5, rate=1e-4, average=0.97, mixup=0.4)
-"""Nothing is held out for an early stop: the rate falls to nothing in the last epochs.
-``docs/explanation/model.md`` has what else was tried."""
+"""Nothing is held out for early stopping: the learning rate decays to zero.
+``docs/explanation/model.md`` lists what else was tried."""
 
 
 @dataclass(frozen=True)
 class FittedLayer4:
-    """A new ``layer4`` beside the old one, and a final layer on both."""
+    """A new ``layer4`` in parallel to the original one, and a final layer on both."""
 
     before: FittedHead
     scorer: Scorer
-    """Of the new stage alone."""
+    """The new stage with its own final layer."""
     activations: Activations
 
     @property
@@ -49,16 +49,16 @@ class FittedLayer4:
     def backbone(self) -> Backbone:
         """The network with both stages."""
         network = copy.deepcopy(self.before.backbone.network)
-        network.layer4 = Beside(network.layer4, copy.deepcopy(self.scorer.body))
+        network.layer4 = ParallelStages(network.layer4, copy.deepcopy(self.scorer.body))
         network.eval().requires_grad_(False)
         return Backbone(network, self.before.backbone.source)
 
     def features(self, places: np.ndarray) -> np.ndarray:
-        """Pooled features of the photographs in these places, shape (m, 1024)."""
+        """Return pooled features of the photographs at these indices, shape (m, 1024)."""
         return self._beside(self.before.features(places), self.activations, places)
 
     def features_of(self, plain: np.ndarray, activations: Activations) -> np.ndarray:
-        """Pooled features of m other photographs, shape (m, 1024).
+        """Return pooled features of m other photographs, shape (m, 1024).
 
         Args:
             plain: what the network gives as it was, shape (m, 512).
@@ -78,13 +78,13 @@ class Layer4Recipe:
     """Fits ``layer4`` and the final layer."""
 
     start: HeadRecipe
-    """Gives the final layer to begin with."""
+    """Function that returns the initial final layer."""
     activations: Activations
     progress: Progress
     plan: Plan = PLAN
 
     def fit(self, learn: np.ndarray, seed: int) -> FittedLayer4:
-        """Fit to the photographs in these places.
+        """Fit to the photographs at these indices.
 
         Args:
             learn: places, shape (n,).

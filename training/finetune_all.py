@@ -1,7 +1,6 @@
-"""The whole network, fitted to the photographs: for a GPU, or several with ``torchrun``.
+"""Fine-tune the whole network: for a GPU, or several with ``torchrun``.
 
-The first process runs the training; the others wait for what is to be fitted and take their share
-of every step.
+The first process runs the training; the others wait for fits and take their share of every step.
 """
 
 from __future__ import annotations
@@ -29,21 +28,21 @@ from training.optimise import Batch, Plan, Scorer, optimise, pooled
 
 PLAN: Final = Plan(epochs=10, rate=1e-4, batch=64)
 READERS: Final = 8
-"""Threads that decode and turn photographs; a GPU waits for fewer."""
+"""Threads that decode and augment photographs, so that a GPU waits less."""
 PATIENCE: Final = timedelta(days=1)
-"""How long processes wait for the first, which also does all that is not shared; PyTorch's own ten
-minutes would end a run over the features of ten thousand photographs."""
+"""Timeout of processes that wait for the first, which also does all work that is not shared;
+PyTorch's default of ten minutes would end a run during the features of ten thousand photographs."""
 
 
 @dataclass(frozen=True)
 class FittedAll:
-    """A new network."""
+    """A network with fitted weights."""
 
     scorer: Scorer
     source: str
     batch: Batch
     empty: Backbone
-    """Gives the shape of the network; its weights are replaced."""
+    """Function that returns a network of the shape; its weights are replaced."""
 
     @property
     def head(self) -> Head:
@@ -52,7 +51,7 @@ class FittedAll:
 
     @property
     def backbone(self) -> Backbone:
-        """The network with new weights."""
+        """The network with the fitted weights."""
         network = copy.deepcopy(self.empty.network)
         fitted = copy.deepcopy(self.scorer.body).cpu()
         names = [name for name, _ in network.named_children()][:-2]
@@ -62,13 +61,13 @@ class FittedAll:
         return Backbone(network, self.source)
 
     def features(self, places: np.ndarray) -> np.ndarray:
-        """Pooled features of the photographs in these places, shape (m, 512)."""
+        """Return pooled features of the photographs at these indices, shape (m, 512)."""
         return pooled(self.scorer, self.batch, places)
 
 
 @dataclass(frozen=True)
 class AllRecipe:
-    """Fits everything."""
+    """Fits all layers."""
 
     start: HeadRecipe
     photographs: Sequence[Photograph]
@@ -79,18 +78,19 @@ class AllRecipe:
     plan: Plan = PLAN
 
     def fit(self, learn: np.ndarray, seed: int) -> FittedAll:
-        """Fit to the photographs in these places, shape (m,), with all processes."""
+        """Fit to the photographs at these indices, shape (m,), with all processes."""
         labels = self.start.labels
         inner = held_out(labels[learn], self.groups[learn], self.validation_share, seed)
         fold = (learn[inner[0]], learn[inner[1]])
         begin = self.start.fit(fold[0], seed)
         scorer = Scorer(begin.backbone.convolutions(), begin.head)
         job = _Job(scorer, tuple(self.photographs), labels, fold, self.plan, seed)
-        _tell(job)
+        _broadcast(job)
         try:
             fitted = _fit(job, self.progress)
         except BaseException:
-            # The others are amid a step, where they hear nothing: torchrun has to end them.
+            # The others are in the middle of a step and cannot receive messages:
+            # torchrun must end them.
             if distributed.is_initialized():
                 distributed.destroy_process_group()
             raise
@@ -98,7 +98,7 @@ class AllRecipe:
 
 
 def join() -> int:
-    """Enter the process group that ``torchrun`` made; the number of this process, 0 without one."""
+    """Enter the process group that ``torchrun`` made; returns the rank, 0 without a group."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return 0
     if torch.cuda.is_available():
@@ -108,23 +108,23 @@ def join() -> int:
     return distributed.get_rank()
 
 
-def help_out() -> None:
+def serve_fits() -> None:
     """Take part in every fit of the first process, until it is done."""
-    while (job := _hear()) is not None:
+    while (job := _receive()) is not None:
         _fit(job, lambda what, done, total: None)
 
 
 def leave() -> None:
-    """Tell the others that nothing more is to be fitted."""
+    """Tell the other processes that there are no more fits."""
     if distributed.is_initialized():
         if distributed.get_rank() == 0:
-            _tell(None)
+            _broadcast(None)
         distributed.destroy_process_group()
 
 
 @dataclass(frozen=True)
 class _Job:
-    """One fit, as all processes hear of it."""
+    """Parameters of one fit, as sent to all processes."""
 
     start: Scorer
     photographs: tuple[Photograph, ...]
@@ -134,12 +134,12 @@ class _Job:
     seed: int
 
 
-def _tell(job: _Job | None) -> None:
+def _broadcast(job: _Job | None) -> None:
     if distributed.is_initialized():
         distributed.broadcast_object_list([job], 0)
 
 
-def _hear() -> _Job | None:
+def _receive() -> _Job | None:
     said: list[_Job | None] = [None]
     distributed.broadcast_object_list(said, 0)
     return said[0]
@@ -155,7 +155,7 @@ def _fit(job: _Job, progress: Progress) -> Scorer:
 
 
 def _turned(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """What another photographer would have done with the same lesion, 224 x 224.
+    """Augment a photograph at random: another crop, rotation and exposure, 224 x 224.
 
     Not torchvision's random transforms: they draw from one generator for all threads.
     """

@@ -1,4 +1,4 @@
-"""Splits that keep the photographs of one lesion on one side."""
+"""Splits that keep the photographs of one lesion in one part."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from sklearn.model_selection import StratifiedGroupKFold
 from training.dataset import CLASSES, DatasetError
 
 Fold = tuple[np.ndarray, np.ndarray]
-"""Places to learn from and places held out."""
+"""Training indices and held-out indices."""
 
 
 def grouped(labels: np.ndarray, groups: np.ndarray, count: int, seed: int) -> list[Fold]:
-    """Folds in which every photograph is held out once, groups kept together, classes in balance.
+    """Split into folds: groups kept together, classes balanced, each photograph held out once.
 
     Args:
         labels: 0 or 1, shape (n,).
@@ -37,7 +37,7 @@ def grouped(labels: np.ndarray, groups: np.ndarray, count: int, seed: int) -> li
 
 
 def held_out(labels: np.ndarray, groups: np.ndarray, share: float, seed: int) -> Fold:
-    """One such split: about ``share`` of the photographs is held out, some of each class.
+    """Hold out about ``share`` of the photographs once, some of each class.
 
     Args:
         labels: 0 or 1, shape (n,).

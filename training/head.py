@@ -1,9 +1,9 @@
-"""The final fully connected layer, fitted to the optimum on the cached features.
+"""Fit the final layer to the optimum on the cached features.
 
-Logistic regression is that layer's loss, convex, so an optimiser that converges replaces epochs of
-gradient descent. Both classes weigh the same, however common they are in the folder: what the
-layer says does not depend on how somebody collected. Regularisation and augmentation are chosen by
-cross-validation that keeps near-duplicates together.
+Logistic regression has that layer's loss, which is convex, so a converging optimiser replaces
+epochs of gradient descent. Both classes have the same weight, however frequent they are in the
+folder, so the result does not depend on how the data was collected. Regularisation and augmentation
+are chosen by cross-validation that keeps near-duplicates together.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ from training.features import Features
 from training.folds import Fold
 
 STRENGTHS: Final = tuple(float(c) for c in np.logspace(-3, -0.5, 6))
-"""Inverse regularisation strengths tried: scikit-learn's C for each photograph, however many views
-of it there are."""
+"""Inverse regularisation strengths to try: scikit-learn's C per photograph, for any number of
+views."""
 AUGMENTATIONS: Final = {
     "none": 1,
     "flips": 3,
     "flips and closer": 4,
     "flips, closer and a right angle": 5,
 }
-"""How many of ``training.features.VIEWS`` each learns from."""
+"""Number of ``training.features.VIEWS`` that each augmentation uses."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """Weights of the log-odds of cancer on the features as they come."""
+    """Weights of the log-odds of cancer on the unscaled features."""
 
     weights: np.ndarray
-    """Shape (width,): 512, or 1024 on two stages beside each other."""
+    """Shape (width,): 512, or 1024 with two parallel stages."""
     bias: float
 
     def log_odds(self, features: np.ndarray) -> np.ndarray:
-        """Uncalibrated log-odds of cancer of features of shape (n, width), shape (n,)."""
+        """Compute uncalibrated log-odds of cancer of features of shape (n, width), shape (n,)."""
         return np.asarray(features.astype(np.float64) @ self.weights + self.bias)
 
     def layer(self) -> nn.Linear:
-        """The same as a layer of two logits, ``no cancer`` and ``cancer``.
+        """Return the same as a layer of two logits, ``no cancer`` and ``cancer``.
 
         Half the log-odds each, with opposite signs: the softmax is the same, and an explanation
         of either class has a gradient to follow.
@@ -68,13 +68,13 @@ class Head:
 
 @dataclass(frozen=True)
 class Choice:
-    """What cross-validation has chosen."""
+    """Result of the cross-validation."""
 
     strength: float
     augmentation: str
     """One of ``AUGMENTATIONS``."""
     tried: tuple[tuple[str, float, float], ...]
-    """Augmentation, strength and the log loss on photographs held out."""
+    """Augmentation, strength and log loss on held-out photographs, for each combination."""
 
 
 def fit(views: np.ndarray, labels: np.ndarray, strength: float) -> Head:
@@ -92,11 +92,11 @@ def fit(views: np.ndarray, labels: np.ndarray, strength: float) -> Head:
         StandardScaler(), LogisticRegression(C=strength, max_iter=5000, tol=1e-5)
     )
     weights = compute_sample_weight("balanced", repeated) / views_each
-    # Small matrices: a second BLAS thread costs ten times what it brings on a busy machine.
+    # Small matrices: a second BLAS thread costs ten times what it saves on a busy machine.
     with threadpool_limits(1, user_api="blas"):
         model.fit(rows, repeated, logisticregression__sample_weight=weights)
     scaler, regression = model[0], model[1]
-    # The standardisation folded into the weights: the layer takes the features as they come.
+    # The standardisation is folded into the weights: the layer takes unscaled features.
     folded = regression.coef_[0].astype(np.float64) / scaler.scale_
     bias = float(regression.intercept_[0] - folded @ scaler.mean_)
     return Head(folded, bias)
@@ -105,7 +105,7 @@ def fit(views: np.ndarray, labels: np.ndarray, strength: float) -> Head:
 def choose(
     views: np.ndarray, labels: np.ndarray, folds: Sequence[Fold], progress: Progress
 ) -> Choice:
-    """Take the regularisation, then the augmentation, of least loss on photographs held out.
+    """Choose regularisation, then augmentation, with the least loss on held-out photographs.
 
     Args:
         views: of the train folder, shape (n, v, 512).
@@ -144,7 +144,7 @@ def _loss_held_out(
 
 @dataclass(frozen=True)
 class FittedHead:
-    """A new final layer behind the backbone as it was."""
+    """A new final layer on the unchanged backbone."""
 
     backbone: Backbone
     head: Head
@@ -152,13 +152,13 @@ class FittedHead:
     """Features of all photographs of the train folder, shape (n, 512)."""
 
     def features(self, places: np.ndarray) -> np.ndarray:
-        """Pooled features of the photographs in these places, shape (m, 512)."""
+        """Return pooled features of the photographs at these indices, shape (m, 512)."""
         return np.asarray(self.plain[places])
 
 
 @dataclass(frozen=True)
 class HeadRecipe:
-    """Fits the final layer alone."""
+    """Fits the final layer only."""
 
     backbone: Backbone
     features: Features
@@ -167,7 +167,7 @@ class HeadRecipe:
     choice: Choice
 
     def fit(self, learn: np.ndarray, seed: int) -> FittedHead:
-        """Fit to the photographs in these places, shape (m,); nothing in it is random."""
+        """Fit to the photographs at these indices, shape (m,); deterministic."""
         views = self.features.views[learn, : AUGMENTATIONS[self.choice.augmentation]]
         fitted = fit(views, self.labels[learn], self.choice.strength)
         return FittedHead(self.backbone, fitted, self.features.plain)

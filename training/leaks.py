@@ -1,4 +1,4 @@
-"""Photographs of one lesion, on one side of the split or on both."""
+"""Leaks: near-duplicates within a split and between the splits."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from training.near_duplicates import Pair
 
 @dataclass(frozen=True)
 class Leaks:
-    """Near-duplicates among the photographs of both folders."""
+    """Near-duplicates among the photographs of both splits."""
 
     photographs: tuple[Photograph, ...]
-    """Those of ``test``, then those of ``train``: pairs point into it."""
+    """Photographs of ``test``, then those of ``train``; pairs are indices into it."""
     pairs: tuple[Pair, ...]
     test: int
-    """How many are of ``test``."""
+    """Number of photographs of ``test``."""
 
     @property
     def free(self) -> np.ndarray:
-        """Test photographs that make a score without leaks, bool of shape (m,).
+        """Test photographs that give a score without leaks, bool of shape (m,).
 
-        None of them is a near-duplicate of a photograph of ``train``, and of those of one lesion
-        there is one.
+        None of them is a near-duplicate of a photograph of ``train``, and only one per lesion is
+        kept.
         """
         groups = near_duplicates.groups(len(self.photographs), self.pairs)
         taken = set(groups[self.test :])
@@ -61,7 +61,7 @@ class Leaks:
         }
 
     def name(self, place: int) -> str:
-        """Folder, class and file name; a name that is no text is written as one."""
+        """Return folder, class and file name; invalid text is escaped."""
         photo = self.photographs[place]
         split = "test" if place < self.test else "train"
         name = f"{split}/{CLASSES[photo.label]}/{photo.path.name}"

@@ -1,8 +1,8 @@
-"""Photographs that show the same lesion: the same picture saved anew, cropped, turned or flipped.
+"""Near-duplicates: photographs of one lesion, saved again, cropped, turned or flipped.
 
-Copies of a test photograph in the training data make every score too good. Two things must agree,
-for each alone can be fooled: small pictures, which small moles on plain skin have in common, and
-the backbone's features, which pictures of one kind of lesion have in common.
+Copies of a test photograph in the training data make every score too good. Two criteria must agree,
+because each alone can be wrong: small versions of the pictures, which are similar for small moles
+on plain skin, and the backbone's features, which are similar for lesions of one kind.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from handlers.imaging import centre_view, decode
 from training.dataset import Photograph, Progress
 
 SIDE: Final = 16
-"""Pixels of the small picture that is compared."""
+"""Pixels per side of the small picture that is compared."""
 CORRELATION: Final = 0.9
 LIKENESS: Final = 0.8
 SURE: Final = 0.98
@@ -29,16 +29,16 @@ SURE: Final = 0.98
 turned by a right angle. All three were set by eye on the pairs of ``../shared/lesions``: above,
 nearly all are one lesion, and the rest small moles on plain skin and views through a tube."""
 ROWS: Final = 256
-"""Photographs compared with all others at once; bounds the memory."""
+"""Photographs compared with all others at once; limits the memory."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two photographs that show the same lesion."""
+    """Two photographs of the same lesion."""
 
     first: int
     second: int
-    """Their places; the first is the smaller."""
+    """Indices of both; the first is the smaller."""
     correlation: float
     """Of the small pictures without their mean colour, best of eight orientations, -1 to 1."""
     likeness: float
@@ -51,7 +51,7 @@ def find(
     progress: Progress,
     first: int | None = None,
 ) -> list[Pair]:
-    """Pairs of near-duplicates, most alike first.
+    """Find pairs of near-duplicates, most similar first.
 
     Args:
         photographs: n checked ones.
@@ -66,7 +66,8 @@ def find(
     found: list[Pair] = []
     for start in range(0, first, ROWS):
         rows = slice(start, min(start + ROWS, first))
-        # The rows are turned and not all the others: eight copies of everything would be needed.
+        # The rows are rotated and not all the others, which would need eight copies of
+        # everything.
         correlation = _largest(_flat(turned) @ flat.T for turned in _orientations(small[rows]))
         plain = _unit((views[rows, 0] - mean) / spread)
         likeness = _largest(
@@ -83,7 +84,7 @@ def find(
 
 
 def groups(count: int, pairs: Sequence[Pair]) -> np.ndarray:
-    """Which photographs belong together, int of shape (count,): the number of a group each."""
+    """Group photographs of one lesion, int of shape (count,): the number of a group each."""
     ones = np.ones(len(pairs), dtype=bool)
     ends = [pair.first for pair in pairs], [pair.second for pair in pairs]
     joined = coo_matrix((ones, ends), shape=(count, count))
@@ -91,7 +92,7 @@ def groups(count: int, pairs: Sequence[Pair]) -> np.ndarray:
 
 
 def _small(photographs: Sequence[Photograph]) -> np.ndarray:
-    """What the model sees of each, float32 of shape (n, 16, 16, 3), without its mean colour."""
+    """Shrink each model input to float32 of shape (n, 16, 16, 3), without its mean colour."""
 
     def shrink(photo: Photograph) -> np.ndarray:
         view = centre_view(decode(photo.path.read_bytes()))
@@ -103,7 +104,7 @@ def _small(photographs: Sequence[Photograph]) -> np.ndarray:
 
 
 def _largest(matrices: Iterator[np.ndarray]) -> np.ndarray:
-    """The largest of each place, holding two matrices at a time."""
+    """Element-wise maximum, with two matrices in memory at a time."""
     best = next(matrices)
     for other in matrices:
         np.maximum(best, other, out=best)
@@ -111,7 +112,7 @@ def _largest(matrices: Iterator[np.ndarray]) -> np.ndarray:
 
 
 def _orientations(small: np.ndarray) -> Iterator[np.ndarray]:
-    """The eight ways to lay a square on itself; the first is as it is."""
+    """Return the eight orientations of a square; the first is unchanged."""
     for mirrored in (small, small[:, :, ::-1]):
         for quarter in range(4):
             yield np.rot90(mirrored, quarter, axes=(1, 2))
@@ -122,6 +123,6 @@ def _flat(small: np.ndarray) -> np.ndarray:
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
-    """Rows of length one; of a picture of one colour, none."""
+    """Normalise rows to length one; zero for a picture of one colour."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.maximum(lengths, 1e-6), dtype=np.float32)

@@ -1,9 +1,9 @@
-"""Gradient descent for the recipes that change more than the final layer.
+"""Gradient descent for the recipes that train more than the final layer.
 
 AdamW (Loshchilov & Hutter 2019) on a one-cycle schedule (Smith & Topin 2019), from the final layer
-that is optimal for the backbone as it was (Kumar et al. 2022: starting anywhere else distorts the
-features before the layer has adapted). What is kept is a moving average of the weights (Izmailov
-et al. 2018): at the epoch of the best AUROC on photographs held out, or where none are, at the end.
+that is optimal for the original backbone (Kumar et al. 2022: any other start distorts the features
+before the layer has adapted). The result is a moving average of the weights (Izmailov et al. 2018):
+at the epoch of the best AUROC on held-out photographs, or at the end without any.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from training.dataset import Progress
 from training.folds import Fold
 from training.head import Head
-from training.parallel import ahead, each, workers
+from training.parallel import map_ordered, prefetch, workers
 
 AT_ONCE: Final = 16
 """Photographs in one forward pass without gradients."""
@@ -34,28 +34,28 @@ AT_ONCE: Final = 16
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how fast."""
+    """Hyperparameters of a fit."""
 
     epochs: int
     rate: float
     """Largest learning rate of the cycle, no unit."""
     batch: int = 32
-    """Photographs a step, over all processes."""
+    """Photographs per step, over all processes."""
     decay: float = 0.01
     """Weight decay."""
     average: float = 0.9
-    """Share of the moving average that each step leaves; more holds on to where it began."""
+    """Share that each step keeps of the moving average; more gives the start a larger weight."""
     patience: int = 3
     """Epochs without a better AUROC after which it stops. In the middle of a cycle, where the rate
-    is highest, the AUROC is lower for a while."""
+    is highest, the AUROC is temporarily lower."""
     mixup: float = 0.0
     """Both parameters of the beta distribution that says how far each photograph is blended with
     another of its step (Zhang et al. 2018; of activations: Verma et al. 2019); 0, not at all."""
 
 
 Batch = Callable[[np.ndarray, np.random.Generator | None], torch.Tensor]
-"""Inputs of the photographs in these places: a random view of each, or without a generator the
-photographs as they are."""
+"""Function that returns inputs of the photographs at these indices: a random view of each, or
+without a generator the unchanged photographs."""
 
 
 Given = tuple[torch.Tensor, ...]
@@ -66,7 +66,7 @@ class Scorer(nn.Module):
     """A part of the network, pooled, and the final layer: (n, ...) to log-odds (n,)."""
 
     def __init__(self, body: nn.Module, head: Head) -> None:
-        """Start from the part as it is and a head that fits it."""
+        """Start from the given part and a head that fits it."""
         super().__init__()
         self.body = copy.deepcopy(body).eval().requires_grad_(True)
         self.last = nn.Linear(len(head.weights), 1)
@@ -75,16 +75,16 @@ class Scorer(nn.Module):
             self.last.bias.fill_(head.bias)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Log-odds of cancer."""
+        """Compute log-odds of cancer."""
         return self.last(self.pooled(inputs))[:, 0]  # type: ignore[no-any-return]
 
     def pooled(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Features of shape (n, width), 512 wide unless the part gives more."""
+        """Features of shape (n, width), 512 wide unless the part returns more."""
         return self.body(inputs).float().mean(dim=(2, 3))  # type: ignore[no-any-return]
 
     @property
     def head(self) -> Head:
-        """The final layer as it is now."""
+        """Return the current final layer."""
         weights = self.last.weight.detach().cpu().numpy()[0].astype(np.float64)
         return Head(weights, float(self.last.bias.item()))
 
@@ -100,9 +100,9 @@ def optimise(
     *,
     shared: bool = False,
 ) -> Scorer:
-    """Fit to the first part of a fold; the best epoch on the second, or the start itself.
+    """Fit to the first part of a fold; keep the best epoch on the second, or the start.
 
-    Where the second is empty, every epoch is run and the last is taken.
+    Without a second part, every epoch is run and the last is kept.
 
     Batch normalisation keeps its statistics: batches of this size would only blur them.
 
@@ -132,7 +132,7 @@ def optimise(
         optimiser,
         plan.rate,
         total_steps=total,
-        pct_start=0.2 if total > 5 else 0.0,  # PyTorch divides by a rise of one step less one
+        pct_start=0.2 if total > 5 else 0.0,  # PyTorch divides by a rise of one step minus one
     )
     weights = compute_class_weight("balanced", classes=np.array([0, 1]), y=labels[learn])
 
@@ -147,17 +147,18 @@ def optimise(
             order = rng.permutation(learn)
             for at in range(0, len(order), plan.batch):
                 own = order[at : at + plan.batch]
-                # Every process needs something to do in the last, smaller step as well.
+                # Every process needs a photograph in the last, smaller step as
+                # well.
                 places = np.resize(own, max(ranks, len(own)))[rank::ranks]
                 targets = torch.from_numpy(labels[places]).float()
                 own_weights = torch.from_numpy(weights[labels[places]]).float()
                 rows = (batch(places, rng).to(device), targets.to(device), own_weights.to(device))
                 yield _blended(rows, plan.mixup, rng) if plan.mixup else rows
 
-    # A cycle that only does harm gives back what it was given.
+    # A cycle that only makes it worse returns the initial weights.
     best, best_score, best_epoch = copy.deepcopy(start), scored(start), 0
     descent = _descent(model, optimiser, device, alone=ranks == 1)
-    with descent as descend, closing(ahead(given())) as coming:
+    with descent as descend, closing(prefetch(given())) as coming:
         for epoch in range(plan.epochs):
             for step in range(steps):
                 descend(next(coming))
@@ -178,7 +179,7 @@ def optimise(
 def _descent(
     model: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device, *, alone: bool
 ) -> Iterator[Callable[[Given], None]]:
-    """Gives what takes one step down the loss.
+    """Return a function that takes one step down the loss.
 
     Args:
         model: gives log-odds.
@@ -223,7 +224,7 @@ def _descent(
 
 
 def _blended(values: Given, strength: float, rng: np.random.Generator) -> Given:
-    """Each row of each tensor with the same row of a permutation, in the same share.
+    """Mix each row of each tensor with the same row of a permutation, in the same proportion.
 
     Args:
         values: tensors of n rows.
@@ -241,12 +242,12 @@ def _blended(values: Given, strength: float, rng: np.random.Generator) -> Given:
 
 
 def predict(scorer: Scorer, batch: Batch, places: np.ndarray) -> np.ndarray:
-    """Log-odds of photographs as they are, shape (m,)."""
+    """Compute log-odds of unchanged photographs, shape (m,)."""
     return _run(scorer, scorer, batch, places)
 
 
 def pooled(scorer: Scorer, batch: Batch, places: np.ndarray) -> np.ndarray:
-    """Features of photographs as they are, shape (m, width)."""
+    """Compute features of unchanged photographs, shape (m, width)."""
     return _run(scorer.pooled, scorer, batch, places)
 
 
@@ -254,7 +255,7 @@ def _run(
     run: Callable[[torch.Tensor], torch.Tensor], scorer: Scorer, batch: Batch, places: np.ndarray
 ) -> np.ndarray:
     device = scorer.last.weight.device
-    # In float32 itself, as it is served: a GPU would take the short cut of TF32.
+    # In float32, as it is served: a GPU would use TF32.
     exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
 
     def part(at: int) -> torch.Tensor:
@@ -263,26 +264,26 @@ def _run(
 
     starts = range(0, len(places), AT_ONCE)
     with exact:
-        parts = list(each(part, starts) if device.type == "cpu" else map(part, starts))
+        parts = list(map_ordered(part, starts) if device.type == "cpu" else map(part, starts))
     return np.asarray(torch.cat(parts).numpy())
 
 
 def _processes() -> tuple[int, int]:
-    """How many there are, and which this is."""
+    """Return the number of processes, and the rank of this one."""
     if not distributed.is_initialized():
         return 1, 0
     return distributed.get_world_size(), distributed.get_rank()
 
 
 def _half(device: torch.device) -> torch.dtype | None:
-    """The half precision that a device computes fast in; none on a processor."""
+    """Return the half precision that is fast on a device; None on a processor."""
     if device.type != "cuda":
         return None
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
 def _agreed(score: float, device: torch.device) -> float:
-    """The first process's score for all, so that all stop together."""
+    """Broadcast the first process's score, so that all stop together."""
     said = torch.tensor([score], device=device)
     distributed.broadcast(said, 0)
     return float(said.item())

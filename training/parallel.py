@@ -1,7 +1,7 @@
-"""Computing on every core, each alone.
+"""Run items on every core, one thread per item.
 
-Threads that share a forward pass wait for the slowest at every layer, and on a machine that does
-other things as well one always is. Threads that each have an item of their own do not wait.
+Threads that share a forward pass wait for the slowest at every layer, which on a busy machine costs
+time. Threads with separate items do not wait.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 @contextmanager
 def workers() -> Iterator[ThreadPoolExecutor]:
-    """As many threads as PyTorch would use for one computation, each of which computes alone."""
+    """Run as many threads as PyTorch would use for one computation, each computing alone."""
     threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
     try:
@@ -30,8 +30,8 @@ def workers() -> Iterator[ThreadPoolExecutor]:
         torch.set_num_threads(threads)  # of the threads that begin later
 
 
-def ahead(items: Iterator[Item]) -> Generator[Item]:
-    """The same items, each made while the one before is worked on; close it to end it early."""
+def prefetch(items: Iterator[Item]) -> Generator[Item]:
+    """Prefetch: yield the same items, each made while the one before is used; close it to stop."""
     end = object()
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, items, end)
@@ -40,10 +40,10 @@ def ahead(items: Iterator[Item]) -> Generator[Item]:
             yield cast(Item, item)
 
 
-def each(compute: Callable[[Item], Result], items: Sequence[Item]) -> Generator[Result]:
-    """What ``compute`` gives for each item, in their order; close it to end it early.
+def map_ordered(compute: Callable[[Item], Result], items: Sequence[Item]) -> Generator[Result]:
+    """Yield ``compute`` of each item, in order; close it to stop.
 
-    Two items a thread are begun and not yet given, at most.
+    At most two items per thread are started and not yet yielded.
     """
     most = 2 * torch.get_num_threads()
     begun: deque[Future[Result]] = deque()

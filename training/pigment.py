@@ -25,7 +25,7 @@ Mask = NDArray[np.bool_]
 
 
 def _noise(rng: np.random.Generator, size: int, cells: int, octaves: int = 1) -> Field:
-    """Smooth noise around 0, `cells` bumps across the picture; each octave halves in height."""
+    """Smooth noise around 0, `cells` bumps across the picture; each octave has half the height."""
     total = rng.standard_normal((cells, cells), dtype=np.float32)
     for octave in range(1, octaves):
         finer = rng.standard_normal((cells << octave,) * 2, dtype=np.float32)
@@ -65,7 +65,7 @@ def bare_skin(rng: np.random.Generator, size: int) -> Field:
 
 @dataclass(frozen=True)
 class Criteria:
-    """How far each criterion of the ABCD rule is met, 0 to 1."""
+    """Severity of each criterion of the ABCD rule, 0 to 1."""
 
     asymmetry: float
     border: float
@@ -82,7 +82,7 @@ class Criteria:
 
 @dataclass(frozen=True)
 class Body:
-    """Where the lesion lies. All fields are (size, size); u and v run from -1 to 1 across it."""
+    """Shape of the lesion. All fields are (size, size); u and v run from -1 to 1 across it."""
 
     mask: Mask
     edge: Field

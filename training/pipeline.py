@@ -30,18 +30,18 @@ from training.calibration import Calibration
 from training.console import Reporter
 from training.cross_fit import Fitted
 from training.dataset import Dataset
-from training.files import whole, write_json
+from training.files import atomic_write, write_json
 from training.recipes import Prepared
 from training.settings import TrainingSettings
 
 CHECKED: Final = 32
-"""Photographs that the exported model is compared on."""
+"""Photographs on which the exported model is checked."""
 SHOWN: Final = 10
-"""Files left out that are named on the console; all are in ``left_out.txt``."""
+"""Left-out files that are printed; all are in ``left_out.txt``."""
 
 
 def find_data(settings: TrainingSettings, report: Reporter) -> Dataset:
-    """Find, check and split the photographs; say what was left out and why."""
+    """Find, check and split the photographs; report what was left out and why."""
     with report.step("data"):
         source, folder = dataset.locate(settings, report.progress, report.say)
         found = dataset.load(source, folder, report.progress)
@@ -57,16 +57,15 @@ def find_data(settings: TrainingSettings, report: Reporter) -> Dataset:
         report.say(f"  left out {line}")
     if len(lines) > SHOWN:
         report.say(f"  ... and {len(lines) - SHOWN} more")
-    with whole(settings.build / "left_out.txt") as temporary:
+    with atomic_write(settings.build / "left_out.txt") as temporary:
         temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return found
 
 
 def train(settings: TrainingSettings, report: Reporter) -> dict[str, Any]:
-    """From photographs to ``model.pt``, ``card.json`` and ``baseline.json``.
+    """Train from photographs to ``model.pt``, ``card.json`` and ``baseline.json``.
 
-    Nothing is chosen on the photographs of ``test``: their features are computed when the model is
-    written.
+    Nothing is chosen with the photographs of ``test``: their features are computed at the end.
 
     Returns:
         The summary that is also written to ``summary.json``: version, counts, scores, seconds.
@@ -103,7 +102,7 @@ def train(settings: TrainingSettings, report: Reporter) -> dict[str, Any]:
             settings.backends,
             report.progress,
         )
-    # All is decided: only now are the photographs of the test looked at.
+    # All choices are made: only now are the test photographs read.
     with report.step("evaluation"):
         answers, document = _evaluated(prepared, fitted, calibrated, settings, report)
         answers = replace(answers, train=probability, distance=unseen.distance)
@@ -129,7 +128,7 @@ def _evaluated(
     settings: TrainingSettings,
     report: Reporter,
 ) -> tuple[Answers, dict[str, Any]]:
-    """Answers on the test photographs, and the near-duplicates among all."""
+    """Predict the test photographs, and find the near-duplicates among all."""
     found = prepared.found
     views = features.extract(
         found.test,
@@ -152,7 +151,7 @@ def _evaluated(
 
 
 def _record(settings: TrainingSettings, written: dict[str, Any], report: Reporter) -> None:
-    """Keep parameters, data digest and scores of the run."""
+    """Record parameters, data digest and scores of the run."""
     parameters = {**settings.asked(), **written["parameters"], **written["near_duplicates"]}
     tags = {"model_version": written["model_version"], "data_digest": written["data_digest"]}
     numbers = {name: written[name] for name in ("scores", "counts", "threshold", "temperature")}
@@ -169,7 +168,7 @@ def _record(settings: TrainingSettings, written: dict[str, Any], report: Reporte
 
 
 def pack(settings: TrainingSettings, report: Reporter) -> Path:
-    """Archive what was trained."""
+    """Archive the trained model."""
     with report.step("archive"):
         path = archive.archive(settings.model_folder, settings.archive)
     report.say(f"archive: {path} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -1,4 +1,4 @@
-"""Which fit ``LESIONLENS_FINETUNE`` names, and how often two cores can afford it."""
+"""The recipes that ``LESIONLENS_FINETUNE`` names, with their numbers of folds."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from training.optimise import Plan
 from training.settings import TrainingSettings
 
 FOLDS: Final = {"head": 5, "layer4": 3, "all": 3}
-"""Of the cross-validation, and with it how many fits there are besides the final one."""
+"""Folds of the cross-validation, and thus the number of fits besides the final one."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The train folder, ready for any recipe. Nothing of ``test`` is in it."""
+    """The train folder with features and groups, for any recipe; without ``test``."""
 
     found: Dataset
     backbone: Backbone
@@ -38,31 +38,31 @@ class Prepared:
     labels: np.ndarray
     """0 or 1, shape (n,)."""
     pairs: tuple[Pair, ...]
-    """Near-duplicates, as places in ``found.train``."""
+    """Near-duplicates, as indices into ``found.train``."""
     groups: np.ndarray
-    """Of near-duplicates, shape (n,)."""
+    """Group number of each photograph, shape (n,)."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One way to fit, and what was chosen for it."""
+    """A fit function with the choices that were made for it."""
 
     name: str
     fit: Fit
     folds: tuple[Fold, ...]
     choice: Choice
     parameters: dict[str, Any]
-    """For the record."""
+    """Parameters for the run's record."""
 
     def out_of_sample(self, seed: int, report: Reporter) -> OutOfSample:
-        """Answers on every photograph of the train folder, of fits that never saw it."""
+        """Out-of-fold predictions of every photograph of the train folder."""
         return cross_fit(self.fit, self.folds, seed, report.progress)
 
 
 def prepare(
     found: Dataset, backbone: Backbone, settings: TrainingSettings, report: Reporter
 ) -> Prepared:
-    """Features and near-duplicates of the train folder."""
+    """Compute features and near-duplicates of the train folder."""
     with report.step("features"):
         extracted = features.extract(
             found.train,
@@ -81,7 +81,7 @@ def prepare(
 def recipe_of(
     prepared: Prepared, settings: TrainingSettings, report: Reporter, *, name: str = "", seed: int
 ) -> Recipe:
-    """The recipe named, its choices made on the train folder by grouped cross-validation.
+    """Make the named recipe; its choices are made on the train folder by grouped cross-validation.
 
     Args:
         prepared: from :func:`prepare`; for ``layer4`` with activations.
@@ -123,9 +123,9 @@ def _finetuning(
 def features_of_test(
     fitted: Fitted, prepared: Prepared, cache: Path, progress: Progress
 ) -> np.ndarray:
-    """What a fitted model makes of the test photographs, shape (m, width).
+    """Compute a fitted model's features of the test photographs, shape (m, width).
 
-    Computed when everything is decided: nothing but an evaluation may call this.
+    Only an evaluation may call this, after all choices are made.
     """
     test = prepared.found.test
     if isinstance(fitted, FittedLayer4):

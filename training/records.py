@@ -1,7 +1,6 @@
-"""Arrays kept on disk by name, each trusted only if every byte of it is what was written.
+"""Arrays on disk by name, with a checksum.
 
-A run that is killed or a disk that is full leaves a record whole or not at all; one that was
-damaged later is computed anew.
+A killed run or a full disk leaves a complete record or none; a damaged one is recomputed.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.files import whole
+from training.files import atomic_write
 
 CHECKSUM = 4
 """Bytes of the CRC-32 at the end of a record."""
@@ -28,7 +27,7 @@ class Records:
     dtype: type[np.floating]
 
     def read(self, name: str) -> np.ndarray | None:
-        """The array of a name; None where there is none or it is damaged."""
+        """Read the array of a name; None if it is missing or damaged."""
         try:
             data = self.place(name).read_bytes()
         except OSError:
@@ -44,7 +43,7 @@ class Records:
         return np.asarray(array) if right and np.isfinite(array).all() else None
 
     def write(self, name: str, array: np.ndarray) -> None:
-        """Keep an array.
+        """Write an array.
 
         Raises:
             OSError: the disk is full or may not be written; nothing is left of the record then.
@@ -52,13 +51,13 @@ class Records:
         stream = io.BytesIO()
         np.save(stream, array.astype(self.dtype), allow_pickle=False)
         body = stream.getvalue()
-        with whole(self.place(name)) as temporary:
+        with atomic_write(self.place(name)) as temporary:
             temporary.write_bytes(body + zlib.crc32(body).to_bytes(CHECKSUM, "little"))
 
     def discard(self, name: str) -> None:
-        """Remove a record, whole or damaged, where there is one."""
+        """Remove a record, if there is one."""
         self.place(name).unlink(missing_ok=True)
 
     def place(self, name: str) -> Path:
-        """The file of a record; a folder for each two digits, so that none holds thousands."""
+        """Return the file of a record, in one folder per two digits."""
         return self.folder / name[:2] / f"{name}.npy"

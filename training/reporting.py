@@ -1,4 +1,4 @@
-"""``make report``: everything that is measured on the trained model, written down."""
+"""``make report``: evaluate the trained model and write the report."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from training.evidence import comparison, review, stress
 from training.evidence.served import Served
 from training.report import thumbnail, write
 from training.settings import TrainingSettings
-from training.trained import NothingToReportError, trained
+from training.trained import NothingToReportError, load_trained_model
 
 MOST: Final = 400
-"""Test photographs, at most, that are perturbed and spoilt: every one is asked about 13 times."""
+"""Maximum number of test photographs that are perturbed: each is predicted 13 times."""
 
 
 def report(settings: TrainingSettings, reporter: Reporter) -> Path:
-    """Measure the trained model and write ``reports/<version>/``; gives the page's path.
+    """Measure the trained model and write ``reports/<version>/``; returns the page's path.
 
     Raises:
         NothingToReportError: train first.
     """
-    card, found = trained(settings, reporter)
+    card, found = load_trained_model(settings, reporter)
     answers, leaks = _left_behind(settings)
     served = Served(settings.model_folder)
     asked = _spread(found)
@@ -64,7 +64,7 @@ def report(settings: TrainingSettings, reporter: Reporter) -> Path:
 
 
 def _left_behind(settings: TrainingSettings) -> tuple[Answers, dict[str, Any]]:
-    """What the training wrote beside the model."""
+    """Read the files that training wrote next to the model."""
     try:
         leaks = json.loads((settings.build / "near_duplicates.json").read_text(encoding="utf-8"))
         return Answers.read(settings.build / "answers.npz"), leaks
@@ -77,7 +77,7 @@ def _left_behind(settings: TrainingSettings) -> tuple[Answers, dict[str, Any]]:
 def _of_the_model(
     card: dict[str, Any], answers: Answers, leaks: dict[str, Any], settings: TrainingSettings
 ) -> dict[str, Any]:
-    """What the training itself has measured."""
+    """Return the measurements of the training itself."""
     threshold, seed = card["threshold"], settings.seed
     cancers = answers.train[answers.train_labels == 1]
     return {
@@ -96,8 +96,8 @@ def _of_the_model(
             "threshold": threshold_interval(cancers, settings.sensitivity, seed),
             "band": card["review"]["near_threshold"],
             "error_rates": {
-                "cancers_missed": settings.firm_misses,
-                "benign_called_cancer": settings.firm_false_alarms,
+                "cancers_missed": settings.alpha_malignant,
+                "benign_called_cancer": settings.alpha_benign,
             },
         },
         "curves": {
@@ -127,13 +127,13 @@ def _compared(settings: TrainingSettings, found: Dataset, reporter: Reporter) ->
 
 
 def _spread(found: Dataset) -> list[Photograph]:
-    """At most so many test photographs, evenly over all; digests are in no order of classes."""
+    """Choose at most so many test photographs, evenly over all."""
     step = max(1.0, len(found.test) / MOST)
     return [found.test[int(place * step)] for place in range(min(MOST, len(found.test)))]
 
 
 def _thumbnails(leaks: dict[str, Any], found: Dataset) -> dict[str, bytes]:
-    """Small pictures of the photographs that have near-duplicates, by the names in the list."""
+    """Make thumbnails of the photographs that have near-duplicates, by name."""
     wanted = {name for pair in leaks["listed"] for name in pair["files"]}
     paths = {
         f"{split}/{photo.path.parent.name}/{photo.path.name}": photo.path

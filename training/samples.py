@@ -1,4 +1,4 @@
-"""``python -m training.samples``: drawn lesions for people to try the upload page with."""
+"""``python -m training.samples``: draw synthetic lesions to try the upload page with."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Final
 
 from PIL import Image, ImageFilter
 
-from training.files import whole
+from training.files import atomic_write
 from training.synthetic import BENIGN, MALIGNANT, draw
 
 SIDE: Final = 600
-"""Pixels."""
+"""Pixels per side."""
 
 DRAWN: Final = ((11, BENIGN, 0.0), (12, MALIGNANT, 0.0), (13, BENIGN, 0.0), (14, MALIGNANT, 9.0))
-"""Seed, class, and pixels of blur: one that the model should not want to judge."""
+"""Seed, class, and pixels of blur: one should get the reason ``low_quality``."""
 
 
 def main() -> int:
-    """Draw them into a folder."""
+    """Draw the samples into a folder."""
     folder = Path(sys.argv[1])
     for number, (seed, label, blur) in enumerate(DRAWN, 1):
         picture = Image.fromarray(draw(seed, label, size=SIDE, artefacts=()).image)
-        with whole(folder / f"{number}.jpg") as temporary:
+        with atomic_write(folder / f"{number}.jpg") as temporary:
             picture.filter(ImageFilter.GaussianBlur(blur)).save(temporary, "JPEG", quality=85)
     return 0
 

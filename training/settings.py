@@ -15,7 +15,7 @@ RECIPES: Final = ("head", "layer4", "all")
 
 
 class TrainingSettings(BaseSettings):
-    """Where things come from, where they go, and how much of the embedded set is drawn."""
+    """Inputs and outputs of the training, and the size of the synthetic data set."""
 
     model_config = SettingsConfigDict(env_prefix="LESIONLENS_", extra="ignore", frozen=True)
 
@@ -26,63 +26,67 @@ class TrainingSettings(BaseSettings):
     """ResNet-18 state dict; unset: torchvision's ImageNet weights, else an untrained backbone."""
 
     build: Path = Path("build")
-    """What can be made again: the trained model and its summary."""
+    """Folder for the trained model and its summary, which can be made again."""
 
     cache: Path = Path("build/cache")
-    """Features by content, and the drawn set."""
+    """Cache folder of features, by content, and of the synthetic data set."""
 
     archive: Path = Path("model_store/model-store")
     """Folder that ``melanoma.mar`` is written to."""
 
     finetune: Literal["head", "layer4", "all"] = "head"
-    """What is fitted: the final layer, the last stage with it, or everything (for a GPU)."""
+    """What is fitted: the final layer, the last stage too, or all layers (for a GPU)."""
 
     validation_share: float = Field(default=0.15, gt=0, le=0.5, allow_inf_nan=False)
-    """Share of the photographs that a fine-tuning holds out for choosing its best epoch."""
+    """Share of the photographs that fine-tuning of all layers holds out to choose its best
+    epoch."""
 
     sensitivity: float = Field(default=0.95, gt=0, le=1, allow_inf_nan=False)
-    """Share of the cancers that the threshold must catch."""
+    """Share of the cancers that the threshold must detect."""
 
-    firm_misses: float = Field(default=0.025, ge=0, lt=1, allow_inf_nan=False)
-    """Share of the cancers that may be called "no cancer" without ``near_threshold``."""
+    alpha_malignant: float = Field(default=0.025, ge=0, lt=1, allow_inf_nan=False)
+    """Conformal error rate of cancers: share that may be called "no cancer" without
+    ``near_threshold``."""
 
-    firm_false_alarms: float = Field(default=0.1, ge=0, lt=1, allow_inf_nan=False)
-    """Share of the benign lesions that may be called "cancer" without ``near_threshold``."""
+    alpha_benign: float = Field(default=0.1, ge=0, lt=1, allow_inf_nan=False)
+    """Conformal error rate of benign lesions: share that may be called "cancer" without
+    ``near_threshold``."""
 
     reports: Path = Path("reports")
-    """Folder that ``make report`` writes to, a folder a model version."""
+    """Folder of ``make report``, with one folder per model version."""
 
     report_seeds: int = Field(default=5, ge=1)
-    """How often the report repeats each recipe, with another seed each time."""
+    """Number of seeds with which the report repeats each recipe."""
 
     report_recipes: Annotated[tuple[str, ...], NoDecode] = ("head", "layer4")
-    """Recipes that the report compares, separated by commas; ``all`` wants a GPU."""
+    """Recipes that the report compares, separated by commas; ``all`` needs a GPU."""
 
     explain_photographs: int = Field(default=40, ge=1)
-    """Test photographs whose deletion and insertion curves the report on explanations draws."""
+    """Test photographs for the deletion and insertion curves of the report on explanations."""
 
     explain_outlined: int = Field(default=12, ge=1)
-    """Pictures of each kind in which it knows where a map should point: photographs with masks,
-    drawn lesions, photographs with a planted artefact; and those that it compares baselines on."""
+    """Pictures of each kind with a known outline: photographs with masks, synthetic lesions,
+    photographs with a planted artefact; also the number for the comparison of baselines."""
 
     explain_repeated: int = Field(default=4, ge=1)
-    """Test photographs that it explains again and again: disturbed, and by randomised models."""
+    """Test photographs for measurements that need many explanations: perturbed, and with randomised
+    models."""
 
     tracking: str | None = None
     """Where MLflow records each run: a folder or a server's address; unset: ``mlflow`` in
-    ``LESIONLENS_BUILD``; empty: nowhere."""
+    ``LESIONLENS_BUILD``; empty: no record."""
 
     synthetic_train: int = Field(default=240, ge=2)
-    """Drawn lesions a class for training, where no photographs can be had."""
+    """Synthetic lesions per class for training, if there are no photographs."""
 
     synthetic_test: int = Field(default=80, ge=2)
-    """Drawn lesions a class for the test."""
+    """Synthetic lesions per class for the test split."""
 
     backends: Annotated[tuple[str, ...], NoDecode] = NAMES
-    """Ways to run the model that are tried, separated by commas; plain TorchScript always is."""
+    """Backends that are tried, separated by commas; plain TorchScript always is."""
 
     seed: int = Field(default=0, ge=0, lt=2**32)
-    """Of everything random: drawing, the untrained backbone, folds, resampling."""
+    """Seed of all random numbers: drawing, the untrained backbone, folds, resampling."""
 
     @field_validator("data", "weights", mode="before")
     @classmethod
@@ -101,7 +105,7 @@ class TrainingSettings(BaseSettings):
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         unknown = [name for name in value if name not in NAMES]
         if unknown:
-            raise ValueError(f"{unknown[0]!r} is no backend; there are: {', '.join(NAMES)}")
+            raise ValueError(f"{unknown[0]!r} is not a backend; there are: {', '.join(NAMES)}")
         return value
 
     @field_validator("report_recipes", mode="before")
@@ -116,26 +120,26 @@ class TrainingSettings(BaseSettings):
     def _known_recipes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         unknown = [name for name in value if name not in RECIPES]
         if unknown:
-            raise ValueError(f"{unknown[0]!r} is no recipe; there are: {', '.join(RECIPES)}")
-        # In the order of what they change: the last is held against the first.
+            raise ValueError(f"{unknown[0]!r} is not a recipe; there are: {', '.join(RECIPES)}")
+        # In the order of how much they change: the last is compared with the first.
         return tuple(name for name in RECIPES if name in value)
 
     @property
     def store(self) -> str:
-        """Where MLflow records; empty: nowhere."""
+        """Address for MLflow's records; empty: no record."""
         return str(self.build / "mlflow") if self.tracking is None else self.tracking
 
     def asked(self) -> dict[str, Any]:
-        """What decides a training, for the record: no folders."""
+        """Return the parameters of a training for the record, without folders."""
         folders = {"data", "weights", "build", "cache", "archive", "reports", "tracking"}
         return self.model_dump(mode="json", exclude=folders)
 
     @property
     def aims(self) -> Aims:
-        """What is asked of the decision."""
-        return Aims(self.sensitivity, self.firm_misses, self.firm_false_alarms)
+        """Return the requirements on sensitivity and error rates."""
+        return Aims(self.sensitivity, self.alpha_malignant, self.alpha_benign)
 
     @property
     def model_folder(self) -> Path:
-        """Where the trained model waits to be archived."""
+        """Folder of the trained model before it is archived."""
         return self.build / "model"

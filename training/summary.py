@@ -1,4 +1,4 @@
-"""What a training gave: ``summary.json`` and the table on the console."""
+"""Result of a training: ``summary.json`` and the table on the console."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def summary(
     difference: float,
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:
-    """The document of ``summary.json``.
+    """Return the document of ``summary.json``.
 
     Args:
         card: the document of ``card.json``.
@@ -47,7 +47,7 @@ def summary(
 
 
 def rows(written: Mapping[str, Any]) -> dict[str, str]:
-    """Names and values for the console."""
+    """Return names and values for the console."""
     scores = written["scores"]
     table = {"model version": written["model_version"]}
     for name in SHOWN:

@@ -27,7 +27,7 @@ from training.pigment import Criteria, bare_skin, lesion_body, pigmented
 
 BENIGN, MALIGNANT = 0, 1
 ARTEFACTS = ("hair", "ruler", "ink", "dark_corners")
-VERSION = 1  # raise it when the same seed gives another picture
+VERSION = 1  # increase it when the same seed gives another picture
 
 _CLASSES = ("benign", "malignant")
 _ARTEFACT_PROBABILITY = {"hair": 0.35, "ruler": 0.2, "ink": 0.15, "dark_corners": 0.25}
@@ -37,7 +37,7 @@ _SEVERITY_DEVIATION = 0.12
 
 @dataclass(frozen=True)
 class SyntheticLesion:
-    """One drawn picture: RGB uint8 (size, size, 3) and the lesion's mask, bool (size, size)."""
+    """One synthetic picture: RGB uint8 (size, size, 3) and the lesion's mask, bool (size, size)."""
 
     image: NDArray[np.uint8]
     mask: NDArray[np.bool_]
@@ -66,7 +66,7 @@ def draw(
     if unknown:
         raise ValueError(f"unknown artefacts {unknown}, known are {list(ARTEFACTS)}")
 
-    # One stream a part, so that asking for other artefacts leaves skin and lesion as they were.
+    # One random stream per part, so that other artefacts do not change skin and lesion.
     streams = np.random.SeedSequence((seed, label)).spawn(3 + len(ARTEFACTS))
     choice, skin_rng, lesion_rng, *painters = (np.random.default_rng(s) for s in streams)
     if artefacts is None:
@@ -112,7 +112,7 @@ def draw_set(
     if _stamp(folder) == stamp:
         return folder
     if folder.exists() and _stamp(folder) is None and (folder.is_file() or any(folder.iterdir())):
-        raise FileExistsError(f"{folder} holds something other than drawn lesions")
+        raise FileExistsError(f"{folder} holds something other than synthetic lesions")
     folder.parent.mkdir(parents=True, exist_ok=True)
     workplace = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     new = workplace / "new"
@@ -122,7 +122,8 @@ def draw_set(
             _draw_split(new, split, count, seed, size, progress)
         (new / "synthetic.json").write_text(json.dumps(stamp, indent=2) + "\n")
         if folder.exists():
-            # Moved before it is deleted, so that half a set never stands under its stamp.
+            # Moved before it is deleted, so that an incomplete set never exists under
+            # its stamp.
             os.replace(folder, workplace / "old")
         os.replace(new, folder)
     finally:

@@ -1,4 +1,4 @@
-"""Every run is recorded: what went in, what came out, so that two runs can be set side by side.
+"""Record every run with MLflow: inputs and results, for comparison.
 
 MLflow keeps the records, by default in an SQLite file of this checkout; its own pages show them:
 ``MLFLOW_DISABLE_TELEMETRY=true uvx mlflow ui --backend-store-uri sqlite:///build/mlflow/mlflow.db``.
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT: Final = "lesionlens"
-"""MLflow's experiment that all runs are in."""
+"""MLflow's experiment of all runs."""
 NOT_FINITE: Final = "not_finite"
-"""Tag that names the metrics left out because they were no finite number."""
+"""Tag that names the metrics left out because they were not finite numbers."""
 
 _ALWAYS: Final = {
-    # Nothing is told to anyone; MLflow heeds only "true" in the second.
+    # No telemetry; MLflow heeds only "true" in the second.
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
-    # The console is the training's.
+    # Only the training writes to the console.
     "MLFLOW_CONFIGURE_LOGGING": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 _UNLESS_SET: Final = {
-    # MLflow's own are minutes, in which a finished training would seem to hang.
+    # MLflow's default timeouts are minutes, in which a finished training would seem to hang.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     # GitPython runs git when it is imported and complains where there is none.
@@ -50,7 +50,7 @@ _BUSY: Final = 20.0
 
 
 class TrackingError(RuntimeError):
-    """The run was not recorded; what was to be recorded is unharmed."""
+    """The run was not recorded; its results are not affected."""
 
 
 def record(
@@ -61,7 +61,7 @@ def record(
     tags: Mapping[str, str],
     files: Sequence[Path] = (),
 ) -> str:
-    """Record one run; gives its id.
+    """Record one run; returns its id.
 
     It shows as finished only when all of it is there: as failed after an error, and as running
     for ever where the process was killed. Sets variables in this process's environment that keep
@@ -85,7 +85,7 @@ def record(
             with _opened(store) as (client, artefacts):
                 return _write(client, artefacts, name, parameters, metrics, tags, files)
         except Exception as error:
-            # MLflow raises whatever its database and its HTTP client do.
+            # MLflow raises any exception of its database and its HTTP client.
             raise TrackingError(_explained(store, error)) from error
 
 
@@ -98,7 +98,7 @@ def keep(
     files: Sequence[Path],
     say: Callable[[str], None],
 ) -> None:
-    """Record a run whose results are written already: a failure is told, and is none of the run.
+    """Record a run whose results are written already: a failure is only reported.
 
     Args:
         store: as above; empty records nowhere.
@@ -118,7 +118,7 @@ def keep(
 
 
 def flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
-    """Numbers of a nested document by their path, ``{"auroc.value": 0.9}``; all else is left out.
+    """Flatten the numbers of a nested document by their path, ``{"auroc.value": 0.9}``.
 
     Truth values are no numbers, and what is in a list has no name: both are left out.
     """
@@ -159,7 +159,7 @@ def _write(
             client.log_artifact(run, str(file))
         client.set_terminated(run)
     except BaseException:
-        # A store that has just failed may do so again; the first error is the one to tell.
+        # A store that has just failed may fail again; report the first error.
         with suppress(Exception):
             client.set_terminated(run, "FAILED")
         raise
@@ -167,7 +167,7 @@ def _write(
 
 
 def _experiment(client: MlflowClient, artefacts: str | None) -> str:
-    """Its id; made where there is none yet."""
+    """Return the experiment's id; made if it does not exist."""
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(EXPERIMENT)
@@ -184,9 +184,9 @@ def _experiment(client: MlflowClient, artefacts: str | None) -> str:
 
 @contextmanager
 def _opened(store: str) -> Iterator[tuple[MlflowClient, str | None]]:
-    """A client, and where the artefacts go; none where a server decides that."""
-    # Inside functions, as importing MLflow takes seconds that a command that records nothing,
-    # such as one asked for help, need not wait.
+    """Return a client, and where the artefacts go; None if a server decides that."""
+    # Imported late, because importing MLflow takes seconds that commands without a record, such
+    # as --help, need not wait.
     from mlflow import MlflowClient
 
     if "://" in store:
@@ -196,7 +196,7 @@ def _opened(store: str) -> Iterator[tuple[MlflowClient, str | None]]:
 
     folder = Path(store).absolute()
     if re.search("[%?]", str(folder)):
-        # Quoted or not, one part of MLflow or another looks in the wrong place.
+        # Whether quoted or not, some part of MLflow looks in the wrong place.
         raise ValueError("MLflow takes no % and no ? in the name of a folder")
     database, artefacts = folder / "mlflow.db", (folder / "artefacts").as_uri()
     if not database.exists():
@@ -206,15 +206,15 @@ def _opened(store: str) -> Iterator[tuple[MlflowClient, str | None]]:
     try:
         yield MlflowClient(tracking_uri=_uri(database)), artefacts
     finally:
-        # MLflow keeps connections for the process's life: to a file that may be deleted by then.
+        # MLflow keeps connections open: to a file that may be deleted by then.
         engine.dispose()
 
 
 def _create(database: Path, artefacts: str) -> None:
-    """Make the database beside its place, and put it there when it is whole.
+    """Make the database under a temporary name, and rename it when it is complete.
 
-    MLflow would make it in place, table by table: two processes would do so at once, and one
-    that is killed would leave half of it.
+    MLflow would make it in place, table by table: two processes would do so at once, and a killed
+    one would leave an incomplete database.
     """
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
@@ -231,7 +231,7 @@ def _create(database: Path, artefacts: str) -> None:
 
 
 def _check(database: Path) -> None:
-    """Raise at once where it cannot be written or is no database: MLflow tries for minutes."""
+    """Raise at once if it is not writable or not a database: MLflow retries for minutes."""
     address = f"{database.as_uri()}?mode=rw"
     with closing(sqlite3.connect(address, uri=True, timeout=_BUSY)) as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -244,7 +244,7 @@ def _uri(database: Path) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep MLflow off the network and the console; what goes wrong is in the exception."""
+    """Keep MLflow off the network and the console; exceptions contain what goes wrong."""
     os.environ.update(_ALWAYS)
     for key, value in _UNLESS_SET.items():
         os.environ.setdefault(key, value)

@@ -1,4 +1,4 @@
-"""The trained model that the reports are about, and the photographs it was trained on."""
+"""The trained model for the reports, and the photographs it was trained on."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ class NothingToReportError(RuntimeError):
     """There is no trained model, or it was trained on other photographs."""
 
 
-def trained(settings: TrainingSettings, reporter: Reporter) -> tuple[dict[str, Any], Dataset]:
-    """The document of ``card.json``, and the photographs.
+def load_trained_model(
+    settings: TrainingSettings, reporter: Reporter
+) -> tuple[dict[str, Any], Dataset]:
+    """Return the document of ``card.json``, and the photographs.
 
     Raises:
         NothingToReportError: train first.

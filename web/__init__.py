@@ -1,5 +1,5 @@
-"""The upload page: a photograph in, the answer and why out; a client of the service like any other.
+"""The upload page: a photograph in, prediction and explanation out; a client of the REST service.
 
-Knows the service by its REST contract only. Nothing of a photograph, nor its name, is kept or
-logged, and nobody but the service is asked.
+Knows the service by its REST contract only. Neither a photograph nor its file name is stored or
+logged, and nothing is sent to anyone but the service.
 """

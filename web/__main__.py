@@ -20,16 +20,16 @@ from web.listening import allow_files, url
 from web.settings import PageSettings
 
 END_SECONDS: Final = 25
-"""For requests under way when a signal comes; Kubernetes kills after 30."""
+"""Seconds for open requests after a signal; Kubernetes kills the container after 30."""
 
 
 def main() -> int:
-    """Serve; 2 for a setting that is wrong."""
+    """Run the server; returns 2 for an invalid setting."""
     try:
         settings = PageSettings()
         app = create_app(settings)
         tls = tls_files(settings.tls_certificate, settings.tls_key, _say)
-    except ValueError as error:  # pydantic's are one
+    except ValueError as error:  # pydantic's errors are one
         print(f"error: {error}", file=sys.stderr)
         return 2
     try:
@@ -40,11 +40,12 @@ def main() -> int:
         print(f"error: {why}", file=sys.stderr)
         return 2
     allow_files(settings.page_connections)
-    # Pillow warns of damage in a photograph's metadata, and nothing of a photograph is logged.
+    # Pillow warns of damage in a photograph's metadata, but nothing of a photograph may be
+    # logged.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     signed_in = bool(settings.page_user_header)
     lock = "LESIONLENS_PAGE_USER_HEADER"
-    # In a pod a gateway stands before it, and network policies let in nobody else.
+    # In a pod a gateway is in front of it, and network policies admit no other client.
     if "KUBERNETES_SERVICE_HOST" not in os.environ and (
         warning := exposed(settings.page_host, bool(tls), signed_in, lock)
     ):
@@ -53,10 +54,11 @@ def main() -> int:
     config = uvicorn.Config(
         app,
         http=guarded_protocol(ConnectionLimits(max_connections=settings.page_connections)),
-        # The same everywhere: others are used where they happen to be installed.
+        # The same on every machine: uvicorn would use other packages if they happen to be
+        # installed.
         loop="asyncio",
         ws="none",
-        # Who asked when is nobody's business; failures are logged by name.
+        # No access log: who uses the page is private; failures are logged by kind.
         access_log=False,
         log_level="warning",
         server_header=False,

@@ -1,4 +1,4 @@
-"""What the service answers (KServe V1), checked field by field before a person reads it."""
+"""Responses of the service (KServe V1), validated field by field before they are shown."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ class Prediction(BaseModel):
     probability: Share
     """Calibrated P(cancer)."""
     threshold: Share
-    """The label is ``cancer`` from here up."""
+    """The label is ``cancer`` from this probability up."""
     review: bool
-    """Whether a person must look."""
+    """Whether a person must review the photograph."""
     reasons: list[str]
-    """Why one must."""
+    """Reasons for review."""
     model_version: str
 
 
 class Explanation(Prediction):
-    """One of ``explanations``: a prediction and why."""
+    """One of ``explanations``: a prediction and its explanation."""
 
     method: str
     target: Label
-    """What red spoke for."""
+    """The class whose score red regions increased."""
     signed: bool
-    """Whether the method tells for from against: red and blue, or violet for both."""
+    """Whether the map has two directions (red and blue), or one (violet)."""
     overlay: Annotated[Base64Bytes, AfterValidator(_png)]
     """PNG, 224 x 224 pixels."""
     scale: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    """The attribution that gets the full colour, in the logit's unit."""
+    """The attribution of full colour, in units of the logit."""
     lesion_mass: Share | None
-    """Share of what spoke for the target inside a rough outline of the lesion."""
+    """Share of the positive attribution inside a rough outline of the lesion."""
 
 
 class Predictions(BaseModel):

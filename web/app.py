@@ -1,7 +1,6 @@
-"""The page's ASGI application: a form, its answer, and a message for all that can fail.
+"""ASGI application of the page: the form, the answer, and a message for every failure.
 
-A request holds nothing that others wait for until it has arrived whole, and nothing any more once
-its visitor has left.
+A request holds no shared resource before it has arrived completely, nor after its visitor has left.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ from web.visitors import AllowedHosts, SignedIn, check_origin
 HERE: Final = Path(__file__).resolve().parent
 HEALTH: Final = "/healthz"
 GONE: Final = 499
-"""Status where nobody is there to read it, as nginx has it."""
+"""HTTP status of a request whose client has left; nginx uses the same number."""
 
 Answering = Callable[[Request, Asked], Coroutine[Any, Any, Response]]
 
 
 class Page:
-    """What the routes share; see :func:`create_app`."""
+    """State shared by the routes; see :func:`create_app`."""
 
     def __init__(self, settings: PageSettings, service: Service) -> None:
         self._settings = settings
@@ -52,30 +51,30 @@ class Page:
         self._texts = languages.load()
         self._pages = Pages(self._texts, settings.page_max_bytes)
         self._uploads = asyncio.Semaphore(settings.page_uploads)
-        self._predicting = asyncio.Semaphore(settings.page_at_once)
-        self._explaining = asyncio.Semaphore(settings.page_at_once)
+        self._predicting = asyncio.Semaphore(settings.page_max_concurrency)
+        self._explaining = asyncio.Semaphore(settings.page_max_concurrency)
         self._decoder = Decoder(settings.page_decode_seconds, settings.page_decodes_waiting)
         self._buffers = ByteBudget(settings.page_buffer_bytes, BUSY_SECONDS)
 
     async def visit(self, request: Request) -> Response:
-        """``GET /``: the form; ``POST /``: the answer to its photograph, then why."""
+        """``GET /``: the form; ``POST /``: the answer for its photograph, then the explanation."""
         if request.method == "POST":
             return await self._post(request, self._answer)
         return HTMLResponse(self._pages.form(self._language(request)))
 
     async def explain(self, request: Request) -> Response:
-        """``POST /explanation``: why, by another method, as a part of the answer's page."""
+        """``POST /explanation``: the explanation by another method, as an HTML fragment."""
         return await self._post(request, self._explanation)
 
     async def health(self, request: Request) -> Response:
-        """``GET /healthz``: of the page alone; restarting it would not repair the service."""
+        """``GET /healthz``: health of the page only; a restart would not repair the service."""
         problem = self._decoder.problem()
         return PlainTextResponse(f"{problem or 'ok'}\n", 503 if problem else 200)
 
     def failed(
         self, request: Request, failure: PageError, headers: Mapping[str, str] | None = None
     ) -> Response:
-        """A page that says why there is no answer."""
+        """Render a page that says why there is no answer."""
         page = self._pages.failure(failure, self._language(request))
         reply = HTMLResponse(page, failure.status)
         reply.headers.update(headers or {})
@@ -117,7 +116,7 @@ class Page:
         before, after = self._pages.answer(prediction, words)
 
         async def told() -> AsyncIterator[str]:
-            # The answer is read while the explanation is still made.
+            # The visitor reads the answer while the explanation is still computed.
             try:
                 yield before
                 why = await explaining
@@ -134,7 +133,7 @@ class Page:
         return HTMLResponse(self._pages.why(why, square, asked.method, asked.version, words))
 
     async def _why(self, square: bytes, method: str) -> Explanation | PageError:
-        """An answer without an explanation is still an answer: why there is none comes with it."""
+        """Render the explanation, or why there is none: the answer is shown without it."""
         try:
             async with self._turn(self._explaining):
                 return await self._service.explain(square, method)
@@ -146,7 +145,7 @@ class Page:
 
     @asynccontextmanager
     async def _turn(self, places: asyncio.Semaphore) -> AsyncIterator[None]:
-        """Wait until few enough photographs are being asked about."""
+        """Wait for one of the slots for requests to the service."""
         try:
             async with asyncio.timeout(self._settings.page_seconds):
                 await places.acquire()
@@ -161,7 +160,7 @@ class Page:
 def create_app(
     settings: PageSettings, transport: httpx.AsyncBaseTransport | None = None
 ) -> ASGIApp:
-    """Make the application.
+    """Create the application.
 
     Args:
         settings: addresses and limits.

@@ -1,4 +1,4 @@
-"""Photographs are decoded one at a time, within a deadline that includes the wait."""
+"""Decode photographs one at a time, within a deadline that includes the waiting time."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from web.errors import PageError
 from web.pictures import read
 
 BUSY_SECONDS: Final = 5
-"""After which a page with too many photographs may have room again."""
+"""Seconds after which a page with too many photographs may have capacity again."""
 HEALTH_SECONDS: Final = 45
-"""Over which failures count. Shorter than the minute after which Kubernetes restarts a pod that is
-not healthy: one that recovers is not restarted."""
+"""Seconds over which failures are counted. Shorter than the minute after which Kubernetes restarts
+an unhealthy pod: a decoder that recovers is not restarted."""
 MIN_FAILURES: Final = 3
-"""In that time, without a success, from which the decoder counts as failing."""
+"""Failures in that time, without a success, from which the decoder is unhealthy."""
 
 Decode = Callable[[BinaryIO, int], bytes]
 
 
 class Decoder:
-    """Decodes in a thread of its own, since a decoder cannot be interrupted.
+    """Decodes in a separate thread, since a decoder cannot be interrupted.
 
-    One at a time: 25 megapixels take up to 400 MB meanwhile. A decode that outlives its deadline
-    or its visitor keeps its turn until it ends, for that reason, and those who wait for it are
-    rejected at their own deadlines.
+    One at a time: 25 megapixels take up to 400 MB during decoding. So a decode that outlives its
+    deadline or its visitor keeps the slot until it ends, and the requests behind it are rejected at
+    their deadlines.
 
     Args:
         seconds: for a photograph, from its arrival here.
@@ -55,9 +55,9 @@ class Decoder:
         self._failures: deque[float] = deque(maxlen=MIN_FAILURES)
 
     async def square(self, file: BinaryIO, max_pixels: int) -> bytes:
-        """What :func:`web.pictures.read` returns.
+        """Decode as :func:`web.pictures.read` does.
 
-        Cancelled while it waits, it gives up its place.
+        If it is cancelled while it waits, it leaves the queue.
 
         Args:
             file: at its start.
@@ -84,7 +84,7 @@ class Decoder:
         return self._started is not None
 
     def problem(self) -> str | None:
-        """Why no photograph can be decoded at present, or None."""
+        """Return why no photograph can be decoded at present, or None."""
         now = self._clock()
         if self._started is not None and now - self._started > self._seconds:
             return f"one photograph has been decoded for more than {self._seconds:g} seconds"
@@ -113,14 +113,14 @@ class Decoder:
             self._started = None
             self._turn.release()
             if result.cancelled():
-                return  # too late, which has been counted
+                return  # too late; already counted as a failure
             if isinstance(error, PageError | None):
                 self._failures.clear()  # it was decoded, or is not a photograph
             else:
                 self._failures.append(self._clock())
             if error is not None:
                 result.set_exception(error)
-                result.exception()  # known, though its visitor may have left
+                result.exception()  # the result is known, even if the visitor has left
             else:
                 result.set_result(data or b"")
 
@@ -128,11 +128,11 @@ class Decoder:
             data, failure = None, None
             try:
                 data = self._decode(file, max_pixels)
-            except Exception as error:  # it belongs to the visitor who waits
+            except Exception as error:  # the exception belongs to the visitor who waits
                 failure = error
             with suppress(RuntimeError):  # the server has ended
                 loop.call_soon_threadsafe(finish, data, failure)
 
-        # A daemon: one that is stuck must not keep the process from ending.
+        # A daemon thread: one that hangs must not keep the process alive.
         threading.Thread(target=run, name="decoder", daemon=True).start()
         return result

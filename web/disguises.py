@@ -1,4 +1,4 @@
-"""Files that are a photograph and something else as well."""
+"""Detect polyglot files: a photograph and another document in one file."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import re
 from typing import Final
 
 HEAD: Final = 4096
-"""Bytes at the start in which a browser or a PDF reader looks for what a file is."""
+"""Bytes at the start in which browsers and PDF readers search for a file type."""
 
 TAIL: Final = 65_557
-"""Bytes at the end in which a ZIP reader looks: its last record and the longest comment."""
+"""Bytes at the end in which ZIP readers search: the last record and the longest comment."""
 
 _PAGE: Final = re.compile(rb"<(script|html|svg|iframe)[\s>/]|<!doctype\s|<\?php", re.IGNORECASE)
 _TAILS: Final = (b"PK\x05\x06", b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c")
 
 
-def is_two_things(data: bytes) -> bool:
-    """Whether a picture's file would open as a web page, a PDF or an archive too.
+def is_polyglot(data: bytes) -> bool:
+    """Whether a picture's file would also open as a web page, a PDF or an archive.
 
-    What is sent on is drawn anew and carries none of it: such a file is refused because nobody
-    has it by accident. Only the places where other programs look are searched; elsewhere
-    compressed pixels would match by chance. Phones append pictures and films (motion photos,
-    HDR), so appended data alone is no sign.
+    The picture is re-encoded anyway, which removes such content; the file is refused because it
+    does not come about by accident. Only the parts of the file that other programs search are
+    checked; elsewhere compressed pixels would match by chance. Phones append pictures and videos
+    (motion photos, HDR), so appended data alone is not a sign of a polyglot.
     """
     head, tail = data[:HEAD], data[-TAIL:]
     return bool(

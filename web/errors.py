@@ -1,4 +1,4 @@
-"""Why there is no answer: which message a person reads, and the HTTP status beside it."""
+"""Failures of the page: the message that a visitor reads, and the HTTP status."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Kind = Literal[
     "jpeg_xl",
     "jpeg_2000",
     "dicom",
-    "two_things",
+    "polyglot",
     "broken",
     "too_many_pixels",
     "too_few_pixels",
@@ -34,7 +34,7 @@ Kind = Literal[
     "wrong_method",
     "bug",
 ]
-"""Each has its words in every file of ``languages/``, under ``failures``."""
+"""Kinds of failure; each has a text in every file of ``languages/``, under ``failures``."""
 
 STATUS: Final[dict[Kind, int]] = {
     "no_file": 400,
@@ -46,7 +46,7 @@ STATUS: Final[dict[Kind, int]] = {
     "jpeg_xl": 415,
     "jpeg_2000": 415,
     "dicom": 415,
-    "two_things": 415,
+    "polyglot": 415,
     "broken": 422,
     "too_many_pixels": 422,
     "too_few_pixels": 422,
@@ -69,7 +69,7 @@ STATUS: Final[dict[Kind, int]] = {
 
 
 class PageError(Exception):
-    """A photograph was not answered.
+    """A photograph could not be answered.
 
     Args:
         kind: what happened.

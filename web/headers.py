@@ -1,4 +1,4 @@
-"""Headers of every reply: nothing is loaded from elsewhere, framed, guessed, kept or told on."""
+"""Security headers of every response: no foreign content, no framing, no caching, no referrer."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ POLICY: Final = (
 
 
 class StrictHeaders:
-    """ASGI middleware; around everything, so that a reply to a bug has them as well."""
+    """ASGI middleware outside all others, so that error responses have the headers too."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve, with the headers added."""
-        # Style and script are asked for anew each time, so that a new page never meets an old one.
+        """Serve a request and add the headers."""
+        # Style and script are revalidated each time, so that a new page never gets an old
+        # script.
         cache = "no-cache" if scope.get("path", "").startswith("/static/") else "no-store"
 
         async def send_with(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["Content-Security-Policy"] = POLICY
-                # Not "no-referrer": the form would be sent with "Origin: null", as if by others.
+                # Not "no-referrer": the form would be sent with "Origin: null",
+                # like a foreign one.
                 headers["Referrer-Policy"] = "same-origin"
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Cross-Origin-Opener-Policy"] = "same-origin"

@@ -1,4 +1,4 @@
-"""What a process that listens needs besides its sockets: an address to print, open files."""
+"""Address to print and limit of open files of a listening process."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Final
 from serving.front.sockets import host_port
 
 OTHER_FILES: Final = 256
-"""File descriptors besides those of visitors."""
+"""File descriptors besides those of visitors' connections."""
 
 
 def url(host: str, port: int, tls: bool = False) -> str:
-    """Address for a browser, with the brackets of IPv6."""
+    """Return the address for a browser, with the brackets of IPv6."""
     return f"{'https' if tls else 'http'}://{host_port(host, port)}"
 
 
 def allow_files(connections: int) -> None:
-    """Raise this process's limit of open files to what so many visitors need, where it may.
+    """Raise this process's limit of open files for so many visitors, if permitted.
 
     Args:
         connections: each with a file for its upload.

@@ -1,4 +1,4 @@
-"""The attribution methods that a person may choose, and how long each takes.
+"""The attribution methods that a visitor may choose, and how long each takes.
 
 The costs are those that ``make measure-explaining`` measured; ``methods.json`` is written with the
 tables of the documentation.
@@ -17,4 +17,4 @@ SECONDS: Final[dict[str, float]] = json.loads(_FILE.read_text(encoding="utf-8"))
 
 DEFAULT: Final = next(iter(SECONDS))
 QUICK: Final = 0.2
-"""Seconds up to which a person notices no wait."""
+"""Seconds up to which a delay is not noticed."""

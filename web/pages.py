@@ -1,4 +1,4 @@
-"""The HTML of every page, from its templates."""
+"""Render the HTML of every page from its templates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from web.wording import answer_words, explanation_words, failure_words, method_w
 
 TEMPLATES: Final = Path(__file__).resolve().parent / "templates"
 GAP: Final = "<!-- why -->"
-"""In the answer's template: where the explanation goes, which comes later than what is around."""
+"""Marker in the answer's template for the explanation, which is sent later than the rest."""
 
 SAID_BY_THE_SCRIPT: Final[tuple[Kind, ...]] = (
     "too_large",
@@ -28,16 +28,17 @@ SAID_BY_THE_SCRIPT: Final[tuple[Kind, ...]] = (
     "jpeg_xl",
     "jpeg_2000",
     "dicom",
-    "two_things",
+    "polyglot",
 )
-"""What the script finds out about a file before it is sent."""
+"""Formats that the script distinguishes before it sends a file."""
 
 OPTIONAL: Final[tuple[Kind, ...]] = ("heic", "avif")
-"""What the script sends as it is where the server reads it (:mod:`handlers.structure.optional`)."""
+"""Formats that the script sends unchanged if the server reads them
+(:mod:`handlers.structure.optional`)."""
 
 
 class Pages:
-    """Renders in a language; raises nothing but what a wrong template raises."""
+    """Renders pages in one language."""
 
     def __init__(self, known: Mapping[str, Texts], max_bytes: int) -> None:
         """Load the templates.
@@ -52,15 +53,15 @@ class Pages:
         self._templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
 
     def form(self, texts: Texts) -> str:
-        """The first page."""
+        """Render the first page."""
         return self._page("page.html", texts)
 
     def failure(self, failure: PageError, texts: Texts) -> str:
-        """Why there is no answer, and the form."""
+        """Render a failure, and the form."""
         return self._page("failure.html", texts, failure=failure_words(failure, texts))
 
     def answer(self, prediction: Prediction, texts: Texts) -> tuple[str, str]:
-        """The page of an answer, before and after the explanation."""
+        """Render the page of an answer, in two parts: before and after the explanation."""
         now = datetime.now(UTC)
         made = {
             "machine": now.isoformat(timespec="seconds"),
@@ -79,7 +80,7 @@ class Pages:
         version: str,
         texts: Texts,
     ) -> str:
-        """What fills the gap.
+        """Render the explanation.
 
         Args:
             why: the explanation, or why there is none.
@@ -117,7 +118,7 @@ class Pages:
         )
 
     def _script_words(self, texts: Texts, limit: str) -> dict[str, Any]:
-        """What the script says before or without the server."""
+        """Return the texts that the script shows without the server."""
         failures = texts["failures"]
         told = {
             kind: {

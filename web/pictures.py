@@ -1,4 +1,4 @@
-"""From an uploaded file to pixels and nothing else: what is sent on, and shown."""
+"""Reduce an uploaded file to pixels: only these are sent to the service and shown."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from PIL import Image
 from handlers.decoding import SIDE, centre_view, decode
 from handlers.structure import ImageError
 from handlers.structure import errors as structure_errors
-from web.disguises import is_two_things
+from web.disguises import is_polyglot
 from web.errors import Kind, PageError
 
 __all__ = ["SHORTEST", "SIDE", "read"]
 
 SHORTEST: Final = 32
-"""Pixels of the short side below which the service refuses a photograph."""
+"""Pixels of the short side below which the service rejects a photograph."""
 
 _KINDS: Final[dict[structure_errors.Kind, Kind]] = {
     "empty": "not_a_picture",
@@ -35,7 +35,7 @@ _KINDS: Final[dict[structure_errors.Kind, Kind]] = {
 
 
 def read(file: BinaryIO, max_pixels: int) -> bytes:
-    """The centre square of a JPEG, PNG or WebP file, encoded again; slow, so call it in a thread.
+    """Decode the centre square of an image file and encode it again; call it in a thread.
 
     It is all that the model sees of a photograph: what is around it goes nowhere.
 
@@ -59,8 +59,8 @@ def read(file: BinaryIO, max_pixels: int) -> bytes:
         picture = decode(data, max_pixels=max_pixels, min_side=SHORTEST)
     except ImageError as error:
         raise PageError(_KINDS[error.kind], None, **error.values) from error
-    if is_two_things(data):
-        raise PageError("two_things")
+    if is_polyglot(data):
+        raise PageError("polyglot")
     return _png(centre_view(picture))
 
 

@@ -1,4 +1,4 @@
-"""Drawn pictures to try the page with; `make samples` draws them, none need be there."""
+"""Synthetic pictures to try the page with, drawn by `make samples`; they may be missing."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ FOLDER: Final = Path(__file__).resolve().parent / "static" / "samples"
 
 
 def names() -> list[str]:
-    """Of the files in ``static/samples``."""
+    """Return the names of the files in ``static/samples``."""
     return sorted(path.name for path in FOLDER.glob("*.jpg"))
 
 
 def opened(name: str) -> BinaryIO:
-    """The file of that name; raises PageError where there is none."""
+    """Open the sample of that name; raises PageError if there is none."""
     if name not in names():
         raise PageError("no_file")
     return (FOLDER / name).open("rb")

@@ -1,4 +1,4 @@
-"""Predictor and explainer, asked in KServe's V1 protocol.
+"""Client of predictor and explainer, in KServe's V1 protocol.
 
 With httpx, which KServe's own client is a thin layer over: importing that client loads all of
 kserve with pandas and the Kubernetes client, 320 MB in the page's image and 128 MB in its memory,
@@ -25,17 +25,17 @@ from web.settings import PageSettings
 PATH: Final = "/v1/models/melanoma"
 CONNECT_SECONDS: Final = 5.0
 LEAST_WAIT: Final = 0.5
-"""Of the patience, what a refusal uses up at least: "at once" is not believed forever."""
+"""Seconds that a rejection uses of the retry budget at least, even if it asks for no delay."""
 
 BUSY: Final = (429, 503)
-"""Of a service that takes the same request a little later."""
+"""Statuses of a service that may accept the same request a little later."""
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
 class Service:
-    """A client of the two; close it when done.
+    """Client of both components; close it after use.
 
     Args:
         settings: their addresses, and how long they may take.
@@ -51,32 +51,32 @@ class Service:
         self._predict = settings.predictor_url.rstrip("/") + f"{PATH}:predict"
         explainer = settings.explainer_url or settings.predictor_url
         self._explain = explainer.rstrip("/") + f"{PATH}:explain"
-        self._seconds, self._patience = settings.page_seconds, settings.page_patience
+        self._seconds, self._patience = settings.page_seconds, settings.page_retry_budget_seconds
         self._key = (
             ClientKey(settings.page_key_file, "LESIONLENS_PAGE_KEY_FILE", log.warning)
             if settings.page_key_file
             else None
         )
-        # A new connection each time: one kept open would stay with one pod, or outlive it.
+        # A new connection each time: a kept one would stay with one pod, or outlive it.
         limits = httpx.Limits(max_keepalive_connections=0)
         self._client = httpx.AsyncClient(
             transport=transport
             or httpx.AsyncHTTPTransport(verify=_trusted(settings), retries=1, limits=limits),
             timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
-            trust_env=False,  # no photograph goes to a proxy that a variable names
+            trust_env=False,  # no proxy of the environment sees a photograph
         )
 
     async def predict(self, png: bytes) -> Prediction:
-        """Ask about one photograph; raises PageError where there is no answer."""
+        """Request a prediction for one photograph; raises PageError."""
         return (await self._post(self._predict, _body(png), Predictions)).predictions[0]
 
     async def explain(self, png: bytes, method: str) -> Explanation:
-        """Ask why, by an attribution method; raises PageError where there is no answer."""
+        """Request an explanation by an attribution method; raises PageError."""
         body = _body(png, method=method)
         return (await self._post(self._explain, body, Explanations)).explanations[0]
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         await self._client.aclose()
 
     async def _post(self, url: str, body: bytes, kind: type[Answer]) -> Answer:
@@ -98,7 +98,7 @@ class Service:
         return self._key.headers() if self._key else {}
 
     async def _sent(self, url: str, body: bytes) -> httpx.Response:
-        """Send, and again when a busy service said to: nobody has to upload anything twice."""
+        """Send a request, and retry while the service is busy, so that nobody uploads twice."""
         patience = self._patience
         while True:
             reply = await self._client.post(
@@ -125,7 +125,7 @@ def _body(png: bytes, **more: str) -> bytes:
 
 
 def _retry_after(reply: httpx.Response) -> int | None:
-    """Seconds after which a busy service may have room, where it says so."""
+    """Return the seconds after which a busy service may have capacity, if it says so."""
     seconds = reply.headers.get("retry-after", "")
     known = reply.status_code in BUSY and seconds.isascii() and seconds.isdigit()
     return int(seconds) if known else None
@@ -138,13 +138,13 @@ def _fail(reply: httpx.Response, url: str) -> NoReturn:
     if reply.status_code in (400, 413):
         raise PageError("refused", reason=_message(reply))
     if reply.status_code in (401, 403):
-        why = "the page's key is not taken (LESIONLENS_PAGE_KEY_FILE)"
+        why = "the page's key is not accepted (LESIONLENS_PAGE_KEY_FILE)"
         raise _logged(PageError("down"), url, f"{status}, {why}")
     raise _logged(PageError("unreadable_answer"), url, status)
 
 
 def _message(reply: httpx.Response) -> str:
-    """The service's own words, which name the instance; here there is only one."""
+    """Return the service's message without the instance prefix: there is only one instance."""
     try:
         document: Any = reply.json()
     except ValueError:
@@ -156,6 +156,6 @@ def _message(reply: httpx.Response) -> str:
 
 
 def _logged(failure: PageError, url: str, detail: str = "") -> PageError:
-    """For the operator; nothing of the photograph is in it."""
+    """Describe a failure for the operator's log, without any content of the photograph."""
     log.warning("%s: %s %s", url, failure.kind, detail)
     return failure

@@ -1,4 +1,4 @@
-"""Where the page listens and whom it asks, from ``LESIONLENS_*`` variables."""
+"""Settings of the upload page, from ``LESIONLENS_*`` variables."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serving.front.service_links import is_service_link
+from serving.front.tls import check_together
 
 ADDRESS: Final = r"^https?://[^\s/]+"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -17,87 +18,89 @@ HOST: Final = r"(\[[0-9A-Fa-f:.]+\]|[^\s/:,\[\]]+)"
 
 
 class PageSettings(BaseSettings):
-    """Of one upload page."""
+    """Settings of one upload page."""
 
     model_config = SettingsConfigDict(env_prefix="LESIONLENS_", extra="ignore", frozen=True)
 
     predictor_url: Annotated[str, Field(pattern=ADDRESS)] = "http://127.0.0.1:8080"
-    """Answers ``:predict``; the part before ``/v1``."""
+    """Address of the service that answers ``:predict``; the part before ``/v1``."""
 
     explainer_url: Annotated[str, Field(pattern=rf"{ADDRESS}|^$")] = ""
-    """Answers ``:explain``; empty, the predictor does."""
+    """Address of the service that answers ``:explain``; empty, the predictor does."""
 
     page_key_file: Path | None = None
-    """File of the key that the page sends to both; ``make key`` makes it."""
+    """File of the API key that the page sends to both; ``make key`` makes it."""
 
     page_ca: Path | None = None
-    """Certificate, or its CA's (PEM), that their TLS is checked by; unset, the system's CAs."""
+    """Certificate, or CA certificate (PEM), to verify both with; unset, the system's CAs."""
 
     page_user_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]*$")] = ""
-    """Header in which a proxy says who is there; set, nobody comes in without it."""
+    """Header in which a proxy names the signed-in user; if set, requests without it are refused."""
 
     page_proxies: str = ""
-    """Addresses and networks of that proxy, separated by commas; from others nobody comes in."""
+    """Addresses and networks of that proxy, separated by commas; requests from others are
+    refused."""
 
     tls_certificate: str = ""
-    """The page's own certificate with its chain (PEM); unset, it speaks plain HTTP."""
+    """The page's certificate with its chain (PEM); unset, the page uses plain HTTP."""
 
     tls_key: str = ""
     """The certificate's private key (PEM, without a passphrase)."""
 
     page_host: str = "127.0.0.1"
-    """Address of the page itself; ``::`` is every address, of IPv4 and IPv6."""
+    """Address on which the page listens; ``::`` is every address, IPv4 and IPv6."""
 
     page_port: Annotated[int, Field(ge=1, le=65535)] = 8000
-    """Port of the page itself."""
+    """Port on which the page listens."""
 
     page_hosts: Annotated[str, Field(pattern=rf"^{HOST}(,{HOST})*$")] = "*"
-    """Names under which the page is visited, separated by commas, without ports; ``*`` is any and
-    ``*.example.org`` any below that. Set it where the page can be reached from outside."""
+    """Host names of the page, separated by commas, without ports; ``*`` is any and
+    ``*.example.org`` any subdomain. Set it if the page can be reached from outside."""
 
     page_connections: Annotated[int, Field(ge=1)] = 512
-    """Open at a time; beyond them, those that wait longest for a request are closed."""
+    """Maximum open connections; beyond them, those that wait longest for a request are closed."""
 
     page_upload_seconds: Annotated[float, Field(gt=0)] = 120.0
     """Until an upload must have arrived whole, in seconds."""
 
     page_min_bytes_per_second: Annotated[int, Field(ge=1)] = 8_000
-    """That an upload must have on average, after 5 seconds, with pauses of 10 seconds at most."""
+    """Minimum average rate of an upload, in bytes a second, after 5 seconds, with pauses of 10
+    seconds at most."""
 
     page_buffer_bytes: Annotated[int, Field(gt=0)] = 900_000_000
-    """Of all uploads that arrive or are answered at a time, in the temporary folder; others are
+    """Bytes of all uploads that arrive or are answered at a time, in the temporary folder; more are
     rejected with 503."""
 
     page_seconds: Annotated[float, Field(gt=0)] = 60.0
-    """Until the service must have answered, in seconds."""
+    """Seconds until the service must have answered, retries included."""
 
-    page_patience: Annotated[float, Field(ge=0)] = 8.0
-    """Of these seconds, how many a busy service is waited for before the person is asked to come
-    again."""
+    page_retry_budget_seconds: Annotated[float, Field(ge=0)] = 8.0
+    """Of these seconds, how many are spent on retries while the service is busy; then the visitor
+    is asked to try again."""
 
     page_max_bytes: Annotated[int, Field(gt=0)] = 15_000_000
-    """Of a file."""
+    """Maximum bytes of a file."""
 
     page_max_pixels: Annotated[int, Field(gt=0)] = 25_000_000
-    """Width times height of a photograph; the service's own limit."""
+    """Maximum width times height of a photograph; the service has the same limit."""
 
     page_uploads: Annotated[int, Field(ge=1)] = 64
-    """Photographs at a time that have arrived and are answered; others are rejected with 503. With
-    15 MB each they fit the page's ``/tmp`` on Kubernetes."""
+    """Maximum photographs that are processed at a time; more are rejected with 503. With 15 MB each
+    they fit the page's ``/tmp`` on Kubernetes."""
 
     page_decode_seconds: Annotated[float, Field(gt=0)] = 20.0
-    """For a photograph to be decoded, waiting for others included."""
+    """Seconds for decoding a photograph, waiting time included."""
 
     page_decodes_waiting: Annotated[int, Field(ge=1)] = 16
-    """Photographs that wait to be decoded, one at a time; others are rejected with 503."""
+    """Maximum photographs in the queue for decoding; more are rejected with 503."""
 
-    page_at_once: Annotated[int, Field(ge=1)] = 4
-    """Photographs at a time that the service is asked about, and as many explanations; others
+    page_max_concurrency: Annotated[int, Field(ge=1)] = 4
+    """Maximum concurrent predictions requested from the service, and as many explanations; more
     wait."""
 
     @property
     def proxies(self) -> tuple[Network, ...]:
-        """Networks that visitors come from where a proxy says who they are."""
+        """Networks of the proxy that names the signed-in user."""
         parts = (part.strip() for part in self.page_proxies.split(","))
         return tuple(ipaddress.ip_network(part) for part in parts if part)
 
@@ -116,18 +119,15 @@ class PageSettings(BaseSettings):
         if bool(self.page_user_header) != bool(self.page_proxies):
             raise ValueError(
                 "LESIONLENS_PAGE_USER_HEADER and LESIONLENS_PAGE_PROXIES are set together or not "
-                "at all: from other addresses, anybody could write the header"
+                "at all: otherwise any client could set the header"
             )
-        if bool(self.tls_certificate) != bool(self.tls_key):
-            raise ValueError(
-                "LESIONLENS_TLS_CERTIFICATE and LESIONLENS_TLS_KEY are set together or not at all"
-            )
+        check_together(self.tls_certificate, self.tls_key)
         return self
 
     @field_validator("page_port", mode="before")
     @classmethod
     def _without_service_link(cls, value: object) -> object:
-        """Kubernetes sets this variable for the page's own Service, unless it is told not to."""
+        """Ignore the variable of this name that Kubernetes sets for the page's own Service."""
         if isinstance(value, str) and is_service_link(value):
             return cls.model_fields["page_port"].default
         return value

@@ -1,4 +1,4 @@
-"""The words of the page in each language, from ``languages/``."""
+"""Texts of the page in each language, from ``languages/``."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from starlette.requests import Request
 
 FOLDER: Final = Path(__file__).resolve().parent / "languages"
 PARAMETER: Final = "lang"
-"""Of the address, for a person who wants another language than the browser's."""
+"""Query parameter by which a visitor chooses another language than the browser's."""
 
 Texts = dict[str, Any]
 
 
 def load() -> dict[str, Texts]:
-    """All texts in the tables of their files, English first."""
+    """Load the texts of all languages, English first."""
     found = {
         path.stem: tomllib.loads(path.read_text(encoding="utf-8"))
         for path in sorted(FOLDER.glob("*.toml"))
@@ -25,7 +25,7 @@ def load() -> dict[str, Texts]:
 
 
 def choose(request: Request, known: dict[str, Texts]) -> Texts:
-    """The language of the address, else the first of the browser's that is known, else English."""
+    """Choose the language: of the address, else the browser's first known one, else English."""
     asked = [request.query_params.get(PARAMETER, "")]
     for range_ in request.headers.get("accept-language", "").split(","):
         tag, _, weight = range_.partition(";")

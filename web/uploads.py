@@ -1,4 +1,4 @@
-"""What a form brings: a file, within bounds of bytes and time, or a sample's name; and choices."""
+"""Parse a form within limits of bytes and time: a file or a sample's name, and options."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ FIELD: Final = "photograph"
 """Name of the form's file input."""
 
 ENVELOPE: Final = 65_536
-"""Bytes of a form besides its file: boundaries, and a name as long as a browser sends."""
+"""Bytes of a form besides its file: boundaries, and a long file name."""
 
 DRAINED: Final = 300_000_000
-"""Bytes of a refused upload that are read and thrown away."""
+"""Bytes of a refused upload that are read and discarded."""
 
 FIELD_BYTES: Final = 4096
-"""Of a field that is not a file; they are kept in memory."""
+"""Bytes of a field that is not a file; such fields are kept in memory."""
 
 FULL_SECONDS: Final = 60
-"""After which a full disk may have room again."""
+"""Seconds after which a full disk may have space again."""
 
-# Of a file that arrives, bytes in memory; more go to the temporary folder.
+# Bytes of an arriving file in memory; beyond them it is written to the temporary folder.
 MultiPartParser.spool_max_size = 65_536
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A photograph and what is asked about it."""
+    """A photograph and the requested options."""
 
     photograph: BinaryIO
-    """At its start; gone with the request."""
+    """The file, positioned at its start; deleted with the request."""
 
     method: str
-    """Of explanation."""
+    """Explanation method."""
 
     version: str
-    """Of the model whose answer the person reads already, or empty."""
+    """Model version of the answer that the visitor has already read, or empty."""
 
 
 class Upload:
@@ -77,10 +77,10 @@ class Upload:
 
     @asynccontextmanager
     async def form(self) -> AsyncIterator[Asked]:
-        """The form's one file, or the sample that it names; gone when the context ends.
+        """Return the form's one file, or the sample that it names, until the context ends.
 
-        A file is in memory up to 64 KiB and else in a file without a name in the temporary folder.
-        What its sender called it is not looked at.
+        A file is kept in memory up to 64 KiB and otherwise in an unnamed file in the temporary
+        folder. The sender's name of the file is ignored.
 
         Raises:
             PageError: no file, too large, too slow, no room for it, or not a form of this page.
@@ -116,10 +116,10 @@ class Upload:
                 await form.close()
 
     async def drain(self) -> None:
-        """Throw away what is still coming, at the rate and in the time of any upload.
+        """Discard the rest of the body, at the rate and in the time of any upload.
 
-        A browser that is answered before it has sent everything shows "connection reset" in place
-        of the answer. A client that waits to be told to go on has not begun to send.
+        A browser that is answered before it has sent everything shows "connection reset" instead of
+        the answer. A client that waits for "100 Continue" has not started to send.
         """
         expected = self._request.headers.get("expect", "").lower() == "100-continue"
         if self._body.complete or (expected and not self._body.received_bytes):

@@ -1,4 +1,4 @@
-"""Where a request comes from and which name it was sent to: neither may be another website's."""
+"""Check origin, proxy and host name of requests."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from web.settings import Network
 Refuse = Callable[[Request, PageError], Response]
 
 OURS: Final = ("same-origin", "none")
-"""``Sec-Fetch-Site`` of the page's own form, and of a visitor who typed the address."""
+"""Values of ``Sec-Fetch-Site`` for the page's own form, and for a typed address."""
 
 
 def check_origin(headers: Headers) -> None:
-    """Refuse what another website makes a visitor's browser send.
+    """Reject requests that another website makes a visitor's browser send.
 
-    Browsers say it by ``Sec-Fetch-Site``, over plain HTTP only by ``Origin``; a program that sends
-    neither does not act for a visitor.
+    Browsers declare it by ``Sec-Fetch-Site``, and over plain HTTP only by ``Origin``; a program
+    that sends neither does not act for a visitor.
 
     Raises:
         PageError: it comes from another site.
@@ -41,19 +41,19 @@ def check_origin(headers: Headers) -> None:
 
 
 def _address(netloc: str) -> str:
-    """Without the port that goes without saying: a gateway may add or remove it."""
+    """Remove the default port, which a gateway may add or remove."""
     return netloc.lower().removesuffix(":443").removesuffix(":80")
 
 
 class SignedIn:
-    """ASGI middleware that lets in whom a proxy has named, and those only by way of the proxy.
+    """ASGI middleware that accepts only signed-in users, named by a trusted proxy.
 
     Args:
         app: what is asked.
         header: in which the proxy names the visitor.
         proxies: networks that it is in.
         refuse: makes the response of a refusal.
-        probes: the path that is served to anybody.
+        probes: the path that is served to every client.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class SignedIn:
         self._refuse, self._probes = refuse, probes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve, or refuse."""
+        """Serve a request, or refuse it."""
         if scope["type"] != "http" or scope["path"] == self._probes or self._named(scope):
             await self._app(scope, receive, send)
         else:
@@ -76,7 +76,7 @@ class SignedIn:
             await self._refuse(Request(scope, receive), failure)(scope, receive, send)
 
     def _named(self, scope: Scope) -> bool:
-        # Twice, one of them may be the visitor's.
+        # If the header occurs twice, one of them may be the visitor's.
         names = Headers(scope=scope).getlist(self._header)
         if len(names) != 1 or not names[0].strip():
             return False
@@ -89,10 +89,10 @@ class SignedIn:
 
 
 class AllowedHosts:
-    """ASGI middleware that refuses requests to other names, but not those of health probes.
+    """ASGI middleware that refuses requests for other host names, except health probes.
 
-    Without it, a name of somebody else's that leads to this page's address is the page's own to a
-    browser.
+    Without it, a foreign host name that resolves to this page's address counts as the page's own in
+    a browser (DNS rebinding).
 
     Args:
         app: what is asked.
@@ -115,7 +115,7 @@ class AllowedHosts:
         self._probes = probes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve, or refuse."""
+        """Serve a request, or refuse it."""
         if scope["type"] != "http" or scope["path"] == self._probes or self._allowed(scope):
             await self._app(scope, receive, send)
         else:

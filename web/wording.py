@@ -1,4 +1,4 @@
-"""From numbers and names of the service to sentences for a person."""
+"""Turn predictions, explanations and failures into sentences for a visitor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from web.pictures import SIDE
 from web.texts import Texts
 
 UNSUITABLE: Final = frozenset({"low_quality", "unlike_training_data"})
-"""Reasons for which a label would say more than the model knows."""
+"""Reasons for review for which the label is not shown as the heading."""
 
 
 @dataclass(frozen=True)
@@ -26,29 +26,29 @@ class FailureWords:
 
 @dataclass(frozen=True)
 class AnswerWords:
-    """A prediction in words."""
+    """A prediction in sentences."""
 
     heading: str
     choice: str | None
-    """The label, where the heading does not say it."""
+    """The label, if the heading does not contain it."""
     frequency: str
     threshold: str
     origin: list[str]
-    """That the model was not trained on photographs of people, where it was not."""
+    """Warnings that the model was not trained on photographs of people."""
     review: str
     reasons: list[str]
     advice: list[str]
-    """What to do now."""
+    """What to do next."""
     version: str
 
 
 @dataclass(frozen=True)
 class ExplanationWords:
-    """An explanation in words and pictures."""
+    """An explanation in sentences and pictures."""
 
     signed: bool
     seen: str
-    """data: URL of what the model saw."""
+    """data: URL of the model's input."""
     seen_caption: str
     overlay: str
     """data: URL."""
@@ -58,7 +58,7 @@ class ExplanationWords:
 
 @dataclass(frozen=True)
 class MethodWords:
-    """An attribution method to choose."""
+    """An attribution method to choose from."""
 
     value: str
     label: str
@@ -66,7 +66,7 @@ class MethodWords:
 
 
 def failure_words(failure: PageError, texts: Texts) -> FailureWords:
-    """Say why there is no answer."""
+    """Explain why there is no answer."""
     wait = texts["wait"]["unknown"]
     if failure.retry_after is not None:
         wait = texts["wait"]["some"].format(seconds=failure.retry_after)
@@ -75,7 +75,7 @@ def failure_words(failure: PageError, texts: Texts) -> FailureWords:
 
 
 def answer_words(prediction: Prediction, texts: Texts) -> AnswerWords:
-    """Say what the model thinks, how sure it is and whether a person must look."""
+    """Describe the prediction, its risk, and whether a person must review it."""
     words, review = texts["answer"], texts["review"]
     label, version = prediction.label, prediction.model_version
     reasons = prediction.reasons if prediction.review else []
@@ -105,7 +105,7 @@ def answer_words(prediction: Prediction, texts: Texts) -> AnswerWords:
 def explanation_words(
     explanation: Explanation, version: str, seen: bytes, texts: Texts
 ) -> ExplanationWords:
-    """Say what the colours mean and what they do not.
+    """Describe what the colours mean and what they do not mean.
 
     Args:
         explanation: of the photograph.
@@ -150,7 +150,7 @@ def _cost(method: str, texts: Texts) -> str:
 
 
 def count(probability: float, texts: Texts) -> str:
-    """A probability as so many of a hundred."""
+    """Write a probability as a number out of a hundred."""
     words = texts["answer"]["count"]
     if probability < 0.01:
         return str(words["few"])
@@ -160,7 +160,7 @@ def count(probability: float, texts: Texts) -> str:
 
 
 def percent(share: float, texts: Texts) -> str:
-    """A share in per cent, to a tenth."""
+    """Write a share in per cent, to a tenth."""
     words = texts["answer"]["percent"]
     if share < 0.001:
         return str(words["few"])
@@ -174,5 +174,5 @@ def _decimal(number: str, texts: Texts) -> str:
 
 
 def picture_url(kind: str, data: bytes) -> str:
-    """data: URL of a picture."""
+    """Make a data: URL of a picture."""
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -32,7 +32,7 @@ def page() -> str:
     fixed = versions()
     parts = [
         "# Why each dependency\n",
-        "Outside what this project exists for, a well-kept library is better than code of its own. "
+        "Outside what this project exists for, a well-kept library is better than own code. "
         "This page is written from `requirements.in` and `requirements-heif.in`, which is "
         "installed only where it is asked for (`make setup HEIF=yes`); the lists with the same "
         "names fix the versions, and `make lock` chooses them again.\n",
@@ -44,5 +44,5 @@ def page() -> str:
         elif match := re.match(REQUIREMENT, line):
             parts.append(f"| {match[1]} | {fixed[match[1].lower()]} | {match[2]} |")
         elif line:
-            raise ValueError(f"requirements: {line!r} is no package with a reason")
+            raise ValueError(f"requirements: {line!r} is not a package with a reason")
     return "\n".join([*parts, ""])

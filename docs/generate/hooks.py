@@ -1,4 +1,4 @@
-"""What MkDocs does besides: pages written from the code, and pages that lie elsewhere.
+"""MkDocs hooks: add generated pages and pages from elsewhere in the repository.
 
 MkDocs reads this file by its name in ``mkdocs.yml``, from the repository's root.
 """
@@ -27,14 +27,14 @@ ELSEWHERE: Final = {
         for path in sorted((ROOT / "monitoring/runbooks").glob("*.md"))
     },
 }
-"""Pages that have their place in the repository, and what they are called in the site."""
+"""Pages that lie elsewhere in the repository, with their path in the site."""
 LINK: Final = re.compile(r"(\]\()((?:\.\./|[\w-]+[/.])[^)\s#]*)((?:#[^)\s]*)?\))")
 RUNBOOKS: Final = "# Alerts\n\nWhat each alert means, how to tell, and what to do.\n\n"
 
 
 @cache
 def written() -> dict[str, str]:
-    """Path in the site of every page that is written from the code, and its Markdown."""
+    """Return path and Markdown of every generated page."""
     runbooks = [path for path in ELSEWHERE.values() if path.startswith("reference/runbooks/")]
     return {
         "reference/settings.md": settings.page(),
@@ -49,7 +49,7 @@ def written() -> dict[str, str]:
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the pages of a folder where the navigation names the folder."""
+    """Replace a folder in the navigation by its pages."""
     pages = {*written(), *ELSEWHERE.values()}
     pages |= {
         str(path.relative_to(config.docs_dir)) for path in Path(config.docs_dir).rglob("*.md")
@@ -82,7 +82,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Lead links to pages that lie elsewhere, and from them, to their place in the site."""
+    """Rewrite links to and from pages that lie elsewhere to their path in the site."""
     places = {str(ROOT / source): path for source, path in ELSEWHERE.items()}
     here = page.file.src_uri
     source = next((key for key, path in places.items() if path == here), None)

@@ -25,7 +25,7 @@ def package(name: str) -> griffe.Module:
         name, search_paths=[ROOT], allow_inspection=False, resolve_aliases=False, submodules=True
     )
     if not isinstance(found, griffe.Module):
-        raise TypeError(f"{name} is no package of {ROOT}")
+        raise TypeError(f"{name} is not a package of {ROOT}")
     return found
 
 

@@ -16,7 +16,7 @@ TITLES: Final = {
     "handlers.settings.HandlerSettings": "Limits and budgets of the service",
     "serving.settings.ServingSettings": "The server on this machine",
     "serving.front.settings.FrontSettings": "The front: what a client may send",
-    "serving.front.access.settings.AccessSettings": "The front: who may ask",
+    "serving.front.access.settings.AccessSettings": "The front: access control",
     "serving.settings.DemoSettings": "The demo",
     "web.settings.PageSettings": "The upload page",
     "monitoring.settings.MonitoringSettings": "Rules and alerts",

@@ -1,5 +1,5 @@
-"""Attribution methods by name, through Captum: which part of a photograph spoke for the target.
+"""Attribution methods by name, with Captum: how regions contribute to the target's score.
 
-One module a family of methods, one function a method; :mod:`handlers.explainers.methods` lists
+One module per family of methods, one function per method; :mod:`handlers.explainers.methods` lists
 them.
 """

@@ -1,4 +1,4 @@
-"""What a photograph is compared with: the same without its details."""
+"""Baselines of the attribution methods: blurred copies of a photograph."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import torch
 from torch.nn import functional
 
 BLUR = 12.0
-"""Pixels; more than a streak or a dot, less than a lesion."""
+"""Standard deviation of the blur in pixels: more than a streak or a dot, less than a lesion."""
 
 
 def blurred(inputs: torch.Tensor, sigma: float = BLUR) -> torch.Tensor:
-    """A Gaussian blur of inputs of shape (n, 3, h, w); sigma in pixels."""
+    """Apply a Gaussian blur to inputs of shape (n, 3, h, w); sigma in pixels."""
     reach = int(3 * sigma)
     offsets = torch.arange(-reach, reach + 1, dtype=inputs.dtype)
     kernel = torch.exp(-(offsets**2) / (2 * sigma**2))

@@ -1,4 +1,4 @@
-"""Integrated Gradients, with more steps where the path is rough."""
+"""Integrated Gradients with adaptive steps: more steps where the path is rough."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ import numpy as np
 import torch
 
 from handlers.explainers.baselines import blurred
-from handlers.explainers.places import summed
-from handlers.explainers.question import Attribution, Question
+from handlers.explainers.grid import summed
+from handlers.explainers.task import Attribution, AttributionTask
 
 FIRST: Final = 16
-"""Steps taken evenly before any is added; fewer may agree by chance."""
+"""Evenly spaced initial steps; with fewer, the sum may match by chance."""
 MOST: Final = 64
-"""Steps, after which it is left at what it is."""
+"""Maximum number of steps."""
 TOLERANCE: Final = 0.01
-"""Of the difference of the logits, that the attributions may miss it by."""
+"""Share of the difference of the logits that the attributions may deviate from it."""
 AT_ONCE: Final = 8
 """Steps in one forward and backward pass."""
 ADDED: Final = 4
-"""Steps added before looking again, at most."""
+"""Maximum number of steps added before the error is checked again."""
 NARROWEST: Final = 1 / 1024
-"""Of the path: below it, the rounding of the logits is all that there is to see."""
-PLACES: Final = 28
-"""On each side of the map: a place is 8 x 8 pixels."""
+"""Shortest interval of the path; below it, rounding of the logits dominates."""
+GRID: Final = 28
+"""Grid cells on each side of the map; a cell is 8 x 8 pixels."""
 
 Baseline = Callable[[torch.Tensor], torch.Tensor]
-"""From inputs of shape (n, 3, h, w) to what they are compared with, of the same shape."""
+"""Function from inputs of shape (n, 3, h, w) to their baselines, of the same shape."""
 
 
-def integrated_gradients(question: Question, baseline: Baseline = blurred) -> Attribution:
+def integrated_gradients(task: AttributionTask, baseline: Baseline = blurred) -> Attribution:
     """Integrated Gradients (Sundararajan et al. 2017) by an adaptive trapezoid rule.
 
-    Along the way from the baseline to the photograph the logit is known at each step, so it is
-    known between which steps the gradients miss its change, and there steps are added until the
-    whole misses at most 1 %, or 64 are spent. None is thrown away when others join it. With steps
-    of one size it is Captum's method ``riemann_trapezoid``, whose weights, however, add up to
+    The logit is known at each step of the path from the baseline to the photograph, so the error
+    of each interval is known too. Steps are added in the intervals with the largest errors until
+    the total error is at most 1 %, or 64 steps are spent. No step is discarded. With steps of one
+    size it equals Captum's method ``riemann_trapezoid``, whose weights, however, add up to
     (n - 1) / n instead of 1.
 
-    Cost: 16 to 64 passes forward and back, some 22 on most photographs.
-    Meaning: what each place's details add to the target's logit, compared with a blurred copy.
-    Summed over colours and over 8 x 8 pixels to 28 x 28 places; all of them together are the
-    difference of the two logits, up to ``convergence_delta``.
+    Cost: 16 to 64 passes forward and back, some 22 on most photographs. Meaning: what the details
+    of each cell add to the target's logit, compared with a blurred copy. Summed over colours and
+    over 8 x 8 pixels to 28 x 28 cells; their sum is the difference of the two logits, up to
+    ``convergence_delta``.
     """
-    path = _Path(question, baseline(question.inputs).detach())
+    path = _Path(task, baseline(task.inputs).detach())
     path.take(np.linspace(0, 1, FIRST))
     while len(path.steps) < MOST:
         added = path.rough(min(ADDED, MOST - len(path.steps)))
@@ -60,11 +60,11 @@ def integrated_gradients(question: Question, baseline: Baseline = blurred) -> At
 
 @dataclass(frozen=True)
 class _Step:
-    """One place on the path."""
+    """One step on the path."""
 
     logit: float
     change: np.ndarray
-    """What each place of the picture adds to the logit, a unit of the path, shape (28, 28)."""
+    """Contribution of each grid cell to the logit, per unit of the path, shape (28, 28)."""
 
     @property
     def slope(self) -> float:
@@ -75,29 +75,29 @@ class _Step:
 class _Path:
     """From the baseline (0) to the photograph (1)."""
 
-    question: Question
+    task: AttributionTask
     baseline: torch.Tensor
     steps: dict[float, _Step] = field(default_factory=dict)
 
     def take(self, places: Iterable[float]) -> None:
-        """Run the model at places on the path, forward and back."""
-        way = self.question.inputs - self.baseline
+        """Run the model at points on the path, forward and back."""
+        way = self.task.inputs - self.baseline
         for part in torch.tensor(list(places), dtype=torch.float64).split(AT_ONCE):
             inputs = (self.baseline + part.float().view(-1, 1, 1, 1) * way).requires_grad_()
             with torch.enable_grad():
-                logits = self.question.logits(inputs)[:, self.question.target]
+                logits = self.task.logits(inputs)[:, self.task.target]
                 (gradients,) = torch.autograd.grad(logits.sum(), inputs)
             for place, logit, gradient in zip(
                 part.tolist(), logits.tolist(), gradients.split(1), strict=True
             ):
-                change = summed(gradient * way, PLACES).astype(np.float64)
+                change = summed(gradient * way, GRID).astype(np.float64)
                 self.steps[place] = _Step(logit, change)
 
     def rough(self, most: int) -> list[float]:
-        """Where to look next: nowhere, once the whole is near enough.
+        """Choose the next points; none if the total error is small enough.
 
-        The middles of the pieces that miss most of their change of the logit, on the side that
-        the whole misses it: no more of them than would make up for it.
+        The midpoints of the intervals with the largest errors of the same sign as the total error:
+        no more of them than are needed to make up for it.
         """
         missed = self.delta()
         if abs(missed) <= TOLERANCE * abs(self.difference()):
@@ -118,7 +118,7 @@ class _Path:
         return found
 
     def difference(self) -> float:
-        """Of the logits, photograph less baseline."""
+        """Logit of the photograph minus logit of the baseline."""
         return self._change(0.0, 1.0)
 
     def delta(self) -> float:
@@ -127,7 +127,7 @@ class _Path:
 
     def integral(self) -> np.ndarray:
         """The attributions, shape (28, 28)."""
-        total = np.zeros((PLACES, PLACES))
+        total = np.zeros((GRID, GRID))
         for a, b in pairwise(sorted(self.steps)):
             total += (self.steps[a].change + self.steps[b].change) * ((b - a) / 2)
         return total

@@ -1,4 +1,4 @@
-"""LIME: a linear model of which superpixels are there."""
+"""LIME: a linear model of the score over the presence of superpixels."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from torch.nn import functional
 
 from handlers.captum_methods import InterpretableModel, Lime
 from handlers.explainers.baselines import blurred
-from handlers.explainers.question import Attribution, Question
 from handlers.explainers.seeded import SEED, seeded
 from handlers.explainers.superpixels import superpixels
+from handlers.explainers.task import Attribution, AttributionTask
 
 AT_ONCE: Final = 8
 CELL: Final = 4
-"""Pixels; superpixels are cut on a quarter of the size."""
+"""Pixels per cell; superpixels are computed at a quarter of the size."""
 WIDTH: Final = 0.25
-"""Of the kernel, in cosine distance; of the authors' code for images."""
+"""Width of the kernel, in cosine distance; from the authors' code for images."""
 PENALTY: Final = 1.0
-"""Of the ridge regression; likewise."""
+"""Penalty of the ridge regression; from the authors' code as well."""
 
 
-def lime(question: Question) -> Attribution:
-    """LIME (Ribeiro et al. 2016) over 49 superpixels or a few less, signed; 56 x 56 places.
+def lime(task: AttributionTask) -> Attribution:
+    """LIME (Ribeiro et al. 2016) over about 49 superpixels, signed; grid of 56 x 56 cells.
 
     Cost: 128 passes forward. Meaning: the weight of each superpixel in a linear model of the
-    target's logit when half of the superpixels are blurred; about how much the logit falls when
-    the details of this one go, whatever else is gone. The same all over a superpixel.
+    target's logit when half of the superpixels are blurred, that is, how much the logit falls on
+    average when the details of this one are removed. The value is constant within a superpixel.
     """
-    small = functional.avg_pool2d(question.inputs, CELL)[0]
+    small = functional.avg_pool2d(task.inputs, CELL)[0]
     pieces = superpixels(small.numpy())
     mask = torch.from_numpy(pieces.repeat(CELL, axis=0).repeat(CELL, axis=1))
     samples = balanced(int(pieces.max()) + 1)
@@ -39,13 +39,13 @@ def lime(question: Question) -> Attribution:
     def one_by_one(_: torch.Tensor, **__: Any) -> Iterator[torch.Tensor]:
         yield from samples.split(1)
 
-    captum = Lime(question.logits, Ridge(PENALTY), _similarity, one_by_one)
-    # Nothing is drawn in there that counts, but a DataLoader draws a number for itself.
+    captum = Lime(task.logits, Ridge(PENALTY), _similarity, one_by_one)
+    # No random number in there matters, but a DataLoader draws one for itself.
     with seeded():
         weights = captum.attribute(
-            question.inputs,
-            baselines=blurred(question.inputs),
-            target=question.target,
+            task.inputs,
+            baselines=blurred(task.inputs),
+            target=task.target,
             feature_mask=mask[None, None],
             n_samples=len(samples),
             perturbations_per_eval=AT_ONCE,
@@ -55,18 +55,19 @@ def lime(question: Question) -> Attribution:
 
 
 def balanced(features: int) -> torch.Tensor:
-    """Which features are there in which sample: every pair of columns is orthogonal.
+    """Choose which features each sample contains; every pair of columns is orthogonal.
 
     A folded Hadamard matrix (Plackett and Burman 1946) instead of fair coins: each feature is
-    there in half of the samples and, of those, with each other feature in half; and what two do
-    only together is mistaken for neither. Over another draw of the columns, the maps of 49
-    superpixels correlate at 0.7; with as many samples by coins, at 0.45 (three photographs).
+    in half of the samples and, of those, together with each other feature in half, so that an
+    interaction of two features is attributed to neither. Between two random orders of the columns,
+    maps of 49 superpixels correlate at 0.7; with as many samples by coins, at 0.45 (three
+    photographs).
 
     Returns:
         0 or 1, int64 of shape (n, features), where n is between two and four times the features.
     """
     order = 1 << (features - 1).bit_length()
-    # Drawn, or what neighbours do together would fall on a neighbour.
+    # In random order, or interactions of neighbours would be attributed to a neighbour.
     columns = np.random.default_rng(SEED).permutation(order)[:features]
     there = np.bitwise_count(np.arange(order)[:, None] & columns).astype(np.int64) % 2
     return torch.from_numpy(np.concatenate([1 - there, there]))
@@ -76,7 +77,7 @@ class Ridge(InterpretableModel):  # type: ignore[misc]
     """Weighted ridge regression with an intercept, in closed form; Captum's own needs sklearn."""
 
     def __init__(self, penalty: float) -> None:
-        """Take the weight of the squared coefficients; the intercept is free."""
+        """Take the weight of the squared coefficients; the intercept is not penalised."""
         self.penalty = penalty
         self.coefficients = torch.zeros(0, dtype=torch.float64)
         self.intercept = torch.zeros((), dtype=torch.float64)
@@ -98,12 +99,12 @@ class Ridge(InterpretableModel):  # type: ignore[misc]
         return self.coefficients
 
     def __call__(self, rows: torch.Tensor) -> torch.Tensor:
-        """What it predicts for rows of shape (n, features)."""
+        """Predict for rows of shape (n, features)."""
         return rows.double() @ self.coefficients + self.intercept
 
 
 def _similarity(_inputs: Any, _changed: Any, there: torch.Tensor, **_: Any) -> torch.Tensor:
-    """How much a sample counts: the closer to the whole picture, the more.
+    """Weight of a sample: the closer to the whole picture, the higher.
 
     Exponential kernel of the cosine distance between which superpixels are there and all ones.
     """

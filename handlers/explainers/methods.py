@@ -1,4 +1,4 @@
-"""Every method there is, by name."""
+"""Registry of the attribution methods by name."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from handlers.explainers.gradients import gradient_shap, saliency, smooth_grad
 from handlers.explainers.integrated_gradients import integrated_gradients
 from handlers.explainers.lime import lime
 from handlers.explainers.occlusion import occlusion
-from handlers.explainers.question import Attribution, Question
+from handlers.explainers.task import Attribution, AttributionTask
 
 
 class UnknownMethodError(ValueError):
-    """There is no method of this name; the message lists those there are."""
+    """The method name is unknown; the message lists the known ones."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """One way to explain an answer."""
+    """One attribution method."""
 
-    explain: Callable[[Question], Attribution]
+    explain: Callable[[AttributionTask], Attribution]
     slow: bool
     """Whether it takes longer than a handful of predictions."""
     signed: bool = True
-    """Whether its map tells what spoke for the target from what spoke against it."""
+    """Whether attributions can be negative, that is, decrease the target's score."""
     complete: bool = False
-    """Whether its map sums to a difference of two logits, and it says how nearly."""
+    """Whether its map sums to a difference of two logits, with a stated convergence delta."""
 
 
 METHODS: Final[dict[str, Method]] = {
@@ -44,7 +44,7 @@ DEFAULT: Final = "grad_cam"
 
 
 def method_named(name: str) -> Method:
-    """The method of a name; raises UnknownMethodError."""
+    """Return the method of a name; raises UnknownMethodError."""
     try:
         return METHODS[name]
     except KeyError:

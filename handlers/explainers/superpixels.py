@@ -1,4 +1,4 @@
-"""Superpixels: a picture cut into pieces of about one size that follow its edges."""
+"""Superpixels: segments of about equal size that follow the edges of a picture."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Final
 import numpy as np
 
 GRID: Final = 7
-"""Pieces on each side at the start; some get lost on the way."""
+"""Segments on each side at the start; some are merged on the way."""
 COMPACTNESS: Final = 0.5
-"""How much a piece's width away weighs against a standard deviation of colour."""
+"""Weight of a distance of one segment width against one standard deviation of colour."""
 ROUNDS: Final = 10
-"""Of k-means; Achanta et al. found 10 enough for most pictures."""
+"""Rounds of k-means; Achanta et al. found 10 enough for most pictures."""
 
 
 def superpixels(picture: np.ndarray) -> np.ndarray:
-    """SLIC (Achanta et al. 2012): k-means over colour and place, then connected pieces only.
+    """SLIC (Achanta et al. 2012): k-means over colour and position, then connected segments only.
 
     In the model's own colours instead of CIELAB, and every pixel is compared with every centre,
-    which costs nothing on a picture this small. No chance in it: the pieces start as a grid.
+    which is cheap on a picture this small. It is deterministic: the segments start as a grid.
 
     Args:
         picture: the model's input at any size, shape (3, h, w).
@@ -28,7 +28,7 @@ def superpixels(picture: np.ndarray) -> np.ndarray:
     """
     _, height, width = picture.shape
     rows, columns = np.indices((height, width))
-    # Places in units of colour, so that one Euclidean distance measures both.
+    # Positions in units of colour, so that one Euclidean distance measures both.
     places = np.stack([rows, columns]) * (COMPACTNESS * GRID / max(height, width))
     points = np.concatenate([picture, places]).reshape(5, -1).T.astype(np.float64)
     pieces = (rows * GRID // height * GRID + columns * GRID // width).ravel()
@@ -47,7 +47,7 @@ def _nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
 
 
 def _connected(pieces: np.ndarray) -> np.ndarray:
-    """Give what a piece has apart from its largest part to whom it lies next to."""
+    """Merge the smaller parts of a split segment into a neighbour."""
     parts = _parts(pieces)
     sizes = np.bincount(parts.ravel(), minlength=parts.size)
     kept = np.zeros(parts.size, dtype=bool)
@@ -62,14 +62,15 @@ def _connected(pieces: np.ndarray) -> np.ndarray:
 
 
 def _parts(pieces: np.ndarray) -> np.ndarray:
-    """Number the connected parts: each pixel the smallest index of a pixel that it reaches."""
+    """Number the connected parts: each pixel gets the smallest index that it is connected to."""
     parts = np.arange(pieces.size).reshape(pieces.shape)
     around = [neighbour == pieces for neighbour in _neighbours(pieces, -1)]
     while True:
         lowest = parts
         for same, neighbour in zip(around, _neighbours(parts, pieces.size), strict=True):
             lowest = np.minimum(lowest, np.where(same, neighbour, pieces.size))
-        # A pixel's number is itself a pixel of the same part: jumping there halves the way.
+        # A pixel's number is itself a pixel of the same part: jumping there halves the
+        # remaining way.
         lowest = lowest.ravel()[lowest]
         if (lowest == parts).all():
             return parts
@@ -77,6 +78,6 @@ def _parts(pieces: np.ndarray) -> np.ndarray:
 
 
 def _neighbours(grid: np.ndarray, outside: int) -> list[np.ndarray]:
-    """What lies above, below, left and right of each pixel."""
+    """Return what lies above, below, left and right of each pixel."""
     framed = np.pad(grid, 1, constant_values=outside)
     return [framed[:-2, 1:-1], framed[2:, 1:-1], framed[1:-1, :-2], framed[1:-1, 2:]]

@@ -1,7 +1,7 @@
-"""What a picture's file holds and what decoding it costs, read before anything is decoded.
+"""Structure of image files and the cost of decoding them, read before anything is decoded.
 
 Standard library only. A file is reduced to the parts that its pixels need: what cameras, editors
-and attackers put beside them reaches no decoder.
+and attackers add besides them reaches no decoder.
 """
 
 from handlers.structure.errors import BROKEN, NOT_AN_IMAGE, ImageError

@@ -24,7 +24,7 @@ _LAYERED: Final = "the AVIF has several frames or layers in one item"
 
 @dataclass(frozen=True)
 class Config:
-    """The decoder's configuration (av1C), which items of a file share."""
+    """The decoder's configuration (av1C), shared by the items of a file."""
 
     content: bytes
     """The box without what the pixels do not need."""
@@ -36,7 +36,7 @@ class _Sequence:
 
     coding: Coding
     reduced: bool
-    """Whether it says that there is one picture only, so that the frame need not."""
+    """Whether the header declares a single picture, so that the frame need not."""
 
 
 def config(box: memoryview) -> Config:
@@ -91,7 +91,7 @@ def picture(data: memoryview) -> CodedPicture:
 
 
 def _units(data: memoryview) -> Iterator[tuple[int, bool, Part, memoryview]]:
-    """Kind, whether it names a layer, whole and content of each unit.
+    """Yield kind, layer flag, complete bytes and content of each unit.
 
     Raises:
         ImageError: one goes beyond the end, or there are too many.
@@ -127,7 +127,7 @@ def _leb128(fields: Fields) -> int:
 
 
 def _sequence(header: bytes) -> _Sequence:
-    """What a sequence header says (5.5.1 to 5.5.2 of the specification).
+    """Read a sequence header (5.5.1 to 5.5.2 of the specification).
 
     Raises:
         ImageError: it ends before.
@@ -165,7 +165,7 @@ def _sequence(header: bytes) -> _Sequence:
 
 
 def _operating_points(bits: Bits) -> None:
-    """Pass over timing and operating points."""
+    """Skip timing and operating points."""
     delay = 0
     if bits.take(1):
         bits.take(64)

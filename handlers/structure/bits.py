@@ -1,4 +1,4 @@
-"""Bits of a video stream's headers, one number after another."""
+"""Read numbers from the bits of a video stream's headers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from handlers.structure.errors import BROKEN, ImageError
 
 MAX_BYTES: Final = 4_096
-"""That are read. A header as encoders write it has fewer than 100."""
+"""Bytes that are read at most. A header as encoders write it has fewer than 100."""
 
 
 class Bits:
@@ -23,7 +23,7 @@ class Bits:
         self._value = int.from_bytes(data, "big")
 
     def take(self, count: int) -> int:
-        """The next bits, as a whole number.
+        """Read the next bits as a whole number.
 
         Args:
             count: bits to take.
@@ -37,7 +37,7 @@ class Bits:
         return self._value >> self._left & (1 << count) - 1
 
     def exp_golomb(self) -> int:
-        """The next number of H.265's variable length (ue(v)); AV1's uvlc() is coded alike.
+        """Read the next number of H.265's variable length (ue(v)); AV1's uvlc() is coded alike.
 
         Raises:
             ImageError: the bits end before, or it has more than 32.

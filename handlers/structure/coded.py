@@ -9,16 +9,16 @@ from handlers.structure.isobmff import Part
 
 @dataclass(frozen=True)
 class Coding:
-    """What a decoder of video is told about a picture before it decodes it."""
+    """Size and format of a picture, as announced to a video decoder."""
 
     width: int
-    """Pixels that come out."""
+    """Pixels of the decoded width."""
     height: int
-    """Pixels that come out."""
+    """Pixels of the decoded height."""
     coded: int
-    """Pixels that are coded: those that are cut off at the rim included."""
+    """Pixels that are coded, those cropped at the edges included."""
     samples: float
-    """A pixel: 1 of grey, 1.5 with 4:2:0, 2 with 4:2:2, 3 with 4:4:4."""
+    """Samples per pixel: 1 for grey, 1.5 with 4:2:0, 2 with 4:2:2, 3 with 4:4:4."""
     depth: int
     """Bits of a sample."""
 
@@ -29,9 +29,9 @@ class CodedPicture:
 
     coding: Coding
     parts: tuple[Part, ...]
-    """The reduced bitstream, to be joined."""
+    """Pieces of the reduced bitstream, to be joined."""
     passes: int = 1
-    """How often each pixel may be decoded."""
+    """How often each pixel may be decoded at most."""
 
     @property
     def length(self) -> int:

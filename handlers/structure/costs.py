@@ -1,4 +1,4 @@
-"""What decoding costs, estimated from the structure of a file.
+"""Estimate the cost of decoding from the structure of a file.
 
 In megapixel equivalents: a megapixel of a baseline JPEG as phones write it, of 3 bits a pixel,
 costs 1. The weights are fitted to processor time with Pillow 13 (libjpeg-turbo 3.2, zlib-ng 2,
@@ -51,7 +51,8 @@ _HEVC_PIXEL: Final = 2.7
 _HEVC_BYTE: Final = 34.0
 _HEVC_DENSE_PIXEL: Final = 10.0
 _HEVC_DENSE_BYTE: Final = 12.0
-"""Where many bytes come to a pixel, another one costs less: the picture has no more blocks."""
+"""Cost of a byte beyond a certain density: it adds less, because the number of blocks is the
+same."""
 _AV1_SAMPLE: Final = 1.0
 _AV1_PIXEL: Final = 2.1
 _AV1_BYTE: Final = 24.0
@@ -61,7 +62,7 @@ _DEEP: Final = 1.35
 
 @dataclass(frozen=True)
 class JpegFrame:
-    """The picture of a JPEG."""
+    """The frame of a JPEG."""
 
     width: int
     """Pixels."""
@@ -74,16 +75,16 @@ class JpegFrame:
 
 @dataclass(frozen=True)
 class Scan:
-    """One pass over the picture."""
+    """One scan: a pass over the picture."""
 
     megasamples: float
     """Millions of samples of the components that it holds."""
     refines: bool
-    """Whether it adds a bit to coefficients that are there: each of them is visited."""
+    """Whether it refines existing coefficients: each of them is visited again."""
 
 
 def reduction(width: int, height: int) -> int:
-    """By how much libjpeg scales a picture down while it decodes it: 1, 2, 4 or 8.
+    """Choose by how much libjpeg scales a picture down while it decodes it: 1, 2, 4 or 8.
 
     Args:
         width: pixels.
@@ -94,7 +95,7 @@ def reduction(width: int, height: int) -> int:
 
 
 def jpeg(frame: JpegFrame, scans: Sequence[Scan], scan_bytes: int, *, turned: bool) -> float:
-    """Megapixel equivalents of a JPEG.
+    """Estimate the cost of a JPEG in megapixel equivalents.
 
     Args:
         frame: the picture.
@@ -118,7 +119,7 @@ def jpeg(frame: JpegFrame, scans: Sequence[Scan], scan_bytes: int, *, turned: bo
 def png(
     width: int, height: int, raw: int, compressed: int, *, alpha: bool, interlaced: bool
 ) -> float:
-    """Megapixel equivalents of a PNG.
+    """Estimate the cost of a PNG in megapixel equivalents.
 
     Args:
         width: pixels.
@@ -139,7 +140,7 @@ def png(
 
 
 def webp(width: int, height: int, length: int, *, lossless: bool, alpha: bool) -> float:
-    """Megapixel equivalents of a WebP.
+    """Estimate the cost of a WebP in megapixel equivalents.
 
     Args:
         width: pixels.
@@ -155,7 +156,7 @@ def webp(width: int, height: int, length: int, *, lossless: bool, alpha: bool) -
 
 
 def heif(coding: Coding, length: int, passes: int, *, hevc: bool) -> float:
-    """Megapixel equivalents of a coded picture of a HEIC or AVIF file.
+    """Estimate the cost of a coded picture of a HEIC or AVIF file in megapixel equivalents.
 
     Args:
         coding: how it is coded.

@@ -1,4 +1,4 @@
-"""Why a file cannot be used, for people and for programs."""
+"""Error for a file that cannot be used, for people and for programs."""
 
 from __future__ import annotations
 
@@ -37,3 +37,26 @@ class ImageError(ValueError):
         super().__init__(message)
         self.kind: Kind = kind
         self.values = values
+
+
+def check_pixels(width: int, height: int, most: int, what: str) -> None:
+    """Refuse a picture of a format that cannot be scaled down while it is decoded.
+
+    Args:
+        width: pixels.
+        height: pixels.
+        most: width times height, at most.
+        what: the format, with its article.
+
+    Raises:
+        ImageError: it has more.
+    """
+    if width * height > most:
+        seen, limit = f"{width * height / 1e6:.1f}", f"{most / 1e6:g}"
+        raise ImageError(
+            f"{width} x {height} pixels are {seen} megapixels; of {what} at most {limit} are "
+            "accepted: scale the photograph down, or send a JPEG",
+            "too_many_pixels",
+            seen=seen,
+            limit=limit,
+        )

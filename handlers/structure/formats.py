@@ -1,4 +1,4 @@
-"""Files of other formats, by their first bytes: what each is, and what its owner can do."""
+"""Recognise files of other formats by their first bytes, and say how to convert them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from handlers.structure import optional
 from handlers.structure.errors import NOT_AN_IMAGE, ImageError, Kind
 
 HEAD: Final = 512
-"""Bytes that are looked at."""
+"""Bytes at the start of a file that are inspected."""
 
 _BOX: Final = b"\0\0\0\x0c"
 _FAMILY: Final = (b"avi", b"hei", b"hev", b"mif", b"msf")
@@ -29,7 +29,7 @@ class _Other:
 
 
 def is_heif(data: bytes) -> bool:
-    """Whether a file says that it is HEIC, AVIF or another of their family.
+    """Whether a file declares itself as HEIC, AVIF or a related format.
 
     Args:
         data: its bytes, or the first of them.
@@ -38,7 +38,7 @@ def is_heif(data: bytes) -> bool:
 
 
 def _brands(head: bytes) -> set[bytes]:
-    """Brands of a file of ISO's base format (ISO/IEC 14496-12), the main one included."""
+    """Return the brands of a file of ISO's base format (ISO/IEC 14496-12)."""
     if head[4:8] != b"ftyp":
         return set()
     end = min(int.from_bytes(head[:4], "big"), HEAD)
@@ -91,7 +91,7 @@ _OTHERS: Final = (
 
 
 def error_of(data: bytes) -> ImageError:
-    """The error for a file that is not of a format that is decoded.
+    """Return the error for a file of an unsupported format.
 
     Args:
         data: its bytes, or the first of them.

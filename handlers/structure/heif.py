@@ -14,7 +14,7 @@ from typing import Final
 
 from handlers.structure import av1, costs, heif_colours, hevc
 from handlers.structure.coded import CodedPicture
-from handlers.structure.errors import BROKEN, ImageError
+from handlers.structure.errors import BROKEN, ImageError, check_pixels
 from handlers.structure.heif_file import Item, written
 from handlers.structure.heif_meta import Meta, read, referred
 from handlers.structure.heif_properties import Properties, properties
@@ -35,7 +35,7 @@ _CONFIGS: Final = {b"hvc1": b"hvcC", b"av01": b"av1C"}
 
 @dataclass(frozen=True)
 class _Tile:
-    """A coded item."""
+    """A coded item: one tile of the picture."""
 
     item: Item
     picture: CodedPicture
@@ -46,7 +46,7 @@ class _Tile:
 
 
 class _Reader:
-    """Reads the coded items of one file; those that share a configuration have it read once."""
+    """Reads the coded items of one file; a shared configuration is read once."""
 
     def __init__(self, data: memoryview, meta: Meta) -> None:
         self._data = data
@@ -55,7 +55,7 @@ class _Reader:
         self._configs: dict[bytes, hevc.Config | av1.Config] = {}
 
     def data(self, item: int) -> memoryview:
-        """An item's data; all items together have no more than the file.
+        """Return an item's data; all items together have no more bytes than the file.
 
         Raises:
             ImageError: it is not there, or items share what they have.
@@ -67,7 +67,7 @@ class _Reader:
         return found
 
     def tile(self, item: int, known: Properties) -> _Tile:
-        """A coded item.
+        """Read a coded item.
 
         Raises:
             ImageError: broken, beyond a bound, or of a kind that is not supported.
@@ -104,7 +104,7 @@ def walk(data: bytes) -> Structure:
     view = memoryview(data)
     meta = read(view)
     known = properties(meta.of(meta.primary))
-    _check_pixels(known)
+    check_pixels(known.width, known.height, MAX_PIXELS, "a HEIC or AVIF")
     reader = _Reader(view, meta)
     primary = meta.primary
     if meta.types[primary] == _GRID:
@@ -135,7 +135,7 @@ def walk(data: bytes) -> Structure:
 
 
 def _grid(reader: _Reader, meta: Meta, known: Properties) -> tuple[Item, list[int], list[_Tile]]:
-    """A picture put together of tiles (ISO/IEC 23008-12, 6.6.2.3).
+    """Read a picture composed of tiles (ISO/IEC 23008-12, 6.6.2.3).
 
     Raises:
         ImageError: broken, beyond a bound, or tiles that do not fit.
@@ -163,7 +163,7 @@ def _grid(reader: _Reader, meta: Meta, known: Properties) -> tuple[Item, list[in
         alike = tile.item.type == first.item.type and tile.picture.coding == first.picture.coding
         if not alike:
             raise ImageError(BROKEN)
-    # No tile may be outside: there would be more pixels to decode than are shown.
+    # No tile may lie outside: there would be more pixels to decode than are shown.
     if not (
         (columns - 1) * first.width < known.width <= columns * first.width
         and (rows - 1) * first.height < known.height <= rows * first.height
@@ -174,21 +174,9 @@ def _grid(reader: _Reader, meta: Meta, known: Properties) -> tuple[Item, list[in
 
 
 def _common(known: Properties) -> list[tuple[bytes, bytes]]:
-    """Size and colours, as a coded item and a grid both have them."""
+    """Read size and colours, which coded items and grids have in common."""
     size = bytes(4) + struct.pack(">LL", known.width, known.height)
     return [(b"ispe", size), *known.kept]
-
-
-def _check_pixels(known: Properties) -> None:
-    if known.width * known.height > MAX_PIXELS:
-        seen, limit = f"{known.width * known.height / 1e6:.1f}", f"{MAX_PIXELS / 1e6:g}"
-        raise ImageError(
-            f"{known.width} x {known.height} pixels are {seen} megapixels; of a HEIC or AVIF at "
-            f"most {limit} are accepted: scale the photograph down, or send a JPEG",
-            "too_many_pixels",
-            seen=seen,
-            limit=limit,
-        )
 
 
 def _refuse_transparency(meta: Meta, numbers: set[int]) -> None:

@@ -1,7 +1,7 @@
-"""Colour profiles for HEIC and AVIF files that name their primaries by a number instead.
+"""Colour profiles for HEIC and AVIF files that declare their primaries by a number instead.
 
-By ITU-T H.273 a file may say "Display P3" or "BT.2020" in two bytes. Decoders leave the pixels in
-these primaries; shown as sRGB they would look paler.
+By ITU-T H.273 a file may declare "Display P3" or "BT.2020" in two bytes. Decoders leave the pixels
+in these primaries; shown as sRGB they would look paler.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SRGB_CURVE: Final = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 
 @cache
 def profile(primaries: int) -> bytes:
-    """A profile (ICC.1:2010) of these primaries with sRGB's curve; empty for those of sRGB.
+    """Build a profile (ICC.1:2010) of these primaries with sRGB's curve; empty for those of sRGB.
 
     Args:
         primaries: by their number in H.273.

@@ -1,4 +1,4 @@
-"""A HEIC or AVIF file with nothing in it but one picture, written from its parts."""
+"""Write a HEIC or AVIF file that contains one picture only, from its parts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Item:
 
 
 def written(items: Sequence[Item]) -> tuple[Part, ...]:
-    """The file, to be joined.
+    """Write the file, in pieces to be joined.
 
     Args:
         items: the primary one, and where it is a grid its tiles, row by row.
@@ -76,13 +76,13 @@ def written(items: Sequence[Item]) -> tuple[Part, ...]:
 
 
 def _association(index: int, name: bytes) -> bytes:
-    """A property of an item; the decoder's configuration is marked as one that it needs."""
+    """Write a reference to a property; the decoder's configuration is marked as essential."""
     needed = name in (b"hvcC", b"av1C")
     return struct.pack(">B", needed << 7 | index)
 
 
 def _places(offsets: Sequence[int], lengths: Sequence[int]) -> bytes:
-    """Where each item's data is; offsets and lengths of 4 bytes."""
+    """Write the table of where each item's data is; offsets and lengths of 4 bytes."""
     entries = [
         struct.pack(">HHHLL", number, 0, 1, offset, length)
         for number, (offset, length) in enumerate(zip(offsets, lengths, strict=True), 1)

@@ -17,12 +17,12 @@ MAX_ENTRIES: Final = 10_000
 """Extents, references and properties of items, of each kind together."""
 
 _SIZES: Final = (0, 4, 8)
-"""Bytes that a place in the file may take."""
+"""Allowed sizes of offsets and lengths, in bytes."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an item's data is."""
+    """Location of an item's data."""
 
     method: int
     """0: in the file, 1: in the ``idat`` box."""
@@ -49,7 +49,7 @@ class Meta:
     idat: memoryview = field(default_factory=lambda: memoryview(b""))
 
     def data(self, item: int, file: memoryview) -> memoryview:
-        """An item's data; of several pieces a copy.
+        """Return an item's data; copied if it consists of several pieces.
 
         Args:
             item: its number.
@@ -67,12 +67,12 @@ class Meta:
         if any(offset + length > len(source) or not length for offset, length in place.extents):
             raise ImageError(BROKEN)
         if sum(length for _, length in place.extents) > len(source):
-            raise ImageError(BROKEN)  # pieces that overlap: a small file with much data
+            raise ImageError(BROKEN)  # overlapping pieces: a small file could expand to much data
         pieces = [source[offset : offset + length] for offset, length in place.extents]
         return pieces[0] if len(pieces) == 1 else memoryview(b"".join(pieces))
 
     def of(self, item: int) -> list[tuple[bytes, memoryview, bool]]:
-        """Name and content of an item's properties, and whether it may not be shown without.
+        """Return name and content of an item's properties, and whether each is essential.
 
         Args:
             item: its number.
@@ -210,7 +210,7 @@ def _associations(meta: Meta, view: memoryview, total: int) -> int:
 
 
 def referred(meta: Meta, kind: bytes, start: int) -> Sequence[int]:
-    """Items that an item refers to, in order; none where it refers to none.
+    """Return the items that an item refers to, in order.
 
     Args:
         meta: of the file.

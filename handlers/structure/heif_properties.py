@@ -1,4 +1,4 @@
-"""Properties of an item of a HEIC or AVIF file: size, colours, how it is cropped and turned."""
+"""Properties of an item of a HEIC or AVIF file: size, colours, cropping and rotation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ORIENTATIONS: Final = {
 
 @dataclass
 class Properties:
-    """Of one item."""
+    """Properties of one item."""
 
     width: int = 0
     """Pixels, before anything is cropped or turned; 0 where the file does not say."""
@@ -47,7 +47,7 @@ class Properties:
     """Name and content of the decoder's configuration."""
     crop: Box | None = None
     orientation: int = 1
-    """EXIF's number for how it is turned and mirrored."""
+    """EXIF's number for rotation and mirroring."""
     profile: bytes = b""
     """Colour profile that the file has."""
     primaries: int = 0
@@ -55,7 +55,8 @@ class Properties:
     alpha: bool = False
     """Whether the item is the transparency of another one."""
     kept: list[tuple[bytes, bytes]] = field(default_factory=list)
-    """Name and content of what else a decoder needs: how colours are coded, bits a channel."""
+    """Name and content of other properties that a decoder needs: colour coding, bits per
+    channel."""
 
 
 def properties(found: Sequence[tuple[bytes, memoryview, bool]]) -> Properties:

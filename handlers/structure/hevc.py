@@ -1,9 +1,9 @@
-"""Pictures by H.265 (ITU-T H.265) in a HEIC file, walked without decoding.
+"""Pictures by H.265 (ITU-T H.265) in a HEIC file, checked without decoding.
 
-A box names the size of a picture and the decoder believes the bitstream: an item may hold a film
-of empty frames, or ask for far more pixels than the box. So the sequence parameter set is read, and
-the item must hold one picture that needs no other (IDR). Only its slices and the parameter sets are
-kept.
+A box declares the size of a picture, but the decoder believes the bitstream: an item may hold a
+video of empty frames, or ask for far more pixels than the box. So the sequence parameter set is
+read, and the item must hold one picture that refers to no other (IDR). Only its slices and the
+parameter sets are kept.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ MAX_PARAMETER_BYTES: Final = 16_384
 
 MAX_DEPTH: Final = 12
 MAX_RIM: Final = 64
-"""Pixels of a side that are coded and cut off: the largest coding block."""
+"""Pixels of a side that are coded and cropped: the largest coding block."""
 
 _PARAMETER_SETS: Final = (32, 33, 34)
 _SEQUENCE: Final = 33
 _IDR: Final = (19, 20)
-"""Other kinds of a first picture may name pictures that are not there; decoders make them up."""
+"""NAL types of IDR pictures. Other first pictures may refer to missing pictures, which decoders
+invent."""
 _SUBSAMPLING: Final = {0: (1, 1), 1: (2, 2), 2: (2, 1), 3: (1, 1)}
 """Horizontal and vertical, by the number of the chroma format."""
 _SAMPLES: Final = {0: 1.0, 1: 1.5, 2: 2.0, 3: 3.0}
@@ -38,7 +39,7 @@ _SAMPLES: Final = {0: 1.0, 1: 1.5, 2: 2.0, 3: 3.0}
 
 @dataclass(frozen=True)
 class Config:
-    """The decoder's configuration (hvcC), which items of a file share."""
+    """The decoder's configuration (hvcC), shared by the items of a file."""
 
     coding: Coding
     length_size: int
@@ -123,17 +124,17 @@ def picture(known: Config, data: memoryview) -> CodedPicture:
         parts += [prefix, unit]
     if not slices:
         raise ImageError(BROKEN)
-    # Nothing but the entropy-coded data says where a slice ends: each may go on to the last pixel.
+    # Only the entropy-coded data says where a slice ends: each may extend to the last pixel.
     return CodedPicture(known.coding, tuple(parts), passes=slices)
 
 
 def _layer(unit: Part) -> int:
-    """A unit's layer: others than 0 hold a second view, or transparency."""
+    """Return a unit's layer; layers other than 0 hold a second view, or transparency."""
     return (unit[0] & 1) << 5 | unit[1] >> 3
 
 
 def _coding(unit: bytes) -> Coding:
-    """What a sequence parameter set says (H.265, 7.3.2.2).
+    """Read a sequence parameter set (H.265, 7.3.2.2).
 
     Raises:
         ImageError: broken, or of a kind that is not supported.

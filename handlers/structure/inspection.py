@@ -1,4 +1,4 @@
-"""Which format a file is, and whether its header keeps to the limits."""
+"""Detect the format of a file and check its structure against the limits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def inspect(
     max_cost: float = MAX_COST,
     max_heif_cost: float = HEIF_MAX_COST,
 ) -> Structure:
-    """Walk the structure of a JPEG, PNG or WebP file; not a pixel is decoded.
+    """Check the structure of a JPEG, PNG or WebP file; no pixel is decoded.
 
     HEIC and AVIF are walked where :mod:`handlers.structure.optional` has them switched on.
 

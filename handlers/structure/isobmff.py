@@ -1,6 +1,6 @@
-"""Boxes of ISO's base media file format (ISO/IEC 14496-12), read and written.
+"""Read and write boxes of ISO's base media file format (ISO/IEC 14496-12).
 
-HEIC and AVIF files consist of them. Lengths are checked before anything is read by them.
+HEIC and AVIF files consist of them. Every length is checked before it is used.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Part = bytes | memoryview
 
 
 class Fields:
-    """Whole numbers one after another, big-endian as all of the format is.
+    """Sequence of whole numbers, big-endian like the whole format.
 
     Args:
         view: the bytes that hold them.
@@ -29,10 +29,10 @@ class Fields:
         self._at = 0
 
     def number(self, size: int) -> int:
-        """The next number.
+        """Read the next number.
 
         Args:
-            size: bytes that it takes; of none, it is 0.
+            size: bytes that it takes; without bytes it is 0.
 
         Raises:
             ImageError: the bytes end before.
@@ -40,7 +40,7 @@ class Fields:
         return int.from_bytes(self.take(size), "big")
 
     def take(self, size: int) -> memoryview:
-        """The next bytes.
+        """Read the next bytes.
 
         Args:
             size: bytes to take.
@@ -55,12 +55,12 @@ class Fields:
         return taken
 
     def rest(self) -> memoryview:
-        """All bytes that were not taken."""
+        """Return all remaining bytes."""
         return self._view[self._at :]
 
 
 def boxes(view: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """Name and content of each box.
+    """Yield name and content of each box.
 
     Args:
         view: what holds them, nothing before the first.
@@ -85,7 +85,7 @@ def boxes(view: memoryview) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def full(view: memoryview) -> tuple[int, int, Fields]:
-    """Version, flags and what follows them in a box that has both.
+    """Split the content of a full box into version, flags and the rest.
 
     Args:
         view: content of the box.
@@ -98,7 +98,7 @@ def full(view: memoryview) -> tuple[int, int, Fields]:
 
 
 def check_count(count: int, limit: int, what: str) -> None:
-    """Refuse a file that has too many of something.
+    """Reject a file that has too many of something.
 
     Args:
         count: how many it has.
@@ -118,7 +118,7 @@ def check_count(count: int, limit: int, what: str) -> None:
 
 
 def unsupported(what: str) -> ImageError:
-    """The error for a variant that is not decoded.
+    """Return the error for a variant that is not supported.
 
     Args:
         what: the file is or has, beginning with the subject of the sentence.
@@ -129,7 +129,7 @@ def unsupported(what: str) -> ImageError:
 
 
 def box(name: bytes, *parts: Part) -> bytes:
-    """A box, written.
+    """Write a box.
 
     Args:
         name: of four letters.

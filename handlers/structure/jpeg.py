@@ -19,21 +19,22 @@ from handlers.structure.orientation import MAX_EXIF, orientation
 from handlers.structure.profiles import MAX_PROFILE
 
 MAX_SCANS: Final = 64
-"""Cameras write 1, encoders of progressive JPEG 6 to 14."""
+"""Maximum number of scans. Cameras write 1, encoders of progressive JPEG 6 to 14."""
 
 MAX_SEGMENTS: Final = 2_000
-"""A file of 20 MB that consists of full segments has 305; 2,000 take a millisecond to walk."""
+"""Maximum number of segments. A file of 20 MB that consists of full segments has 305; 2,000 take a
+millisecond to check."""
 
 MAX_TABLE_BYTES: Final = 65_536
 """Quantisation and Huffman tables; a photograph has 1,000, a progressive one some 3,000. Pillow
 reads a quantisation table in Python."""
 
 MAX_BUFFERED_MEGASAMPLES: Final = 80.0
-"""Of a picture in more than one scan, whose coefficients libjpeg keeps, 2 bytes each. 25 megapixels
-with full colour have 75."""
+"""Limit for a picture of more than one scan, whose coefficients libjpeg keeps, 2 bytes each. 25
+megapixels with full colour have 75."""
 
 MAX_STRAY_BYTES: Final = 65_536
-"""Bytes between segments that belong to none; editors leave a few, or padding to a page."""
+"""Bytes between segments that belong to none of them; editors leave a few, or padding."""
 
 _MARKER: Final = re.compile(rb"\xff[\x01-\xfe]")
 _SCAN_END: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -63,7 +64,7 @@ _REFUSED: Final = {
 
 @dataclass
 class _Walk:
-    """State of the walk through one file."""
+    """State while a file is read."""
 
     data: memoryview
     parts: list[bytes | memoryview] = field(default_factory=lambda: [b"\xff\xd8"])
@@ -82,7 +83,7 @@ class _Walk:
 
 
 def walk(data: bytes) -> Structure:
-    """Walk a JPEG to the end of its first picture.
+    """Read a JPEG to the end of its first picture.
 
     Args:
         data: that begins with the bytes FF D8 FF.
@@ -95,7 +96,7 @@ def walk(data: bytes) -> Structure:
     while True:
         found = _MARKER.search(data, at)
         if found is None:
-            break  # cut off: the decoder says whether the picture is whole
+            break  # truncated: the decoder says whether the picture is complete
         marker = data[found.start() + 1]
         if not state.scans or marker != _EOI:
             _count(state, stray=found.start() - at)
@@ -146,7 +147,7 @@ def _length(data: bytes, at: int) -> int:
 
 
 def _count(state: _Walk, *, stray: int = 0, table: int = 0, segment: int = 0) -> None:
-    """Count what is bounded.
+    """Count an element and check its limit.
 
     Raises:
         ImageError: a bound is passed.
@@ -170,7 +171,7 @@ def _count(state: _Walk, *, stray: int = 0, table: int = 0, segment: int = 0) ->
 
 
 def _segment(state: _Walk, marker: int, at: int, end: int) -> None:
-    """One segment, from its length on; kept where the pixels need it."""
+    """Read one segment, from its length on; kept if the pixels need it."""
     _count(state, segment=1)
     content = state.data[at + 2 : end]
     if marker in _TAKEN:
@@ -200,7 +201,7 @@ def _metadata(state: _Walk, content: memoryview) -> None:
 
 
 def _profile(state: _Walk) -> bytes:
-    """The colour profile; empty where a part of it is missing."""
+    """Return the colour profile; empty if a part of it is missing."""
     numbers = range(1, state.profile_parts + 1)
     return b"".join(state.profile.get(number, b"") for number in numbers)
 
@@ -214,7 +215,7 @@ def _unsupported(name: str) -> ImageError:
 
 
 def _frame(state: _Walk, marker: int, content: bytes) -> None:
-    """The frame header: precision, size and components."""
+    """Read the frame header: precision, size and components."""
     if state.frame is not None:
         raise ImageError("the JPEG has two frames: save it again as a plain JPEG", "unsupported")
     try:
@@ -244,7 +245,7 @@ def _frame(state: _Walk, marker: int, content: bytes) -> None:
 
 
 def _scan(state: _Walk, data: bytes, at: int) -> int:
-    """One scan, after its header: how much of the picture it passes over, and where it ends."""
+    """Read one scan after its header, its coverage of the picture and its end."""
     header = bytes(state.parts[-1])
     if state.frame is None or len(header) < 5 or len(header) < 8 + 2 * header[4]:
         raise ImageError(BROKEN)

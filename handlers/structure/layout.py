@@ -1,4 +1,4 @@
-"""What :func:`handlers.structure.inspect` finds out about a file."""
+"""Result of :func:`handlers.structure.inspect`."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class Structure:
 
     @property
     def is_heif(self) -> bool:
-        """Whether it is HEIC or AVIF, which are optional and have a budget of their own."""
+        """Whether it is HEIC or AVIF, which are optional and have a separate budget."""
         return self.format in ("HEIC", "AVIF")
 
     @property
     def shown(self) -> tuple[int, int]:
-        """Width and height of what is shown, in pixels."""
+        """Width and height of the visible part, in pixels."""
         if self.crop is None:
             return self.width, self.height
         left, top, right, bottom = self.crop
         return right - left, bottom - top
 
     def file(self) -> bytes:
-        """The reduced file: a picture of the same pixels without anything beside them."""
+        """Return the reduced file: the same pixels without any metadata."""
         return b"".join(self.parts)

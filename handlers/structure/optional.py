@@ -1,7 +1,7 @@
-"""HEIC and AVIF are read where an operator has installed the package that decodes HEIC.
+"""Switch for HEIC and AVIF: they are read if the package that decodes HEIC is installed.
 
-One switch for both: either costs several times what a JPEG does, and brings large decoders of video
-within the reach of clients.
+One switch for both: either costs several times as much as a JPEG, and exposes large video decoders
+to clients.
 """
 
 from __future__ import annotations
@@ -15,5 +15,5 @@ HOW: Final = "the server's operator can switch it on: make setup HEIF=yes"
 
 
 def is_installed() -> bool:
-    """Whether HEIC and AVIF are read; the package is looked for, not imported."""
+    """Whether HEIC and AVIF are read; the package is located, not imported."""
     return find_spec(PACKAGE) is not None

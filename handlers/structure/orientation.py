@@ -25,7 +25,7 @@ _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11
 
 
 def orientation(exif: bytes, xmp: bytes) -> int:
-    """Orientation by EXIF; by XMP where EXIF is readable and does not name it.
+    """Read the orientation from EXIF; from XMP if EXIF is readable and does not have it.
 
     Args:
         exif: a TIFF file, with or without EXIF's prefix; empty where there is none.
@@ -47,7 +47,7 @@ def orientation(exif: bytes, xmp: bytes) -> int:
 
 
 def _in_exif(exif: bytes) -> int | None:
-    """The first orientation of the first directory; 0 where it is not one whole number."""
+    """Return the first orientation of the first directory; 0 if it is not one whole number."""
     prefix = _PREFIX.match(exif)
     tiff = memoryview(exif)[prefix.end() if prefix else 0 :]
     if not tiff:

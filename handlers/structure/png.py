@@ -36,14 +36,14 @@ _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 @dataclass
 class _Walk:
-    """State of the walk through one file."""
+    """State while a file is read."""
 
     head: dict[bytes, memoryview] = field(default_factory=dict)
     """Chunks before the image data, whole, by name."""
     image: list[memoryview] = field(default_factory=list)
     """Contents of the first run of image data chunks."""
     complete: bool = False
-    """Whether the file goes on after the image data."""
+    """Whether the file continues after the image data."""
     texts: int = 0
     exif: bytes = b""
     raw_exif: bytes = b""
@@ -52,7 +52,7 @@ class _Walk:
 
 
 def walk(data: bytes) -> Structure:
-    """Walk a PNG; of an animated one the default image is taken.
+    """Read a PNG; of an animated one the default image is used.
 
     Args:
         data: that begins with :data:`MAGIC`.
@@ -135,7 +135,7 @@ def _structure(state: _Walk) -> Structure:
 
 
 def _metadata(state: _Walk, name: bytes, content: memoryview) -> None:
-    """Keep EXIF and XMP, of which at most a bounded part is read."""
+    """Keep EXIF and XMP, up to a maximum size."""
     if name == b"eXIf":
         state.exif = bytes(content[:MAX_EXIF])
     elif name in (b"tEXt", b"zTXt", b"iTXt") and len(content) <= MAX_TEXT:
@@ -151,7 +151,7 @@ def _metadata(state: _Walk, name: bytes, content: memoryview) -> None:
 
 
 def _text(name: bytes, content: bytes, limit: int = MAX_XMP) -> bytes:
-    """The text of a chunk, so many bytes of it; empty where it cannot be read."""
+    """Return a bounded part of the text of a chunk; empty if it cannot be read."""
     _, _, rest = content.partition(b"\0")
     compressed = name == b"zTXt"
     if name == b"iTXt":
@@ -168,7 +168,7 @@ def _text(name: bytes, content: bytes, limit: int = MAX_XMP) -> bytes:
 
 
 def _from_hex(text: bytes) -> bytes:
-    """EXIF as ImageMagick writes it: three lines of header, then hexadecimal digits."""
+    """Read EXIF as ImageMagick writes it: three lines of header, then hexadecimal digits."""
     try:
         digits = b"".join(text[: 3 * MAX_EXIF].split(b"\n")[3:]).decode("ascii")
         return bytes.fromhex(digits[: 2 * MAX_EXIF])

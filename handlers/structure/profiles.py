@@ -1,7 +1,7 @@
-"""Colour profiles (ICC.1:2010), checked before a colour engine sees them.
+"""Check colour profiles (ICC.1:2010) before a colour engine reads them.
 
-Taken are profiles of RGB that consist of a matrix and three curves: sRGB, Display P3, Adobe RGB,
-ProPhoto and what monitors and cameras have. Tables of colours cost the engine time and memory, and
+Accepted are RGB profiles that consist of a matrix and three curves: sRGB, Display P3, Adobe RGB,
+ProPhoto and those of monitors and cameras. Colour tables cost the engine time and memory, and
 profiles of CMYK and grey describe printers.
 """
 
@@ -21,7 +21,7 @@ _TABLES: Final = (b"A2B", b"B2A", b"D2B", b"B2D")
 
 
 def reason_to_ignore(profile: bytes) -> str:
-    """Why a profile is not applied; an empty string for one that may be.
+    """Say why a profile is not applied; empty for one that may be.
 
     Args:
         profile: whole; at most :data:`MAX_PROFILE` bytes of it.

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from handlers.structure import costs
-from handlers.structure.errors import BROKEN, NOT_AN_IMAGE, ImageError
+from handlers.structure.errors import BROKEN, NOT_AN_IMAGE, ImageError, check_pixels
 from handlers.structure.layout import Structure
 from handlers.structure.orientation import MAX_EXIF, MAX_XMP, orientation
 from handlers.structure.profiles import MAX_PROFILE
 
 MAX_CHUNKS: Final = 20_000
-"""An animation has one a frame."""
+"""Maximum number of chunks. An animation has one per frame."""
 
 MAX_PIXELS: Final = 10_000_000
 """Width times height: libwebp and Pillow hold a WebP four to five times meanwhile, 4 bytes a pixel
@@ -28,7 +28,7 @@ _ANIMATION, _ALPHA = 0x02, 0x10
 
 
 def walk(data: bytes) -> Structure:
-    """Walk a WebP.
+    """Read a WebP.
 
     Args:
         data: that begins with RIFF, a length and WEBP.
@@ -77,15 +77,7 @@ def walk(data: bytes) -> Structure:
     if first is not None:
         flags = bytes([first[0] & (_ANIMATION | _ALPHA)]) + bytes(first[1:10])
         parts = [*_chunk(b"VP8X", memoryview(flags)), *parts]
-    if width * height > MAX_PIXELS:
-        seen, limit = f"{width * height / 1e6:.1f}", f"{MAX_PIXELS / 1e6:g}"
-        raise ImageError(
-            f"{width} x {height} pixels are {seen} megapixels; of a WebP at most {limit} are "
-            "accepted: scale the photograph down, or send a JPEG",
-            "too_many_pixels",
-            seen=seen,
-            limit=limit,
-        )
+    check_pixels(width, height, MAX_PIXELS, "a WebP")
     see_through = alpha is not None or (lossless and bool(stream[4] >> 4 & 1)) or animated
     cost = costs.webp(width, height, len(stream), lossless=lossless, alpha=see_through)
     if alpha is not None:
@@ -105,7 +97,7 @@ def walk(data: bytes) -> Structure:
 
 
 def _chunks(view: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """Name and content of each chunk.
+    """Yield name and content of each chunk.
 
     Raises:
         ImageError: one goes beyond the end, or there are too many.
@@ -142,7 +134,7 @@ def _three(view: memoryview, at: int) -> int:
 
 
 def _size(stream: memoryview, lossless: bool) -> tuple[int, int]:
-    """Width and height that a bitstream names, in pixels.
+    """Return width and height that a bitstream declares, in pixels.
 
     Raises:
         ImageError: it is not one.

@@ -1,1 +1,1 @@
-"""The images: their Dockerfiles, and what builds them with Docker, podman or buildah."""
+"""Container images: their Dockerfiles, and how they are built with Docker, podman or buildah."""

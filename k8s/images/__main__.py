@@ -1,6 +1,6 @@
-"""``python -m k8s.images [--sbom] [serving|training ...]``: build images, or list what is in them.
+"""``python -m k8s.images [--sbom] [serving|training ...]``: build images, or list their packages.
 
-All that have a Dockerfile, or those named; ``serving-kserve`` is ``serving`` without Java.
+All images, or the named ones; ``serving-kserve`` is ``serving`` without Java.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LISTS: Final = Path("build/sbom")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Build; 2 for a setting that is wrong or a build that failed."""
+    """Build; returns 2 for an invalid setting or a failed build."""
     parser = argparse.ArgumentParser(prog="python -m k8s.images")
     parser.add_argument("names", nargs="*", metavar="image", help=", ".join((*NAMES, *VARIANTS)))
     parser.add_argument("--sbom", action="store_true", help="list what is in images once built")
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def version() -> str:
-    """Of the project, which is the images' tag."""
+    """Version of the project, used as the images' tag."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     return str(tomllib.loads(text)["project"]["version"])
 

@@ -1,4 +1,4 @@
-"""A base image made of Debian packages: no registry of images is needed."""
+"""Make a base image of Debian packages, without an image registry."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ NAME: Final = "localhost/lesionlens-base:bookworm"
 RELEASE: Final = "bookworm"
 PACKAGES: Final = ("python3", "python3-venv", "ca-certificates")
 UNREAD: Final = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
-"""What nobody reads in a container."""
+"""Files that are not needed in a container."""
 _CONTAINER: Final = "lesionlens-base"
-"""Buildah's working container while it imports."""
+"""Name of buildah's working container during the import."""
 
 
 def make(builder: str, settings: ImageSettings) -> str:
-    """Make it with mmdebstrap unless it is there; its name.
+    """Make the image with mmdebstrap if it does not exist; returns its name.
 
     Args:
         builder: ``docker``, ``podman`` or ``buildah``, which keeps the image and is all that is
@@ -51,7 +51,7 @@ def make(builder: str, settings: ImageSettings) -> str:
 
 
 def _import_with_buildah(program: list[str], archive: Path) -> None:
-    """Buildah has no ``import``: an empty container, to which it unpacks what it adds."""
+    """Import with buildah, which has no ``import``: unpack into an empty container."""
     _run([*program, "from", "--name", _CONTAINER, "scratch"])
     try:
         _run([*program, "add", "--quiet", _CONTAINER, str(archive), "/"])

@@ -1,4 +1,4 @@
-"""Build an image from its Dockerfile, with whichever builder there is."""
+"""Build an image from its Dockerfile, with any available builder."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 NAMES: Final = tuple(
     sorted(path.parent.name for path in (ROOT / "k8s/images").glob("*/Dockerfile"))
 )
-"""Images that there are."""
+"""Names of the images that have a Dockerfile."""
 VARIANTS: Final = {"serving-kserve": ("serving", {"RUNTIME": "kserve"})}
-"""Images of a Dockerfile above, with other arguments: the folder, and those."""
+"""Images built from another image's Dockerfile: its name and the build arguments."""
 AUTO: Final = "auto"
-"""As the torch that is asked for: see :mod:`k8s.images.torch_choice`."""
+"""Value of the torch setting for automatic choice: see :mod:`k8s.images.torch_choice`."""
 BUILDERS: Final = ("docker", "podman", "buildah")
-"""In this order where none is named."""
+"""Builders in the order in which they are tried."""
 
 
 def build(name: str, version: str, settings: ImageSettings) -> str:
-    """Build one of the project's images; its full name.
+    """Build one of the project's images; returns its full name.
 
-    Packages come from where this machine's pip takes them, told to the build as secrets, so
-    that no mirror or certificate stays in the image.
+    Packages come from where this machine's pip takes them. The configuration is passed to the build
+    as secrets, so that no mirror or certificate stays in the image.
 
     Raises:
         ImageError: no builder, or the build failed; its output was shown.
@@ -46,7 +46,7 @@ def build(name: str, version: str, settings: ImageSettings) -> str:
         extra = ["--secret", f"id=pip.conf,src={config}"]
         if certificates := pip_config.certificates():
             extra += ["--secret", f"id=ca.crt,src={certificates}"]
-        if builder != "docker":  # whose builds cannot see a folder of the machine
+        if builder != "docker":  # Docker's builds cannot read a folder of the machine
             for folder in pip_config.folders(options):
                 extra += ["--volume", f"{folder}:{folder}:ro"]
         arguments = {"BASE": base_of(settings), "REVISION": _revision()}
@@ -62,7 +62,7 @@ def build(name: str, version: str, settings: ImageSettings) -> str:
 
 @contextmanager
 def _alone(settings: ImageSettings) -> Iterator[None]:
-    """One build at a time in a storage of our own: the second finds what the first has made."""
+    """Lock the storage, so that only one build runs and the next one can use its result."""
     if settings.storage is None:
         yield
         return
@@ -73,7 +73,7 @@ def _alone(settings: ImageSettings) -> Iterator[None]:
 
 
 def tag_of(name: str, version: str, settings: ImageSettings) -> str:
-    """Full name of one of the project's images."""
+    """Return the full name of one of the project's images."""
     return f"{settings.prefix}/lesionlens-{name}:{version}".lstrip("/")
 
 
@@ -85,7 +85,7 @@ def run_build(
     settings: ImageSettings,
     extra: Sequence[str] = (),
 ) -> None:
-    """Build any Dockerfile; raises ImageError, after its output was shown.
+    """Build any Dockerfile; raises ImageError after its output was printed.
 
     Args:
         dockerfile: to build.
@@ -108,13 +108,13 @@ def run_build(
 def _verb(builder: str) -> list[str]:
     if builder == "docker":
         return ["build"]
-    # chroot: no container in a container is needed. The format keeps what Docker's has. Without
-    # --force-rm a build that fails leaves its container, which has gigabytes.
+    # chroot: no container within a container is needed. The format keeps Docker's features.
+    # Without --force-rm a failed build leaves its container of several gigabytes.
     return ["build", "--isolation", "chroot", "--layers", "--force-rm", "--format", "docker"]
 
 
 def builder_of(settings: ImageSettings) -> str:
-    """The one asked for, or the first that works: a docker client may be without its engine.
+    """Return the configured builder, or the first that works: a docker client may have no engine.
 
     Raises:
         ImageError: none of them works here.
@@ -131,12 +131,12 @@ def builder_of(settings: ImageSettings) -> str:
 
 
 def base_of(settings: ImageSettings) -> str:
-    """Name of the base image that is asked for, made first where it is to be; "" for none."""
+    """Return the name of the configured base image, made first if necessary; "" for the default."""
     return base.make(builder_of(settings), settings) if settings.base == "debian" else settings.base
 
 
 def _revision() -> str:
-    """The commit that is built, for the image's label."""
+    """Return the commit that is built, for the image's label."""
     if shutil.which("git") is None:
         return ""
     command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]

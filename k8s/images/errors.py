@@ -1,4 +1,4 @@
-"""What can go wrong with images and containers."""
+"""Errors of images and containers."""
 
 
 class ImageError(RuntimeError):

@@ -1,4 +1,4 @@
-"""Where pip takes packages from on this machine, for the pip of a build: mirrors, certificates."""
+"""Pass this machine's pip configuration (mirrors, certificates) to a build."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Final
 
 PASSED: Final = ("index-url", "extra-index-url", "find-links", "default-timeout", "retries")
-"""Not ``constraint``: the versions are given, and the file is not there."""
+"""Options that are passed on. Not ``constraint``: versions are fixed, and the file does not exist
+in the build."""
 
 
 def read() -> dict[str, str]:
-    """What pip is configured with, by option; a variable goes before a file, as for pip."""
+    """Read pip's configuration by option; variables take precedence over files, as in pip."""
     done = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
     )
@@ -30,7 +31,7 @@ def read() -> dict[str, str]:
 
 
 def text(options: dict[str, str]) -> str:
-    """The file that pip reads."""
+    """Return the configuration file for the build's pip."""
     parser = configparser.RawConfigParser()
     parser["global"] = {name: value.replace(" ", "\n") for name, value in options.items()}
     file = io.StringIO()
@@ -39,17 +40,17 @@ def text(options: dict[str, str]) -> str:
 
 
 def folders(options: dict[str, str]) -> list[Path]:
-    """Folders of this machine that pip takes packages from; a build must see them."""
+    """Return local folders of packages, which a build must be able to read."""
     links, indexes = (
         [Path(place.removeprefix("file://")) for place in options.get(name, "").split()]
         for name in ("find-links", "extra-index-url")
     )
-    # The pages of an index lead to files beside it.
+    # The pages of an index link to files in the same folder.
     paths = {*links, *(path.parent for path in indexes)}
     return sorted(path for path in paths if path.is_absolute() and path.is_dir())
 
 
 def certificates() -> Path | None:
-    """Certificates that pip is told to trust, such as a proxy's."""
+    """Return certificate files that pip trusts, such as a proxy's."""
     given = os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE") or ""
     return Path(given) if given and Path(given).is_file() else None

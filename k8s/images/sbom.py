@@ -1,4 +1,4 @@
-"""What is in an image: a CycloneDX bill of materials, read off the built image by Syft."""
+"""Write a CycloneDX bill of materials of a built image, made by Syft."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The last step of the serving image's build: a pod starts in it and answers.
+"""Last step of the serving image's build: start a pod in it and send requests.
 
-``python self_test.py PROJECT``: makes the release of a tiny model that was never trained, with the
-handlers and the configuration beside this file, and runs ``python -m k8s.pod`` on it in the folder
-PROJECT. An image whose torch cannot be imported, or that lacks a package, is then never built. The
-build mounts this file with what it reads, so that nothing of it stays in the image.
+``python self_test.py PROJECT`` makes the release of a tiny untrained model, with the handlers and
+the configuration from the folder of this file, and runs ``python -m k8s.pod`` on it in the folder
+PROJECT. So an image whose torch cannot be imported, or that lacks a package, is never built. The
+build mounts this file with its inputs, so that nothing of it stays in the image.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from PIL import Image
 from torch import nn
 
 READY_SECONDS: Final = 180.0
-"""Far more than a pod takes: a build may emulate another processor."""
+"""Timeout far above what a pod takes: a build may emulate another processor."""
 WIDTH: Final = 8
 FEATURES: Final = ("brightness", "contrast", "sharpness", "probability", "distance")
 CARD: Final = {
@@ -63,21 +63,21 @@ class SelfTestError(RuntimeError):
 
 
 class TinyModel(nn.Module):
-    """The parts of a real model: ``features`` to (n, 8, 7, 7), ``head`` to logits (n, 2)."""
+    """A tiny model: ``features`` to (n, 8, 7, 7), ``head`` to logits (n, 2)."""
 
     def __init__(self) -> None:
-        """With random weights."""
+        """Initialise random weights."""
         super().__init__()
         self.features = nn.Sequential(nn.Conv2d(3, WIDTH, 32, stride=32), nn.ReLU())
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1), nn.Linear(WIDTH, 2))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Logits of shape (n, 2) of photographs of shape (n, 3, 224, 224)."""
+        """Compute logits of shape (n, 2) of photographs of shape (n, 3, 224, 224)."""
         return self.head(self.features(inputs))  # type: ignore[no-any-return]
 
 
 def write_release(folder: Path, source: Path, more: Mapping[str, str] | None = None) -> None:
-    """Write a release that a pod can run, of a model that was never trained.
+    """Write a release that a pod can run, with an untrained model.
 
     Args:
         folder: gets ``config/`` and ``model-store/``.
@@ -106,7 +106,7 @@ def write_release(folder: Path, source: Path, more: Mapping[str, str] | None = N
 
 
 def run(project: Path, source: Path) -> None:
-    """Start a pod, have it predict and explain, and end it.
+    """Start a pod, request a prediction and an explanation, and stop it.
 
     Args:
         project: folder of the packages ``k8s`` and ``serving``.
@@ -132,7 +132,7 @@ def run(project: Path, source: Path) -> None:
             "LESIONLENS_START_SECONDS": str(READY_SECONDS),
             "LESIONLENS_DRAIN_SECONDS": "0",
             "LESIONLENS_EXPLAIN_SECONDS": "60",
-            # The limits of a builder are not those of a pod.
+            # A builder has other limits than a pod.
             "LESIONLENS_MIN_MEMORY": "0",
         }
         with log.open("wb") as output:
@@ -159,7 +159,7 @@ def run(project: Path, source: Path) -> None:
 
 
 def _end(pod: subprocess.Popen[bytes]) -> None:
-    """End it in the way in which it ends TorchServe as well."""
+    """Stop it in the way that also stops TorchServe."""
     pod.terminate()
     try:
         pod.wait(timeout=30)
@@ -186,7 +186,7 @@ def _torchscript() -> bytes:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
         buffer = io.BytesIO()
-        # Frozen, as the training leaves a model.
+        # Frozen, like a trained model.
         model = TinyModel().eval().requires_grad_(False)
         torch.jit.save(torch.jit.script(model), buffer)
     return buffer.getvalue()
@@ -231,9 +231,9 @@ def _reply(port: int, method: str, path: str, body: bytes | None = None) -> tupl
 
 
 def main(arguments: list[str]) -> int:
-    """Test; 1 where the image does not work."""
+    """Test; returns 1 if the image does not work."""
     source = Path(__file__).resolve().parent
-    # What a pod imports only with some releases.
+    # Modules that a pod imports only with some releases.
     for command in (["-c", OPENVINO], ["-m", "model_signing", "--help"]):
         done: Any = subprocess.run(
             [sys.executable, *command], cwd=source, capture_output=True, text=True, check=False

@@ -1,8 +1,9 @@
-"""The smallest torch of the serving image that this machine's package indexes offer.
+"""Choose the smallest torch for the serving image that this machine's package indexes offer.
 
-The CPU build has PyTorch's own index, which not every network reaches. PyPI's build for x86_64 is
+The CPU build is in PyTorch's own index, which not every network reaches. PyPI's build for x86_64 is
 for CUDA, and cannot be imported without CUDA's libraries. Some mirrors have a CPU build under a
-plain version. Which it is, a wheel's metadata says; whether it works, the image's last step.
+plain version. A wheel's metadata says which build it is; the image's last step tests whether it
+works.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from packaging.requirements import Requirement
 
 DOCKERFILE: Final = Path(__file__).with_name("serving") / "Dockerfile"
 PLAIN: Final = ("torch==2.14.1", "torch==2.13.0")
-"""Versions for which another index than PyTorch's may have a CPU build."""
+"""Versions for which an index other than PyTorch's may have a CPU build."""
 CUDA: Final = "--requirement=/opt/lesionlens/cuda.txt"
-"""torch as PyPI has it, with its libraries: works wherever PyPI does, and is the largest."""
+"""torch from PyPI, with CUDA's libraries: available wherever PyPI is, and the largest."""
 
 
 def choose() -> str:
-    """What the Dockerfile's argument TORCH should be; empty for its default."""
+    """Return the value of the Dockerfile's argument TORCH; empty for its default."""
     default = re.search(r'ARG TORCH="(\S+)', DOCKERFILE.read_text(encoding="utf-8"))
     if default is not None and is_offered_for_cpu(default[1]):
         return ""
@@ -47,7 +48,7 @@ def is_offered_for_cpu(requirement: str) -> bool:
 
 
 def needs_cuda(requires: list[str]) -> bool:
-    """Whether a package's requirements, as its metadata has them, name CUDA's libraries."""
+    """Whether a package's requirements in its metadata include CUDA's libraries."""
     wanted = [Requirement(line) for line in requires]
     names = [one.name for one in wanted if one.marker is None or one.marker.evaluate({"extra": ""})]
     return any(name.startswith(("nvidia-", "cuda-")) for name in names)

@@ -26,7 +26,7 @@ from serving.front.settings import FrontSettings
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run; see the module for the status."""
+    """Run; see the module for the exit status."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
@@ -79,30 +79,30 @@ def _run(
     if why:
         raise PodError(
             ExitCode.NOT_STARTED,
-            f"told to end (startup probe, or the pod was deleted) after "
+            f"terminated (startup probe, or the pod was deleted) after "
             f"{time.monotonic() - began:.0f} s, before a worker was ready: {why}",
         )
 
 
 class _MemoryWatch:
-    """Processes that the kernel kills for want of memory while a pod runs."""
+    """Watches for processes that the kernel kills for lack of memory."""
 
     def __init__(self) -> None:
         self._before = resources.memory_kills()
         self.killed = 0
 
     def check(self, workers: Workers) -> None:
-        """Say what was killed; raises PodError where the next try would end in the same way."""
+        """Report what was killed; raises PodError if a retry would end in the same way."""
         killed = resources.memory_kills() - self._before
         if killed > self.killed:
             self.killed = killed
-            print("pod: a process was killed for want of memory", flush=True)
-        # What did not fit into memory once, fits no better at the next try.
+            print("pod: a process was killed for lack of memory", flush=True)
+        # What did not fit into memory once will not fit at the next try.
         if killed and workers.deaths and not workers.started:
             raise self._error()
 
     def explained(self, error: StartError) -> PodError:
-        """The pod's own error for one of the server."""
+        """Translate an error of the server into the pod's own error."""
         if self.killed:
             return self._error()
         frontend = isinstance(error, RuntimeEndedError)
@@ -111,7 +111,7 @@ class _MemoryWatch:
     def _error(self) -> PodError:
         return PodError(
             ExitCode.MEMORY,
-            f"processes were killed for want of memory, {self.killed} in all, and no worker can "
+            f"processes were killed for lack of memory, {self.killed} in all, and no worker can "
             "load the model: raise resources.limits.memory",
         )
 

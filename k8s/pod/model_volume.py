@@ -1,4 +1,4 @@
-"""The release as it is mounted: copied where only this pod writes, and verified as the copy."""
+"""The mounted release: copied to a private folder and verified there."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from serving import release
 
 MODEL: Final = "melanoma"
 PRIVATE: Final = "release"
-"""Folder of the scratch folder that the verified copy lies in."""
+"""Folder of the verified copy, in the scratch folder."""
 POLL_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True)
 class LoadedRelease:
-    """A release that was verified, and lies where nobody else writes."""
+    """A verified release in a private folder."""
 
     folder: Path
     """Private copy with ``config/`` and ``model-store/``; the mounted folder is not read again."""
 
     digest: str
-    """``sha256:`` and 64 hex digits, of the copied files."""
+    """``sha256:`` and 64 hex digits of the copied files."""
 
     signed: bool
-    """Whether the manifest's key has signed them."""
+    """Whether they are signed with the manifest's key."""
 
 
 def wait(settings: PodSettings, asynchronous: bool, ended: threading.Event) -> None:
-    """Wait for a model that is mounted while the pod runs, as KServe's model car does it.
+    """Wait for a model that is mounted after the start, as KServe's model car does.
 
     Args:
         settings: where it is mounted, and how long to wait.
@@ -51,7 +51,7 @@ def wait(settings: PodSettings, asynchronous: bool, ended: threading.Event) -> N
 
 
 def load(settings: PodSettings) -> LoadedRelease:
-    """Copy the mounted release to the scratch folder and verify the copy, which alone is run.
+    """Copy the mounted release to the scratch folder and verify the copy, which is what runs.
 
     Raises:
         PodError: something is missing, another release than the one named, none named, not
@@ -93,7 +93,7 @@ def load(settings: PodSettings) -> LoadedRelease:
 
 
 def _demand_files(folder: Path) -> None:
-    """Say what is missing before anything is copied."""
+    """Report missing files before anything is copied."""
     try:
         if not folder.is_dir():
             raise PodError(
@@ -120,7 +120,7 @@ def _demand_signature(folder: Path, copy: Path, key: Path) -> None:
     """Verify the OpenSSF model signature of the copy.
 
     In a separate process: the package and its dependencies take a tenth of a gigabyte, which this
-    process would keep. What is not copied is not loaded either, so it may lie on the volume.
+    process would keep. Other files on the volume are not copied, so they are never loaded.
     """
     signature = copy / release.SIGNATURE
     if not signature.is_file():
@@ -149,5 +149,5 @@ def _demand_signature(folder: Path, copy: Path, key: Path) -> None:
         words = (done.stdout + done.stderr).strip().splitlines() or ["it said nothing"]
         raise PodError(
             ExitCode.SIGNATURE,
-            f"{folder / release.SIGNATURE} does not hold for {folder} and {key}: {words[-1]}",
+            f"{folder / release.SIGNATURE} does not match {folder} and {key}: {words[-1]}",
         )

@@ -1,4 +1,4 @@
-"""What the container has: memory, ports, a folder to write to."""
+"""Check the container's resources: memory, ports, a writable folder."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from serving.front.sockets import listen
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
 LIMITS: Final = ("memory.max", "memory/memory.limit_in_bytes")
-"""The container's memory limit, in control groups of version 2 and 1."""
+"""Files of the container's memory limit, in control groups of version 2 and 1."""
 EVENTS: Final = ("memory.events", "memory/memory.oom_control")
-"""Where they count the processes killed for want of memory."""
+"""Files that count the processes killed for lack of memory."""
 NO_LIMIT: Final = 2**60
-"""Version 1 writes some number above this for "none"."""
+"""Version 1 writes some number above this if there is no limit."""
 WORKER_BYTES: Final = 1_000_000_000
-"""That the worker may take, with twelve-megapixel photographs in its batch."""
+"""Memory that the worker may use, with twelve-megapixel photographs in its batch."""
 JVM_LARGEST: Final = 2_000_000_000
 JVM_SMALLEST: Final = 192_000_000
 
 
 def memory_limit(cgroups: Path = CGROUPS) -> int | None:
-    """Bytes that the container may use, or None where there is no limit."""
+    """Return the memory limit of the container in bytes, or None without a limit."""
     for name in LIMITS:
         try:
             text = (cgroups / name).read_text(encoding="ascii").strip()
@@ -36,7 +36,7 @@ def memory_limit(cgroups: Path = CGROUPS) -> int | None:
 
 
 def memory_kills(cgroups: Path = CGROUPS) -> int:
-    """Processes of the container that the kernel has killed for want of memory."""
+    """Return how many processes of the container the kernel has killed for lack of memory."""
     for name in EVENTS:
         try:
             lines = (cgroups / name).read_text(encoding="ascii").splitlines()
@@ -48,7 +48,7 @@ def memory_kills(cgroups: Path = CGROUPS) -> int:
 
 
 def check_memory(settings: PodSettings, limit: int | None) -> None:
-    """Refuse a limit that the service does not fit in; it would be killed again and again.
+    """Reject a memory limit in which the service would be killed again and again.
 
     Args:
         settings: name the least that will do.
@@ -66,10 +66,10 @@ def check_memory(settings: PodSettings, limit: int | None) -> None:
 
 
 def jvm_memory(limit: int | None) -> list[str]:
-    """Options that keep the frontend within the container, where its own ceilings do not.
+    """Return JVM options that keep the frontend within the container's memory.
 
-    Two gigabytes each of heap and buffers (``config.properties``) are what a flood of the largest
-    bodies takes; where the limit leaves less, less is better than being killed.
+    Under a flood of the largest bodies the frontend takes two gigabytes each of heap and buffers
+    (``config.properties``); with a lower memory limit, less is better than being killed.
 
     Args:
         limit: bytes that the container may use, or None.
@@ -81,7 +81,7 @@ def jvm_memory(limit: int | None) -> list[str]:
 
 
 def check_scratch(settings: PodSettings) -> None:
-    """Refuse to start where nothing can be written; raises PodError."""
+    """Check that there is a writable folder; raises PodError."""
     try:
         with tempfile.TemporaryFile(dir=settings.scratch) as file:
             file.write(b"x")
@@ -93,7 +93,7 @@ def check_scratch(settings: PodSettings) -> None:
 
 
 def check_ports(settings: PodSettings) -> None:
-    """Refuse to start where a port of ours is taken; raises PodError that names it."""
+    """Check that our ports are free; raises PodError that names the occupied one."""
     ports = {
         "LESIONLENS_INFERENCE_PORT": ("::", settings.inference_port),
         "LESIONLENS_METRICS_PORT": ("::", settings.metrics_port),

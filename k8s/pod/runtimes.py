@@ -69,7 +69,7 @@ def _torchserve(
     plan = Plan(
         folder,
         settings.scratch,
-        # Of an option that is there twice, Java takes the last.
+        # If an option occurs twice, Java uses the last one.
         (*options, *resources.jvm_memory(limit)),
         settings.management_port,
         (settings.grpc_inference_port, settings.grpc_management_port),

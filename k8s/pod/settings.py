@@ -1,6 +1,6 @@
-"""What the manifest tells a pod: ``LESIONLENS_*`` variables and KServe's arguments.
+"""Settings of a pod: ``LESIONLENS_*`` variables and KServe's arguments.
 
-A plain dataclass and not pydantic-settings: an image is smaller for every package that it lacks.
+A plain dataclass and not pydantic-settings: fewer packages make a smaller image.
 """
 
 from __future__ import annotations
@@ -21,56 +21,58 @@ RUNTIMES: Final = ("torchserve", "kserve")
 
 @dataclass(frozen=True)
 class PodSettings:
-    """Of one pod. Each field is read from ``LESIONLENS_<FIELD>``, ports and paths included."""
+    """Settings of one pod, each from ``LESIONLENS_<FIELD>``, ports and paths included."""
 
     models: Path = Path("/mnt/models")
-    """Where KServe mounts ``config/``, ``model-store/`` and ``model.sig``."""
+    """Folder in which KServe mounts ``config/``, ``model-store/`` and ``model.sig``."""
 
     scratch: Path = Path("/tmp")  # noqa: S108  the pod's own emptyDir
-    """The one folder that can be written to; TorchServe unpacks the archive there."""
+    """The only writable folder; TorchServe unpacks the archive there."""
 
     digest: str = ""
     """``sha256:`` and 64 hex digits of the release (``serving.release``); unset, no model runs."""
 
     dangerously_run_unverified_model: bool = False
-    """``true``: run whatever model is mounted where no digest is named. Never with real data."""
+    """``true``: run any mounted model if no digest is set. Never use it with real data."""
 
     signing_key: str = ""
-    """Path of the public key that the model folder must be signed with; unset, none is asked."""
+    """Path of the public key with which the release must be signed; unset, no signature is
+    required."""
 
     inference_port: int = 8080
-    """KServe's V1 protocol."""
+    """Port of KServe's V1 protocol."""
 
     management_port: int = 8081
-    """TorchServe's own, on loopback."""
+    """Port of TorchServe's management, on loopback."""
 
     metrics_port: int = 8082
-    """Prometheus metrics."""
+    """Port of the Prometheus metrics."""
 
     health_port: int = 8090
-    """``/started``, ``/ready`` and ``/alive`` for the kubelet's probes."""
+    """Port of ``/started``, ``/ready`` and ``/alive`` for the kubelet's probes."""
 
     start_seconds: float = 600.0
-    """Until a worker must be ready; the startup probe gives up sooner."""
+    """Seconds until a worker must be ready; the startup probe gives up sooner."""
 
     grpc_inference_port: int = 7070
-    """gRPC of the runtime ``kserve``. TorchServe opens it on loopback, whether used or not."""
+    """Port of gRPC with the runtime ``kserve``. TorchServe opens it on loopback, whether it is used
+    or not."""
 
     grpc_management_port: int = 7071
-    """TorchServe opens it on loopback, whether used or not."""
+    """Port that TorchServe opens on loopback, whether it is used or not."""
 
     drain_seconds: float = 10.0
-    """That requests are still taken after SIGTERM: until the cluster has taken the pod's address
-    out of its Services, they still come."""
+    """Seconds for which requests are still accepted after SIGTERM: they arrive until the cluster
+    has removed the pod's address from its Services."""
 
     finish_seconds: float = 45.0
-    """That requests in flight may take to end after that."""
+    """Seconds that requests in flight may take after that."""
 
     model_seconds: float = 90.0
-    """That a model may take to be mounted where KServe does so while the pod runs (model car)."""
+    """Seconds until a model must be mounted if KServe mounts it after the start (model car)."""
 
     min_memory: int = 1_000_000_000
-    """Bytes below which a memory limit is refused: worker and frontend do not fit."""
+    """Bytes below which a memory limit is rejected: worker and frontend do not fit."""
 
     runtime: str = "torchserve"
     """``torchserve`` or ``kserve``; the image says which it has."""
@@ -111,13 +113,13 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """KServe appends these to a custom explainer's; only the port means anything here."""
+    """Parse the arguments that KServe appends to a custom explainer's; only the port is used."""
     parser = _Parser(add_help=False, allow_abbrev=False)
     for name in ("--model_name", "--predictor_host", "--workers", "--http_port"):
         parser.add_argument(name)
     known, unknown = parser.parse_known_args(arguments)
     if unknown:
-        print(f"pod: arguments that mean nothing here: {' '.join(unknown)}", flush=True)
+        print(f"pod: ignored arguments: {' '.join(unknown)}", flush=True)
     return known
 
 

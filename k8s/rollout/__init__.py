@@ -1,4 +1,4 @@
-"""Rolling out a model: publish a release under its digest, deploy it, go back.
+"""Roll out a model: publish a release under its digest, deploy it, roll it back.
 
-Runs on the machine of who rolls out, or in the training image; never in a serving pod.
+Runs on the operator's machine, or in the training image; never in a serving pod.
 """

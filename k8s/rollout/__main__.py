@@ -14,7 +14,7 @@ from k8s.rollout.settings import RolloutSettings
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do it; 2 where something was wrong, which is printed."""
+    """Run the command; returns 2 after an error, which is printed."""
     parser = argparse.ArgumentParser(prog="python -m k8s.rollout")
     parser.add_argument("what", choices=("publish", "deploy", "rollback"))
     parser.add_argument("overlay", nargs="?", help="folder of k8s/overlays; publish goes without")
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
             _publish(settings, given.overlay)
             return 0
         release.path_of(given.overlay)
-        # Only now: the training image publishes, and has no client of a cluster.
+        # Imported late: the training image publishes, and has no client of a cluster.
         from k8s.rollout.deployment import Deployment
         from k8s.rollout.kubectl import Kubectl
 
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _publish(settings: RolloutSettings, overlay: str | None) -> None:
     path = (
         release.path_of(overlay) if overlay else None
-    )  # a wrong name is said before anything is written
+    )  # an unknown name is reported before anything is written
     published, new = stores.publish(settings)
     signed = "signed" if settings.signing_private_key else "not signed"
     print(f"{'published' if new else 'already there'}, {signed}: {published.storage_uri}")

@@ -1,4 +1,4 @@
-"""A release: configuration, archive and signature in a folder named by the digest of its files."""
+"""Make a release: configuration, archive and signature in a folder named by their digest."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from serving import release
 
 
 def name_of(digest: str) -> str:
-    """The release's folder: a digest without the colon, which paths and tags may not have."""
+    """Return the release's folder name: its digest without the colon."""
     return digest.replace(":", "-")
 
 
 def make(settings: RolloutSettings, folder: Path) -> str:
-    """Lay a release out as KServe mounts it, signed where there is a key; its digest.
+    """Write a release as KServe mounts it, signed if there is a key; returns its digest.
 
     Args:
         settings: name archive, configuration and key.
@@ -54,8 +54,8 @@ def _file_digest(path: Path) -> str:
 
 
 def _sign(folder: Path, key: Path) -> None:
-    """Sign the folder as OpenSSF model-signing does; ``model.sig`` is left in it."""
-    from model_signing import signing  # a second to import, and only needed here
+    """Sign the folder with OpenSSF model-signing, which writes ``model.sig`` into it."""
+    from model_signing import signing  # imported late: it takes a second, and is only needed here
 
     if not key.is_file():
         raise RolloutError(f"LESIONLENS_SIGNING_PRIVATE_KEY={key}: there is no such file")

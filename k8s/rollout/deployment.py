@@ -1,4 +1,4 @@
-"""Deploy an overlay: named cluster, apply, wait, remove what it no longer has, ask."""
+"""Deploy an overlay: check the cluster, apply, wait, prune, and send test requests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Deployment:
     say: Callable[[str], None] = print
 
     def demand_consent(self) -> None:
-        """Print the cluster's name; go on only where the user has named it too.
+        """Print the cluster's name; continue only if the user has named it too.
 
         Raises:
             RolloutError: they did not.
@@ -52,15 +52,15 @@ class Deployment:
             return
         if not sys.stdin.isatty():
             raise RolloutError(
-                f"nobody to ask whether {context} is meant: name it, CONTEXT={context}"
+                f"cannot ask for confirmation of {context}: name it, CONTEXT={context}"
             )
         if input("type its name to go on: ").strip() != context:
             raise RolloutError("another name than the cluster's: nothing was changed")
 
     def deploy(self, photograph: Path | None = None) -> tuple[Answer, Answer]:
-        """Apply the overlay's release, wait for it, ask it; prediction and explanation.
+        """Deploy the overlay's release and test it; returns prediction and explanation.
 
-        Returns only when every pod of the overlay runs it; raises else.
+        Returns only when every pod of the overlay runs it; raises otherwise.
 
         Raises:
             RolloutError: at the first thing that goes wrong.
@@ -94,7 +94,7 @@ class Deployment:
         return answer, explanation
 
     def roll_back(self, photograph: Path | None = None) -> None:
-        """Deploy the release that ran before; ``release.yaml`` names it from then on.
+        """Deploy the previous release and write it to ``release.yaml``.
 
         Raises:
             RolloutError: nothing is recorded, or the deployment fails.
@@ -110,7 +110,7 @@ class Deployment:
         return Manifests(self.kubectl.kustomize(release.OVERLAYS / self.overlay))
 
     def _ask(self, namespace: str, ready: Ready, picture: bytes) -> tuple[Answer, Answer]:
-        """The release's pods, and the address where one was given."""
+        """Send test requests to the release's pods, and to the address if one was given."""
         url = self.settings.url
         try:
             answers = smoke.ask_pods(self.kubectl, namespace, ready.pods, picture)
@@ -124,7 +124,7 @@ class Deployment:
         return answers
 
     def _say_address(self, namespace: str, url: str, picture: bytes, model_version: str) -> None:
-        """Print an address only where it was asked and answered; else the way that always works."""
+        """Print an address only if it was tested successfully; otherwise how to forward a port."""
         given = self.settings.url
         if not given and url:
             try:

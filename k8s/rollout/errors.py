@@ -1,9 +1,9 @@
-"""What can go wrong with a rollout."""
+"""Errors of a rollout."""
 
 
 class RolloutError(RuntimeError):
-    """Nothing was rolled out, or not all of it; the message says why and what to do."""
+    """Nothing was rolled out, or only a part; the message says why and what to do."""
 
 
 class ForbiddenError(RolloutError):
-    """The user's rights on the cluster do not include what was asked for."""
+    """The user's rights on the cluster do not include the requested action."""

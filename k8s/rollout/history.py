@@ -1,4 +1,4 @@
-"""Which releases a cluster ran, in a ConfigMap there, so that anyone can go back."""
+"""Record the releases of a cluster in a ConfigMap there, so that any operator can roll back."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ HISTORY: Final = "lesionlens-release-history"
 
 @dataclass(frozen=True)
 class History:
-    """Of one namespace."""
+    """History of one namespace."""
 
     kubectl: Kubectl
     namespace: str
 
     def asked_for(self) -> Release | None:
-        """What the InferenceService asks for now, whether pods run it or not."""
+        """Return the release in the InferenceService's spec, whether its pods run or not."""
         found = self.kubectl.get("inferenceservice", SERVICE, self.namespace)
         if found is None:
             return None
@@ -30,12 +30,12 @@ class History:
         return Release(model["storageUri"], *(digests or [""]))
 
     def to_go_back_to(self) -> Release | None:
-        """The last release that ran, other than the one asked for; None where none is recorded."""
+        """Return the last release that ran before the current one; None without a record."""
         confirmed, previous = self._read()
         return previous if confirmed in (None, self.asked_for()) else confirmed
 
     def before_apply(self, wanted: Release) -> None:
-        """Record what runs where nothing is recorded yet: it was deployed by other means."""
+        """Record the running release if none is recorded: it was deployed by other means."""
         asked = self.asked_for()
         if self._read() == (None, None) and asked is not None and asked != wanted:
             self._write(None, asked)
@@ -47,7 +47,7 @@ class History:
             self._write(release, confirmed or previous)
 
     def _read(self) -> tuple[Release | None, Release | None]:
-        """The last release that every pod ran, and the one before it."""
+        """Return the last release that every pod ran, and the one before it."""
         found = self.kubectl.get("configmap", HISTORY, self.namespace)
         data = (found or {}).get("data", {})
         return _release(data, "confirmed."), _release(data, "")

@@ -1,4 +1,4 @@
-"""kubectl against one named cluster: waits for an API server that is away, errors in one line."""
+"""Run kubectl on one named cluster, with retries and errors of one line."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from k8s.rollout.settings import RolloutSettings
 
 POLL_SECONDS: Final = 2.0
 REQUEST_SECONDS: Final = 30
-"""Until a request that the API server does not answer is given up, and perhaps made again."""
+"""Seconds until an unanswered request to the API server is given up, and perhaps retried."""
 RIGHTS_SECONDS: Final = 15.0
-"""After an API server was away, in which it may refuse what it will allow."""
+"""Seconds after an outage of the API server in which it may deny what it will later allow."""
 LOG_LINE: Final = re.compile(r"[EWI]\d{4} ")
 AWAY: Final = re.compile(
     r"connection to the server .* was refused|unable to connect to the server|connection refused"
@@ -33,7 +33,7 @@ VERSIONS_PAGE: Final = "docs/how-to/kubernetes.md"
 
 
 class Kubectl:
-    """One cluster, by the name of its kubectl context, which is given to every command.
+    """One cluster, by its kubectl context, which is passed to every command.
 
     Args:
         settings: name kubeconfig and context, and say how long a deployment may take.
@@ -48,16 +48,16 @@ class Kubectl:
         self._answered = False
         self.deadline = time.monotonic() + settings.deploy_seconds
         config = ["--kubeconfig", str(settings.kubeconfig)] if settings.kubeconfig else []
-        beside = Path(sys.executable).parent / "kubectl"
-        program = settings.kubectl or (str(beside) if beside.is_file() else "kubectl")
+        installed = Path(sys.executable).parent / "kubectl"
+        program = settings.kubectl or (str(installed) if installed.is_file() else "kubectl")
         self._program = [program, *config]
         self.context = settings.context or self._run("config", "current-context").strip()
         self._program += ["--context", self.context]
 
     def __call__(self, *arguments: str, given: str | None = None) -> str:
-        """Run kubectl; what it printed.
+        """Run kubectl; returns its output.
 
-        A server that answered before and now does not is waited for, until the deadline.
+        If a server that answered before is unreachable, the command is retried until the deadline.
 
         Raises:
             ForbiddenError: the user may not do that.
@@ -72,7 +72,7 @@ class Kubectl:
             except RolloutError as error:
                 now = time.monotonic()
                 away = AWAY.search(str(error)) is not None
-                # One that has just started does not know anybody's rights yet.
+                # A server that has just started may not know any user's rights yet.
                 starting = isinstance(error, ForbiddenError) and now < (
                     (away_at or now) + RIGHTS_SECONDS
                 )
@@ -92,11 +92,11 @@ class Kubectl:
             return printed
 
     def kustomize(self, folder: Path) -> str:
-        """The manifests of a folder, without asking the cluster; raises RolloutError."""
+        """Build the manifests of a folder without the cluster; raises RolloutError."""
         return self._run("kustomize", str(folder))
 
     def get(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
-        """One object, or None where there is none; raises as a call does."""
+        """Return one object, or None if it does not exist; raises as a call does."""
         text = self(
             *("get", kind, name, "--namespace", namespace, "--output", "json"),
             "--ignore-not-found",
@@ -105,7 +105,7 @@ class Kubectl:
         return found
 
     def list(self, kinds: str, namespace: str, selector: str = "") -> list[dict[str, Any]]:
-        """All objects of some kinds (with commas between them); raises as a call does.
+        """Return all objects of some kinds (separated by commas); raises as a call does.
 
         Args:
             kinds: names of resources; what is found says its own kind.
@@ -118,7 +118,7 @@ class Kubectl:
         return items
 
     def open(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a kubectl that goes on, such as ``port-forward``; the caller ends it."""
+        """Start a long-running kubectl, such as ``port-forward``; the caller stops it."""
         return subprocess.Popen(
             [*self._program, *arguments],
             stdout=subprocess.PIPE,
@@ -150,7 +150,7 @@ class Kubectl:
 
 
 def _one_line(stderr: str) -> str:
-    """What kubectl said, without its log, and what to do where that leaves one alone."""
+    """Return kubectl's message in one line, with what to do if it is not clear from the message."""
     lines = [line.strip() for line in stderr.splitlines() if not LOG_LINE.match(line)]
     words = "; ".join(line for line in dict.fromkeys(lines) if line) or "it said nothing"
     if "no matches for kind" in words or "doesn't have a resource type" in words:

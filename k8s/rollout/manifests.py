@@ -1,4 +1,4 @@
-"""What an overlay's manifests ask for: the objects to wait for, and how their pods must look."""
+"""Read an overlay's manifests: the objects to wait for, and the expected state of their pods."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ import yaml
 from k8s.rollout.errors import RolloutError
 
 SERVICE: Final = "melanoma"
-"""InferenceService whose answers are asked for after a deployment."""
+"""InferenceService that gets the test requests after a deployment."""
 CONTAINER: Final = "kserve-container"
 DIGEST: Final = "LESIONLENS_DIGEST"
 OVERLAY_LABEL: Final = "lesionlens.io/overlay"
-"""On every object of an overlay, and on no other."""
+"""Label on every object of an overlay, and on no other."""
 
 Object = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A Deployment that must run what the overlay says."""
+    """A Deployment and its expected state."""
 
     deployment: str
-    """Its name; KServe makes one for each component of an InferenceService."""
+    """Name of the Deployment; KServe makes one for each component of an InferenceService."""
 
     container: str
-    """The container that the rest is about."""
+    """Container that the other fields describe."""
 
     image: str
-    """Empty where the overlay does not say."""
+    """Image; empty if the overlay does not set it."""
 
     environment: tuple[tuple[str, str], ...]
-    """Variables with their values, of those that must be there."""
+    """Required variables with their values."""
 
     @property
     def digest(self) -> str:
-        """Of the release that its pods must run; empty for the page."""
+        """Digest of the release that its pods must run; empty for the page."""
         return dict(self.environment).get(DIGEST, "")
 
 
@@ -61,15 +61,15 @@ class Manifests:
         self.namespace = str(services[0]["metadata"].get("namespace", "default"))
 
     def of_kind(self, kind: str) -> list[Object]:
-        """Objects of a kind."""
+        """Return the objects of a kind."""
         return [one for one in self.objects if one["kind"] == kind]
 
     def names(self) -> set[tuple[str, str]]:
-        """Kind and name of every object."""
+        """Return kind and name of every object."""
         return {(one["kind"], _name(one)) for one in self.objects}
 
     def workloads(self) -> list[Workload]:
-        """Every Deployment that there must be, those that KServe makes included."""
+        """Return every expected Deployment, including those that KServe makes."""
         found = [self._of_deployment(one) for one in self.of_kind("Deployment")]
         for service in self.of_kind("InferenceService"):
             found += self._of_service(service)
@@ -101,7 +101,7 @@ def _environment(container: Object) -> tuple[tuple[str, str], ...]:
     return tuple(
         (one["name"], str(one["value"]))
         for one in container.get("env", ())
-        if "value" in one and one["name"] != "STORAGE_URI"  # KServe takes it away
+        if "value" in one and one["name"] != "STORAGE_URI"  # KServe removes it
     )
 
 

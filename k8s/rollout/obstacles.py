@@ -1,4 +1,4 @@
-"""What keeps a pod from running, in words that say how to fix it."""
+"""Find what keeps a pod from running, and how to fix it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Final
 from k8s.rollout.manifests import Object
 
 MAX_RESTARTS: Final = 3
-"""Of a container that never became ready, after which nothing more is expected of it."""
+"""Restarts of a container that never became ready, after which waiting is pointless."""
 REFUSALS: Final = range(10, 20)
-"""Statuses with which a serving pod says that it will never run so (``k8s.pod.errors``)."""
+"""Exit codes of a serving pod that will never run as configured (``k8s.pod.errors``)."""
 STARTING: Final = ("ContainerCreating", "PodInitializing")
 EVENTS: Final = ("FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox")
-"""Reasons of warnings about pods that no status of theirs repeats."""
+"""Reasons of warning events that are not in a pod's status."""
 COMPLIANT: Final = (
     '{"spec":{"container":{"name":"storage-initializer","securityContext":'
     '{"allowPrivilegeEscalation":false,"capabilities":{"drop":["ALL"]},"runAsNonRoot":true,'
@@ -32,7 +32,7 @@ FIX_MODEL_CAR: Final = (
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Why something does not run."""
+    """A reason why something does not run."""
 
     text: str
     final: bool = False
@@ -40,7 +40,7 @@ class Obstacle:
 
 
 def of_pod(pod: Object) -> Iterator[Obstacle]:
-    """What keeps one pod from running."""
+    """Find what keeps one pod from running."""
     name, status = pod["metadata"]["name"], pod.get("status", {})
     for condition in status.get("conditions", ()):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
@@ -51,7 +51,7 @@ def of_pod(pod: Object) -> Iterator[Obstacle]:
 
 
 def of_deployment(name: str, why: str) -> Obstacle:
-    """That its pods cannot be created: admission or a quota refuses them.
+    """Find out whether admission or a quota rejects the Deployment's pods.
 
     Args:
         name: of the Deployment.
@@ -66,7 +66,7 @@ def of_deployment(name: str, why: str) -> Obstacle:
 
 
 def of_events(events: list[Object], pods: list[Object]) -> Iterator[Obstacle]:
-    """Warnings about pods that have not started, such as a volume that cannot be mounted.
+    """Return warnings about pods that have not started, such as a volume that cannot be mounted.
 
     Args:
         events: of the namespace.

@@ -1,4 +1,4 @@
-"""What the overlay no longer has: found by a label and removed, of a fixed list of kinds."""
+"""Prune objects that the overlay no longer has, by a label and a fixed list of kinds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from k8s.rollout.kubectl import Kubectl
 from k8s.rollout.manifests import OVERLAY_LABEL, Manifests
 
 KINDS: Final = {
-    # Routes first: nobody must be sent to what is about to go.
+    # Routes first: no request may be sent to an object that is about to be removed.
     "httproutes.gateway.networking.k8s.io": "HTTPRoute",
     "securitypolicies.gateway.envoyproxy.io": "SecurityPolicy",
     "backendtrafficpolicies.gateway.envoyproxy.io": "BackendTrafficPolicy",
@@ -28,14 +28,14 @@ KINDS: Final = {
     "configmaps": "ConfigMap",
     "serviceaccounts": "ServiceAccount",
 }
-"""Removed, by the name of their resource. Never a volume, a Secret or a Namespace: they hold what
+"""Kinds that are pruned, by resource name. Never a volume, a Secret or a Namespace: they hold what
 cannot be made again."""
 
 
 def superfluous(
     kubectl: Kubectl, manifests: Manifests, say: Callable[[str], None]
 ) -> list[tuple[str, str]]:
-    """Resource and name of every object that an overlay had and has no more; raises nothing.
+    """Return resource and name of every object that the overlay no longer has; raises nothing.
 
     Args:
         kubectl: of the cluster.
@@ -46,7 +46,7 @@ def superfluous(
         known = set(kubectl("api-resources", "--output", "name", "--verbs", "delete").split())
         resources = [resource for resource in KINDS if resource in known]
         listed = kubectl.list(",".join(resources), manifests.namespace, OVERLAY_LABEL)
-    except RolloutError as error:  # not allowed, or an API of somebody else's does not answer
+    except RolloutError as error:  # not allowed, or another party's API does not answer
         say(f"  what the overlay has no more stays where it is: {error}")
         return []
     wanted, order = manifests.names(), {kind: number for number, kind in enumerate(KINDS.values())}
@@ -54,7 +54,7 @@ def superfluous(
     found = [
         (one["kind"], one["metadata"]["name"])
         for one in listed
-        # What a controller made goes with what it was made for.
+        # Objects of a controller are removed with their owner.
         if not one["metadata"].get("ownerReferences")
     ]
     found = sorted(set(found) - wanted, key=lambda one: (order[one[0]], one[1]))

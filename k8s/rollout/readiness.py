@@ -1,4 +1,4 @@
-"""Wait until everything of an overlay runs as the overlay says, or say why it does not."""
+"""Wait until everything in an overlay runs as specified, or say why it does not."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from k8s.rollout.obstacles import Obstacle
 
 POLL_SECONDS: Final = 2.0
 STABLE_POLLS: Final = 2
-"""In which all must be complete: KServe changes a Deployment a moment after it was told to."""
+"""Polls in a row in which all must be complete: KServe updates a Deployment with a delay."""
 SETTLE_SECONDS: Final = 10.0
-"""After which what keeps a pod from running is about this rollout, not about the one before."""
+"""Seconds after which an obstacle belongs to this rollout and not to the previous one."""
 ACCEPTED: Final = {
     "InferenceService": "inferenceservices.serving.kserve.io",
     "ScaledObject": "scaledobjects.keda.sh",
     "HTTPRoute": "httproutes.gateway.networking.k8s.io",
 }
-"""Kinds whose controller says that it is done with an object, and their resources."""
+"""Kinds whose controller reports the state of an object, with the conditions."""
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A rollout that is complete."""
+    """A complete rollout."""
 
     url: str
-    """That KServe gives the service; empty where it gives none."""
+    """URL of the service from KServe; empty if there is none."""
 
     pods: dict[str, str]
     """A ready pod of the overlay's release, by the name of its Deployment."""
@@ -40,7 +40,7 @@ class Ready:
 
 @dataclass
 class Readiness:
-    """One wait.
+    """Waits for one rollout.
 
     Attributes:
         kubectl: of the cluster.
@@ -115,7 +115,7 @@ class Readiness:
         return seen
 
     def _found(self) -> dict[str, dict[str, Object]]:
-        """Objects by kind and name: what is waited for and what it is made of."""
+        """Return objects by kind and name: the awaited ones and their parts."""
         kinds = [resource for kind, resource in ACCEPTED.items() if self.manifests.of_kind(kind)]
         listed = ",".join(("pods", "replicasets.apps", "deployments.apps", *kinds))
         found: dict[str, dict[str, Object]] = defaultdict(dict)
@@ -142,7 +142,7 @@ class Readiness:
 
 @dataclass
 class _Seen:
-    """One look at the cluster."""
+    """State of the cluster at one poll."""
 
     missing: list[str] = field(default_factory=list)
     obstacles: list[Obstacle] = field(default_factory=list)
@@ -151,7 +151,7 @@ class _Seen:
 
 
 def _not_accepted(kind: str, found: Object) -> str:
-    """Why a controller is not done with an object; an empty string where it is."""
+    """Return why a controller is not done with an object; empty if it is."""
     status = found.get("status", {})
     generation = found.get("metadata", {}).get("generation", 0)
     if status.get("observedGeneration", generation) < generation:
@@ -168,7 +168,7 @@ def _not_accepted(kind: str, found: Object) -> str:
 
 
 def _why(conditions: list[Object]) -> str:
-    """What is not True, in one line."""
+    """Return the conditions that are not True, in one line."""
     return ", ".join(
         f"{one['type']} {one['status']}" + (f" ({one['reason']})" if one.get("reason") else "")
         for one in conditions

@@ -1,4 +1,4 @@
-"""Which model an overlay runs: ``release.yaml``, which kustomize copies into the manifests."""
+"""The model of an overlay: ``release.yaml``, which kustomize copies into the manifests."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ OVERLAYS: Final = Path(__file__).resolve().parents[1] / "overlays"
 
 @dataclass(frozen=True)
 class Release:
-    """Where a model lies and which it is."""
+    """Location and digest of a model."""
 
     storage_uri: str
-    """KServe's, of the folder that holds ``config/`` and ``model-store/``."""
+    """KServe's storage URI of the folder that holds ``config/`` and ``model-store/``."""
 
     digest: str
-    """``sha256:`` and 64 hex digits, of all its files (``serving.release``)."""
+    """``sha256:`` and 64 hex digits over all files (``serving.release``)."""
 
 
 def path_of(overlay: str) -> Path:
-    """An overlay's ``release.yaml``; raises RolloutError for an overlay that is not there."""
+    """Return an overlay's ``release.yaml``; raises RolloutError for an unknown overlay."""
     path = OVERLAYS / overlay / "release.yaml"
     if not path.is_file():
         known = ", ".join(sorted(one.parent.name for one in OVERLAYS.glob("*/release.yaml")))
@@ -36,7 +36,7 @@ def path_of(overlay: str) -> Path:
 
 
 def read(path: Path) -> Release:
-    """The release of an overlay.
+    """Read the release of an overlay.
 
     Raises:
         RolloutError: the file is not one; the message says what is wrong.
@@ -46,19 +46,19 @@ def read(path: Path) -> Release:
         return Release(str(data["storageUri"]), str(data["digest"]))
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise RolloutError(
-            f"{path} is no release ({type(error).__name__}: {error}): `git checkout` it"
+            f"{path} is not a release ({type(error).__name__}: {error}): `git checkout` it"
         ) from None
 
 
 def write(path: Path, release: Release) -> None:
-    """Name another release; comments and the rest of the file stay. Written whole or not at all.
+    """Write another release, atomically; comments and the rest of the file stay.
 
     Raises:
-        RolloutError: the file is no release.
+        RolloutError: the file is not a release.
     """
     text = path.read_text(encoding="utf-8")
     for name, value in (("storageUri", release.storage_uri), ("digest", release.digest)):
-        # A backslash would mean something in a replacement.
+        # A backslash would have a meaning in a replacement.
         line = f'  {name}: "{value}"'.replace("\\", r"\\")
         text, found = re.subn(rf"(?m)^  {name}:.*$", line, text)
         if found != 1:

@@ -1,4 +1,4 @@
-"""What is rolled out, and to where, from ``LESIONLENS_*`` variables."""
+"""Settings of rollouts, from ``LESIONLENS_*`` variables."""
 
 from __future__ import annotations
 
@@ -9,40 +9,41 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class RolloutSettings(BaseSettings):
-    """Of publish, deploy and rollback."""
+    """Settings of publish, deploy and rollback."""
 
     model_config = SettingsConfigDict(env_prefix="LESIONLENS_", extra="ignore", frozen=True)
 
     archive: Path = Path("model_store/model-store")
-    """TorchServe's model store: ``melanoma.mar`` is in it."""
+    """Folder of ``melanoma.mar``: TorchServe's model store."""
 
     config: Path = Path("model_store/config")
-    """TorchServe's configuration, which goes with the archive."""
+    """TorchServe's configuration, which is part of the release."""
 
     releases: str = "build/releases"
-    """Where releases are published: a folder, ``s3://bucket/path`` (or another address that
-    fsspec knows), or ``oci://registry/name``."""
+    """Address to publish releases to: a folder, ``s3://bucket/path`` (or another address that
+    fsspec supports), or ``oci://registry/name``."""
 
     releases_uri: str = "pvc://lesionlens-models/melanoma"
-    """What the folder is called on the cluster; other addresses are the same there."""
+    """Address of the published folder on the cluster; other addresses are the same there."""
 
     signing_private_key: Path | None = None
-    """Elliptic-curve key (PEM) that releases are signed with; unset, they are not signed."""
+    """Elliptic-curve key (PEM) to sign releases with; unset, they are not signed."""
 
     kubeconfig: Path | None = None
-    """Unset, what kubectl takes."""
+    """kubeconfig file; unset, kubectl's default."""
 
     kubectl: str = ""
-    """Program; unset, the one that was installed with this checkout, else that on ``PATH``."""
+    """kubectl program; unset, the one installed with this checkout, else that on ``PATH``."""
 
     context: str = ""
-    """The cluster that may be changed without a question; unset, it is asked for."""
+    """Context of the cluster that may be changed without confirmation; unset, it must be
+    confirmed."""
 
     url: str = ""
-    """Address of the service, asked after a deployment; unset, the one that KServe gives it."""
+    """Address of the service to test after a deployment; unset, the one that KServe gives it."""
 
     key_file: Path | None = None
-    """File of the key that the new release is asked with; ``make key`` makes it."""
+    """File of the API key for the test requests; ``make key`` makes it."""
 
     deploy_seconds: float = Field(default=600, gt=0, allow_inf_nan=False)
-    """Until a deployment must be complete; an API server that is away is waited for as long."""
+    """Seconds until a deployment must be complete, outages of the API server included."""

@@ -1,4 +1,4 @@
-"""One prediction and one explanation by the release that was just rolled out."""
+"""Test requests after a rollout: one prediction and one explanation by the new release."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from serving.front.client_key import authorization
 
 SECONDS: Final = 60.0
 URL_SECONDS: Final = 5.0
-"""For an address that may lead nowhere from this machine."""
+"""Timeout in seconds for an address that may not be reachable from this machine."""
 SWITCH_SECONDS: Final = 30.0
-"""In which a gateway must have noticed that the pods of the release before are gone."""
+"""Seconds in which a gateway must have noticed that the old release's pods are gone."""
 POLL_SECONDS: Final = 1.0
 PORT: Final = 8080
 FORWARDING: Final = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
@@ -36,13 +36,13 @@ Answer = dict[str, Any]
 
 
 class ForwardingError(RolloutError):
-    """kubectl forwards no port to a pod: a right is missing, for instance."""
+    """kubectl cannot forward a port to a pod, for instance because of a missing right."""
 
 
 def ask_pods(
     kubectl: Kubectl, namespace: str, pods: dict[str, str], picture: bytes
 ) -> tuple[Answer, Answer]:
-    """A prediction and an explanation by pods that run the release, asked directly.
+    """Request a prediction and an explanation from pods of the release, directly.
 
     Args:
         kubectl: of the cluster; forwards a port of this machine, which any cluster allows.
@@ -64,7 +64,7 @@ def ask_pods(
 
 
 def ask_url(url: str, picture: bytes, model_version: str) -> None:
-    """Have a prediction made at the service's address, by the model that the pods run.
+    """Request a prediction at the service's address, by the model that the pods run.
 
     Args:
         url: of the gateway.
@@ -88,7 +88,7 @@ def ask_url(url: str, picture: bytes, model_version: str) -> None:
 
 
 def predict(url: str, picture: bytes, seconds: float = SECONDS) -> Answer:
-    """One prediction; raises RolloutError."""
+    """Request one prediction; raises RolloutError."""
 
     async def ask(client: InferenceRESTClient, address: str) -> Answer:
         reply: Answer = await client.infer(
@@ -100,7 +100,7 @@ def predict(url: str, picture: bytes, seconds: float = SECONDS) -> Answer:
 
 
 def explain(url: str, picture: bytes) -> Answer:
-    """One explanation; raises RolloutError."""
+    """Request one explanation; raises RolloutError."""
 
     async def ask(client: InferenceRESTClient, address: str) -> Answer:
         reply: Answer = await client.explain(address, SERVICE, _body(picture), headers=_key())
@@ -110,7 +110,7 @@ def explain(url: str, picture: bytes) -> Answer:
 
 
 def photograph(path: Path | None) -> bytes:
-    """An image file's bytes, or those of a drawn picture; raises RolloutError."""
+    """Read an image file, or draw a synthetic one; raises RolloutError."""
     if path is None:
         return _drawn()
     try:
@@ -125,14 +125,15 @@ def _first(
     field: str,
     seconds: float,
 ) -> Answer:
-    """The answer about the one photograph that was sent."""
+    """Return the answer for the one photograph that was sent."""
     here = httpx.URL(url).host in ("127.0.0.1", "::1", "localhost")
 
     async def answer(address: str) -> Answer:
         transport = None
         if here:
-            # A proxy that the environment names does not reach a port of this machine. What leads
-            # from there to a pod is kubectl's own tunnel; the pod's certificate has other names.
+            # A proxy of the environment does not reach a port of this machine. The
+            # connection from there to a pod is kubectl's own tunnel; the pod's
+            # certificate has other names.
             transport = httpx.AsyncHTTPTransport(verify=_unchecked())
         client = InferenceRESTClient(
             RESTConfig(transport=transport, protocol="v1", timeout=seconds)
@@ -151,7 +152,7 @@ def _first(
             answered = asyncio.run(answer(url.replace("http://", "https://", 1)))
         found: Answer = answered[field][0]
         return found
-    except Exception as error:  # the client raises what httpx raises, and its own
+    except Exception as error:  # the client raises httpx's exceptions, and its own
         words = " ".join(str(error).split()) or type(error).__name__
         raise RolloutError(f"{url} does not answer: {words}") from error
 
@@ -163,7 +164,7 @@ def _unchecked() -> ssl.SSLContext:
 
 
 def _key() -> dict[str, str]:
-    """Where the servers have a lock, the variable ``LESIONLENS_KEY_FILE`` names a key."""
+    """Return the API key from the file in ``LESIONLENS_KEY_FILE``, if access control is on."""
     return authorization(os.environ)
 
 
@@ -173,7 +174,7 @@ def _body(picture: bytes) -> Answer:
 
 @contextlib.contextmanager
 def _forwarded(kubectl: Kubectl, namespace: str, pod: str) -> Iterator[str]:
-    """A free port of this machine that leads to a pod."""
+    """Forward a free port of this machine to a pod."""
     forwarding = ("port-forward", "--namespace", namespace, f"pod/{pod}", f":{PORT}")
     with kubectl.open(*forwarding) as process:
         try:
@@ -188,7 +189,7 @@ def _forwarded(kubectl: Kubectl, namespace: str, pod: str) -> Iterator[str]:
 
 
 def _drawn() -> bytes:
-    """A dark spot on skin: nobody's photograph, and enough to see that it is answered."""
+    """Draw a dark spot on skin; enough for a test request."""
     image = Image.new("RGB", (300, 300), (224, 187, 164))
     ImageDraw.Draw(image).ellipse((90, 100, 210, 200), fill=(104, 62, 44))
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Whether a Deployment's rollout is complete, from what the cluster says of it and of its pods."""
+"""Decide whether a Deployment's rollout is complete, from its status and its pods."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from k8s.rollout.manifests import DIGEST, Object, Workload
 
 
 def incomplete(workload: Workload, deployment: Object | None, pods: list[Object]) -> str:
-    """What the rollout of a Deployment still lacks; an empty string where it is complete.
+    """Return what the rollout of a Deployment still lacks; empty if it is complete.
 
-    KServe's own ``Ready`` does not say: it stays True while the pods of a release before serve.
+    KServe's own ``Ready`` does not show it: it stays True while the previous release's pods serve.
 
     Args:
         workload: what the overlay asks for.
@@ -38,7 +38,7 @@ def incomplete(workload: Workload, deployment: Object | None, pods: list[Object]
 
 
 def stuck(deployment: Object | None) -> str:
-    """Why no pod of a Deployment can be created or made ready; empty where nothing says so."""
+    """Return why no pod of a Deployment can be created or become ready; empty if unknown."""
     for condition in (deployment or {}).get("status", {}).get("conditions", ()):
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
             return f"{condition.get('reason')}: {condition.get('message', '')}"
@@ -48,7 +48,7 @@ def stuck(deployment: Object | None) -> str:
 def pods_of(
     deployment: Object | None, replica_sets: list[Object], pods: list[Object]
 ) -> list[Object]:
-    """The pods of a Deployment that belong to some of its ReplicaSets.
+    """Return the pods of a Deployment that belong to some of its ReplicaSets.
 
     Args:
         deployment: as the cluster has it; None has no pods.
@@ -64,7 +64,7 @@ def pods_of(
 def newest(
     workload: Workload, deployment: Object | None, replica_sets: list[Object], pods: list[Object]
 ) -> list[Object]:
-    """The pods of a Deployment's last revision that run the overlay's release and are not ending.
+    """Return the pods of a Deployment's last revision that run the overlay's release.
 
     Args: as :func:`pods_of` and :func:`incomplete`.
     """
@@ -78,7 +78,7 @@ def newest(
 
 
 def is_ending(pod: Object) -> bool:
-    """Whether a pod was told to end, or has ended."""
+    """Whether a pod is terminating or has terminated."""
     return "deletionTimestamp" in pod["metadata"] or pod.get("status", {}).get("phase") in (
         "Succeeded",
         "Failed",
@@ -94,13 +94,13 @@ def is_ready(pod: Object) -> bool:
 
 
 def _runs_another(workload: Workload, pod: Object) -> bool:
-    """Whether a pod runs another release; its image's name may be admission's."""
+    """Whether a pod runs another release; admission may have changed its image's name."""
     container = _container(pod, workload.container) or {}
     return _environment(container).get(DIGEST, "") != workload.digest
 
 
 def _difference(workload: Workload, container: Object) -> str | None:
-    """The first thing that a container has otherwise than the overlay; None for nothing."""
+    """Return the first difference between a container and the overlay; None if there is none."""
     if workload.image and container.get("image") != workload.image:
         return f"image {container.get('image')} instead of {workload.image}"
     has = _environment(container)

@@ -1,4 +1,4 @@
-"""Where releases lie: a folder, a bucket or a registry. What is whole there is not written anew."""
+"""Publish releases to a folder, a bucket or a registry; complete ones are not written again."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from k8s.rollout.settings import RolloutSettings
 from serving.release import ARCHIVE, FILES, combined_digest
 
 LAST: Final = ARCHIVE
-"""Written last: a release that has it is whole."""
+"""File that is written last: a release that has it is complete."""
 HERE: Final = "localhost/"
-"""Images so named are not pushed: `kind load` takes them from this machine."""
+"""Prefix of images that are not pushed: `kind load` takes them from this machine."""
 MODEL_CAR: Final = Path(__file__).with_name("model_car") / "Dockerfile"
-"""Of a release as an image; a file, so that what keeps base images up to date finds it."""
+"""Dockerfile of a release as an image; a file, so that dependency updates find its base image."""
 
 
 def publish(settings: RolloutSettings) -> tuple[Release, bool]:
-    """Put a release where the cluster finds it; whether it is new there.
+    """Publish a release to where the cluster finds it; returns whether it is new there.
 
     Raises:
         RolloutError: nothing to publish, or the place cannot be written to.
@@ -54,18 +54,18 @@ def _to_folder(folder: Path, target: Path, digest: str) -> bool:
         if _is_whole(files, root, names, digest):
             return False
         target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f".{target.name}.new")
-        shutil.rmtree(beside, ignore_errors=True)
-        shutil.copytree(folder, beside)
+        temporary = target.with_name(f".{target.name}.new")
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.copytree(folder, temporary)
         shutil.rmtree(target, ignore_errors=True)
-        beside.rename(target)
+        temporary.rename(target)
     except OSError as error:
         raise RolloutError(f"cannot write to {target}: {error.strerror}") from None
     return True
 
 
 def _to_bucket(folder: Path, target: str, digest: str) -> bool:
-    """Any object store that fsspec has a driver for; an object is there whole or not at all."""
+    """Upload to any object store with an fsspec driver; objects appear atomically."""
     names = _names(folder)
     try:
         files, root = fsspec.url_to_fs(target)
@@ -73,7 +73,7 @@ def _to_bucket(folder: Path, target: str, digest: str) -> bool:
             return False
         for name in sorted(names, key=lambda name: name == LAST):
             files.put_file(str(folder / name), f"{root}/{name}")
-    except (ImportError, ValueError) as error:  # no driver for such an address
+    except (ImportError, ValueError) as error:  # no driver for this address
         raise RolloutError(f"{target}: {error}") from None
     except OSError as error:
         raise RolloutError(f"cannot write to {target}: {error}") from None
@@ -81,7 +81,7 @@ def _to_bucket(folder: Path, target: str, digest: str) -> bool:
 
 
 def _to_registry(folder: Path, address: str) -> bool:
-    """An image of the files, pushed unless it is for this machine only."""
+    """Build an image of the files, pushed unless it is for this machine only."""
     tag = address.removeprefix("oci://")
     settings = ImageSettings()
     dockerfile = folder.with_name("Dockerfile")
@@ -99,7 +99,7 @@ def _to_registry(folder: Path, address: str) -> bool:
 
 
 def _is_whole(files: Any, root: str, names: list[str], digest: str) -> bool:
-    """Whether every file of a release lies there, and all are those that they should be."""
+    """Whether every file of a release exists there with the right content."""
     if not all(files.exists(f"{root}/{name}") for name in names):
         return False
     digests = {}

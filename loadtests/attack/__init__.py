@@ -1,4 +1,4 @@
-"""``make attack``: what must not stop the service, tried on a real server and a real page.
+"""``make attack``: attacks that must not stop the service, on a real server and page.
 
-Bounded, on loopback, against servers that it starts itself and that it ends.
+Bounded, on loopback, against servers that it starts and stops itself.
 """

@@ -1,4 +1,4 @@
-"""``make attack``: run every attack against a server and a page of its own; 1 where one fails."""
+"""``make attack``: run every attack on a server and a page; returns 1 if one succeeds."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from serving.local import LocalServer, ServerError
 from serving.settings import ServingSettings, free_ports
 
 EXPLAIN_SECONDS: Final = "60"
-"""For an explanation: it yields to all else on a machine."""
+"""Timeout of an explanation, which has the lowest scheduling priority on a machine."""
 
 
 def main() -> int:
-    """Attack and print what came of it; 2 where the server cannot start."""
+    """Attack and print the outcomes; returns 2 if the server cannot start."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, help="write the outcomes as JSON, too")
     parser.add_argument("--only", default="", help="attacks whose function's name contains this")
@@ -40,7 +40,7 @@ def main() -> int:
     os.environ.setdefault("LESIONLENS_EXPLAIN_SECONDS", EXPLAIN_SECONDS)
     with tempfile.TemporaryDirectory(prefix="attack-") as folder:
         scratch = Path(folder)
-        tempfile.tempdir = folder  # of the server as well
+        tempfile.tempdir = folder  # variables of the server as well
         settings = ServingSettings(logs=scratch / "logs", workers=WORKERS)
         server = LocalServer(settings.model_copy(update=free_ports()))
         try:

@@ -1,4 +1,4 @@
-"""Every attack, in the order in which they are made: what changes workers comes late."""
+"""List of all attacks in order: those that affect workers come last."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ordinary clients of the front and visitors of the page, while something else goes on."""
+"""Ordinary clients of the front and visitors of the page, running during an attack."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORM: Final = f"multipart/form-data; boundary={_BOUNDARY}"
 
 
 def ordinary(target: Target, count: int = 4) -> AbstractContextManager[Tally]:
-    """Clients of the front, each with photographs of its own.
+    """Start ordinary clients of the front, each with different photographs.
 
     Args:
         target: that they send to.
@@ -28,7 +28,7 @@ def ordinary(target: Target, count: int = 4) -> AbstractContextManager[Tally]:
 
 
 def visitors(target: Target, count: int = 2) -> AbstractContextManager[Tally]:
-    """Visitors of the page, who upload photographs one after the other.
+    """Start visitors of the page, who upload photographs one after the other.
 
     Args:
         target: that they visit.
@@ -39,7 +39,7 @@ def visitors(target: Target, count: int = 2) -> AbstractContextManager[Tally]:
 
 
 def form(photograph: bytes) -> bytes:
-    """The page's form with a photograph, as a browser sends it."""
+    """Build the page's form with a photograph, as a browser sends it."""
     head = (
         f"--{_BOUNDARY}\r\n"
         'Content-Disposition: form-data; name="photograph"; filename="1.jpg"\r\n'

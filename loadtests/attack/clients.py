@@ -1,4 +1,4 @@
-"""Well-behaved clients that keep asking while something is done to the server."""
+"""Well-behaved clients that send requests continuously during an attack."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ import numpy as np
 
 TIMEOUT_SECONDS: Final = 60.0
 LOAD_SHEDDING: Final = b"too many requests at once"
-"""In the error of a request that is rejected because the machine is busy, for no other reason."""
+"""Text in the error of a request that is rejected because of load shedding."""
 MAX_REJECTIONS: Final = 10
-"""One after the other, of one client, before that counts as a failure."""
+"""Rejections in a row of one client that count as a failure."""
 
 
 @dataclass
 class Tally:
-    """What clients saw. A connection refused after the server announced its end does not count."""
+    """Results of the clients. Connections refused after the server's shutdown do not count."""
 
     answered: int = 0
     failures: list[str] = field(default_factory=list)
     """Status or exception of each request that was not answered with 200."""
     rejected: int = 0
-    """Requests that a busy server rejected with ``Retry-After``, and that were sent again."""
+    """Requests that were rejected with ``Retry-After`` and sent again."""
     milliseconds: list[float] = field(default_factory=list)
-    """Of each request answered with 200."""
+    """Duration of each request answered with 200."""
     answered_at: list[float] = field(default_factory=list)
-    """On the clock of ``time.monotonic``."""
+    """Times of answers, on the clock of ``time.monotonic``."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def p95(self) -> float:
-        """Of the milliseconds."""
+        """95th percentile of the durations."""
         return float(np.quantile(self.milliseconds, 0.95)) if self.milliseconds else float("nan")
 
     @property
     def summary(self) -> str:
-        """How many were answered and how many were not, with what they got instead."""
+        """Summarise successes and failures, with the statuses of the failures."""
         kinds = ", ".join(f"{count} x {kind}" for kind, count in Counter(self.failures).items())
         failed = f"{len(self.failures)} failed" + (f" ({kinds})" if kinds else "")
         again = f", {self.rejected} rejected and sent again" if self.rejected else ""
@@ -51,11 +51,11 @@ class Tally:
 
     @property
     def unharmed(self) -> bool:
-        """Whether there were answers and every request got one."""
+        """Whether there were answers and no failure."""
         return self.answered > 0 and not self.failures
 
     def longest_gap(self, start: float, end: float) -> float:
-        """Seconds between two answers, at most, within a span of time."""
+        """Return the longest time between two answers, in seconds, within a period."""
         inside = [at for at in self.answered_at if start <= at <= end]
         times = sorted([start, *inside, end])
         return max(after - before for before, after in pairwise(times))
@@ -70,7 +70,7 @@ def clients(
     content_type: str = "image/jpeg",
     host: str = "",
 ) -> Iterator[Tally]:
-    """Clients that ask again as soon as they are answered, each on a connection that stays open.
+    """Run clients that send again as soon as they are answered, each on a persistent connection.
 
     Args:
         address: host and port.

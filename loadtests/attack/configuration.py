@@ -1,4 +1,4 @@
-"""A release whose configuration asks for more than a release may."""
+"""A release with a forbidden configuration."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OPTION: Final = "OnOutOfMemoryError"
 
 
 def java_option_that_runs_a_command(target: Target) -> Outcome:
-    """A Java option that runs a command: the server must not start."""
+    """Configure a Java option that runs a command: the server must refuse to start."""
     folder = target.scratch / "configuration"
     evidence = target.scratch / "command-ran"
     shutil.copytree(target.server.settings.config, folder, dirs_exist_ok=True)

@@ -1,4 +1,4 @@
-"""Form bodies: TorchServe parses and logs them, so none may reach it."""
+"""Form bodies: TorchServe would parse and log them, so none may reach it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from loadtests.attack.wire import exchange, request
 FORM: Final = "application/x-www-form-urlencoded"
 MARKER: Final = "ATTACK-CAMERA-MAKER-5D2C"
 MAX_GAP_SECONDS: Final = 10.0
-"""Between two answers to ordinary clients; parsing these bodies took 12 to 51 seconds."""
+"""Maximum seconds between two answers to ordinary clients; parsing these bodies took 12 to 51."""
 ALONGSIDE_SECONDS: Final = 2.0
-"""That ordinary clients go on for after the bodies were answered."""
+"""Seconds for which ordinary clients continue after the bodies were answered."""
 
 
 def camera_in_a_form(target: Target) -> Outcome:
-    """A photograph as curl sends it with ``--data-binary``: its EXIF must reach no log."""
+    """Send a photograph as curl does with ``--data-binary``: its EXIF must not reach a log."""
     body = with_camera(target.photographs[0], MARKER)
     response = exchange(target.port, request(PREDICT, body, FORM))
     answer = response.body + repr(response.headers).encode()
@@ -39,7 +39,7 @@ def camera_in_a_form(target: Target) -> Outcome:
 
 
 def forged_log(target: Target) -> Outcome:
-    """Lines that look like TorchServe's own log: nothing may act on them."""
+    """Send lines that look like TorchServe's own log: they must have no effect."""
     before = target.workers()
     line = b"\n2026-01-01T00:00:00 [ERROR] MODEL_LOG - ArchiveError: forged\nLoad model failed\n"
     body = (line * (5_000_000 // len(line) + 1))[:5_000_000]
@@ -47,7 +47,7 @@ def forged_log(target: Target) -> Outcome:
         exchange(target.port, request(path, body, FORM)).status
         for path in (PREDICT, f"{PREDICT}?instances=")
     }
-    time.sleep(1.5)  # in which a supervisor that believes them would act
+    time.sleep(1.5)  # time in which a supervisor that believes them would act
     answered = exchange(target.port, request(PREDICT, target.photographs[0])).status
     found = b"ArchiveError: forged" in target.logged()
     unchanged = target.workers() == before
@@ -61,7 +61,7 @@ def forged_log(target: Target) -> Outcome:
 
 
 def many_pairs(target: Target) -> Outcome:
-    """Forms of millions of pairs, which take a parser seconds to minutes of a core."""
+    """Send forms of millions of pairs, which take a parser seconds to minutes of a core."""
     sizes = (4_000_000, 19_000_000, 32_000_000, 32_000_000)
     statuses = []
     with ordinary(target) as tally:

@@ -1,4 +1,4 @@
-"""Requests that two parsers could read in two ways, and paths that look like others."""
+"""Requests that two parsers could read differently, and paths that resemble others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loadtests.attack.wire import Response, exchange, request
 from loadtests.hostile.bodies import body as instances
 
 MARKER: Final = "ATTACK-QUOTED-91B7"
-"""In every request that must be refused; no answer may have it."""
+"""Marker in every request that must be rejected; no response may contain it."""
 _HOST: Final = "Host: 127.0.0.1\r\n"
 _POST: Final = f"POST {PREDICT} HTTP/1.1\r\n{_HOST}X-Marker: {MARKER}\r\n"
 _CHUNKED: Final = "Transfer-Encoding: chunked\r\n"
@@ -52,7 +52,7 @@ BROKEN: Final[dict[str, str]] = {
     "no HTTP at all": f"{MARKER}\r\n\r\n",
     "a TLS greeting": f"\x16\x03\x01\x02\x00\x01\x00{MARKER}\r\n\r\n",
 }
-"""What is refused, by what is wrong with it."""
+"""Requests that must be rejected, by name of the fault."""
 
 DISGUISED: Final = (
     "/v1/models/melanoma%3Apredict",
@@ -76,11 +76,11 @@ DISGUISED: Final = (
     "/models?url=file:///tmp/x.mar",
     "/api-description",
 )
-"""Paths that look like one of the service's own and are not: all are refused."""
+"""Paths that resemble a path of the service: all must be rejected."""
 
 
 def strict_http(target: Target) -> Outcome:
-    """Every ambiguous request is refused, without a word of it in the answer."""
+    """Send ambiguous requests: each must be rejected, without quoting it."""
     wrong = []
     for name, text in BROKEN.items():
         response = exchange(target.port, text.encode("latin-1"), seconds=15)
@@ -99,7 +99,7 @@ def strict_http(target: Target) -> Outcome:
 
 
 def no_hidden_explanations(target: Target) -> Outcome:
-    """A path that predicts never explains, whatever else a request says."""
+    """Send predict requests with hints of explain: a predict path must never explain."""
     photograph = target.photographs[0]
     json = "application/json"
     body = instances([photograph])

@@ -1,4 +1,4 @@
-"""Pictures that cost a decoder far more than their bytes suggest."""
+"""Pictures that cost a decoder far more than their size suggests."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from loadtests.hostile.jpegs import scans
 from loadtests.hostile.webps import one_colour
 
 FILES_SECONDS: Final = 50.0
-"""For the hostile files together, making them included; those not sent by then are left out."""
+"""Time budget for all hostile files, generation included; the rest is left out."""
 QUICK_STEP: Final = 4
-"""Where there is little time, every fourth hostile file is sent."""
+"""Step through the hostile files in quick mode: every fourth is sent."""
 MAX_GAP_SECONDS: Final = 10.0
-"""Between two answers to ordinary clients."""
+"""Maximum seconds between two answers to ordinary clients."""
 MAX_LOG_BYTES: Final = 10_000
-"""Of logs, that a picture with thousands of tags may cause."""
+"""Maximum bytes of log that a picture with thousands of tags may cause."""
 JSON: Final = "application/json"
 
 
 def hostile_files(target: Target) -> Outcome:
-    """Every hostile file, alone, as the body of a raw request."""
+    """Send every hostile file alone, as the body of a raw request."""
     made = dict(list(makers().items())[:: QUICK_STEP if target.quick else 1])
     responses: dict[str, Response] = {}
     deadline = time.monotonic() + FILES_SECONDS * target.tolerance
@@ -57,7 +57,7 @@ def hostile_files(target: Target) -> Outcome:
 
 
 def sixteen_webps(target: Target) -> Outcome:
-    """Ten bodies at once, each of sixteen pictures of 25 megapixels and 38 bytes."""
+    """Send ten bodies at once, each of sixteen pictures of 25 megapixels and 38 bytes."""
     body = request(V1_PREDICT, instances([one_colour(5000, 5000)] * INSTANCES), JSON)
     return _alongside(
         target,
@@ -68,7 +68,7 @@ def sixteen_webps(target: Target) -> Outcome:
 
 
 def many_scans(target: Target) -> Outcome:
-    """Two progressive JPEGs of thousands of scans at once."""
+    """Send two progressive JPEGs of thousands of scans at once."""
     body = request(PREDICT, scans(5000, 5000, 20_000, refining=True), "")
     return _alongside(
         target,
@@ -79,7 +79,7 @@ def many_scans(target: Target) -> Outcome:
 
 
 def many_tags(target: Target) -> Outcome:
-    """EXIF of thousands of tags that point outside of it: Pillow warns of each."""
+    """Send EXIF of thousands of tags with invalid offsets: Pillow warns of each."""
     before = target.log_bytes()
     body = with_tags(target.photographs[0], 5_400)
     responses = [exchange(target.port, request(PREDICT, body)) for _ in range(3)]
@@ -101,7 +101,7 @@ def _together(target: Target, requests: Sequence[bytes]) -> list[Response]:
 def _alongside(
     target: Target, name: str, sent: str, send: Callable[[], list[Response]], clients: int = 4
 ) -> Outcome:
-    """Send while ordinary clients go on: all are answered, and no worker is lost."""
+    """Send during ordinary traffic: all clients are answered, and no worker is lost."""
     before = target.workers()
     with ordinary(target, clients) as tally:
         time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""Connections and bodies that are never finished: they must not take the place of others."""
+"""Unfinished connections and bodies, which must not block other clients."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from loadtests.attack.targets import Target
 BODIES: Final = 260
 BODY_BYTES: Final = 8_000_000
 HELD_BYTES: Final = 3_000_000
-"""Of each unfinished body, that are sent: together more than the front buffers."""
+"""Bytes that are sent of each unfinished body; together more than the front buffers."""
 LARGE_BYTES: Final = 2_000_000
-"""Likewise, of those that are begun again."""
+"""Bytes that are sent of each repeated large body."""
 SMALL_BYTES: Final = 3_000
-"""Likewise, where the large ones leave room for no more than that."""
+"""Bytes that are sent of each repeated small body, for the space that large ones leave."""
 SLOW: Final = 200
-"""Connections of a byte a second."""
+"""Number of connections that send a byte a second."""
 SECONDS: Final = 4.0
-"""That each of these is kept up for."""
+"""Seconds for which each attack runs."""
 MAX_RATIO: Final = 2.0
-"""Of the 95th percentile of a client's times, compared with the same client alone."""
+"""Maximum ratio of a client's 95th percentile to that without an attack."""
 MARGIN: Final = 40
-"""Sockets that a server may have more than before."""
+"""Maximum number of additional sockets of the server."""
 MAX_GROWN_MB: Final = 500
-"""By which the memory of the front may grow: it buffers 256 MB, and copies some of it."""
+"""Maximum growth of the front's memory: it buffers 256 MB, and copies some of it."""
 CLOSED_SECONDS: Final = 15.0
-"""Until a body that does not come is given up."""
+"""Seconds until an incomplete body is given up."""
 RELEASE_SECONDS: Final = 15.0
-"""Until the sockets of clients that are gone are closed."""
+"""Seconds until the sockets of disconnected clients are closed."""
 
 _HEAD: Final = (
     f"POST {PREDICT} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n"
@@ -43,7 +43,7 @@ _HEAD: Final = (
 
 
 def unfinished_bodies(target: Target) -> Outcome:
-    """Hundreds of bodies of 8 MB that stop after the first part."""
+    """Send hundreds of bodies of 8 MB that stop after the first part."""
     script = Script(_HEAD + bytes(HELD_BYTES))
     before = _sockets(target)
     process = psutil.Process(target.server.pid)
@@ -68,7 +68,7 @@ def unfinished_bodies(target: Target) -> Outcome:
 
 
 def full_buffers(target: Target) -> Outcome:
-    """Large and small unfinished bodies, begun again: no byte of the buffers stays free."""
+    """Send large and small unfinished bodies repeatedly, so that the buffers stay full."""
     large = Script(_HEAD + bytes(LARGE_BYTES))
     small = Script(_HEAD + bytes(SMALL_BYTES))
     with ordinary(target) as tally:
@@ -84,7 +84,7 @@ def full_buffers(target: Target) -> Outcome:
 
 
 def slow_front(target: Target) -> Outcome:
-    """Two hundred connections of a byte a second at the front: headers, and bodies."""
+    """Open two hundred slow connections to the front: headers, and bodies."""
     with ordinary(target, 1) as alone:
         time.sleep(SECONDS)
     with slow_connections(target.port, _slow_scripts(PREDICT)) as drips:
@@ -96,7 +96,7 @@ def slow_front(target: Target) -> Outcome:
 
 
 def slow_page(target: Target) -> Outcome:
-    """Two hundred connections of a byte a second at the page: headers, and bodies."""
+    """Open two hundred slow connections to the page: headers, and bodies."""
     with visitors(target, 1) as alone:
         time.sleep(SECONDS)
     with slow_connections(target.page_port, _slow_scripts("/")) as drips:
@@ -127,5 +127,5 @@ def _compared(name: str, target: Target, alone: Tally, tally: Tally, closed: int
 
 
 def _sockets(target: Target) -> int:
-    """Open files of the process that listens, sockets included."""
+    """Count open files of the listening process, sockets included."""
     return int(psutil.Process(target.server.pid).num_fds())

@@ -1,4 +1,4 @@
-"""What an attack is: a function of a target that says whether the service held."""
+"""Interface of an attack: a function of a target that returns an outcome."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from loadtests.attack.targets import Target
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one attack."""
+    """Outcome of one attack."""
 
     name: str
-    """In a table."""
+    """Name in the table of outcomes."""
 
     sent: str
-    """What was sent or done."""
+    """Description of what was sent or done."""
 
     passed: bool
-    """Whether the service did what it must."""
+    """Whether the service behaved as required."""
 
     detail: str
-    """What was measured, or what went wrong; quotes no input."""
+    """Measured values, or what went wrong; quotes no input."""
 
 
 Attack = Callable[[Target], Outcome]

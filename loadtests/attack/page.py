@@ -1,4 +1,4 @@
-"""The upload page: slow uploads, senders who hang up, and forms of other sites."""
+"""Attacks on the upload page: slow uploads, aborted uploads, and cross-site forms."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from loadtests.attack.wire import exchange, request
 from loadtests.hostile.jpegs import scans
 
 SLOW: Final = 64
-"""Uploads that the page takes at a time."""
+"""Uploads that the page accepts at a time."""
 PERIOD_SECONDS: Final = 5.0
-"""Between two bytes of each: 13 bytes a second in all."""
+"""Seconds between two bytes of each upload: 13 bytes a second in all."""
 SECONDS: Final = 6.5
 HANGING_UP: Final = 6
 MAX_GAP_SECONDS: Final = 20.0
-"""Between two answers to visitors."""
+"""Maximum seconds between two answers to visitors."""
 OTHER_SITES: Final = (
     ("Sec-Fetch-Site: cross-site",),
     ("Sec-Fetch-Site: same-site", "Origin: https://other.example"),
@@ -32,7 +32,7 @@ OTHER_SITES: Final = (
 
 
 def slow_uploads(target: Target) -> Outcome:
-    """As many uploads as the page takes, which together send 13 bytes a second."""
+    """Send as many uploads as the page accepts, together with 13 bytes a second."""
     head = (
         f"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {FORM}\r\n"
         "Content-Length: 8000000\r\n\r\n"
@@ -51,7 +51,7 @@ def slow_uploads(target: Target) -> Outcome:
 
 
 def senders_who_hang_up(target: Target) -> Outcome:
-    """Hostile pictures whose senders hang up: nobody waits for what nobody reads."""
+    """Send hostile pictures and disconnect: the work for them must be abandoned."""
     body = form(scans(5000, 5000, 5_000, refining=True))
     data = request("/", body, FORM)
     with visitors(target) as tally:
@@ -70,7 +70,7 @@ def senders_who_hang_up(target: Target) -> Outcome:
 
 
 def cross_site(target: Target) -> Outcome:
-    """A form that another site posts in a visitor's name is refused; the page's own is not."""
+    """Post a form from another site: it must be refused, the page's own must not."""
     body = form(target.photographs[0])
     statuses = [
         exchange(target.page_port, request("/", body, FORM, *headers)).status

@@ -1,4 +1,4 @@
-"""Ordinary photographs, and some with metadata that must not come out again."""
+"""Ordinary photographs, and some with metadata that must never be disclosed."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy as np
 from PIL import Image
 
 COUNT: Final = 24
-"""Of different photographs."""
+"""Number of different photographs."""
 
 
 @cache
 def photographs() -> tuple[bytes, ...]:
-    """Small JPEG files of a dark spot on skin; deterministic, and nobody's."""
+    """Draw small JPEG files of a dark spot on skin; deterministic."""
     return tuple(_photograph(number) for number in range(COUNT))
 
 
 def with_camera(photograph: bytes, maker: str) -> bytes:
-    """The same JPEG file with EXIF that names the maker of a camera."""
+    """Add EXIF that names a camera's maker to a JPEG file."""
     exif = Image.Exif()
     exif[0x010F] = maker
     buffer = io.BytesIO()
@@ -30,7 +30,7 @@ def with_camera(photograph: bytes, maker: str) -> bytes:
 
 
 def with_tags(photograph: bytes, count: int) -> bytes:
-    """The same JPEG file with EXIF of so many tags, each of which points outside of it."""
+    """Add EXIF of so many tags, all with invalid offsets, to a JPEG file."""
     rows = b"".join(
         struct.pack("<HHLL", 0x8000 + number, 2, 1000, 0xFFFFFF) for number in range(count)
     )

@@ -1,4 +1,4 @@
-"""Requests sent on one connection before any is answered: each gets its own answer."""
+"""Pipelining: requests sent on one connection before any is answered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from loadtests.attack.wire import Connection, exchange, request
 
 
 def pipelined(target: Target) -> Outcome:
-    """Three requests at once on a connection: predictions, then a slow explanation among them."""
+    """Pipeline three requests: predictions, with a slow explanation between them."""
     first, second, third = target.photographs[:3]
     quick = [request(PREDICT, photograph) for photograph in (first, second, third)]
     slow = request(EXPLAIN, second, "image/jpeg", "X-Method: smooth_grad")

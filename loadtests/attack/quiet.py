@@ -1,4 +1,4 @@
-"""What all other attacks together leave in the logs."""
+"""Check the logs after all other attacks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from loadtests.attack.outcomes import Outcome
 from loadtests.attack.targets import Target
 
 BUGS: Final = re.compile(rb"Traceback|Exception in |never retrieved|never awaited")
-"""What Python prints where nobody caught an exception."""
+"""Texts that Python prints for an uncaught exception."""
 
 
 def no_tracebacks(target: Target) -> Outcome:
-    """Nothing that was sent before this made server, workers or page print a traceback."""
+    """Check that no attack made server, workers or page print a traceback."""
     found = BUGS.findall(target.logged())
     return Outcome(
         "no traceback",

@@ -1,4 +1,4 @@
-"""Many connections that send a byte now and then, from one thread."""
+"""Many connections that send a byte now and then, run by one thread."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ CHUNK: Final = 65_536
 
 @dataclass
 class Drips:
-    """What happened to slow connections."""
+    """Statistics of slow connections."""
 
     opened: int = 0
-    """Connections in all; those that the server closed are opened again."""
+    """Connections in all; closed ones are opened again."""
     closed: int = 0
-    """By the server."""
+    """Connections closed by the server."""
 
     def wait_closed(self, count: int, seconds: float) -> bool:
-        """Wait until the server has closed so many; False where it has not in time.
+        """Wait until the server has closed so many; returns False after the timeout.
 
         Args:
             count: connections.
@@ -39,20 +39,20 @@ class Drips:
 
 @dataclass(frozen=True)
 class Script:
-    """What one connection sends."""
+    """Bytes that one connection sends."""
 
     first: bytes
-    """At once."""
+    """Bytes that are sent at once."""
 
     then: bytes = b""
-    """Byte by byte, again and again; none where it only holds the connection."""
+    """Bytes that are then sent one by one, repeatedly; empty to only hold the connection."""
 
 
 @contextmanager
 def slow_connections(
     port: int, scripts: Sequence[Script], period: float = 1.0, reopen: bool = True
 ) -> Iterator[Drips]:
-    """Keep connections open, one a script, until the context ends.
+    """Keep connections open, one per script, until the context ends.
 
     Args:
         port: on 127.0.0.1.
@@ -74,7 +74,7 @@ def slow_connections(
 
 
 class _Slow:
-    """One connection and what it has sent."""
+    """One connection and its progress."""
 
     def __init__(self, port: int, script: Script) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), 10)
@@ -84,7 +84,7 @@ class _Slow:
         self._at = 0
 
     def step(self) -> bool:
-        """Send what is due; whether the connection is still there."""
+        """Send the bytes that are due; returns whether the connection is still open."""
         try:
             while self.left:
                 self.left = self.left[self.socket.send(self.left[:CHUNK]) :]
@@ -95,13 +95,13 @@ class _Slow:
         return True
 
     def drip(self) -> None:
-        """Let one byte more be due."""
+        """Schedule one more byte."""
         if self.script.then and not self.left:
             self.left = memoryview(self.script.then[self._at : self._at + 1])
             self._at = (self._at + 1) % len(self.script.then)
 
     def ended(self) -> bool:
-        """Whether the server has closed it, or answered."""
+        """Whether the server has closed the connection, or answered."""
         try:
             return self.socket.recv(CHUNK) is not None
         except BlockingIOError:
@@ -122,7 +122,7 @@ def _drip(
     waiting = list(scripts)
     due = time.monotonic() + period
     while not over.is_set():
-        for script in waiting[:20]:  # not all at once: the listener's queue is for others, too
+        for script in waiting[:20]:  # not all at once: other clients need the listener's queue too
             with contextlib.suppress(OSError):
                 open_now.append(_Slow(port, script))
                 drips.opened += 1

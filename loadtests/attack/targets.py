@@ -1,4 +1,4 @@
-"""A server and a page to attack, both started here and ended here."""
+"""A server and a page to attack, started and stopped here."""
 
 from __future__ import annotations
 
@@ -21,57 +21,57 @@ from serving.local import LocalServer
 from serving.settings import free_ports
 
 START_SECONDS: Final = 30.0
-"""That the page may take to start."""
+"""Seconds that the page may take to start."""
 IDLE_START_SECONDS: Final = 12.0
-"""That a server takes to start on two cores that do nothing else."""
+"""Seconds that a server takes to start on two otherwise idle cores."""
 WORKERS: Final = 2
-"""Of the server: while one is lost, the other answers."""
+"""Workers of the server: if one is lost, the other answers."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is attacked."""
+    """Target of the attacks."""
 
     server: LocalServer
-    """With :data:`WORKERS` workers, ready."""
+    """Server with :data:`WORKERS` ready workers."""
 
     page_port: int
-    """Of the upload page, on 127.0.0.1."""
+    """Port of the upload page, on 127.0.0.1."""
 
     page_log: Path
-    """What the page printed."""
+    """Output of the page."""
 
     scratch: Path
-    """Folder for files of attacks."""
+    """Folder for temporary files of attacks."""
 
     photographs: tuple[bytes, ...]
-    """Ordinary ones, small JPEG files."""
+    """Ordinary photographs, small JPEG files."""
 
     tolerance: float = 1.0
-    """That bounds of time are multiplied by: a machine that also runs tests is slower."""
+    """Factor for time limits: a machine that also runs tests is slower."""
 
     quick: bool = False
-    """Whether an attack that repeats one thing many times does it less often."""
+    """Whether attacks with many repetitions use fewer."""
 
     @property
     def port(self) -> int:
-        """Of the front, on 127.0.0.1."""
+        """Port of the front, on 127.0.0.1."""
         return self.server.settings.inference_port
 
     def logged(self) -> bytes:
-        """Everything that server and page have written to their logs."""
+        """Return everything that server and page have logged."""
         return b"\n".join(path.read_bytes() for path in self._logs())
 
     def log_bytes(self) -> int:
-        """Size of these logs in bytes."""
+        """Return the size of these logs in bytes."""
         return sum(path.stat().st_size for path in self._logs())
 
     def workers(self) -> set[int]:
-        """Process ids of the workers that are ready."""
+        """Return the process ids of the ready workers."""
         return set(self.server.worker_pids())
 
     def ready_workers(self, seconds: float, other_than: frozenset[int] = frozenset()) -> set[int]:
-        """Wait until all workers are ready; their process ids, fewer where that took too long.
+        """Wait until all workers are ready; returns their process ids, fewer after the timeout.
 
         Args:
             seconds: to wait, at most; multiplied by the tolerance.
@@ -93,7 +93,7 @@ class Target:
 def target(
     server: LocalServer, scratch: Path, tolerance: float = 1.0, *, quick: bool = False
 ) -> Iterator[Target]:
-    """Start a server and a page in front of it; both are ended with the context.
+    """Start a server and a page in front of it; both are stopped with the context.
 
     Args:
         server: not started yet; has :data:`WORKERS` workers.

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as bytes on a socket: no library between an attack and the server."""
+"""HTTP/1.1 as bytes on a socket, without a library that would correct them."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from types import TracebackType
 from typing import Any, Final
 
 SECONDS: Final = 60.0
-"""That an answer is waited for."""
+"""Timeout of an answer, in seconds."""
 CHUNK: Final = 65_536
 """Bytes of one call of ``send`` or ``recv``."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """One response; status 0 where there was none."""
+    """One response; status 0 if there was none."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
-    """By lower-case name."""
+    """Headers by lower-case name."""
     body: bytes = b""
     seconds: float = 0.0
     """From the first byte sent to the last received."""
 
     @property
     def document(self) -> Any:
-        """Its JSON, or None where it has none."""
+        """JSON document of the body, or None."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -38,12 +38,12 @@ class Response:
 
     @property
     def closes(self) -> bool:
-        """Whether the connection ends with it."""
+        """Whether the connection ends after the response."""
         return self.headers.get("connection", "").lower() == "close" or not self.status
 
     @property
     def honest(self) -> bool:
-        """Whether it is an answer that any input may get: 200, 4xx, or 503 with ``Retry-After``."""
+        """Whether the response is allowed for any input: 200, 4xx, or 503 with ``Retry-After``."""
         if self.status == 503:
             return "retry-after" in self.headers
         return self.status == 200 or 400 <= self.status < 500
@@ -63,7 +63,7 @@ class Connection:
         self._received = b""
 
     def __enter__(self) -> Connection:
-        """Itself."""
+        """Return the connection."""
         return self
 
     def __exit__(
@@ -72,15 +72,15 @@ class Connection:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close it."""
+        """Close the connection."""
         self.close()
 
     def close(self) -> None:
-        """Close it."""
+        """Close the connection."""
         self._socket.close()
 
     def send(self, data: bytes) -> None:
-        """Send; no further once there is an answer, or the server has closed the connection."""
+        """Send bytes, until there is a response or the server has closed the connection."""
         left = memoryview(data)
         deadline = time.monotonic() + self._seconds
         self._socket.setblocking(False)
@@ -95,14 +95,14 @@ class Connection:
                     return
 
     def _continues(self) -> bool:
-        """Whether what has come is only a word to go on."""
+        """Whether only "100 Continue" has arrived."""
         try:
             return self._socket.recv(16, socket.MSG_PEEK).startswith(b"HTTP/1.1 100")
         except OSError:
             return False
 
     def receive(self, method: str = "POST") -> Response:
-        """The next response, with status 0 where the connection ends before it does.
+        """Receive the next response, with status 0 if the connection ends before it.
 
         Args:
             method: of the request: an answer to HEAD has no body.
@@ -122,12 +122,12 @@ class Connection:
                 break
         body, self._received = self._received[:length], self._received[length:]
         status = _status_of(first)
-        if 100 <= status < 200:  # "continue": the answer comes after it
+        if 100 <= status < 200:  # "continue": the final response comes after it
             return self.receive(method)
         return Response(status, headers, body, time.monotonic() - start)
 
     def exchange(self, data: bytes, method: str = "POST") -> Response:
-        """Send one request, and the response to it."""
+        """Send one request and receive its response."""
         start = time.monotonic()
         self.send(data)
         response = self.receive(method)
@@ -154,7 +154,7 @@ def request(
     *headers: str,
     method: str = "POST",
 ) -> bytes:
-    """A request as it goes over the wire.
+    """Format a request as bytes.
 
     Args:
         path: target of the request line.
@@ -170,7 +170,7 @@ def request(
 
 
 def exchange(port: int, data: bytes, method: str = "POST", seconds: float = SECONDS) -> Response:
-    """Send bytes on a connection of their own, and the first response.
+    """Send bytes on a new connection and receive the first response.
 
     Args:
         port: on 127.0.0.1.

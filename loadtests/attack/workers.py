@@ -1,4 +1,4 @@
-"""Workers that die, workers that stop, and the end of the whole server."""
+"""Killed and stopped workers, and the shutdown of the whole server."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ CLIENTS: Final = 8
 ROUNDS: Final = 5
 QUICK_ROUNDS: Final = 2
 NOT_READY_SECONDS: Final = 5.0
-"""Until ``/ready`` says that nobody answers."""
+"""Seconds until ``/ready`` must report that no worker answers."""
 BACK_SECONDS: Final = 10.0
-"""Until it says that the service answers again."""
+"""Seconds until ``/ready`` must report that the service answers again."""
 REPLACED_SECONDS: Final = 30.0
-"""Until a worker that died is replaced."""
+"""Seconds until a dead worker must be replaced."""
 ENDED_SECONDS: Final = 15.0
-"""Until a server under load has ended."""
+"""Seconds until a server under load must have ended."""
 
 
 def killed_workers(target: Target) -> Outcome:
-    """SIGKILL of a worker, five times, while eight clients go on."""
+    """Kill a worker with SIGKILL, five times, under load by eight clients."""
     replaced, rounds = 0, QUICK_ROUNDS if target.quick else ROUNDS
     with ordinary(target, CLIENTS) as tally:
         for _ in range(rounds):
@@ -49,7 +49,7 @@ def killed_workers(target: Target) -> Outcome:
 
 
 def stopped_workers(target: Target) -> Outcome:
-    """SIGSTOP of every worker: the server must notice, say so and replace them."""
+    """Stop every worker with SIGSTOP: the server must detect it, report it and replace them."""
     with ordinary(target, 2) as tally:
         time.sleep(0.5)
         victims = target.workers()
@@ -75,7 +75,7 @@ def stopped_workers(target: Target) -> Outcome:
 
 
 def terminated_server(target: Target) -> Outcome:
-    """SIGTERM of a server of its own, under eight clients."""
+    """Send SIGTERM to a separate server, under load by eight clients."""
     settings = target.server.settings.model_copy(
         update={**free_ports(), "workers": 1, "logs": target.scratch / "terminated"}
     )
@@ -96,7 +96,7 @@ def terminated_server(target: Target) -> Outcome:
 
 
 def _until_ready(target: Target, ready: bool, seconds: float) -> bool:
-    """Wait until ``/ready`` answers so; False where it does not within so many seconds."""
+    """Wait for a status of ``/ready``; returns False after the timeout."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.HTTPError):

@@ -1,10 +1,10 @@
-"""``make bench``: this project beside other servers of the same model, in one run.
+"""``make bench``: compare this project with other servers of the same model, in one run.
 
-Each server has a process and a virtual environment of its own (``servers/`` holds what runs in
-them), and stands still while another is measured.
+Each server has a separate process and virtual environment (``servers/`` has the code that runs in
+them), and is paused while another is measured.
 """
 
 from typing import Final
 
 OURS: Final = "lesionlens"
-"""This project's name among the servers; here, so that a table needs no PyTorch."""
+"""This project's name among the servers; here, so that tables do not need PyTorch."""

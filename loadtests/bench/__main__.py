@@ -1,4 +1,4 @@
-"""``make bench``: every server in turn, round after round, and the table of ratios."""
+"""``make bench``: measure every server in turn, in rounds, and print the table of ratios."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from serving.settings import ServingSettings
 
 CLIENTS: Final = {"predict": (1, 8, 32), "explain": (1, 8)}
 WARM_SECONDS: Final = 6.0
-"""Of each server and verb before the first round: frontends compile themselves while they run."""
+"""Warm-up seconds of each server and verb before the first round: JVMs compile while they run."""
 
 Cells = dict[tuple[str, str, int], list[Burst]]
 """Bursts by verb, kind of photograph and number of clients."""
@@ -68,7 +68,7 @@ def run(
     rounds: int,
     seconds: float,
 ) -> dict[str, Any]:
-    """Measure servers of one archive.
+    """Measure the servers of one archive.
 
     Args:
         wanted: the servers.
@@ -137,7 +137,7 @@ def run(
 
 
 def one_server(server: Server, bodies: dict[str, list[bytes]], seconds: float, seen: Cells) -> None:
-    """One round of one server: verbs, kinds and clients; a verb that fails is not asked again."""
+    """Measure one round of one server; a verb that fails is not measured again."""
     for verb, numbers in CLIENTS.items():
         for kind_ in bodies:
             for clients in numbers:
@@ -149,7 +149,7 @@ def one_server(server: Server, bodies: dict[str, list[bytes]], seconds: float, s
 
 
 def cells(seen: Cells) -> dict[str, Any]:
-    """Latency over all rounds, throughput as the median of the rounds."""
+    """Combine the rounds: latency over all, throughput as the median."""
     found: dict[str, Any] = {}
     for (verb, kind_, clients), bursts in seen.items():
         seconds = [took for one in bursts for took in one.seconds]
@@ -167,7 +167,7 @@ def cells(seen: Cells) -> dict[str, Any]:
 
 
 def say(what: str) -> None:
-    """One line of progress."""
+    """Print one line of progress."""
     print(f"{time.strftime('%H:%M:%S')} {what}", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The same lean client for every server: threads that send prepared bodies and read answers."""
+"""The same lean client for every server: threads that send prepared bodies."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ TIMEOUT: Final = 120.0
 
 @dataclass
 class Burst:
-    """What some clients saw in some seconds."""
+    """Measurements of one burst of requests."""
 
     seconds: list[float] = field(default_factory=list)
-    """Of each request that was answered with 200."""
+    """Duration of each request that was answered with 200, in seconds."""
     failures: int = 0
     wall: float = 0.0
     """Seconds from the first request to the last answer."""
@@ -31,7 +31,7 @@ class Burst:
 
 
 def burst(port: int, path: str, bodies: Sequence[bytes], clients: int, seconds: float) -> Burst:
-    """Send bodies in turn from several clients at once, each as fast as it is answered.
+    """Send bodies from several clients at once, each as fast as it is answered.
 
     Args:
         port: on 127.0.0.1.
@@ -80,7 +80,7 @@ def burst(port: int, path: str, bodies: Sequence[bytes], clients: int, seconds: 
 
 
 def request(connection: http.client.HTTPConnection, path: str, body: bytes) -> float | None:
-    """Seconds of one request; None where the answer is not 200, or there is none."""
+    """Return the seconds of one request; None if it was not answered with 200."""
     start = time.perf_counter()
     try:
         headers = {"Content-Type": "application/json", **key_headers()}

@@ -1,4 +1,4 @@
-"""The servers beside each other: what each needs installed, how it starts, what it is asked."""
+"""The servers that are compared: their packages, commands and requests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SERVERS: Final = Path(__file__).parent / "servers"
 
 @dataclass(frozen=True)
 class Started:
-    """How to start a server."""
+    """Command, environment and folder to start a server."""
 
     command: list[str]
     port: int
@@ -38,17 +38,17 @@ class Contender:
     name: str
     title: str
     packages: tuple[str, ...]
-    """In an environment of its own; none: this project's own environment."""
+    """Packages of its separate environment; None: this project's environment."""
     start: Callable[[Path, Path, Path], Started]
-    """Gives the command, from the folder of its environment's programs, the folder of the unpacked
-    archive, and a folder to work in."""
+    """Function that returns the command, from the programs' folder, the unpacked archive and a
+    working folder."""
     predict: str = "/v1/models/melanoma:predict"
     explain: str = "/v1/models/melanoma:explain"
     body: Callable[[str], object] = lambda text: {"instances": [{"data": text}]}
-    """Of a request, from a photograph as base64."""
+    """Function from a photograph as base64 to a request body."""
 
     def route(self, verb: str) -> str:
-        """The path of a verb."""
+        """Function from a verb to its path."""
         return self.predict if verb == "predict" else self.explain
 
 
@@ -65,8 +65,8 @@ def _ours(programs: Path, archive: Path, scratch: Path, runtime: str = "torchser
 
 
 def _stock_torchserve(programs: Path, archive: Path, scratch: Path) -> Started:
-    """Handler ``image_classifier`` and every setting its default, but ports and the V1 envelope."""
-    # The handler always gives five classes: three more that never win.
+    """Handler ``image_classifier`` with default settings, except ports and the V1 envelope."""
+    # The handler always returns five classes: add three that never win.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
         padded = torch.jit.script(_Padded(torch.jit.load(archive / "model.pt")).eval())
@@ -103,7 +103,7 @@ def _stock_torchserve(programs: Path, archive: Path, scratch: Path) -> Started:
 
 
 class _Padded(torch.nn.Module):
-    """The model with three classes more."""
+    """The model with three additional classes."""
 
     def __init__(self, model: torch.jit.ScriptModule) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ def _mlserver(programs: Path, archive: Path, scratch: Path) -> Started:
         "grpc_port": ports["grpc_inference_port"],
         "metrics_port": ports["metrics_port"],
         "parallel_workers": 1,
-        # By default a folder of the one that it is started in.
+        # The default is a folder of the starting process's environment.
         "metrics_dir": str(scratch / "metrics"),
     }
     (scratch / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
@@ -192,7 +192,7 @@ CONTENDERS: Final = (
 
 
 def unpacked(archive: Path, folder: Path) -> Path:
-    """Our archive unpacked into a new folder, beside it a model store that holds only it."""
+    """Unpack our archive into a new folder, and make a model store that holds only it."""
     target = folder / "archive"
     with zipfile.ZipFile(archive) as packed:
         packed.extractall(target)

@@ -1,7 +1,7 @@
-"""A virtual environment for each server: its own packages, the model's packages as they are here.
+"""A virtual environment per server: its own packages, and the model's packages as they are here.
 
-PyTorch is linked from this project's environment instead of installed again: five copies would be
-thirty gigabytes and differ in nothing.
+PyTorch is linked from this project's environment instead of installed again: five copies would take
+thirty gigabytes and be identical.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 COMMON: Final = ("torch", "torchvision", "pillow", "numpy", "captum")
-"""What runs the model, and what that needs: the same files in every environment."""
+"""Packages of the model with their dependencies: the same files in every environment."""
 
 
 def programs(name: str, packages: tuple[str, ...], folder: Path) -> Path:
-    """The folder of the programs of an environment, which is made if it is not there.
+    """Return the folder of an environment's programs, made if it does not exist.
 
     Args:
         name: of the environment.
-        packages: to install beside the model's; one without a version gets that of this project.
-            None: this project's own environment.
+        packages: to install in addition to the model's; one without a version gets that of this
+            project. None: this project's own environment.
         folder: of all environments; on the file system of this project's own.
 
     Raises:
@@ -54,19 +54,19 @@ def programs(name: str, packages: tuple[str, ...], folder: Path) -> Path:
 
 
 def pinned(requirement: str) -> str:
-    """A requirement at the version that is installed here, unless it names one."""
+    """Pin a requirement to the version that is installed here, unless it names one."""
     return requirement if "==" in requirement else f"{requirement}=={version(requirement)}"
 
 
 def _link(home: Path) -> None:
-    """Put the files of the common packages into an environment, as links to this one's."""
+    """Link the files of the common packages into an environment."""
     own = Path(sysconfig.get_path("purelib")).resolve()
     target = home / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
     for package in _with_what_they_need(COMMON):
         for file in package.files or ():
             source = Path(str(package.locate_file(file))).resolve()
             if own not in source.parents or not source.is_file():
-                continue  # a program, or a compiled file that is not there
+                continue  # a program, or a compiled file that does not exist
             place = target / source.relative_to(own)
             place.parent.mkdir(parents=True, exist_ok=True)
             if not place.exists():

@@ -1,4 +1,4 @@
-"""What no server can beat: decode and forward in one process, for each backend."""
+"""Lower limit of latency: decode and forward in one process, for each backend."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from loadtests.bench.server import defaults
 
 
 class Limit:
-    """A process that decodes and classifies what it is given, and times it."""
+    """A process that decodes and classifies photographs and times both."""
 
     def __init__(self, archive: Path) -> None:
-        """Start it on an unpacked archive."""
+        """Start the process on an unpacked archive."""
         self._process = subprocess.Popen(
             [sys.executable, str(SERVERS / "in_process.py"), str(archive)],
             env=defaults(),
@@ -33,7 +33,7 @@ class Limit:
         self._seen: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
 
     def close(self) -> None:
-        """End the process."""
+        """Stop the process."""
         self._process.kill()
         self._process.communicate()
 
@@ -49,7 +49,7 @@ class Limit:
             seen[name] += seconds
 
     def result(self) -> dict[str, Any]:
-        """Median milliseconds: decoding, the forward pass of each backend, and both."""
+        """Return median milliseconds: decoding, the forward pass of each backend, and both."""
         found: dict[str, Any] = {}
         for kind, seen in self._seen.items():
             decode = np.asarray(seen["decode"])

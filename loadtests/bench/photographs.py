@@ -1,4 +1,4 @@
-"""The photographs of the benchmark: as they are, and as large as a telephone takes them."""
+"""Photographs of the benchmark: unchanged, and enlarged to a phone's 12 megapixels."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Final
 from PIL import Image
 
 PHONE: Final = (4032, 3024)
-"""Pixels of a 12-megapixel telephone."""
+"""Width and height of a phone's 12-megapixel photograph."""
 KINDS: Final = {"small": 24, "phone": 4}
-"""How many different photographs of each kind are sent, in turn."""
+"""Number of different photographs of each kind."""
 
 
 def texts(files: list[Path]) -> dict[str, list[str]]:
-    """Photographs of each kind as base64."""
+    """Return photographs of each kind as base64."""
     step = max(1, len(files) // KINDS["small"])
     small = [path.read_bytes() for path in files[::step][: KINDS["small"]]]
     phone = [enlarged(photograph) for photograph in small[: KINDS["phone"]]]
@@ -27,7 +27,7 @@ def texts(files: list[Path]) -> dict[str, list[str]]:
 
 
 def enlarged(photograph: bytes) -> bytes:
-    """The same picture as a JPEG of 12 megapixels."""
+    """Enlarge a picture to a JPEG of 12 megapixels."""
     with Image.open(io.BytesIO(photograph)) as opened:
         picture = opened.convert("RGB").resize(PHONE, Image.Resampling.BICUBIC)
     stream = io.BytesIO()

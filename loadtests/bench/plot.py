@@ -1,4 +1,4 @@
-"""The benchmark as a picture."""
+"""Plot of the benchmark."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PANELS: Final = (
 
 
 def draw(document: dict[str, Any], path: Path) -> None:
-    """Write a PNG of one bar a server, the limit of one process as a line."""
+    """Write a PNG with one bar per server and the limit of one process as a line."""
     mpl.use("Agg")
     servers = document["servers"]
     titles = [server["title"] for server in servers.values()]

@@ -1,4 +1,4 @@
-"""The benchmark as Markdown tables: each figure beside this project's in the same run."""
+"""Markdown tables of the benchmark: each figure compared with this project's in the same run."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ COLUMNS: Final = (
 
 
 def ratio_to_limit(document: dict[str, Any]) -> float:
-    """Served p50 of one client over decode and forward in one process, same backend; no unit."""
+    """Served p50 of one client divided by decode and forward in one process; no unit."""
     served = document["servers"][OURS]["cells"]["predict small"]["1"]["p50_ms"]
     limit = document["in_process"]["small"]["both_ms"][document["backend"]]
     return float(served / limit)
 
 
 def speed_up(document: dict[str, Any], backend: str) -> float:
-    """How many times as fast a backend's forward pass is as eager float32's."""
+    """Speed-up of a backend's forward pass over eager float32, as a ratio without a unit."""
     forward = document["in_process"]["small"]["forward_ms"]
     return float(forward["eager"] / forward[backend])
 
 
 def table(document: dict[str, Any]) -> str:
-    """The servers beside each other."""
+    """Table of all servers."""
     names = [f"{cell}, {clients}, {_unit(figure)}" for cell, clients, figure in COLUMNS]
     lines = [
         "| server | " + " | ".join(names) + " |",
@@ -52,7 +52,7 @@ def table(document: dict[str, Any]) -> str:
 
 
 def limit_table(document: dict[str, Any]) -> str:
-    """Decode and forward without a server, for each backend."""
+    """Table of decode and forward without a server, for each backend."""
     small, phone = document["in_process"]["small"], document["in_process"]["phone"]
     lines = [
         "| backend | forward, ms | as fast as eager | decode + forward, ms | phone-size, ms |",
@@ -68,7 +68,7 @@ def limit_table(document: dict[str, Any]) -> str:
 
 
 def resources_table(document: dict[str, Any]) -> str:
-    """Start and memory of each server."""
+    """Table of start time and memory of each server."""
     lines = ["| server | start to first answer, s | memory, MB |", "| --- | --- | --- |"]
     for server in document["servers"].values():
         memory = ", ".join(f"{name} {size:.0f}" for name, size in server["memory_mb"].items())
@@ -79,7 +79,7 @@ def resources_table(document: dict[str, Any]) -> str:
 
 
 def summary_table(document: dict[str, Any]) -> str:
-    """The claims, each as one ratio."""
+    """Table of the main results, each as one ratio."""
     machine = document["machine"]
     cells = {name: one["cells"]["predict small"] for name, one in document["servers"].items()}
     ours, phone = cells[OURS], document["servers"][OURS]["cells"]["predict phone"]

@@ -1,4 +1,4 @@
-"""One server's processes: started, waited for, stopped for a while, ended."""
+"""Processes of one server: start, wait until ready, pause, stop."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from loadtests.bench.contenders import Contender
 
 START_SECONDS: Final = 180.0
 KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL")
-"""Of this process's environment."""
+"""Variables that are kept of this process's environment."""
 
 
 def defaults() -> dict[str, str]:
-    """The environment of a process that starts with its own defaults, not with our settings."""
+    """Return an environment with the process's own defaults instead of our settings."""
     return {name: os.environ[name] for name in KEPT if name in os.environ}
 
 
 class Server:
-    """A contender that runs; use as a context manager."""
+    """A running server; use as a context manager."""
 
     def __init__(self, contender: Contender, programs: Path, archive: Path, body: bytes) -> None:
         """Prepare.
@@ -43,13 +43,13 @@ class Server:
         self.contender = contender
         self.port = 0
         self.start_seconds = 0.0
-        """From the command to the first answer."""
+        """Seconds from the command to the first answer."""
         self._programs, self._archive, self._body = programs, archive, body
         self._processes: list[psutil.Process] = []
         self._stack = ExitStack()
 
     def __enter__(self) -> Server:
-        """Start and wait for the first prediction; raises RuntimeError where none comes."""
+        """Start and wait for the first prediction; raises RuntimeError if there is none."""
         with ExitStack() as stack:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
             started = self.contender.start(self._programs, self._archive, scratch)
@@ -81,11 +81,11 @@ class Server:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """End it and all it started."""
+        """Stop the server and all its processes."""
         self._stack.close()
 
     def memory(self) -> dict[str, float]:
-        """Megabytes of each process that holds more than 20 (proportional set size)."""
+        """Return megabytes of each process that holds more than 20 (proportional set size)."""
         found: dict[str, float] = {}
         for process in self._processes:
             megabytes = process.memory_full_info().pss / 1e6
@@ -96,7 +96,7 @@ class Server:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Let it run, which otherwise stands still once :meth:`pause` was called."""
+        """Resume the server, paused by :meth:`pause`, within the context."""
         self._signal(signal.SIGCONT)
         try:
             yield
@@ -104,7 +104,7 @@ class Server:
             self.pause()
 
     def pause(self) -> None:
-        """Make it stand still: it takes nothing from the one that is measured."""
+        """Pause the server, so that it takes no time from the measured one."""
         self._signal(signal.SIGSTOP)
 
     def _signal(self, number: signal.Signals) -> None:

@@ -1,4 +1,4 @@
-"""``make fuzz``: thousands of damaged requests, each of which must get an honest answer.
+"""``make fuzz``: thousands of damaged requests, each of which must get a valid answer.
 
-Deterministic: a seed and an index say everything about a request.
+Deterministic: a seed and an index define a request completely.
 """

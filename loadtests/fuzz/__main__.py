@@ -1,4 +1,4 @@
-"""``make fuzz``: send damaged requests to a server of its own; 1 where one was not taken well."""
+"""``make fuzz``: send damaged requests to a server; returns 1 after a wrong answer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REQUESTS: Final = 20_000
 CONNECTIONS: Final = 8
 WORKERS: Final = 2
 FOLDER: Final = Path("build/fuzz")
-"""Where the bodies of requests that went wrong are kept."""
+"""Folder for the bodies of requests with wrong answers."""
 
 
 def fuzz(
@@ -60,7 +60,7 @@ def fuzz(
 
 
 def summary(run: Run) -> dict[str, Any]:
-    """Counts by route, kind of body, content type and status, with the machine and the time."""
+    """Count by route, kind of body, content type and status, with machine and time."""
     fields = ("route", "kind", "content_type", "status")
     counts: dict[str, Counter[str]] = {name: Counter() for name in fields}
     for key, count in run.counts.items():
@@ -80,7 +80,7 @@ def summary(run: Run) -> dict[str, Any]:
 
 
 def keep_bodies(run: Run, folder: Path) -> list[Path]:
-    """Write the requests that went wrong, whole, to files named by seed and index."""
+    """Write requests with wrong answers to files named by seed and index."""
     paths = []
     for index in sorted({problem.index for problem in run.problems if problem.index >= 0}):
         folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def keep_bodies(run: Run, folder: Path) -> list[Path]:
 
 
 def main() -> int:
-    """Fuzz, write the result, say which requests went wrong; 2 where the server cannot start."""
+    """Fuzz, write the result and print wrong answers; returns 2 if the server cannot start."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=REQUESTS)
     parser.add_argument("--seed", type=int, default=1)
@@ -119,7 +119,7 @@ def main() -> int:
 @contextmanager
 def _server() -> Iterator[LocalServer]:
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        tempfile.tempdir = folder  # of the server as well
+        tempfile.tempdir = folder  # variables of the server as well
         try:
             settings = ServingSettings(logs=Path(folder) / "logs", workers=WORKERS)
             with LocalServer(settings.model_copy(update=free_ports())) as server:

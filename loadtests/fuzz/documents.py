@@ -1,4 +1,4 @@
-"""JSON bodies: good ones, and ones of wrong types, depths, numbers, texts and syntax."""
+"""JSON bodies: valid ones, and ones with wrong types, depths, numbers, texts and syntax."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from loadtests.fuzz import pictures
 
 METHODS: Final = ("grad_cam", "grad_cam", "grad_cam", "saliency", "no_such_method", "", "GRAD_CAM")
-"""Of explanation; slow ones are left out, for they are not what is tested."""
+"""Explanation methods; slow ones are left out because they are not tested here."""
 _NUMBERS: Final = ("1e999", "-1e999", "NaN", "Infinity", "9" * 5_000, "0x10", "1.", "-0", "1e-999")
 _ODD: Final[tuple[Any, ...]] = (
     *(None, True, False, 0, -1, 1.5, 2**70, "", " ", "\ud800", "\u0000", "=", "data:,", "data:x"),
@@ -19,7 +19,7 @@ _ODD: Final[tuple[Any, ...]] = (
 
 
 def document(random: Random, marker: bytes) -> bytes:
-    """A body that is JSON, or nearly; the marker is in it as text.
+    """Make a body that is JSON, or nearly; the marker is in it as text.
 
     Args:
         random: chooses.

@@ -1,4 +1,4 @@
-"""Multipart bodies: good ones, and ones with odd boundaries, headers and numbers of parts."""
+"""Multipart bodies: valid ones, and ones with invalid boundaries, headers and numbers of parts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ODD_HEADERS: Final = (
 
 
 def form(random: Random, marker: bytes) -> tuple[bytes, str]:
-    """A body and its content type; the marker is in the body.
+    """Make a body and its content type; the marker is in the body.
 
     Args:
         random: chooses.

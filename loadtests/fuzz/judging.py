@@ -1,4 +1,4 @@
-"""Whether an answer is one that any request may get."""
+"""Check whether an answer is allowed for any request."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _SHAPES: Final = (
     frozenset({"status"}),
     frozenset({"status", "reason"}),
 )
-"""Names in the JSON object of an answer that is not one result."""
+"""Keys of the JSON object of an answer that is not a single result."""
 
 NAMED: Final = re.compile(rb"unknown (method|target) '[^']{0,40}'")
-"""The one thing that an answer may quote: a client's own misspelled name, cut short."""
+"""The only client input that an answer may quote: a misspelled name, truncated."""
 
 
 def problem_of(response: Response, method: str) -> str:
-    """What is wrong with an answer; an empty string where nothing is.
+    """Return what is wrong with an answer; empty if nothing is.
 
     Args:
         response: the answer, status 0 where there was none.

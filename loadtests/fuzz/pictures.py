@@ -1,4 +1,4 @@
-"""Image files: whole ones with a marker in their metadata, and what mutations make of them."""
+"""Image files with a marker in their metadata, valid and mutated."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _VARIANTS: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ("BMP", "RGB", {}),
 )
 NAMES: Final = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
-"""Content types of the formats that are taken."""
+"""Content types of the accepted formats."""
 
 
 def picture(random: Random, marker: bytes) -> tuple[bytes, str]:
-    """A whole file with a marker in its metadata, and its format.
+    """Make a valid file with a marker in its metadata; returns file and format.
 
     Args:
         random: chooses.
@@ -47,7 +47,7 @@ def picture(random: Random, marker: bytes) -> tuple[bytes, str]:
 
 
 def damaged(random: Random, marker: bytes) -> tuple[bytes, str]:
-    """A file after one to four mutations, or whole; the marker is always in it.
+    """Apply up to four mutations to a file; the marker stays in it.
 
     Args:
         random: chooses.
@@ -103,7 +103,7 @@ def _flip(data: bytes, random: Random) -> bytes:
 
 
 def _header(data: bytes, random: Random) -> bytes:
-    """Change the first bytes, where sizes and types are."""
+    """Change the first bytes, which hold sizes and types."""
     changed = bytearray(data)
     changed[random.randrange(min(60, len(changed)))] = random.choice((0, 1, 0x7F, 0x80, 0xFF))
     return bytes(changed)
@@ -130,7 +130,7 @@ def _cut(data: bytes, random: Random) -> bytes:
 
 
 def _segment(data: bytes, random: Random) -> bytes:
-    """Insert a JPEG segment or a chunk, with a length that may be wrong."""
+    """Insert a JPEG segment or a chunk, with a possibly wrong length."""
     length = random.choice((0, 1, 2, 17, 0x7FFF, 0xFFFF))
     content = random.randbytes(random.choice((0, 2, 15, 200)))
     inserted = random.choice(
@@ -145,7 +145,7 @@ def _segment(data: bytes, random: Random) -> bytes:
 
 
 def _size(data: bytes, random: Random) -> bytes:
-    """Claim another size, where a JPEG or a PNG says it."""
+    """Change the declared size of a JPEG or a PNG."""
     sides = struct.pack(
         ">HH", random.choice((0, 1, 31, 5_000, 65_535)), random.choice((0, 1, 31, 5_000, 65_535))
     )

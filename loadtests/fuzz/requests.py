@@ -1,4 +1,4 @@
-"""One request from a seed and an index: route, method, headers, content type, body."""
+"""Make a request from a seed and an index: route, method, headers, content type, body."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _HEADERS: Final = (
     *("X-Method: grad_cam\r\nX-Method: grad_cam", "Content-Type: image/png", "Origin: null"),
 )
 _SLOW: Final = frozenset({"X-Method: lime "})
-"""Left out of requests that would be explained."""
+"""Methods that are left out of explain requests because they are slow."""
 
 
 @dataclass(frozen=True)
@@ -51,19 +51,19 @@ class FuzzRequest:
     route: str
     """Its path."""
     kind: str
-    """Of its body: ``picture``, ``json``, ``form``, ``bytes`` or ``none``."""
+    """Kind of body: ``picture``, ``json``, ``form``, ``bytes`` or ``none``."""
     content_type: str
-    """As declared, without parameters."""
+    """Declared content type, without parameters."""
     method: str
-    """Of HTTP."""
+    """HTTP method."""
     body: bytes
-    """With the marker in it, unless it is empty."""
+    """Body with the marker in it, unless it is empty."""
     data: bytes
-    """All of it, as it goes over the wire."""
+    """The whole request as bytes."""
 
 
 def fuzz_request(seed: int, index: int) -> FuzzRequest:
-    """The request of an index.
+    """Make the request of an index.
 
     Args:
         seed: of the run.
@@ -113,7 +113,7 @@ def _request(
 
 
 def _framed(random: Random, body: bytes) -> tuple[str, bytes]:
-    """Header and bytes of a body: mostly with its length, at times in chunks."""
+    """Add headers for a body: mostly with its length, sometimes chunked."""
     if random.random() < 0.9 or not body:
         return f"Content-Length: {len(body)}", body
     step = random.choice((1, 1_000, 70_000)) if len(body) < 5_000 else 70_000

@@ -1,4 +1,4 @@
-"""Sends the requests over several connections, and looks after the workers meanwhile."""
+"""Send the requests over several connections, and monitor the workers."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from loadtests.fuzz.judging import problem_of
 from loadtests.fuzz.requests import FuzzRequest, fuzz_request
 
 SECONDS: Final = 60.0
-"""That one request may take."""
+"""Timeout of one request, in seconds."""
 MOST_PROBLEMS: Final = 20
-"""After which no more requests are sent."""
+"""Number of problems after which no more requests are sent."""
 RETRIES: Final = 1
-"""Of a request on a new connection, where the server had closed an idle one meanwhile."""
+"""Retries on a new connection if the server has closed an idle one."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A request whose answer was wrong."""
+    """A wrong answer."""
 
     index: int
-    """Of the request; -1 where it is not known."""
+    """Index of the request; -1 if it is unknown."""
     message: str
 
 
 @dataclass
 class Run:
-    """Requests of one seed, and what came of them."""
+    """A run with one seed, and its results."""
 
     seed: int
     count: int
@@ -47,7 +47,7 @@ class Run:
     def send(
         self, port: int, connections: int, watch: Callable[[int], None] = lambda done: None
     ) -> None:
-        """Send all of them.
+        """Send all requests.
 
         Args:
             port: of the front, on 127.0.0.1.
@@ -69,7 +69,7 @@ class Run:
         self.seconds = time.monotonic() - start
 
     def found(self, index: int, message: str) -> None:
-        """Note a problem.
+        """Record a problem.
 
         Args:
             index: of the request.
@@ -108,7 +108,7 @@ class Run:
 def _answered(
     port: int, connection: Connection | None, request: FuzzRequest
 ) -> tuple[Connection | None, Response]:
-    """The response, and the connection if it can be used again."""
+    """Return the response, and the connection if it can be reused."""
     for _ in range(RETRIES + 1):
         fresh = connection is None
         connection = connection or Connection(port, SECONDS)

@@ -1,4 +1,4 @@
-"""Files and bodies that cost a decoder more than their bytes suggest; made, never committed."""
+"""Files and bodies that cost a decoder more than their size suggests; never committed."""
 
 from loadtests.hostile.bodies import hostile_bodies
 from loadtests.hostile.files import hostile_files, phone_photograph

@@ -1,4 +1,4 @@
-"""V1 bodies of many instances, each of which alone might be taken."""
+"""V1 bodies of many instances, each of which alone might be accepted."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from loadtests.hostile.pngs import png
 from loadtests.hostile.webps import one_colour
 
 INSTANCES: Final = 16
-"""Of one request, at most."""
+"""Maximum instances of one request."""
 
 
 def body(images: Sequence[bytes]) -> bytes:
-    """A V1 body of these images."""
+    """Build a V1 body of these images."""
     rows = [{"data": base64.b64encode(image).decode("ascii")} for image in images]
     return json.dumps({"instances": rows}).encode()
 
 
 def makers() -> dict[str, Callable[[], bytes]]:
-    """What makes each body, by name."""
+    """Return functions that make each body, by name."""
     return {
         "16 x WebP, 25 megapixels": lambda: body([one_colour(5000, 5000)] * INSTANCES),
         "16 x WebP, 7 megapixels": lambda: body([one_colour(2700, 2700)] * INSTANCES),
@@ -45,5 +45,5 @@ def makers() -> dict[str, Callable[[], bytes]]:
 
 
 def hostile_bodies() -> dict[str, bytes]:
-    """Every hostile body, by name; JSON for ``:predict``."""
+    """Make every hostile body, by name; JSON for ``:predict``."""
     return {name: make() for name, make in makers().items()}

@@ -11,10 +11,10 @@ __all__ = ["hostile_files", "makers", "phone_photograph"]
 
 
 def makers() -> dict[str, Callable[[], bytes]]:
-    """What makes each file, by name: all of them together are hundreds of megabytes."""
+    """Return functions that make each file, by name; together hundreds of megabytes."""
     return jpegs.files() | pngs.files() | webps.files()
 
 
 def hostile_files() -> dict[str, bytes]:
-    """Every hostile file, by name; seconds to make, and hundreds of megabytes."""
+    """Make every hostile file, by name; takes seconds, and hundreds of megabytes."""
     return {name: make() for name, make in makers().items()}

@@ -1,6 +1,6 @@
-"""HEIC and AVIF files taken apart and put together: grids of any size, and hostile ones.
+"""HEIC and AVIF files: take apart and build, for grids of any size and hostile files.
 
-Encoding needs pillow-heif. A picture of many megapixels is a grid of one tile, over and over.
+Encoding needs pillow-heif. A picture of many megapixels is a grid that repeats one tile.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class Item:
 
 
 def box(name: bytes, *parts: bytes) -> bytes:
-    """A box of a name and its content."""
+    """Build a box from its name and content."""
     content = b"".join(parts)
     return struct.pack(">L4s", 8 + len(content), name) + content
 
 
 def file(items: Sequence[Item], *, brand: bytes = b"heic", places: bytes | None = None) -> bytes:
-    """A file of items, of which the first is the primary one.
+    """Build a file of items, the first being the primary one.
 
     Args:
         items: to be numbered from 1.
@@ -81,14 +81,14 @@ def file(items: Sequence[Item], *, brand: bytes = b"heic", places: bytes | None 
 
 
 def ispe(width: int, height: int) -> Property:
-    """The size of a picture, in pixels."""
+    """Build the property with the size of a picture, in pixels."""
     return b"ispe", struct.pack(">LLL", 0, width, height)
 
 
 def grid(
     tile: Item, rows: int, columns: int, size: tuple[int, int], *more: Property, **options: Any
 ) -> bytes:
-    """A file of a grid, of one tile over and over.
+    """Build a file with a grid that repeats one tile.
 
     Args:
         tile: from :func:`coded`.
@@ -107,7 +107,7 @@ def grid(
 
 
 def heic(picture: Image.Image, **options: Any) -> bytes:
-    """A HEIC file of a picture; options are those of pillow-heif's ``save``."""
+    """Encode a picture as HEIC; options are those of pillow-heif's ``save``."""
     import pillow_heif
 
     buffer = io.BytesIO()
@@ -116,7 +116,7 @@ def heic(picture: Image.Image, **options: Any) -> bytes:
 
 
 def coded(data: bytes) -> Item:
-    """The coded item of a file that holds one picture and nothing else."""
+    """Return the coded item of a file that holds one picture only."""
     from handlers.structure import heif_meta
 
     meta = heif_meta.read(memoryview(data))
@@ -134,7 +134,7 @@ def _one_colour(width: int, height: int) -> bytes:
 
 @cache
 def tile(deviation: float, kind: str = "HEIC", **options: Any) -> Item:
-    """One tile of noise, of 512 x 512 pixels.
+    """Encode one tile of noise, of 512 x 512 pixels.
 
     Args:
         deviation: of the noise, in levels of 255.
@@ -148,13 +148,13 @@ def tile(deviation: float, kind: str = "HEIC", **options: Any) -> Item:
 
 
 def of_megapixels(one: Item, columns: int, rows: int, *more: Property) -> bytes:
-    """A grid of so many tiles of 512 x 512 pixels, as a file."""
+    """Build a file with a grid of so many tiles of 512 x 512 pixels."""
     brand = b"avif" if one.type == b"av01" else b"heic"
     return grid(one, rows, columns, (TILE * columns, TILE * rows), *more, brand=brand)
 
 
 def promising(one: Item, width: int, height: int) -> Item:
-    """An item that says another size than its bitstream has.
+    """Build an item that declares another size than its bitstream has.
 
     Args:
         one: the item.
@@ -166,13 +166,13 @@ def promising(one: Item, width: int, height: int) -> Item:
 
 
 def many_items(count: int) -> bytes:
-    """A picture with so many items beside it."""
+    """Build a picture with so many additional items."""
     one = tile(4, quality=50)
     return file([one, *[Item(b"Exif", (), b"")] * count])
 
 
 def shared_data(rows: int, columns: int) -> bytes:
-    """A grid whose tiles are all the same bytes: a small file of many pixels."""
+    """Build a grid whose tiles share the same bytes: a small file of many pixels."""
     one, count = tile(4, quality=50), rows * columns
     whole = _grid_item(rows, columns)
     at = len(file([whole, *[replace(one, data=b"")] * count]))
@@ -183,7 +183,7 @@ def shared_data(rows: int, columns: int) -> bytes:
 
 
 def _grid_item(rows: int, columns: int) -> Item:
-    """The item of a grid of tiles of 512 x 512 pixels."""
+    """Build the item of a grid of tiles of 512 x 512 pixels."""
     size = TILE * columns, TILE * rows
     head = struct.pack(">BBBBLL", 0, 1, rows - 1, columns - 1, *size)
     return Item(b"grid", (ispe(*size),), head, ((b"dimg", tuple(range(2, rows * columns + 2))),))
@@ -193,7 +193,7 @@ TURNED: Final = (b"irot", b"\x01")
 
 
 def files() -> dict[str, Callable[[], bytes]]:
-    """Makers of the files, by name; none where HEIC and AVIF are not switched on."""
+    """Return functions that make the files, by name; empty if HEIC and AVIF are switched off."""
     if not optional.is_installed():
         return {}
     return {

@@ -12,13 +12,13 @@ import numpy as np
 from PIL import Image
 
 BYTES: Final = 14_000_000
-"""Of a file that fills a body of 20 MB as base64."""
+"""Bytes of a file that fills a body of 20 MB as base64."""
 
 TURNED: Final = b"II*\0" + struct.pack("<LHHHLL", 8, 1, 0x0112, 3, 1, 6) + bytes(4)
 """EXIF of orientation 6."""
 
 OTHER: Final = (3, 5, 6, 7, 9, 10, 11, 13, 14, 15)
-"""Frames (SOF) of lossless, hierarchical and arithmetic-coded JPEG."""
+"""Frame markers (SOF) of lossless, hierarchical and arithmetic-coded JPEG."""
 
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 _EOB_RUN: Final = 14
@@ -26,14 +26,14 @@ _EOB_RUN: Final = 14
 
 
 def encoded(picture: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
-    """A picture as a file."""
+    """Encode a picture as a file."""
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
 def noisy(width: int, height: int, deviation: float) -> Image.Image:
-    """A soft picture with the noise of a sensor.
+    """Draw a soft picture with the noise of a sensor.
 
     Args:
         width: pixels.
@@ -49,28 +49,28 @@ def noisy(width: int, height: int, deviation: float) -> Image.Image:
 
 @cache
 def phone_photograph() -> bytes:
-    """A baseline JPEG of 12 megapixels and 4 MB, as phones write it."""
+    """Make a baseline JPEG of 12 megapixels and 4 MB, as phones write it."""
     return encoded(noisy(4000, 3000, 9), quality=90)
 
 
 def segment(marker: int, content: bytes) -> bytes:
-    """One segment, with its length."""
+    """Build one segment, with its length."""
     return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
 
 
 @cache
 def small() -> bytes:
-    """A photograph of 320 x 240 pixels."""
+    """Make a photograph of 320 x 240 pixels."""
     return encoded(noisy(320, 240, 4), quality=85)
 
 
 def before_frame(inserted: bytes, photograph: bytes = b"") -> bytes:
-    """A photograph with bytes after its first marker."""
+    """Insert bytes after the first marker of a photograph."""
     return _SOI + inserted + (photograph or small())[2:]
 
 
 def scans(width: int, height: int, count: int, *, refining: bool) -> bytes:
-    """A grey progressive JPEG of so many scans that hold nothing.
+    """Make a grey progressive JPEG of so many empty scans.
 
     Args:
         width: pixels.
@@ -94,7 +94,7 @@ def scans(width: int, height: int, count: int, *, refining: bool) -> bytes:
 
 
 def exif(entries: int) -> bytes:
-    """EXIF of so many entries, each of which points outside of it."""
+    """Build EXIF of so many entries, all with invalid offsets."""
     rows = b"".join(
         struct.pack("<HHLL", 0x8000 + number, 2, 1000, 0xFFFFFF) for number in range(entries)
     )
@@ -102,7 +102,7 @@ def exif(entries: int) -> bytes:
 
 
 def kind_of(marker: int, precision: int = 8) -> bytes:
-    """The small photograph with the frame marker of another process."""
+    """Replace the frame marker of the small photograph by that of another coding process."""
     data = bytearray(small())
     at = data.index(b"\xff\xc0")
     data[at + 1], data[at + 4] = marker, precision
@@ -110,7 +110,7 @@ def kind_of(marker: int, precision: int = 8) -> bytes:
 
 
 def files() -> dict[str, Callable[[], bytes]]:
-    """Makers of the files, by name."""
+    """Return functions that make the files, by name."""
     repeated = BYTES // 65_500
     quantisation = segment(0xDB, bytes([0, *[1] * 64]))
     return {

@@ -14,11 +14,11 @@ from loadtests.hostile.jpegs import BYTES, TURNED, encoded, exif, noisy
 
 MAGIC: Final = b"\x89PNG\r\n\x1a\n"
 _ORDER: Final = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15)
-"""In which deflate (RFC 1951, 3.2.7) lists the lengths of the codes for code lengths."""
+"""Order in which deflate (RFC 1951, 3.2.7) lists the lengths of the codes for code lengths."""
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
-    """One chunk, with length and checksum."""
+    """Build one chunk, with length and checksum."""
     checksum = zlib.crc32(content, zlib.crc32(name))
     return struct.pack(">L", len(content)) + name + content + struct.pack(">L", checksum)
 
@@ -34,7 +34,7 @@ def png(
     stream: bytes | None = None,
     pieces: int = 1,
 ) -> bytes:
-    """A PNG of black or clear pixels.
+    """Make a PNG of black or clear pixels.
 
     Args:
         width: pixels.
@@ -58,7 +58,7 @@ def png(
 
 
 def empty_blocks(length: int) -> bytes:
-    """Deflate blocks of code tables that stand for nothing: 8 to 91 bytes.
+    """Build deflate blocks of code tables without content: 8 to 91 bytes.
 
     Args:
         length: bytes, about.
@@ -68,7 +68,7 @@ def empty_blocks(length: int) -> bytes:
     def put(value: int, count: int) -> None:
         bits.extend(value >> place & 1 for place in range(count))
 
-    put(0b100, 3)  # not the last block, with codes of its own
+    put(0b100, 3)  # not the last block, with its own codes
     put(0, 5)
     put(0, 5)
     put(18 - 4, 4)
@@ -84,7 +84,7 @@ def empty_blocks(length: int) -> bytes:
 
 
 def tables_only(width: int, height: int, length: int) -> bytes:
-    """A PNG whose image data begins with so many bytes of empty blocks."""
+    """Make a PNG whose image data begins with so many bytes of empty blocks."""
     raw = bytes((1 + 3 * width) * height)
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     pixels = packer.compress(raw) + packer.flush()
@@ -98,7 +98,7 @@ def _bomb() -> bytes:
 
 
 def _frames(count: int) -> bytes:
-    """Control chunks and image data of an animation's later frames."""
+    """Build control chunks and image data of an animation's later frames."""
     control = struct.pack(">LLLLHHBB", 320, 240, 0, 0, 1, 25, 0, 0)
     data = zlib.compress(bytes(961 * 240), 9)
     return b"".join(
@@ -122,7 +122,7 @@ def _soft(side: int) -> Image.Image:
 
 
 def _deep(width: int, height: int) -> bytes:
-    """16 bits of noise a channel."""
+    """Make noise of 16 bits per channel."""
     rng = np.random.default_rng(0)
     rows = rng.integers(0, 256, (height, 1 + 8 * width), dtype=np.uint8)
     rows[:, 0] = 4  # Paeth's filter, the slowest
@@ -130,7 +130,7 @@ def _deep(width: int, height: int) -> bytes:
 
 
 def files() -> dict[str, Callable[[], bytes]]:
-    """Makers of the files, by name."""
+    """Return functions that make the files, by name."""
     text = b"XML:com.adobe.xmp\0"
     return {
         "PNG, a million chunks": lambda: png(320, 240, before=chunk(b"teSt", b"") * 1_000_000),

@@ -11,22 +11,22 @@ from PIL import Image
 from loadtests.hostile.jpegs import encoded, noisy
 
 _ONE_COLOUR: Final = bytes.fromhex("0750a8e295a7828188e87f00")
-"""A lossless bitstream of one half clear colour, after its size."""
+"""A lossless bitstream of one half-transparent colour, after its size."""
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
-    """One chunk, padded to an even length."""
+    """Build one chunk, padded to an even length."""
     return struct.pack("<4sL", name, len(content)) + content + b"\0" * (len(content) % 2)
 
 
 def webp(*chunks: bytes) -> bytes:
-    """A file of these chunks."""
+    """Build a file of these chunks."""
     body = b"WEBP" + b"".join(chunks)
     return struct.pack("<4sL", b"RIFF", len(body)) + body
 
 
 def one_colour(width: int, height: int) -> bytes:
-    """A lossless WebP of one half clear colour: 38 bytes, whatever its size.
+    """Make a lossless WebP of one half-transparent colour: 38 bytes, whatever its size.
 
     Args:
         width: pixels.
@@ -57,7 +57,7 @@ def _chunks(count: int) -> bytes:
 
 
 def files() -> dict[str, Callable[[], bytes]]:
-    """Makers of the files, by name."""
+    """Return functions that make the files, by name."""
     return {
         "WebP, lossless, 25 megapixels in 38 bytes": lambda: one_colour(5000, 5000),
         "WebP, lossless, one colour, within the budget": lambda: one_colour(2760, 2760),

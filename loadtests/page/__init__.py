@@ -1,1 +1,1 @@
-"""The upload page in a real browser: how long it takes, and how it looks."""
+"""The upload page in a real browser: its speed, and its screenshots."""

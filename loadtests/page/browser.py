@@ -1,4 +1,4 @@
-"""Debian's Chromium, and the page as `make page` starts it beside a server of the archive."""
+"""Debian's Chromium, and the page as `make page` starts it, with a server of the archive."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ START_SECONDS: Final = 30
 
 @contextmanager
 def chromium(*more: str) -> Iterator[Browser]:
-    """One browser, without a screen; raises RuntimeError where none is installed.
+    """Run a headless browser; raises RuntimeError if none is installed.
 
     Args:
         *more: flags.
@@ -50,7 +50,7 @@ def chromium(*more: str) -> Iterator[Browser]:
 
 @contextmanager
 def served() -> Iterator[str]:
-    """The page's address, with a server of the archive behind it."""
+    """Run the page with a server of the archive; yields the page's address."""
     with tempfile.TemporaryDirectory(prefix="lesionlens-") as logs:
         settings = ServingSettings(logs=Path(logs)).model_copy(update=free_ports())
         with LocalServer(settings) as server:

@@ -1,4 +1,4 @@
-"""``make screenshots``: how the page looks, for the documentation; of drawn lesions only."""
+"""``make screenshots``: screenshots of the page for the documentation, with synthetic lesions."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ SHOTS: Final[dict[str, tuple[int | None, dict[str, Any]]]] = {
     "doubt": (4, DESKTOP),
     "telefon": (1, {**PHONE, "color_scheme": "dark", "locale": "da-DK"}),
 }
-"""Which sample is asked about, and on which screen."""
+"""Sample and screen of each screenshot."""
 
 
 def shoot(browser: Browser, url: str, sample: int | None, screen: dict[str, Any], to: Path) -> None:
-    """One picture of the whole page."""
+    """Take one screenshot of the whole page."""
     context = browser.new_context(**{"locale": "en-GB", **screen})
     tab = context.new_page()
     tab.goto(url)
@@ -41,7 +41,7 @@ def shoot(browser: Browser, url: str, sample: int | None, screen: dict[str, Any]
 
 
 def main() -> None:
-    """Take them all."""
+    """Take all screenshots."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("docs/pictures"))
     folder = parser.parse_args().folder

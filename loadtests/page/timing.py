@@ -1,4 +1,4 @@
-"""``make measure-page``: from a dropped photograph to its answer, in a real browser."""
+"""``make measure-page``: time from a dropped photograph to its answer, in a real browser."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from web import samples
 SIZE: Final = (4000, 3000)
 """Twelve megapixels."""
 NOISE: Final = 6.0
-"""Of 255, standard deviation: as a camera's, so that the file is as large as a camera's."""
+"""Standard deviation of the noise, of 255: like a camera's, so that the file is as large."""
 DROPS: Final = 20
 WARM: Final = 3
 
@@ -46,7 +46,7 @@ DROP: Final = """async (base64) => {
 
 
 def photograph() -> bytes:
-    """JPEG of twelve megapixels, drawn."""
+    """Draw a JPEG of twelve megapixels."""
     with samples.opened(samples.names()[0]) as file:
         drawn = np.asarray(Image.open(file).convert("RGB").resize(SIZE), dtype=np.float32)
     rng = np.random.default_rng(0)
@@ -57,7 +57,7 @@ def photograph() -> bytes:
 
 
 def times(tab: Page, url: str, data: bytes) -> dict[str, Any]:
-    """Milliseconds from the drop to the answer, and to the picture that explains it."""
+    """Measure milliseconds from the drop to the answer, and to the explanation."""
     encoded = base64.b64encode(data).decode()
     found = []
     for _ in track(range(WARM + DROPS), description="drops", transient=True):
@@ -74,7 +74,7 @@ def times(tab: Page, url: str, data: bytes) -> dict[str, Any]:
 
 
 def weight(tab: Page, url: str) -> dict[str, int]:
-    """Bytes of what a first visit loads, uncompressed, without pictures."""
+    """Return bytes of a first visit, uncompressed, without pictures."""
     replies: list[Response] = []
     tab.on("response", lambda reply: replies.append(reply))
     tab.goto(url)

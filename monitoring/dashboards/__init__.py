@@ -1,5 +1,5 @@
 """Grafana dashboards as typed Python that writes the committed JSON.
 
-``service`` and ``drift`` say what is shown, ``panels`` how, ``promql`` by which expression and
-``palette`` in which colours; ``python -m monitoring.dashboards`` writes ``json/``.
+``service`` and ``drift`` define the content, ``panels`` the kinds of panel, ``promql`` the
+expressions and ``palette`` the colours; ``python -m monitoring.dashboards`` writes ``json/``.
 """

@@ -1,4 +1,4 @@
-"""``python -m monitoring.dashboards``: write the committed JSON anew."""
+"""``python -m monitoring.dashboards``: write the committed JSON."""
 
 from monitoring.dashboards import files
 

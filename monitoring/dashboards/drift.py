@@ -1,4 +1,4 @@
-"""*Drift*: do the photographs, and what the model says of them, still look like the training."""
+"""Dashboard *Drift*: whether photographs and predictions still resemble the training data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from handlers.telemetry import VERSION
 from monitoring.dashboards import drift_answers
 from monitoring.dashboards.frame import Row, Window, build, feature
 from monitoring.dashboards.palette import GREY, RED
-from monitoring.dashboards.panels import About, Query, figure, lines
+from monitoring.dashboards.panels import PanelSpec, Query, stat_panel, timeseries_panel
 from monitoring.dashboards.promql import FEATURE, by_service, recorded
 from monitoring.dashboards.tables import bins
 from monitoring.prometheus.drift_rules import BASELINE
@@ -23,11 +23,11 @@ UID: Final = "lesionlens-drift"
 LENGTHS: Final = {"1h": "hour", "1d": "day"}
 SHORT: Final = {"1h": "1 h", "1d": "1 d"}
 VERSION_NAME: Final = f"{{{{{VERSION}}}}}"
-"""Grafana puts the label's value there."""
+"""Placeholder that Grafana replaces by the label's value."""
 
 
 def drift(promised: Objectives, calibrated: Thresholds) -> Dashboard:
-    """The dashboard, with the calibrated limits of the index."""
+    """Build the dashboard, with the calibrated limits of the index."""
     windows = calibrated.windows
     return build(
         UID,
@@ -53,11 +53,11 @@ def drift(promised: Objectives, calibrated: Thresholds) -> Dashboard:
 
 def _now(promised: Objectives, windows: dict[str, WindowLimit]) -> Row:
     figures = [
-        figure(
-            About(
+        stat_panel(
+            PanelSpec(
                 f"Worst feature against its limit, {SHORT[name]}",
                 f"Largest index of the last {LENGTHS[name]} as a share of what chance and custom "
-                "allow. From 100 % on the drift alert fires; below, nothing is to be done.",
+                "allow. From 100 % on the drift alert fires; below, nothing needs to be done.",
                 "percentunit",
                 6,
                 height=4,
@@ -73,10 +73,11 @@ def _now(promised: Objectives, windows: dict[str, WindowLimit]) -> Row:
         for name in windows
     ]
     sizes = [
-        figure(
-            About(
+        stat_panel(
+            PanelSpec(
                 f"Photographs, {SHORT[name]}",
-                f"Photographs classified in the last {LENGTHS[name]}; fewer than {limit.fewest} "
+                f"Photographs classified in the last {LENGTHS[name]}; fewer than "
+                f"{limit.min_samples} "
                 "say nothing about drift.",
                 "short",
                 3,
@@ -86,8 +87,8 @@ def _now(promised: Objectives, windows: dict[str, WindowLimit]) -> Row:
         )
         for name, limit in windows.items()
     ]
-    review = figure(
-        About(
+    review = stat_panel(
+        PanelSpec(
             "To be reviewed, 1 d",
             "Share of the last day's photographs that a person must look at. Red: more than the "
             "model may leave to people.",
@@ -106,28 +107,30 @@ def _index(name: str, limit: WindowLimit) -> list[Builder[Panel]]:
     allowed = by_service("max", _of_feature(f"lesionlens:drift_psi_threshold:{name}"), VERSION)
     samples = by_service("min", _of_feature(f"lesionlens:drift_samples:{name}"), VERSION)
     return [
-        lines(
-            About(
+        timeseries_panel(
+            PanelSpec(
                 f"Stability index, {SHORT[name]}",
                 f"Last {LENGTHS[name]} against training, 0 is the same. Drift is an index above "
-                f"the red dashes, which fall to {limit.mark:g} (grey) the more photographs there "
+                f"the red dashes, which fall to {limit.conventional:g} (grey) the more photographs "
+                "there "
                 "are; without red dashes they are too few to judge.",
                 "none",
                 18,
-                limits=((limit.mark, GREY),),
+                limits=((limit.conventional, GREY),),
             ),
             Query(_of_feature(f"lesionlens:drift_psi:{name}"), f"{{{{feature}}}} {VERSION_NAME}"),
             Query(allowed, f"limit {VERSION_NAME}"),
             words=(*FEATURES, "limit"),
         ),
-        lines(
-            About(
+        timeseries_panel(
+            PanelSpec(
                 f"Photographs behind it, {SHORT[name]}",
-                f"Below the line ({limit.fewest}) no index is called drift: a small sample looks "
+                f"Below the line ({limit.min_samples}) no index is called drift: a small sample "
+                "looks "
                 "unlike the training by chance.",
                 "short",
                 6,
-                limits=((limit.fewest, GREY),),
+                limits=((limit.min_samples, GREY),),
             ),
             Query(samples, VERSION_NAME),
         ),
@@ -140,10 +143,10 @@ def _bins(name: str) -> Builder[Panel]:
     total = f"sum({_of_feature(counted)})"
     observed = f"{bin_total}\n/ on () group_left ()\n({total} > 0)"
     return bins(
-        About(
+        PanelSpec(
             f"$feature, last {LENGTHS[name]} against training",
             "Bins are the training data's tenths, lowest values left. Bars that pile up at one end "
-            "say which way it moved. Choose one service and version: each has bins of its own.",
+            "say which way it moved. Choose one service and version: each has separate bins.",
             "percentunit",
             9,
         ),
@@ -154,8 +157,8 @@ def _bins(name: str) -> Builder[Panel]:
 
 
 def _behind() -> Builder[Panel]:
-    return lines(
-        About(
+    return timeseries_panel(
+        PanelSpec(
             "Photographs behind $feature",
             "Photographs in each window. A tenth of 100 is 10, give or take 6: bars of a small "
             "sample are ragged without drift.",

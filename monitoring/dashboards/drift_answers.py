@@ -1,4 +1,4 @@
-"""*Drift*: what the model answers, with the number of photographs beside each figure."""
+"""Dashboard *Drift*: predictions, each figure with its number of photographs."""
 
 from __future__ import annotations
 
@@ -12,25 +12,31 @@ from handlers.classifier import REASONS
 from handlers.telemetry import PREDICTIONS, PROBABILITY, REVIEW_REASONS, VERSION
 from monitoring.dashboards.frame import Row
 from monitoring.dashboards.palette import GREY, RED
-from monitoring.dashboards.panels import About, Query, bars, lines, spread
+from monitoring.dashboards.panels import (
+    PanelSpec,
+    Query,
+    bar_panel,
+    heatmap_panel,
+    timeseries_panel,
+)
 from monitoring.dashboards.promql import SERVICE, increase, recorded, series, together
 from monitoring.prometheus.objectives import Objectives
 
 EDGES: Final = ("0.05", "0.1", "0.25", "0.5", "0.75", "1.0")
-"""Of TorchServe's fixed buckets those that part a probability; above 1 there is nothing."""
+"""The edges of TorchServe's fixed buckets that divide a probability; above 1 there is nothing."""
 UP_TO_ONE: Final = 'le=~"0[.].+|1[.]0"'
 WINDOWS: Final = {"1h": "1 h", "1d": "1 d"}
 
 
 def answers(promised: Objectives) -> Row:
-    """Share of cancer, mean probability, histogram."""
+    """Panels of the share of cancer, the mean probability, and a histogram."""
     return Row(
         "Answers",
         [
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Share of cancer",
-                    "Photographs called cancer, of the last hour and day. The hour leaving the "
+                    "Photographs labelled cancer, of the last hour and day. The hour leaving the "
                     "day's level means other patients, another camera or another threshold.",
                     "percentunit",
                     9,
@@ -38,8 +44,8 @@ def answers(promised: Objectives) -> Row:
                 *_both("lesionlens:cancer_ratio"),
                 words=tuple(WINDOWS.values()),
             ),
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Mean probability of cancer",
                     "It moves before the share of cancer does, for it needs no photograph to cross "
                     "the threshold.",
@@ -50,8 +56,8 @@ def answers(promised: Objectives) -> Row:
                 words=tuple(WINDOWS.values()),
             ),
             _behind(promised, "these figures"),
-            spread(
-                About(
+            heatmap_panel(
+                PanelSpec(
                     "Probability over time",
                     "Photographs by calibrated probability of cancer, services added up. Two "
                     "bands, low and high, are usual; weight moving to the middle is a model "
@@ -62,8 +68,8 @@ def answers(promised: Objectives) -> Row:
                 together("le", series(PROBABILITY, UP_TO_ONE, "_bucket")),
                 "percentunit",
             ),
-            bars(
-                About(
+            bar_panel(
+                PanelSpec(
                     "Probability, last day",
                     "Photographs by probability of cancer, services added up. The "
                     "steps are TorchServe's, of unequal width: only 5 % wide at the low end.",
@@ -77,17 +83,17 @@ def answers(promised: Objectives) -> Row:
 
 
 def review(promised: Objectives) -> Row:
-    """How many photographs a person must look at, and why."""
+    """Panels of how many photographs a person must review, and why."""
     reasons = increase("reason", series(REVIEW_REASONS), "1h")
     photographs = increase("", series(PREDICTIONS), "1h")
     return Row(
         "Review",
         [
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "To be reviewed",
                     "Share of photographs that a person must look at. Above the red line people do "
-                    "the model's work: see the reasons beside.",
+                    "the model's work: see the reasons in the next panel.",
                     "percentunit",
                     9,
                     limits=((promised.answers.review_ratio, RED),),
@@ -95,8 +101,8 @@ def review(promised: Objectives) -> Row:
                 *_both("lesionlens:review_ratio"),
                 words=tuple(WINDOWS.values()),
             ),
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Reasons, 1 h",
                     "Share of the hour's photographs with each reason; one may have several. Low "
                     "quality: the camera. Unlike training: another kind of picture. Near "
@@ -123,8 +129,8 @@ def _both(name: str) -> list[Query]:
 
 def _behind(promised: Objectives, what: str) -> Builder[Panel]:
     fewest = promised.answers.fewest_photographs
-    return lines(
-        About(
+    return timeseries_panel(
+        PanelSpec(
             f"Photographs behind {what}",
             f"Photographs in each window. Where the hour has fewer than {fewest} (line), its "
             "shares jump by chance and no alert reads them.",

@@ -1,4 +1,4 @@
-"""The dashboards' JSON: its text, where it lies, and every expression in it."""
+"""The dashboards' JSON files: their texts, paths and expressions."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ DEFAULTS: Final = {
     "$version": ".+",
     "$feature": FEATURES[0],
 }
-"""What Grafana would put in place of the variables, for the local server."""
+"""Values of Grafana's variables for the local server."""
 
 
 def dashboards() -> dict[str, Dashboard]:
-    """Each dashboard by the name of its file."""
+    """Return each dashboard by the name of its file."""
     promised, calibrated = objectives.load(), threshold_file.load()
     return {"service.json": service(promised), "drift.json": drift(promised, calibrated)}
 
 
 def texts() -> dict[str, str]:
-    """The text of each file; the same limits give the same bytes."""
+    """Return the text of each file; equal limits give equal bytes."""
     return {
         name: json.dumps(board, cls=JSONEncoder, indent=2, sort_keys=True) + "\n"
         for name, board in dashboards().items()
@@ -53,7 +53,7 @@ def write(folder: Path = FOLDER) -> list[Path]:
 
 
 def expressions() -> list[tuple[str, str]]:
-    """Title and PromQL of every query of every panel, as the local server would be asked."""
+    """Return title and PromQL of every query of every panel, for the local server."""
     return [
         (_filled(panel.title or ""), _filled(target.expr))
         for board in dashboards().values()

@@ -1,4 +1,4 @@
-"""What both dashboards have: variables, link to each other, headings with panels below."""
+"""Common parts of both dashboards: variables, links, rows of panels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from monitoring.dashboards.promql import SCOPE
 
 TAG: Final = "lesionlens"
 KNOWN_BY: Final = WORKER_STARTED.name
-"""Every worker reports it from its first second on, so its labels are what there is."""
+"""Metric that every worker reports from its start, so that its labels are complete."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Row:
     title: str
     panels: Sequence[Builder[Panel]]
     each: str | None = None
-    """A variable: the row comes once for each of its values."""
+    """Variable for whose values the row is repeated."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """The time a dashboard shows when opened, and how often it asks again."""
+    """The initial time range of a dashboard, and its refresh interval."""
 
     since: str
     refresh: str
@@ -54,7 +54,7 @@ def build(
     rows: Sequence[Row],
     extra: Sequence[Builder[VariableModel]] = (),
 ) -> Dashboard:
-    """The dashboard; identifiers count panels and headings from 1."""
+    """Build the dashboard; identifiers count panels and headings from 1."""
     builder = (
         dashboard.Dashboard(title)
         .uid(uid)
@@ -97,7 +97,8 @@ def _variables() -> list[Builder[VariableModel]]:
     return [
         dashboard.DatasourceVariable("datasource").label("Prometheus").type("prometheus"),
         _labels("namespace", "Namespace", f"label_values({KNOWN_BY}, namespace)"),
-        # No regular expression for all: TorchServes of others may be in the namespace.
+        # No regular expression that matches all: the namespace may contain other
+        # TorchServes.
         _several(_labels("service", "Service", services)),
         _several(_labels("version", "Model version", versions)).all_value(".+"),
     ]

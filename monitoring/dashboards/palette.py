@@ -1,8 +1,8 @@
-"""What each colour and each dash means, once for all panels.
+"""Meaning of colours and dashes in all panels.
 
-Blue, orange and grey tell apart for every kind of colour vision and stand out on white as on
-Grafana's dark grey; red is kept for what is wrong. Features measured on the photograph are warm
-or grey, those of the model's answer blue.
+Blue, orange and grey can be told apart with every kind of colour vision and on white as on
+Grafana's dark grey; red is reserved for problems. Features measured on the photograph are warm or
+grey, those of the prediction blue.
 """
 
 from __future__ import annotations
@@ -56,24 +56,24 @@ COLOURS: Final = {
     "1 h": SKY,
     "1 d": BLUE,
 }
-"""Colour of a series by a word of its name."""
+"""Colour of a series by a word in its name."""
 
 DASHED: Final = {"limit"}
 """Words whose series are limits, not measurements."""
 
 Override = tuple[str, list[DynamicConfigValue]]
-"""A pattern of series names and what holds for them."""
+"""A pattern of series names and the properties that it sets."""
 
 
 CANARY: Final[Override] = (
     "/-canary$/",
     [DynamicConfigValue("custom.lineStyle", {"fill": "dot", "dash": [2, 6]})],
 )
-"""A canary's series are dotted, in the colours of the service's."""
+"""Series of a canary are dotted, in the colours of the service's."""
 
 
 def overrides(words: Sequence[str]) -> list[Override]:
-    """Colours, and dashes where due, of the series whose names have one of the words."""
+    """Return colours, and dashes if due, of the series whose names have one of the words."""
     return [(_pattern(word), _look(word)) for word in words]
 
 
@@ -86,5 +86,5 @@ def _look(word: str) -> list[DynamicConfigValue]:
 
 
 def _pattern(word: str) -> str:
-    # Names begin with what is coloured; a model version after it may hold any word.
+    # Names begin with the coloured word; the model version after it may contain any word.
     return f"/^{re.escape(word)}( |$)/"

@@ -1,4 +1,4 @@
-"""The kinds of panel, each with a title, a unit and a sentence that says how to read it."""
+"""The kinds of panel, each with a title, a unit and a description of how to read it."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from monitoring.dashboards.palette import BLUE, CANARY, overrides
 from monitoring.dashboards.promql import SERVICE
 
 SERVICE_NAME: Final = f"{{{{{SERVICE}}}}}"
-"""Grafana puts the label's value there."""
+"""Placeholder that Grafana replaces by the label's value."""
 
 SOURCE: Final = DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 OFF: Final = looks.GraphThresholdsStyleMode.OFF
 
 Limit = tuple[float, str]
-"""A value and the colour from it upwards."""
+"""A value, and the colour from it upwards."""
 
 P = TypeVar(
     "P",
@@ -62,30 +62,30 @@ class Query:
 
 
 @dataclass(frozen=True)
-class About:
-    """What a panel of any kind has."""
+class PanelSpec:
+    """Title, description, unit and size of a panel of any kind."""
 
     title: str
     text: str
-    """How an operator reads it."""
+    """Description: how an operator reads the panel."""
     unit: str
-    """Of Grafana: ``s``, ``percentunit``, ``reqps``, ``bytes``, ``short``."""
+    """Unit by Grafana's name: ``s``, ``percentunit``, ``reqps``, ``bytes``, ``short``."""
     span: int
-    """Columns of 24."""
+    """Width in columns of 24."""
     height: int = 8
-    """Rows of 30 pixels."""
+    """Height in rows of 30 pixels."""
     limits: Sequence[Limit] = ()
-    """Where the colour changes; blue below the first."""
+    """Values where the colour changes; blue below the first."""
 
 
-def lines(
-    about: About, *queries: Query, words: Sequence[str] = (), highest: float | None = None
+def timeseries_panel(
+    about: PanelSpec, *queries: Query, words: Sequence[str] = (), highest: float | None = None
 ) -> timeseries.Panel:
-    """Series over time of each service; ``words`` choose their colours, limits are dashed lines."""
+    """Panel of series over time; ``words`` choose their colours, limits are dashed lines."""
     named = [Query(query.expr, f"{query.legend} {SERVICE_NAME}") for query in queries]
     panel = described(timeseries.Panel(), about).targets(_targets(named))
-    # Nothing in the palette can know the names of versions and servers: by name they at least
-    # keep their colour from panel to panel.
+    # The palette cannot know the names of versions and servers: coloured by name, they at least
+    # keep their colour in all panels.
     by_name = dashboard.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
     marks = looks.GraphThresholdsStyleMode.DASHED if about.limits else OFF
     panel = (
@@ -114,8 +114,8 @@ def lines(
     return panel
 
 
-def figure(about: About, expr: str, empty: str = "no data") -> stat.Panel:
-    """One number a service, now; ``empty`` where there is none."""
+def stat_panel(about: PanelSpec, expr: str, empty: str = "no data") -> stat.Panel:
+    """Panel of one current number per service; ``empty`` is shown without a value."""
     return (
         described(stat.Panel(), about)
         .targets(_targets([Query(expr, SERVICE_NAME)], now=True))
@@ -127,15 +127,15 @@ def figure(about: About, expr: str, empty: str = "no data") -> stat.Panel:
     )
 
 
-def spread(about: About, buckets: str, edges: str) -> heatmap.Panel:
-    """A histogram over time, stronger where there is more; ``edges`` is the unit of its buckets.
+def heatmap_panel(about: PanelSpec, buckets: str, edges: str) -> heatmap.Panel:
+    """Panel of a histogram over time; ``edges`` is the unit of its buckets.
 
-    It can show one thing only: ``buckets`` adds up the services.
+    It can show one series of buckets only: the query adds up the services.
     """
     return (
         described(heatmap.Panel(), about)
         .targets([target(Query(buckets, "{{le}}"), "A").range().format(PromQueryFormat.HEATMAP)])
-        .max_data_points(80)  # wider cells hold enough to have a colour
+        .max_data_points(80)  # wider cells contain enough to get a colour
         .calculate(False)
         .color(
             heatmap.HeatmapColorOptions()
@@ -154,8 +154,8 @@ def spread(about: About, buckets: str, edges: str) -> heatmap.Panel:
     )
 
 
-def bars(about: About, *queries: Query) -> bargauge.Panel:
-    """One bar a query, now."""
+def bar_panel(about: PanelSpec, *queries: Query) -> bargauge.Panel:
+    """Panel of one bar per query, for the current value."""
     return (
         described(bargauge.Panel(), about)
         .targets(_targets(queries, now=True))
@@ -168,13 +168,13 @@ def bars(about: About, *queries: Query) -> bargauge.Panel:
 
 
 def thresholds(limits: Sequence[Limit]) -> dashboard.ThresholdsConfig:
-    """Blue, then the colour of each limit; Grafana's own default would be green and red at 80."""
+    """Return blue, then the colour of each limit, in place of Grafana's green and red."""
     steps = [Threshold(color=BLUE), *(Threshold(value, colour) for value, colour in limits)]
     return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
 
 
-def described(panel: P, about: About) -> P:
-    """The panel with what every kind has."""
+def described(panel: P, about: PanelSpec) -> P:
+    """Add title, description, unit and size to a panel."""
     return (
         panel.title(about.title)
         .description(about.text)
@@ -192,7 +192,7 @@ def _targets(queries: Sequence[Query], now: bool = False) -> list[Builder[varian
 
 
 def target(query: Query, ref: str) -> prometheus.Dataquery:
-    """A query as Grafana asks it; ``ref`` is its letter in the panel."""
+    """Return a query in Grafana's format; ``ref`` is its letter in the panel."""
     return (
         prometheus.Dataquery()
         .datasource(SOURCE)

@@ -1,7 +1,7 @@
-"""PromQL for the panels: every selector is narrowed to what the variables choose.
+"""PromQL for the panels: every selector is restricted by the dashboard's variables.
 
-Several services can be chosen, such as a canary alongside the service: every expression but those
-of ``together`` keeps them apart.
+Several services can be chosen, such as a canary alongside the service: every expression except
+those of ``together`` keeps them apart.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 from handlers.telemetry import VERSION, Metric
 
 STEP: Final = "$__rate_interval"
-"""Grafana's window for ``rate``: never so short that a scrape falls between two points."""
+"""Grafana's window for ``rate``: always longer than the scrape interval."""
 
 SERVICE: Final = "service"
 SCOPE: Final = f'namespace="$namespace", {SERVICE}=~"$service"'
@@ -20,18 +20,18 @@ FEATURE: Final = 'feature=~"$feature"'
 
 
 def series(metric: Metric, matching: str = "", suffix: str = "") -> str:
-    """Selector of one of our metrics; by version where the metric knows the version."""
+    """Select one of our metrics; by version if the metric has that label."""
     chosen = (CHOSEN,) if VERSION in metric.labels else ()
     return _select(metric.name + suffix, *chosen, matching)
 
 
 def recorded(name: str, matching: str = "") -> str:
-    """Selector of a series that a recording rule keeps a model version."""
+    """Select a series that a recording rule keeps per model version."""
     return _select(name, CHOSEN, matching)
 
 
 def of_server(name: str, matching: str = "") -> str:
-    """Selector of TorchServe's own metric, or of a series kept for all versions together.
+    """Select TorchServe's own metric, or a series kept for all versions together.
 
     TorchServe has a label ``model_version`` too, but of its registry: not the model card's.
     """
@@ -39,28 +39,28 @@ def of_server(name: str, matching: str = "") -> str:
 
 
 def rate(by: str, selector: str) -> str:
-    """Events a second, the replicas of a service added up."""
+    """Events a second, summed over the replicas of a service."""
     return by_service("sum", f"rate({selector}[{STEP}])", by)
 
 
 def increase(by: str, selector: str, window: str = STEP) -> str:
-    """Events within a window, the replicas of a service added up."""
+    """Events within a window, summed over the replicas of a service."""
     return by_service("sum", f"increase({selector}[{window}])", by)
 
 
 def together(by: str, selector: str, window: str = STEP) -> str:
-    """Events within a window of all chosen services: for a panel that can show one thing only."""
+    """Events within a window of all chosen services: for panels that can show only one series."""
     sum_by = f"sum by ({by}) " if by else "sum"
     return f"{sum_by}(increase({selector}[{window}]))"
 
 
 def by_service(aggregate: str, expr: str, by: str = "") -> str:
-    """An aggregate (``sum``, ``max``) of each service, and of each value of the labels ``by``."""
+    """Aggregate (``sum``, ``max``) by service and by the labels ``by``."""
     return f"{aggregate} by ({', '.join(filter(None, (SERVICE, by)))}) ({expr})"
 
 
 def ratio(part: str, whole: str) -> str:
-    """A share; where nothing happened a gap, not NaN."""
+    """A ratio; a gap instead of NaN if nothing happened."""
     return f"{part}\n/\n({whole} > 0)"
 
 

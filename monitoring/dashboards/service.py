@@ -1,4 +1,4 @@
-"""*Service*: does it answer, how fast, on what, and is the new version as good as the old."""
+"""Dashboard *Service*: availability, latency, load, and comparison of model versions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from handlers.telemetry import (
 from monitoring.dashboards import service_callers, service_server, service_verbs, service_versions
 from monitoring.dashboards.frame import Row, Window, build
 from monitoring.dashboards.palette import RED
-from monitoring.dashboards.panels import About, figure
+from monitoring.dashboards.panels import PanelSpec, stat_panel
 from monitoring.dashboards.promql import (
     by_service,
     quantile,
@@ -28,7 +28,7 @@ UID: Final = "lesionlens-service"
 
 
 def service(promised: Objectives) -> Dashboard:
-    """The dashboard, with the limits of the objectives."""
+    """Build the dashboard, with the limits of the objectives."""
     verbs = [service_verbs.row(verb, kept) for verb, kept in promised.objectives.items()]
     return build(
         UID,
@@ -54,10 +54,10 @@ def _now(promised: Objectives) -> Row:
     return Row(
         "At a glance",
         [
-            figure(
-                About(
+            stat_panel(
+                PanelSpec(
                     "Requests",
-                    "Requests a second of both verbs. 0 means that nobody asks; no data means that "
+                    "Requests a second of both verbs. 0 means no requests; no data means that "
                     "no server reports.",
                     "reqps",
                     4,
@@ -65,10 +65,10 @@ def _now(promised: Objectives) -> Row:
                 ),
                 rate("", series(REQUESTS)),
             ),
-            figure(
-                About(
+            stat_panel(
+                PanelSpec(
                     "Failed requests",
-                    "Share of requests that failed through our fault (5xx). Red: above the "
+                    "Share of requests that failed with a server error (5xx). Red: above the "
                     "strictest objective; look at the verb's row for which verb and since when.",
                     "percentunit",
                     4,
@@ -79,8 +79,8 @@ def _now(promised: Objectives) -> Row:
                 "no traffic",
             ),
             *(
-                figure(
-                    About(
+                stat_panel(
+                    PanelSpec(
                         f"{verb.capitalize()}, p95",
                         f"95 of 100 {verb} requests take less in the worker; what they wait for it "
                         f"is apart. Red: above {kept.seconds:g} s; {kept.fast:.0%} must keep it.",
@@ -94,8 +94,8 @@ def _now(promised: Objectives) -> Row:
                 )
                 for verb, kept in promised.objectives.items()
             ),
-            figure(
-                About(
+            stat_panel(
+                PanelSpec(
                     "Servers",
                     "Servers that report. Fewer than the replicas you run: one is gone or is not "
                     "scraped.",
@@ -106,8 +106,8 @@ def _now(promised: Objectives) -> Row:
                 servers,
                 "none",
             ),
-            figure(
-                About(
+            stat_panel(
+                PanelSpec(
                     "Worker starts, 1 h",
                     "Times a worker loaded the model again within an hour, over all servers. Above "
                     "0: a worker or its server was killed; see Workers for which one.",

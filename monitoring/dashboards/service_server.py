@@ -1,4 +1,4 @@
-"""*Service*: what the server does with its time, and its workers."""
+"""Dashboard *Service*: durations inside the server, and its workers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from handlers.telemetry import BATCH_SIZE, STAGE_SECONDS, WORKER_MEMORY, WORKER_STARTED
 from monitoring.dashboards.frame import Row
 from monitoring.dashboards.palette import RED
-from monitoring.dashboards.panels import About, Query, lines
+from monitoring.dashboards.panels import PanelSpec, Query, timeseries_panel
 from monitoring.dashboards.promql import (
     by_service,
     mean,
@@ -24,7 +24,7 @@ STAGES: Final = ("decode", "forward", "explain", "render")
 
 
 def inside() -> Row:
-    """Stages, queue, batches and responses by status."""
+    """Panels of stages, queue, batches and responses by status."""
     alone = series(BATCH_SIZE, 'le="1.0"', "_bucket")
     waited = rate("", of_server("ts_queue_latency_microseconds"))
     inferred = rate("", of_server("ts_inference_requests_total"))
@@ -32,8 +32,8 @@ def inside() -> Row:
     return Row(
         "Inside the server (all versions together)",
         [
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Stages, mean",
                     stage.format(
                         "on average", "a mean far below p95 says that few batches are slow."
@@ -44,8 +44,8 @@ def inside() -> Row:
                 Query(mean("stage", STAGE_SECONDS), "{{stage}}"),
                 words=STAGES,
             ),
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Stages, p95",
                     stage.format("95 of 100 are faster", "10 s means 10 s or more."),
                     "s",
@@ -54,8 +54,8 @@ def inside() -> Row:
                 Query(quantile(0.95, "stage", STAGE_SECONDS), "{{stage}}"),
                 words=STAGES,
             ),
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Queue time",
                     "Wait before a worker takes a request: the mean, and the last one's. It grows "
                     "where workers are too few; add replicas before latency follows.",
@@ -66,8 +66,8 @@ def inside() -> Row:
                 Query(f"{by_service('max', of_server('QueueTime'))} / 1e3", "last"),
                 words=("mean", "last"),
             ),
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Batch size, mean",
                     "Requests that one pass of the model answers. 1 under load means that batching "
                     "does not help: look at batchSize and maxBatchDelay.",
@@ -77,11 +77,11 @@ def inside() -> Row:
                 Query(mean("verb", BATCH_SIZE), "{{verb}}"),
                 words=("predict", "explain"),
             ),
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Batches of one request",
                     "Share of batches that held a single request. Near 100 % the delay of batching "
-                    "is paid for nothing.",
+                    "has no benefit.",
                     "percentunit",
                     8,
                 ),
@@ -92,8 +92,8 @@ def inside() -> Row:
                 words=("predict", "explain"),
                 highest=1,
             ),
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Responses by HTTP status",
                     "Every response to a prediction or an explanation, those of the front itself "
                     "included. 503 here but no failed request above: rejected before a worker saw "
@@ -116,15 +116,15 @@ def _with_status(hundreds: int) -> str:
 
 
 def workers(promised: Objectives) -> Row:
-    """Starts and memory of the workers."""
+    """Panels of starts and memory of the workers."""
     return Row(
         "Workers",
         [
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Age of the youngest worker",
-                    "Time since a worker of the server last loaded the model. A line that rises "
-                    "is health; each fall to zero is a worker, or a whole server, started again.",
+                    "Time since a worker of the server last loaded the model. A rising line is "
+                    "healthy; each fall to zero is a restart of a worker or of the whole server.",
                     "s",
                     8,
                 ),
@@ -133,11 +133,11 @@ def workers(promised: Objectives) -> Row:
                     "{{instance}}",
                 ),
             ),
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Worker starts, last hour",
                     "Starts by server after the first. At the red line the restart alert fires; "
-                    "look at the server's log and at its memory beside.",
+                    "check the server's log and its memory in the next panel.",
                     "short",
                     8,
                     limits=((promised.server.restarts, RED),),
@@ -147,8 +147,8 @@ def workers(promised: Objectives) -> Row:
                     "{{instance}}",
                 ),
             ),
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Memory of a worker",
                     "Resident memory of each server's worker that answered last. A slope that "
                     "never falls is a leak; a drop with a start is a worker killed for memory.",

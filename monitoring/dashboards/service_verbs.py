@@ -1,4 +1,4 @@
-"""*Service*, a row a verb: rate, errors and latency against what is promised."""
+"""Dashboard *Service*: rate, errors and latency of each verb against its objectives."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from grafana_foundation_sdk.models.dashboard import Panel
 from handlers.telemetry import REQUEST_SECONDS, REQUESTS
 from monitoring.dashboards.frame import Row
 from monitoring.dashboards.palette import RED
-from monitoring.dashboards.panels import About, Query, lines, spread
+from monitoring.dashboards.panels import PanelSpec, Query, heatmap_panel, timeseries_panel
 from monitoring.dashboards.promql import (
     by_service,
     of_server,
@@ -35,19 +35,19 @@ def row(verb: str, kept: Objective) -> Row:
     slow = of_server("lesionlens:requests_slow_ratio:rate1h", of_verb)
     buckets = series(REQUEST_SECONDS, of_verb, "_bucket")
     panels: list[Builder[Panel]] = [
-        lines(
-            About(
+        timeseries_panel(
+            PanelSpec(
                 f"{verb.capitalize()} requests",
-                "Requests a second by outcome: ok, refused (the client's fault, 4xx), failed "
-                "(ours, 5xx). Much refused: a client sends what is no photograph.",
+                "Requests a second by outcome: ok, refused (client error, 4xx), failed "
+                "(ours, 5xx). Much refused: a client sends files that are not photographs.",
                 "reqps",
                 8,
             ),
             Query(rate("outcome", every), "{{outcome}}"),
             words=("ok", "refused", "failed"),
         ),
-        lines(
-            About(
+        timeseries_panel(
+            PanelSpec(
                 f"{verb.capitalize()}: failed",
                 f"Share of requests that failed. Above the red line ({1 - kept.available:.1%}) the "
                 "error budget is spent faster than it comes back.",
@@ -58,8 +58,8 @@ def row(verb: str, kept: Objective) -> Row:
             Query(ratio(rate("", failed), rate("", every)), "failed"),
             words=("failed",),
         ),
-        lines(
-            About(
+        timeseries_panel(
+            PanelSpec(
                 f"{verb.capitalize()}: slower than {kept.seconds:g} s, 1 h",
                 f"Share of the last hour's requests slower than the objective, all versions. Above "
                 f"the red line ({1 - kept.fast:.0%}) the promise is broken.",
@@ -70,8 +70,8 @@ def row(verb: str, kept: Objective) -> Row:
             Query(by_service("max", slow), verb),
             words=(verb,),
         ),
-        lines(
-            About(
+        timeseries_panel(
+            PanelSpec(
                 f"{verb.capitalize()} latency",
                 f"Time in the handler: half, 95 and 99 of 100 requests are faster. p95 belongs "
                 f"below the red line. {CAPPED}",
@@ -85,8 +85,8 @@ def row(verb: str, kept: Objective) -> Row:
             ),
             words=("p50", "p95", "p99"),
         ),
-        spread(
-            About(
+        heatmap_panel(
+            PanelSpec(
                 f"{verb.capitalize()} latency, every request",
                 "Requests by how long they took, services added up. Two bands are two kinds of "
                 "request (methods, cold and warm); a band that climbs is load.",
@@ -103,8 +103,8 @@ def row(verb: str, kept: Objective) -> Row:
 
 
 def _by_method(q: float, kept: Objective) -> Builder[Panel]:
-    return lines(
-        About(
+    return timeseries_panel(
+        PanelSpec(
             f"Explain by method, p{100 * q:.0f}",
             f"Which method is slow: {100 * q:.0f} of 100 requests with it are faster. The red line "
             f"is the objective of all methods together. {CAPPED}",

@@ -1,10 +1,10 @@
-"""*Service*: model versions side by side, for the hour in which one replaces another."""
+"""Dashboard *Service*: model versions side by side, for use during a rollout."""
 
 from __future__ import annotations
 
 from handlers.telemetry import REQUEST_SECONDS, REQUESTS, VERSION
 from monitoring.dashboards.frame import Row
-from monitoring.dashboards.panels import About, Query, lines
+from monitoring.dashboards.panels import PanelSpec, Query, timeseries_panel
 from monitoring.dashboards.promql import (
     SERVICE,
     by_service,
@@ -19,7 +19,7 @@ from monitoring.dashboards.tables import compared
 
 
 def row() -> Row:
-    """A table of the last hour, then the same over time."""
+    """Row with a table of the last hour, then the same over time."""
     requests, failed = series(REQUESTS), series(REQUESTS, 'outcome="failed"')
     predict = 'verb="predict"'
     cancer = by_service("max", recorded("lesionlens:cancer_ratio:1h"), VERSION)
@@ -32,7 +32,7 @@ def row() -> Row:
         "Versions side by side",
         [
             compared(
-                About(
+                PanelSpec(
                     "Versions, last hour",
                     "One line a service and model version. Roll on only if the new one fails no "
                     "more, is no slower, and has enough photographs for its share of cancer to "
@@ -50,8 +50,8 @@ def row() -> Row:
                     (Query(cancer, "share of cancer"), "percentunit"),
                 ],
             ),
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Requests by version",
                     "Who gets the traffic. During a rollout one line falls as the other rises; two "
                     "level lines long after it are a rollout that stopped half-way.",
@@ -60,8 +60,8 @@ def row() -> Row:
                 ),
                 Query(rate(VERSION, requests), name),
             ),
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Failed by version",
                     "Share of requests that failed. Only the new version's rises: roll back. Both "
                     "rise: it is not the model.",
@@ -70,8 +70,8 @@ def row() -> Row:
                 ),
                 Query(errors, name),
             ),
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Predict p95 by version",
                     "A new version's first minutes are slow while it warms up; judge it after ten.",
                     "s",
@@ -79,8 +79,8 @@ def row() -> Row:
                 ),
                 Query(quantile(0.95, VERSION, REQUEST_SECONDS, predict), name),
             ),
-            lines(
-                About(
+            timeseries_panel(
+                PanelSpec(
                     "Share of cancer by version, 1 h",
                     "Both versions see the same clients, so the shares should agree within "
                     "sampling error; a gap that stays is the model or its threshold.",

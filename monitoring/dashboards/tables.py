@@ -1,4 +1,4 @@
-"""Panels that join several queries into one table: versions compared, bins compared."""
+"""Panels that join several queries into one table, to compare versions or bins."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from grafana_foundation_sdk.models.dashboard import (
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from monitoring.dashboards.palette import GREY, overrides
-from monitoring.dashboards.panels import About, Query, described, target
+from monitoring.dashboards.panels import PanelSpec, Query, described, target
 
 
 def compared(
-    about: About, keys: tuple[str, ...], columns: Sequence[tuple[Query, str]]
+    about: PanelSpec, keys: tuple[str, ...], columns: Sequence[tuple[Query, str]]
 ) -> table.Panel:
-    """One line a combination of the labels ``keys``; a query, with its unit, a column."""
+    """Table with a line per combination of the labels ``keys`` and a column per query."""
     queries = [query for query, _ in columns]
     panel = (
         described(table.Panel(), about)
@@ -35,8 +35,8 @@ def compared(
     return panel
 
 
-def bins(about: About, key: str, *queries: Query) -> barchart.Panel:
-    """A group of bars a value of the label ``key``, one bar a query."""
+def bins(about: PanelSpec, key: str, *queries: Query) -> barchart.Panel:
+    """Bars, one group per value of the label ``key``, one bar per query."""
     panel = (
         described(barchart.Panel(), about)
         .targets(_now(queries))
@@ -69,12 +69,13 @@ def _now(queries: Sequence[Query]) -> list[Builder[variants.Dataquery]]:
 
 
 def _joined(keys: tuple[str, ...], queries: Sequence[Query]) -> list[DataTransformerConfig]:
-    # Grafana calls the values of several tables "Value #A", "Value #B" after their queries.
+    # Grafana names the value columns of several tables "Value #A", "Value #B" after their
+    # queries.
     names = {f"Value #{chr(ord('A') + place)}": query.legend for place, query in enumerate(queries)}
     columns = [*keys, *names]
     order = {name: place for place, name in enumerate(columns)}
-    # `joinByField` knows one field; `merge` joins by all that the tables share, the time of the
-    # answer included.
+    # `joinByField` joins by one field; `merge` joins by all common fields, including the
+    # timestamp.
     join = (
         DataTransformerConfig("joinByField", options={"byField": keys[0], "mode": "outer"})
         if len(keys) == 1

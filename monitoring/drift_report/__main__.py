@@ -11,17 +11,17 @@ from pydantic import ValidationError
 
 from monitoring.drift_report import page, report
 from monitoring.drift_report.errors import ReportError
-from monitoring.drift_report.photographs import look_at, model_of
+from monitoring.drift_report.photographs import model_of, score_folder
 from monitoring.drift_report.settings import ReportSettings
 from monitoring.drift_report.windows import FORM, baseline_at, traffic_in, window_of
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the report; 2 for something that the user can mend."""
+    """Write the report; returns 2 for an error that the user can fix."""
     parser = argparse.ArgumentParser(prog="python -m monitoring.drift_report", description=__doc__)
     for name in ("reference", "current"):
         parser.add_argument(name, help=f"a folder of photographs, or a window: {FORM}")
-    # A window may begin with "-24h", which is no option.
+    # A window may begin with "-24h", which is not an option.
     asked = parser.parse_args(["--", *(sys.argv[1:] if arguments is None else arguments)])
     try:
         settings = ReportSettings()
@@ -43,8 +43,8 @@ def _folders(reference: str, current: str, settings: ReportSettings) -> tuple[Pa
         )
     classifier = model_of(settings.archive / "melanoma.mar")
     section = report.of_folders(
-        look_at(Path(reference), classifier),
-        look_at(Path(current), classifier),
+        score_folder(Path(reference), classifier),
+        score_folder(Path(current), classifier),
         classifier.baseline,
         classifier.version,
     )
@@ -55,7 +55,7 @@ def _folders(reference: str, current: str, settings: ReportSettings) -> tuple[Pa
 def _windows(reference: str, current: str, settings: ReportSettings) -> tuple[Path, list[str]]:
     if "/" not in reference or Path(current).is_dir():
         raise ReportError(
-            f"{reference!r} is neither a folder nor, beside {current!r}, a window: name two "
+            f"{reference!r} is neither a folder nor, with {current!r}, a window: name two "
             f"folders of photographs, or two windows, {FORM}"
         )
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Each drift feature of one sample against another, and of both against the training data."""
+"""Compare each drift feature between two samples, and of both with the training data."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from monitoring.drift_report.photographs import Sample
 from monitoring.resampling import drift_index
 
 MATTERS: Final = 0.1
-"""Index that is worth a look, by custom (Siddiqi, Credit Risk Scorecards, 2006)."""
+"""Index from which a change is relevant, by convention (Siddiqi, Credit Risk Scorecards, 2006)."""
 CHANCE: Final = 0.01
-"""Largest p-value, after correction, that is no accident."""
+"""Largest p-value, after correction, that counts as significant."""
 
 
 @dataclass(frozen=True)
 class FeatureChange:
-    """One drift feature in both samples."""
+    """Comparison of one drift feature between both samples."""
 
     feature: str
     shares: np.ndarray
-    """Of the training data in each bin, shape (bins,)."""
+    """Share of the training data in each bin, shape (bins,)."""
     reference: np.ndarray
-    """Photographs in each bin, shape (bins,)."""
+    """Photographs of the reference in each bin, shape (bins,)."""
     current: np.ndarray
-    """Likewise, shape (bins,)."""
+    """Photographs of the current sample in each bin, shape (bins,)."""
     index_reference: float
-    """Population stability index against the training data, no unit."""
+    """Population stability index of each sample against the training data, no unit."""
     index_current: float
     index_between: float
-    """Of the current sample against the reference."""
+    """Population stability index of the current sample against the reference, no unit."""
     test: str
     p: float
-    """Corrected for the number of features (Benjamini & Hochberg 1995)."""
+    """p-value, corrected for the number of features (Benjamini & Hochberg 1995)."""
     medians: tuple[float, float] | None = None
-    """Of reference and current, in the feature's unit, where single values are known."""
+    """Medians of reference and current, in the feature's unit, if single values are known."""
 
     @property
     def changed(self) -> bool:
-        """Whether it is no accident, and large enough to matter."""
+        """Whether the change is significant, and large enough to matter."""
         return self.p < CHANCE and self.index_between >= MATTERS
 
 
 def of_photographs(reference: Sample, current: Sample, baseline: Baseline) -> list[FeatureChange]:
-    """Kolmogorov-Smirnov test on the values, indices on the baseline's bins."""
+    """Kolmogorov-Smirnov test on the values, indices on the drift baseline's bins."""
     tests = [ks_2samp(reference.values[name], current.values[name]).pvalue for name in FEATURES]
     return [
         _change(
@@ -72,7 +72,7 @@ def of_bins(
     current: Mapping[str, np.ndarray],
     shares: Mapping[str, np.ndarray],
 ) -> list[FeatureChange]:
-    """Chi-squared test of homogeneity on counts by bin; for the features that all three have.
+    """Chi-squared test of homogeneity on counts by bin, for the features that all three have.
 
     Args:
         reference: photographs in each bin, by feature, each of shape (bins,).
@@ -108,7 +108,7 @@ def _change(
     medians: tuple[float, float] | None = None,
 ) -> FeatureChange:
     counted = np.rint(reference).astype(int), np.rint(current).astype(int)
-    # Half a photograph more in each bin, as the rules do: an empty bin decides nothing.
+    # Add half a photograph to each bin, as the rules do, so that one empty bin does not decide.
     smoothed = (counted[0] + 0.5) / (counted[0].sum() + 0.5 * len(shares))
     return FeatureChange(
         feature=feature,

@@ -1,4 +1,4 @@
-"""A domain classifier: whether what the model sees tells the photographs of two folders apart.
+"""Domain classifier: whether the model's features distinguish the photographs of two folders.
 
 Source: Lopez-Paz & Oquab, Revisiting Classifier Two-Sample Tests, ICLR 2017.
 """
@@ -20,32 +20,32 @@ from monitoring.drift_report.photographs import Sample
 
 FOLDS: Final = 5
 STRENGTH: Final = 0.01
-"""Inverse of the regularisation: 512 features and perhaps as few photographs."""
+"""Inverse of the regularisation: there are 512 features and perhaps as few photographs."""
 SEED: Final = 0
 
 
 @dataclass(frozen=True)
 class Domain:
-    """How well the two can be told apart."""
+    """How well the two folders can be distinguished."""
 
     auroc: float
-    """Of scores from a fit that never saw the photograph; 0.5 is not at all."""
+    """AUROC of out-of-fold scores; 0.5 means no difference."""
     low: float
     high: float
     """95 % interval, resampling photographs."""
     scores: np.ndarray
     """Log-odds of belonging to the current folder, for each of its photographs, shape (n,)."""
     shared: int
-    """Photographs of the current folder that lie in the reference as well."""
+    """Photographs of the current folder that are in the reference as well."""
 
     @property
     def differs(self) -> bool:
-        """Whether chance is no explanation."""
+        """Whether the difference is larger than chance explains."""
         return self.low > 0.5
 
     @property
     def words(self) -> str:
-        """What the figure means."""
+        """Explain the AUROC in words."""
         if not self.differs:
             return "cannot be told apart"
         marks = ((0.6, "hardly"), (0.75, "somewhat"), (0.9, "clearly"))
@@ -53,11 +53,11 @@ class Domain:
         return f"can {degree} be told apart"
 
 
-def tell_apart(reference: Sample, current: Sample) -> Domain:
-    """Cross-validated logistic regression on the 512 features."""
+def domain_classifier(reference: Sample, current: Sample) -> Domain:
+    """Fit a cross-validated logistic regression on the 512 features."""
     features = np.concatenate([reference.features, current.features])
     side = np.repeat([0, 1], [len(reference), len(current)])
-    # Copies of a photograph stay on one side of a fold, or they would be known by heart.
+    # Copies of a photograph stay in one fold, or they would be recognised.
     _, groups = np.unique(reference.digests + current.digests, return_inverse=True)
     model = make_pipeline(
         StandardScaler(),

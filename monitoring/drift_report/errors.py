@@ -1,5 +1,5 @@
-"""What a person can mend."""
+"""Errors of the drift report that a user can fix."""
 
 
 class ReportError(RuntimeError):
-    """The report cannot be made; the message says what is wrong and how to mend it."""
+    """The report cannot be made; the message says what is wrong and how to fix it."""

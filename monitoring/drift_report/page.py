@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs no network, and as JSON beside it."""
+"""Write the report as one HTML page that needs no network, and as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NUMBERS: Final = "drift.json"
 
 
 def write(folder: Path, reference: str, current: str, sections: Sequence[Section]) -> Path:
-    """Write both files, each whole or not at all; gives the page's path.
+    """Write both files atomically; returns the page's path.
 
     Args:
         folder: made where it is missing.
@@ -27,7 +27,7 @@ def write(folder: Path, reference: str, current: str, sections: Sequence[Section
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,  # file names are anybody's
+        autoescape=True,  # file names may contain HTML
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

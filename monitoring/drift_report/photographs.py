@@ -1,4 +1,4 @@
-"""A folder of photographs as the service would see it."""
+"""Classify a folder of photographs like the service would."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from handlers.drift import FEATURES, image_statistics
 from monitoring.drift_report.errors import ReportError
 
 FEWEST: Final = 20
-"""Photographs of a folder below which nothing can be said."""
+"""Minimum number of photographs of a folder."""
 BATCH: Final = 16
 
 
@@ -38,19 +38,19 @@ class Sample:
     features: np.ndarray
     """Pooled activations, shape (n, 512)."""
     cancer: np.ndarray
-    """Whether the model says `cancer`, shape (n,)."""
+    """Whether the predicted label is `cancer`, shape (n,)."""
     review: np.ndarray
-    """Whether a person must look, shape (n,)."""
+    """Whether a person must review it, shape (n,)."""
     unreadable: dict[str, str]
-    """File names and what is wrong with them."""
+    """File names and errors of unreadable files."""
 
     def __len__(self) -> int:
-        """Photographs."""
+        """Number of photographs."""
         return len(self.paths)
 
 
 def model_of(archive: Path) -> Classifier:
-    """The model of a ``.mar``; raises ReportError where there is none or it cannot be used."""
+    """Load the model of a ``.mar``; raises ReportError."""
     if not archive.is_file():
         raise ReportError(f"{archive} is missing: build it with `make archive`")
     try:
@@ -65,14 +65,14 @@ def model_of(archive: Path) -> Classifier:
         ) from error
 
 
-def look_at(folder: Path, classifier: Classifier) -> Sample:
+def score_folder(folder: Path, classifier: Classifier) -> Sample:
     """Read every photograph of a folder and run the model on it.
 
     Raises:
         ReportError: no such folder, or too few photographs that can be read.
     """
     if not folder.is_dir():
-        raise ReportError(f"{folder} is no folder: name one that holds photographs")
+        raise ReportError(f"{folder} is not a folder: name one that holds photographs")
     found = photograph_files.find(folder)
     paths = found.photographs
     seen: list[_Seen] = []

@@ -1,4 +1,4 @@
-"""Plots of the report, as PNG data that the page carries in itself."""
+"""Plots of the report, as PNG data embedded in the page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UNITS: Final = {
 
 
 def of_values(feature: str, reference: np.ndarray, current: np.ndarray) -> str:
-    """Histograms of single values of both samples, as a data URI.
+    """Plot histograms of single values of both samples, as a data URI.
 
     Args:
         feature: one of :data:`UNITS`.
@@ -46,7 +46,7 @@ def of_values(feature: str, reference: np.ndarray, current: np.ndarray) -> str:
 
 
 def of_bins(change: FeatureChange) -> str:
-    """Shares in the baseline's bins, training beside both samples, as a data URI."""
+    """Plot shares in the drift baseline's bins, of training and both samples, as a data URI."""
     figure = Figure(figsize=(4.6, 2.3), layout="constrained")
     axes = figure.subplots()
     places = np.arange(len(change.shares))
@@ -69,11 +69,11 @@ def of_bins(change: FeatureChange) -> str:
 
 
 def thumbnail(data: bytes) -> str:
-    """A small copy of a photograph without its metadata, as a data URI."""
+    """Make a small copy of a photograph without its metadata, as a data URI."""
     picture = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
     picture.thumbnail((THUMBNAIL, THUMBNAIL))
     out = io.BytesIO()
-    # A new picture: nothing of the file but its pixels.
+    # A new picture: nothing of the file except its pixels.
     Image.fromarray(np.asarray(picture)).save(out, "PNG")
     return _uri(out.getvalue())
 

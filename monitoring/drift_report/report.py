@@ -1,4 +1,4 @@
-"""What the report says: sections with their verdicts, for the page and as JSON."""
+"""Content of the report: sections with their verdicts, for the page and as JSON."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 from handlers.drift import FEATURES, Baseline
 from monitoring.drift_report import comparison, plots
 from monitoring.drift_report.comparison import FeatureChange
-from monitoring.drift_report.domain import Domain, tell_apart
+from monitoring.drift_report.domain import Domain, domain_classifier
 from monitoring.drift_report.photographs import Sample
 from monitoring.drift_report.windows import Traffic
 
 SHOWN: Final = 12
-"""Photographs that contribute most."""
+"""Number of top contributors that are shown."""
 SMALL: Final = 100
-"""Photographs below which the alerts do not judge either."""
+"""Minimum number of photographs, below which the alerts do not judge either."""
 TAILS: Final = (0.01, 0.99)
 HINTS: Final = {
     "brightness": "exposure or lighting",
@@ -27,12 +27,12 @@ HINTS: Final = {
     "probability": "other patients, or pictures that the model misreads",
     "distance": "a kind of picture that the training did not hold",
 }
-"""Where to look first when a feature has moved."""
+"""What to check first when a feature has changed."""
 
 
 @dataclass(frozen=True)
-class Odd:
-    """A photograph that contributes much."""
+class TopContributor:
+    """A photograph that contributes strongly to the difference."""
 
     name: str
     score: float
@@ -47,19 +47,19 @@ class Section:
 
     model_version: str
     counts: tuple[int, int]
-    """Photographs of reference and current."""
+    """Number of photographs of reference and current."""
     changes: tuple[FeatureChange, ...]
     figures: dict[str, str]
-    """A plot of each feature."""
+    """One plot per feature."""
     domain: Domain | None = None
-    odd: tuple[Odd, ...] = ()
+    odd: tuple[TopContributor, ...] = ()
     shares: dict[str, tuple[float, float]] | None = None
-    """`cancer` and `review`, of reference and current."""
+    """Shares of `cancer` and `review`, of reference and current."""
     unreadable: dict[str, str] | None = None
 
     @property
     def verdict(self) -> list[str]:
-        """In plain words, the most important first."""
+        """Verdicts in plain words, the most important first."""
         moved = [change for change in self.changes if change.changed]
         said = []
         if moved:
@@ -84,7 +84,7 @@ class Section:
         return said
 
     def document(self) -> dict[str, Any]:
-        """Every number, without the pictures."""
+        """Return every number, without the pictures."""
         return {
             "model_version": self.model_version,
             "photographs": {"reference": self.counts[0], "current": self.counts[1]},
@@ -121,8 +121,8 @@ class Section:
 
 
 def of_folders(reference: Sample, current: Sample, baseline: Baseline, version: str) -> Section:
-    """Everything that single photographs allow."""
-    domain = tell_apart(reference, current)
+    """Compare two folders, using single photographs."""
+    domain = domain_classifier(reference, current)
     changes = tuple(comparison.of_photographs(reference, current, baseline))
     return Section(
         model_version=version,
@@ -147,7 +147,7 @@ def of_folders(reference: Sample, current: Sample, baseline: Baseline, version: 
 
 
 def of_windows(reference: Traffic, current: Traffic, baseline: Traffic) -> list[Section]:
-    """A section for each model version that answered in both windows."""
+    """Compare two windows: one section per model version that answered in both."""
     versions = sorted(reference.counts.keys() & current.counts.keys() & baseline.counts.keys())
     sections = []
     for version in versions:
@@ -161,10 +161,10 @@ def of_windows(reference: Traffic, current: Traffic, baseline: Traffic) -> list[
     return sections
 
 
-def _odd(reference: Sample, current: Sample, domain: Domain) -> tuple[Odd, ...]:
+def _odd(reference: Sample, current: Sample, domain: Domain) -> tuple[TopContributor, ...]:
     limits = {name: np.quantile(reference.values[name], TAILS) for name in FEATURES}
     return tuple(
-        Odd(
+        TopContributor(
             name=str(current.paths[place].relative_to(current.folder)),
             score=float(domain.scores[place]),
             why=_why({name: float(current.values[name][place]) for name in FEATURES}, limits),

@@ -1,4 +1,4 @@
-"""Two windows of traffic, as Prometheus remembers them: photographs by bin, nothing more."""
+"""Two windows of traffic from Prometheus: photographs by bin only."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 
 @dataclass(frozen=True)
 class Window:
-    """From a time to another."""
+    """A time window."""
 
     start: datetime
     end: datetime
 
     def __str__(self) -> str:
-        """To the minute, UTC."""
+        """Format to the minute, in UTC."""
         return " to ".join(
             moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
             for moment in (self.start, self.end)
@@ -37,7 +37,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Traffic:
-    """What was counted in a window, by model version and drift feature."""
+    """Counts of a window, by model version and drift feature."""
 
     counts: dict[str, dict[str, np.ndarray]]
     """Photographs in each bin, shape (bins,)."""
@@ -51,7 +51,7 @@ def window_of(text: str, now: datetime) -> Window:
     """
     parts = text.split("/")
     if len(parts) != 2:
-        raise ReportError(f"{text!r} is no window: write {FORM}")
+        raise ReportError(f"{text!r} is not a window: write {FORM}")
     start, end = (_moment(part, text, now) for part in parts)
     if start >= end:
         raise ReportError(f"{text!r} ends before it starts: write {FORM}")
@@ -66,12 +66,12 @@ def _moment(text: str, whole: str, now: datetime) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ReportError(f"{text!r} of {whole!r} is no time: write {FORM}") from None
+        raise ReportError(f"{text!r} of {whole!r} is not a time: write {FORM}") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def traffic_in(window: Window, settings: ReportSettings) -> Traffic:
-    """Ask Prometheus for a window.
+    """Query Prometheus for a window.
 
     Raises:
         ReportError: it does not answer, refuses, or counted no photograph then.
@@ -91,7 +91,7 @@ def traffic_in(window: Window, settings: ReportSettings) -> Traffic:
 
 
 def baseline_at(moment: datetime, settings: ReportSettings) -> Traffic:
-    """Shares of the training data in each bin, as they were known at a time."""
+    """Query the shares of the training data in each bin, as they were known at a time."""
     scope = f'{{namespace="{settings.namespace}", service="{settings.service}"}}'
     expression = (
         f"max by ({VERSION}, feature, bin) (last_over_time({DRIFT_BASELINE.name}{scope}[30d]))"
@@ -105,7 +105,7 @@ def _ask(expression: str, moment: datetime, settings: ReportSettings) -> list[di
             f"{settings.prometheus}/api/v1/query",
             data={"query": expression, "time": moment.timestamp()},
             timeout=60,
-            # One elsewhere may be behind a proxy; one of this machine never is.
+            # A remote one may be behind a proxy; one of this machine never is.
             trust_env=httpx.URL(settings.prometheus).host not in LOOPBACK,
         ).json()
     except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as error:

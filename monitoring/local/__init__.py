@@ -1,1 +1,1 @@
-"""Prometheus and Grafana beside the local server, as processes of this machine."""
+"""Prometheus and Grafana alongside the local server, as processes of this machine."""

@@ -1,4 +1,4 @@
-"""``python -m monitoring.local``: Prometheus and Grafana beside ``make serve``, until Ctrl-C."""
+"""``python -m monitoring.local``: Prometheus and Grafana for ``make serve``, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from serving.front.sockets import host_port
 
 
 class Ended(BaseException):
-    """A signal asked us to end."""
+    """A signal requested the end."""
 
 
 def main() -> int:
-    """Run; 0 when a signal ended it, 1 when a program ended by itself, 2 when one did not start."""
+    """Run; returns 0 after a signal, 1 if a program ended by itself, 2 if one did not start."""
 
     def end(number: int, frame: FrameType | None) -> None:
         for name in (signal.SIGINT, signal.SIGTERM):
@@ -77,7 +77,7 @@ def _watch(started: list[Process]) -> int:
         time.sleep(POLL_SECONDS)
     for process in started:
         if not process.running():
-            print(f"{process.name} ended by itself: {process.last_words()}", flush=True)
+            print(f"{process.name} ended by itself: {process.last_error()}", flush=True)
     return 1
 
 

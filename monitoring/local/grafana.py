@@ -1,4 +1,4 @@
-"""A real Grafana with the committed dashboards, where one is on the PATH."""
+"""Run Grafana with the committed dashboards, if it is on the PATH."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROVISIONING: Final = files.FOLDER.parent.parent / "grafana" / "provisioning"
 
 
 def command() -> list[str] | None:
-    """The program and its home, or None where there is none: Grafana is in no Debian archive."""
+    """Return the program and its home, or None if it is missing (Debian does not have it)."""
     if program := shutil.which("grafana"):
         return [program, "server"]
     return [program] if (program := shutil.which("grafana-server")) else None
@@ -22,7 +22,7 @@ def command() -> list[str] | None:
 def grafana(settings: LocalSettings, program: list[str], prometheus: str) -> Process:
     """Grafana as a context manager: dashboards provisioned, readable without a password.
 
-    It listens on one address of this machine, so whoever can read it is here already.
+    It listens on one address of this machine, so only users of this machine can read it.
     """
     folder = (settings.build / "grafana").resolve()
     return Process(

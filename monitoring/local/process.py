@@ -1,4 +1,4 @@
-"""One server program on this machine, from its start to its end."""
+"""Run a server program on this machine, from its start to its end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STOP_SECONDS: Final = 10.0
 
 
 class LocalError(RuntimeError):
-    """A program is missing or did not start; the message says how to mend it."""
+    """A program is missing or did not start; the message says how to fix it."""
 
 
 class Process:
@@ -36,7 +36,7 @@ class Process:
         seconds: float,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Prepare; entering the context starts it.
+        """Prepare; entering the context starts the program.
 
         Args:
             name: for messages.
@@ -45,7 +45,7 @@ class Process:
             ready: path that answers 200 once it can be used.
             log: file for what it prints.
             seconds: until it must be ready.
-            environment: variables beside those of this process.
+            environment: variables in addition to those of this process.
         """
         self.name = name
         self.address = address
@@ -58,7 +58,7 @@ class Process:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        """Start, and wait until it answers; LocalError if it does not."""
+        """Start, and wait until it answers; raises LocalError if it does not."""
         self._demand_free_port()
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("wb") as log:
@@ -68,7 +68,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is ours to pass on
+                start_new_session=True,  # we forward Ctrl-C ourselves
             )
         try:
             self._wait_ready(self._process)
@@ -83,7 +83,7 @@ class Process:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End it."""
+        """Stop the program."""
         self.stop()
 
     def running(self) -> bool:
@@ -91,7 +91,7 @@ class Process:
         return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
-        """Ask it to end, and see to it that it does."""
+        """Ask it to stop, and kill it if it does not."""
         if self._process is None:
             return
         self._process.terminate()
@@ -102,8 +102,8 @@ class Process:
             self._process.wait()
         self._process = None
 
-    def last_words(self) -> str:
-        """The last line of its log, and where the log is."""
+    def last_error(self) -> str:
+        """Return the last line of its log, and where the log is."""
         lines = self._log.read_text(errors="replace").splitlines() if self._log.is_file() else []
         said = lines[-1].strip()[:400] if lines else "it said nothing"
         return f"{said} (log: {self._log})"
@@ -112,7 +112,7 @@ class Process:
         deadline = time.monotonic() + self._seconds
         while time.monotonic() < deadline:
             if process.poll() is not None:
-                raise LocalError(f"{self.name} ended while starting: {self.last_words()}")
+                raise LocalError(f"{self.name} ended while starting: {self.last_error()}")
             try:
                 if httpx.get(self._ready, timeout=5, trust_env=False).status_code == 200:
                     return
@@ -120,7 +120,7 @@ class Process:
                 pass
             time.sleep(POLL_SECONDS)
         raise LocalError(
-            f"{self.name} was not ready after {self._seconds:g} s: {self.last_words()}"
+            f"{self.name} was not ready after {self._seconds:g} s: {self.last_error()}"
         )
 
     def _demand_free_port(self) -> None:

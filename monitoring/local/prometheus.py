@@ -1,4 +1,4 @@
-"""A real Prometheus with the committed rules, scraping servers of this machine."""
+"""Run Prometheus with the committed rules, scraping servers of this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from monitoring.prometheus import files
 from serving.front.sockets import host_port
 
 NAMESPACE: Final = "local"
-"""What a cluster's namespace is elsewhere."""
+"""Value of the label that is the namespace on a cluster."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class Target:
     address: str
     """``host:port`` of its metrics."""
     service: str = "melanoma"
-    """Replicas of one service have the same."""
+    """Value of the label ``service``, the same for all replicas of a service."""
 
 
 class Prometheus(Process):
-    """Prometheus as a context manager; :meth:`query` asks it."""
+    """Prometheus as a context manager; :meth:`query` evaluates expressions."""
 
     def __init__(self, settings: LocalSettings, targets: Sequence[Target]) -> None:
         """Write the configuration.
@@ -76,8 +76,8 @@ class Prometheus(Process):
         return list(self.ask("query", query=expression)["result"])
 
     def ask(self, what: str, **parameters: str) -> dict[str, Any]:
-        """The data of ``/api/v1/{what}``; raises LocalError where Prometheus refuses."""
-        # POST: an expression may be longer than a URL should be.
+        """Return the data of ``/api/v1/{what}``; raises LocalError if Prometheus refuses."""
+        # POST: an expression may be longer than a URL may be.
         method = "POST" if parameters else "GET"
         answer = httpx.request(
             method,
@@ -93,7 +93,7 @@ class Prometheus(Process):
 
 
 def configuration(settings: LocalSettings, targets: Sequence[Target]) -> str:
-    """The configuration file: the committed rules, and the labels that they go by."""
+    """Return the configuration file: the committed rules, and the labels that they use."""
     every = f"{settings.scrape_seconds}s"
     document = {
         "global": {
@@ -101,7 +101,7 @@ def configuration(settings: LocalSettings, targets: Sequence[Target]) -> str:
             "scrape_timeout": every,
             "evaluation_interval": every,
         },
-        # Recording rules first: alerts read what they write.
+        # Recording rules first: alerts read their series.
         "rule_files": [
             str(path) for path in sorted(files.FOLDER.glob("*.yaml"), key=_recording_first)
         ],

@@ -1,4 +1,4 @@
-"""Where the local Prometheus and Grafana listen, from ``LESIONLENS_*`` variables."""
+"""Settings of the local Prometheus and Grafana, from ``LESIONLENS_*`` variables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class LocalSettings(BaseSettings):
-    """Of the stack that ``make monitor`` starts. All of it listens on ``host`` alone."""
+    """Settings of the stack that ``make monitor`` starts. It listens on ``host`` only."""
 
     model_config = SettingsConfigDict(env_prefix="LESIONLENS_", extra="ignore", frozen=True)
 
@@ -17,19 +17,19 @@ class LocalSettings(BaseSettings):
     """Address of the server's metrics, and of Prometheus and Grafana."""
 
     metrics_port: int = 8082
-    """Where the server's metrics are, as ``make serve`` has it."""
+    """Port of the server's metrics, as in ``make serve``."""
 
     prometheus_port: int = 9090
-    """Prometheus' page and interface."""
+    """Port of Prometheus."""
 
     grafana_port: int = 3000
-    """Grafana's page."""
+    """Port of Grafana."""
 
     build: Path = Path("build")
-    """Samples and dashboards' state are kept below it, so that a restart goes on where it was."""
+    """Folder for samples and dashboards' state, kept so that a restart continues from them."""
 
     scrape_seconds: int = Field(default=5, ge=1, le=60)
-    """Between two scrapes, and between two evaluations of the rules."""
+    """Seconds between two scrapes, and between two evaluations of the rules."""
 
     start_seconds: float = Field(default=60.0, gt=0)
-    """Until each must be ready."""
+    """Seconds until each must be ready."""

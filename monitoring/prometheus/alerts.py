@@ -1,4 +1,4 @@
-"""Every alert."""
+"""All alerts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from monitoring.threshold_file import Thresholds
 
 
 def groups(objectives: Objectives, thresholds: Thresholds, service: str) -> tuple[Group, ...]:
-    """Requests, answers, server; ``service`` is the label that our targets carry."""
+    """Groups of alerts: requests, predictions, server; ``service`` is the label of our targets."""
     return (
         *burn_alerts.groups(objectives),
         *answer_alerts.groups(objectives.answers, thresholds),
@@ -18,6 +18,6 @@ def groups(objectives: Objectives, thresholds: Thresholds, service: str) -> tupl
 
 
 def names(groups: tuple[Group, ...]) -> tuple[str, ...]:
-    """Of the alerts, each once, in order: an alert may be several rules."""
+    """Names of the alerts, each once, in order: an alert may have several rules."""
     rules = (rule for group in groups for rule in group.rules)
     return tuple(dict.fromkeys(rule.name for rule in rules if isinstance(rule, Alert)))

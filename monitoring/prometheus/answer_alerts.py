@@ -1,4 +1,4 @@
-"""Alerts on what the model says and sees: drift, the share of cancer, the review rate."""
+"""Alerts on photographs and predictions: drift, the share of cancer, the review rate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WHO = "{{ $labels.service }} ({{ $labels.model_version }})"
 
 
 def groups(limits: AnswerLimits, thresholds: Thresholds) -> tuple[Group, ...]:
-    """Drift first, then the answers."""
+    """Groups of alerts: drift first, then the predictions."""
     drift = (
         _drift("LesionLensDriftCritical", "1h", "page", thresholds),
         _drift("LesionLensDriftWarning", "1d", "ticket", thresholds),
@@ -23,7 +23,7 @@ def groups(limits: AnswerLimits, thresholds: Thresholds) -> tuple[Group, ...]:
 
 
 def _drift(name: str, window: str, severity: Severity, thresholds: Thresholds) -> Alert:
-    mark = thresholds.windows[window].mark
+    conventional = thresholds.windows[window].conventional
     samples = f"lesionlens:drift_samples:{window}"
     behind = (
         f"{{{{ with printf `{samples}"
@@ -38,7 +38,7 @@ def _drift(name: str, window: str, severity: Severity, thresholds: Thresholds) -
         f"{WHO}: {{{{ $labels.feature }}}} of the photographs has drifted",
         "Population stability index of {{ $labels.feature }} against the training data: "
         f'{{{{ $value | printf "%.2f" }}}} (no unit) over {window}, from {behind} photographs; '
-        f"drift is above {mark:g}, or above what chance can reach with so few photographs.",
+        f"drift is above {conventional:g}, or above what chance can reach with so few photographs.",
         labels={"window": window},
     )
 
@@ -62,7 +62,7 @@ def _baseline_missing() -> Alert:
 
 def _cancer_share(limits: AnswerLimits, errors: float) -> Alert:
     share, count = "lesionlens:cancer_ratio", "lesionlens:predictions"
-    fewest = limits.fewest_photographs
+    min_samples = limits.fewest_photographs
     now, before = f"{count}:1h", f"({count}:1d offset 1h)"
     then = f"({share}:1d offset 1h)"
     pooled = f"(({share}:1h * {now} + {then} * {before}) / ({now} + {before}))"
@@ -78,13 +78,13 @@ def _cancer_share(limits: AnswerLimits, errors: float) -> Alert:
         abs({share}:1h - {then})
           > {errors:g} * sqrt({pooled} * (1 - {pooled}) * (1 / {now} + 1 / {before}))
           and
-        {now} >= {fewest}
+        {now} >= {min_samples}
           and
-        {before} >= {fewest}
+        {before} >= {min_samples}
         """,
         "ticket",
         f"{WHO}: the share of `cancer` has changed",
-        "The share of photographs called cancer is {{ $value | humanizePercentage }} (as a "
+        "The share of photographs labelled cancer is {{ $value | humanizePercentage }} (as a "
         "difference) above that of the day before, over 1 h; below it where negative. That is "
         f"more than {errors:g} standard errors.",
     )
@@ -92,8 +92,8 @@ def _cancer_share(limits: AnswerLimits, errors: float) -> Alert:
 
 def _review_rate(limits: AnswerLimits) -> Alert:
     ratio, count = "lesionlens:review_ratio:1h", "lesionlens:predictions:1h"
-    # Three standard errors below the observed share: a sample that only happens to be high
-    # stays quiet.
+    # Three standard errors below the observed share: a share that is high by chance causes no
+    # alert.
     return Alert(
         "LesionLensReviewRateHigh",
         f"""
@@ -101,7 +101,7 @@ def _review_rate(limits: AnswerLimits) -> Alert:
           > {limits.review_ratio:g}
         """,
         "ticket",
-        f"{WHO}: too many photographs need a person",
+        f"{WHO}: too many photographs need review",
         "At least {{ $value | humanizePercentage }} of the photographs were flagged for review "
         f"over 1 h (the observed share less three standard errors); {limits.review_ratio:.0%} is "
         "the limit.",

@@ -1,4 +1,4 @@
-"""Alerts on a promise that is being broken too fast: multi-window, multi-burn-rate.
+"""Alerts on the error budget: multi-window, multi-burn-rate.
 
 Source: The Site Reliability Workbook (Google, 2018), chapter 5, "Alerting on SLOs".
 """
@@ -12,7 +12,7 @@ from monitoring.prometheus.rule import Alert, Group
 
 
 def groups(objectives: Objectives) -> tuple[Group, ...]:
-    """An alert for each verb and pair of windows, on failures and on slowness."""
+    """One alert for each verb and pair of windows, on failures and on latency."""
     pairs = [
         (verb, objective, rate)
         for verb, objective in objectives.objectives.items()

@@ -16,21 +16,22 @@ from monitoring.prometheus.rule import Group, Recording
 from monitoring.threshold_file import Thresholds
 
 MODEL: Final = "namespace, service, model_version"
-"""What every figure about answers is kept apart by; replicas are added up."""
+"""Labels that separate figures about predictions; replicas are summed."""
 WINDOWS: Final = ("1h", "1d")
 BASELINE: Final = "lesionlens:drift_baseline_ratio:last1d"
 BEHIND: Final = "lesionlens:drift_baseline_photographs:last1d"
 
 
 def groups(thresholds: Thresholds) -> tuple[Group, ...]:
-    """The baseline first, for the windows read it; then a group a window."""
+    """Groups of rules: the baseline first, because the windows read it; then one per window."""
     windows = tuple(Group(f"lesionlens-drift-{w}", _window(w, thresholds)) for w in WINDOWS)
     return (Group("lesionlens-drift-baseline", _baseline()), *windows)
 
 
 def _baseline() -> tuple[Recording, ...]:
-    # Each worker says its baseline once, when it loads the model. Every replica says the same,
-    # hence max; a day's memory, hence an index still for the photographs of a pod that has gone.
+    # Each worker reports its baseline once, when it loads the model. Every replica reports the
+    # same, hence max; it is remembered for a day, so that photographs of a removed pod still
+    # have an index.
     return tuple(
         Recording(record, f"max by ({by}) (last_over_time({metric.name}[1d]))")
         for record, by, metric in (
@@ -48,7 +49,7 @@ def _window(window: str, thresholds: Thresholds) -> tuple[Recording, ...]:
     index = f"lesionlens:drift_psi:{window}"
     limit = thresholds.windows[window]
     return (
-        # A bin that no series speaks of holds nothing, which is an observation too.
+        # A bin without a series contains nothing, which is an observation too.
         Recording(
             observations,
             f"""
@@ -58,13 +59,13 @@ def _window(window: str, thresholds: Thresholds) -> tuple[Recording, ...]:
             """,
         ),
         Recording(samples, f"sum without (bin) ({observations})"),
-        # "> 0": no photographs give no series, where 0 / 0 would give NaN.
+        # "> 0": without photographs there is no series, where 0 / 0 would be NaN.
         Recording(
             observed,
             f"{observations} / on ({MODEL}, feature) group_left () ({samples} > 0)",
         ),
-        # Half a photograph more in each bin (Jeffreys' prior): the logarithm of an empty bin
-        # would be minus infinity, and one empty bin would decide the whole index.
+        # Half a photograph more in each bin (Jeffreys' prior): the logarithm of an empty
+        # bin would be minus infinity, and one empty bin would decide the whole index.
         Recording(
             smoothed,
             f"""
@@ -77,18 +78,18 @@ def _window(window: str, thresholds: Thresholds) -> tuple[Recording, ...]:
             index,
             f"sum without (bin) (({smoothed} - {BASELINE}) * ln({smoothed} / {BASELINE}))",
         ),
-        # What chance alone can reach with so many photographs and such a baseline, or the
-        # custom's mark where that is higher; no series where there are too few to judge.
+        # What chance alone can reach with so many photographs and this baseline, or the
+        # conventional limit if it is higher; no series if there are too few photographs.
         Recording(
             f"lesionlens:drift_psi_threshold:{window}",
             f"""
             clamp_min(
-              {limit.chance:g} * (
-                1 / ({samples} >= {limit.fewest})
+              {limit.noise_factor:g} * (
+                1 / ({samples} >= {limit.min_samples})
                   + on ({MODEL}) group_left ()
                 1 / {BEHIND}
               ),
-              {limit.mark:g}
+              {limit.conventional:g}
             )
             """,
         ),

@@ -1,4 +1,4 @@
-"""The rule files: their text, where they lie, and every expression in them."""
+"""The rule files: their texts, paths and expressions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FOLDER: Final = Path(__file__).resolve().parent.parent / "rules"
 
 
 def groups(settings: MonitoringSettings) -> dict[str, tuple[Group, ...]]:
-    """The groups of each file, in the order in which Prometheus should load them."""
+    """Return the groups of each file, in the order in which Prometheus should load them."""
     promised, limits = objectives.load(), threshold_file.load()
     return {
         "recording.yaml": recording.groups(promised, limits),
@@ -23,14 +23,14 @@ def groups(settings: MonitoringSettings) -> dict[str, tuple[Group, ...]]:
 
 
 def texts(settings: MonitoringSettings) -> dict[str, str]:
-    """The text of each file."""
+    """Return the text of each file."""
     return {
         name: rule_file(content, settings.runbooks) for name, content in groups(settings).items()
     }
 
 
 def write(settings: MonitoringSettings, folder: Path = FOLDER) -> list[Path]:
-    """Write the files; what is given back is their paths."""
+    """Write the files; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, text in texts(settings).items():
@@ -40,7 +40,7 @@ def write(settings: MonitoringSettings, folder: Path = FOLDER) -> list[Path]:
 
 
 def expressions(settings: MonitoringSettings | None = None) -> list[tuple[str, str]]:
-    """Name and PromQL of every rule, in order; a name may come several times."""
+    """Return name and PromQL of every rule, in order; a name may occur several times."""
     rules = [
         rule
         for content in groups(settings or MonitoringSettings()).values()

@@ -1,4 +1,4 @@
-"""Objectives and limits, read from ``objectives.yaml`` and checked."""
+"""Objectives and limits, read from ``objectives.yaml`` and validated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BUCKETS: Final = (
     *(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75),
     *(1.0, 2.5, 5.0, 7.5, 10.0),
 )
-"""Upper edges of every histogram, in seconds; TorchServe 0.12 fixes them."""
+"""Upper bucket edges of every histogram, in seconds; TorchServe 0.12 fixes them."""
 
 Ratio = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Window = Annotated[str, Field(pattern=r"^[1-9][0-9]*[mhd]$")]
@@ -27,7 +27,7 @@ class _Strict(BaseModel):
 
 
 class Objective(_Strict):
-    """What is promised of one verb."""
+    """Objective of one verb."""
 
     available: Ratio
     """Share of requests that do not fail."""
@@ -40,17 +40,17 @@ class Objective(_Strict):
     def _is_an_edge(cls, seconds: float) -> float:
         if seconds not in BUCKETS:
             edges = ", ".join(f"{edge:g}" for edge in BUCKETS)
-            raise ValueError(f"{seconds:g} s is no edge of the histogram's buckets: {edges}")
+            raise ValueError(f"{seconds:g} s is not an edge of the histogram's buckets: {edges}")
         return seconds
 
     @property
     def edge(self) -> str:
-        """``seconds`` as the label ``le``: Java writes 1.0 where Go would write 1."""
+        """Return ``seconds`` as the label ``le``: Java writes 1.0 where Go would write 1."""
         return str(float(self.seconds))
 
 
 class BurnRate(_Strict):
-    """A pair of windows and how many times faster than allowed the budget is used up."""
+    """A pair of windows, and how many times faster than allowed the error budget is used up."""
 
     long: Window
     short: Window
@@ -59,29 +59,29 @@ class BurnRate(_Strict):
 
 
 class AnswerLimits(_Strict):
-    """When the answers themselves look wrong."""
+    """Limits from which the predictions themselves look wrong."""
 
     fewest_photographs: int = Field(ge=1)
-    """An hour, before a share of them means something."""
+    """Minimum number of photographs in an hour for a share of them."""
     cancer_difference: Ratio
-    """Smallest change of the share of ``cancer`` that matters."""
+    """Smallest relevant change of the share of ``cancer``."""
     review_ratio: Ratio
-    """Largest share of photographs that a person must look at."""
+    """Largest share of photographs that a person must review."""
 
 
 class ServerLimits(_Strict):
-    """When TorchServe itself looks wrong."""
+    """Limits from which TorchServe itself looks wrong."""
 
     error_ratio: Ratio
     """Largest share of its answers that may be 5xx, over 10 minutes."""
     queue_seconds: float = Field(gt=0, allow_inf_nan=False)
     """Longest mean wait for a worker, over 5 minutes."""
     refusals: int = Field(ge=1)
-    """Requests without a valid key or token within 10 minutes that are too many."""
+    """Maximum number of requests without a valid key or token within 10 minutes."""
     restarts: int = Field(ge=1)
-    """Starts of a worker within an hour, after the first, that are too many."""
+    """Maximum number of starts of a worker within an hour, after the first."""
     fewest_requests: int = Field(ge=1)
-    """An hour, yesterday, before silence is strange."""
+    """Minimum number of requests in an hour of yesterday, before silence is suspicious."""
 
 
 class Objectives(_Strict):
@@ -104,12 +104,12 @@ class Objectives(_Strict):
 
     @property
     def windows(self) -> tuple[str, ...]:
-        """Every window that a burn rate needs, each once, shortest first."""
+        """Return every window that a burn rate needs, each once, shortest first."""
         minutes = {"m": 1, "h": 60, "d": 1440}
         names = {name for rate in self.burn_rates for name in (rate.long, rate.short)}
         return tuple(sorted(names, key=lambda name: int(name[:-1]) * minutes[name[-1]]))
 
 
 def load(path: Path = FILE) -> Objectives:
-    """The objectives of a file; ``pydantic.ValidationError`` names what is wrong in it."""
+    """Load the objectives of a file; ``pydantic.ValidationError`` names what is wrong."""
     return Objectives.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))

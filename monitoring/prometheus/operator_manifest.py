@@ -1,4 +1,4 @@
-"""The same rules as one PrometheusRule, which the Prometheus operator loads on a cluster."""
+"""The same rules as one PrometheusRule for the Prometheus operator on a cluster."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FILE: Final = files.FOLDER.parent.parent / "k8s/components/monitoring/prometheus
 
 
 def text(settings: MonitoringSettings) -> str:
-    """Of the manifest: every group of every rule file, in the order of their evaluation."""
+    """Return the manifest: every group of every rule file, in the order of evaluation."""
     groups = [group for content in files.groups(settings).values() for group in content]
     return dump(
         {
@@ -29,7 +29,7 @@ def text(settings: MonitoringSettings) -> str:
 
 
 def write(settings: MonitoringSettings, path: Path = FILE) -> Path:
-    """Write the manifest; what is given back is its path."""
+    """Write the manifest; returns its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text(settings), encoding="utf-8")
     return path

@@ -1,4 +1,4 @@
-"""Every recording rule."""
+"""All recording rules."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from monitoring.prometheus.rule import Group, Recording
 from monitoring.threshold_file import Thresholds
 
 VERB = "namespace, service, verb"
-"""What a promise is kept apart by: it holds for a verb, whichever model answers."""
+"""Labels that separate objectives: an objective holds for a verb, whatever the model version."""
 
 
 def groups(objectives: Objectives, thresholds: Thresholds) -> tuple[Group, ...]:
-    """In the order in which they read one another."""
+    """Groups of rules in the order in which they read one another."""
     return (
         *drift_rules.groups(thresholds),
         *(Group(f"lesionlens-answers-{window}", _answers(window)) for window in WINDOWS),
@@ -30,7 +30,7 @@ def groups(objectives: Objectives, thresholds: Thresholds) -> tuple[Group, ...]:
 
 
 def _answers(window: str) -> tuple[Recording, ...]:
-    """What the model said, a series a model version; no series where it said nothing."""
+    """Record predictions, one series per model version; no series without predictions."""
     photographs = f"lesionlens:predictions:{window}"
 
     def share(matching: str) -> str:
@@ -60,7 +60,7 @@ def _failed(window: str) -> Recording:
 
 
 def _slow(window: str, objectives: Objectives) -> tuple[Recording, ...]:
-    # One rule a verb, for each verb counts against an edge of its own.
+    # One rule per verb, because each verb has a different bucket edge.
     def rate(series: str) -> str:
         return f"sum by ({VERB}) (rate({REQUEST_SECONDS.name}_{series}[{window}]))"
 

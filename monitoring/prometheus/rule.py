@@ -1,4 +1,4 @@
-"""What a rule file is made of, and how it is written."""
+"""Rules and rule files, and how they are written."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ Severity = Literal["page", "ticket", "info"]
 
 @dataclass(frozen=True)
 class Recording:
-    """A series that Prometheus computes and keeps."""
+    """A recording rule: a series that Prometheus computes and keeps."""
 
     record: str
     """Name of the series: ``lesionlens:what:window``."""
     expr: str
-    """PromQL; indentation that all its lines share does not count."""
+    """PromQL; common indentation is removed."""
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Added to every series."""
+    """Labels added to every series."""
 
     @property
     def name(self) -> str:
-        """Of the series."""
+        """Name of the series."""
         return self.record
 
     def document(self) -> dict[str, Any]:
-        """As it stands in a rule file."""
+        """Return the rule as it is in a rule file."""
         rule: dict[str, Any] = {"record": self.record, "expr": _tidy(self.expr)}
         return rule | ({"labels": dict(self.labels)} if self.labels else {})
 
 
 @dataclass(frozen=True)
 class Alert:
-    """A condition that somebody should hear of.
+    """An alert rule.
 
-    ``summary`` is one line, ``description`` says values with their units; both are Prometheus
+    ``summary`` is one line, ``description`` gives values with their units; both are Prometheus
     templates. The address of the runbook is added by name when the file is written.
     """
 
@@ -52,10 +52,10 @@ class Alert:
     holds: str = "0s"
     """How long the condition must last before the alert fires."""
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Added to the alert beside its severity."""
+    """Labels added to the alert in addition to its severity."""
 
     def document(self, runbooks: str) -> dict[str, Any]:
-        """As it stands in a rule file; ``runbooks`` is where the pages lie."""
+        """Return the rule as it is in a rule file; ``runbooks`` is the address of the pages."""
         rule: dict[str, Any] = {"alert": self.name, "expr": _tidy(self.expr)}
         if self.holds != "0s":
             rule["for"] = self.holds
@@ -70,17 +70,16 @@ class Alert:
 
 @dataclass(frozen=True)
 class Group:
-    """Rules evaluated one after the other, at one time: a rule reads what those above it wrote.
+    """Rules evaluated in order at one time: a rule reads what those above it wrote.
 
-    A group has no interval of its own, so ``evaluation_interval`` of the Prometheus that loads
-    it applies to all.
+    A group has no interval, so Prometheus' ``evaluation_interval`` applies to all.
     """
 
     name: str
     rules: tuple[Recording | Alert, ...]
 
     def document(self, runbooks: str) -> dict[str, Any]:
-        """As it stands in a rule file."""
+        """Return the group as it is in a rule file."""
         rules = [
             rule.document(runbooks) if isinstance(rule, Alert) else rule.document()
             for rule in self.rules
@@ -89,12 +88,12 @@ class Group:
 
 
 def rule_file(groups: tuple[Group, ...], runbooks: str) -> str:
-    """The text of a rule file; the same groups give the same bytes."""
+    """Return the text of a rule file; equal groups give equal bytes."""
     return dump({"groups": [group.document(runbooks) for group in groups]})
 
 
 def dump(document: dict[str, Any]) -> str:
-    """YAML under a header that says where it comes from."""
+    """Write YAML below a header that names its source."""
     return HEADER + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=100)
 
 
@@ -103,7 +102,7 @@ def _tidy(expr: str) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes a text of several lines as a block, as people do, and indents lists."""
+    """Writes multi-line texts as blocks and indents lists, as people do."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)

@@ -1,4 +1,4 @@
-"""Alerts on the server and its scraping: what no request can tell, because none is counted."""
+"""Alerts on the server and its scraping, including failures that no request metric shows."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from monitoring.prometheus.objectives import ServerLimits
 from monitoring.prometheus.rule import Alert, Group
 
 HTTP_RESPONSES = "lesionlens_http_responses_total"
-"""Of the front, by ``route`` and ``status`` (serving/front/telemetry.py)."""
+"""Metric of the front with labels ``route`` and ``status`` (serving/front/telemetry.py)."""
 SERVICE = "namespace, service"
 WHO = "{{ $labels.service }}"
 CANARY = "-canary"
-"""What the component ``canary`` adds to the service's name; no other rule names a service."""
+"""Suffix that the component ``canary`` adds to the service's name; no other rule names a
+service."""
 
 
 def groups(limits: ServerLimits, service: str) -> tuple[Group, ...]:
-    """TorchServe first, then Prometheus' own view of its targets."""
+    """Groups of alerts: TorchServe first, then Prometheus' own view of its targets."""
     server = (
         _server_errors(limits),
         _refusals(limits),
@@ -60,8 +61,8 @@ def _refusals(limits: ServerLimits) -> Alert:
         """,
         "ticket",
         f"{WHO}: many requests without a valid key or token",
-        '{{ $value | printf "%.0f" }} requests within 10 minutes were answered with 401: somebody '
-        "tries keys, or a client has one that was revoked or has expired.",
+        '{{ $value | printf "%.0f" }} requests within 10 minutes were answered with 401: an '
+        "attacker tries keys, or a client's key was revoked or has expired.",
     )
 
 
@@ -71,8 +72,8 @@ def _queueing(limits: ServerLimits) -> Alert:
 
     return Alert(
         "LesionLensQueueing",
-        # The histogram of latency begins in the handler: what a request waits for a worker is
-        # known to the frontend alone, as a sum.
+        # The latency histogram starts in the handler: only the frontend knows the waiting
+        # time before it, as a sum.
         f"""
         {rate("ts_queue_latency_microseconds")} / 1e6
           / ({rate("ts_inference_requests_total")} > 0)
@@ -93,7 +94,7 @@ def _restarts(limits: ServerLimits) -> Alert:
         "ticket",
         f"{WHO}: a worker keeps restarting",
         "The worker of {{ $labels.instance }} was started {{ $value }} times "
-        "within 1 h after its first start; each one fails the request in flight and holds up "
+        "within 1 h after its first start; each restart fails the requests in flight and blocks "
         "the queue for some seconds.",
     )
 
@@ -102,7 +103,7 @@ def _no_traffic(limits: ServerLimits) -> Alert:
     requests = f"increase({REQUESTS.name}[1h]"
     return Alert(
         "LesionLensNoTraffic",
-        # A week ago as well, where there is one: a Saturday is not a broken Friday.
+        # Also compared with a week ago, if possible: a quiet Saturday is not a fault.
         f"""
         sum by ({SERVICE}) ({requests} offset 1d)) >= {limits.fewest_requests}
           and
@@ -134,7 +135,7 @@ def _absent(service: str) -> Alert:
         "LesionLensAbsent",
         f'absent(up{{service="{service}"}} == 1)',
         "page",
-        f"{service}: not one server can be scraped",
+        f"{service}: no server can be scraped",
         f'No target with service="{service}" has answered a scrape for 10 minutes: nothing '
         "serves, or the scrape configuration has lost it. No other alert can be trusted meanwhile.",
         holds="10m",
@@ -143,12 +144,12 @@ def _absent(service: str) -> Alert:
 
 
 def _canary_absent(service: str) -> Alert:
-    # Not absent(): most of the time there is no canary.
+    # Not absent(): usually there is no canary.
     return Alert(
         "LesionLensAbsent",
         f'max by ({SERVICE}) (up{{service="{service}{CANARY}"}}) == 0',
         "page",
-        f"{WHO}: not one server can be scraped",
+        f"{WHO}: no server can be scraped",
         "No target of {{ $labels.service }} has answered a scrape for 10 minutes, though there are "
         "targets: the share of the predictions that is sent there may be lost.",
         holds="10m",

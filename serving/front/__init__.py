@@ -1,1 +1,1 @@
-"""The front: bounds everything that a client sends before anything else parses it."""
+"""The front: an HTTP server that bounds every request before anything else parses it."""

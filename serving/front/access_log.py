@@ -1,4 +1,4 @@
-"""One line a request, and nothing in it that a client sent: a caller's name is the operator's."""
+"""Access log: one line per request, without any text that a client sent."""
 
 from __future__ import annotations
 

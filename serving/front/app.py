@@ -1,4 +1,4 @@
-"""The front's ASGI application: check, read, pass on, answer."""
+"""ASGI application of the front: check a request, read it, forward it, answer it."""
 
 from __future__ import annotations
 
@@ -27,20 +27,21 @@ from serving.front.settings import FrontSettings
 from serving.front.telemetry import FrontMetrics
 
 RETRY_SECONDS: Final = 1
-"""After which a front that is full may have room again."""
+"""Seconds after which a full front may have capacity again."""
 CLIENT_CLOSED_REQUEST: Final = 499
-"""Of the log and the metrics, where nobody is left to answer; nginx's number for it."""
+"""Status in logs and metrics if the client has left; nginx uses the same number."""
 
 
 NOBODY: Final = "-"
-"""Caller of a request without a valid key or token, and of every request where none is needed."""
+"""Caller in logs and metrics without a valid key or token, or with access control off."""
 RESULT: Final = b'"probability":'
-"""In the answer about each photograph once; nothing of a client is quoted in an answer."""
+"""Text that occurs once per photograph in an answer, used to count photographs; answers never quote
+client input."""
 
 
 @dataclass
 class _Request:
-    """What is logged and counted of a request."""
+    """Values of a request for the log and the metrics."""
 
     id: str
     start: float
@@ -50,14 +51,14 @@ class _Request:
 
 
 class Front:
-    """ASGI application; one instance a server.
+    """ASGI application of the front; one instance per server.
 
     Args:
         settings: the limits.
         backend: that answers.
         metrics: that requests are counted in.
-        access: who may ask; by default anybody.
-        routes: by path.
+        access: access control; by default off.
+        routes: routes by path.
     """
 
     def __init__(
@@ -81,13 +82,13 @@ class Front:
         self.in_flight = 0
         """Requests whose body was read and whose response is not sent yet."""
         self.draining = False
-        """Whether the server is ending: every response then closes its connection."""
+        """Whether the server is draining: every response then closes its connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request.
 
         Raises:
-            RuntimeError: it is no HTTP.
+            RuntimeError: it is not HTTP.
         """
         if scope["type"] != "http":
             raise RuntimeError(f"the front answers HTTP only, not {scope['type']}")
@@ -156,7 +157,7 @@ class Front:
 
     @contextmanager
     def _place(self) -> Iterator[None]:
-        """One of the requests that may be answered at once."""
+        """Hold one of the slots for concurrent requests."""
         if self.in_flight >= self._settings.max_in_flight:
             raise self._overloaded()
         self.in_flight += 1
@@ -176,7 +177,7 @@ class Front:
         )
 
     def _about(self, name: str) -> FrontResponse:
-        """Routes that say something of the server itself (KServe V1, and TorchServe's ping)."""
+        """Answer the routes about the server itself (KServe V1, and TorchServe's ping)."""
         ready = self._backend.ready and not self.draining
         document: dict[str, Any]
         status = 200 if ready else 503
@@ -233,7 +234,7 @@ class Front:
             log_request(request.route, status, seconds, request.id, request.caller)
 
     async def wait_idle(self, seconds: float) -> bool:
-        """Wait until no request is in flight; False if there still is one after so many seconds."""
+        """Wait until no request is in flight; returns False after a timeout in seconds."""
         deadline = time.monotonic() + seconds
         while self.in_flight and time.monotonic() < deadline:
             await asyncio.sleep(0.02)

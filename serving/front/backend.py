@@ -1,4 +1,4 @@
-"""What stands behind the front: something that answers checked requests."""
+"""Interface of the server behind the front."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from serving.front.messages import FrontRequest, FrontResponse
 
 
 class Backend(Protocol):
-    """Answers requests. One instance a process; called from one event loop."""
+    """Answers checked requests. One instance per process; called from one event loop."""
 
     async def answer(self, request: FrontRequest) -> FrontResponse:
-        """Answer a request; never raises for what a client sent, and survives being cancelled."""
+        """Answer a request; never raises for client input, and may be cancelled."""
         ...
 
     @property
@@ -21,5 +21,5 @@ class Backend(Protocol):
 
     @property
     def why_not_ready(self) -> str:
-        """The reason where it is not; empty where it is."""
+        """Return why the backend is not ready; empty if it is."""
         ...

@@ -1,4 +1,4 @@
-"""Request bodies within bounds: of bytes, of time, of rate, and of memory in all."""
+"""Read request bodies within limits of bytes, time, rate and total memory."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class BodyLimits:
-    """Of one request's body."""
+    """Limits of one request body."""
 
     max_bytes: int = 20_000_000
-    """Of a whole body."""
+    """Maximum bytes of a body."""
 
     seconds: float = 60.0
-    """Until the whole body must be there."""
+    """Seconds until the whole body must have arrived."""
 
     grace_seconds: float = 5.0
-    """Without any requirement at the start."""
+    """Seconds at the start without a minimum rate."""
 
     min_bytes_per_second: int = 8_000
-    """That a client must send after that, on average."""
+    """Minimum average rate of a client after that."""
 
     stall_seconds: float = 10.0
-    """How long a client that sent faster may pause."""
+    """Seconds that a faster client may pause."""
 
 
 class BoundedReceive:
-    """ASGI's ``receive`` of one request, whose body keeps to limits.
+    """ASGI's ``receive`` of one request, with limits on its body.
 
-    Only the time that is spent waiting for the client counts against its rate. A declared length
-    above the limit is refused before a byte is read, so ``Expect: 100-continue`` is not continued.
+    Only the time spent waiting for the client counts against its rate. A declared length above the
+    limit is rejected before a byte is read, so ``Expect: 100-continue`` is not continued.
 
     Args:
         receive: the server's.
@@ -103,7 +103,7 @@ class BoundedReceive:
                 return await self._receive()
         except TimeoutError:
             pass
-        # What came while this process was too busy to look is there by now and is not late.
+        # Bytes that came while this process was busy are buffered by now and are not late.
         try:
             async with asyncio.timeout(0):
                 return await self._receive()
@@ -125,7 +125,7 @@ class BoundedReceive:
 
 
 def content_length(scope: Scope) -> int | None:
-    """Bytes of the body that a request declares, or None where it does not."""
+    """Return the declared bytes of a request body, or None without a declaration."""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
             return int(value[:20])
@@ -139,7 +139,7 @@ async def read_body(
     declared: int | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> bytes:
-    """A whole body; every byte is reserved before it is kept.
+    """Read a whole body; every byte is reserved in the budget before it is kept.
 
     Args:
         receive: the server's.
@@ -165,7 +165,7 @@ async def read_body(
 
 
 async def run_until_disconnect(receive: Receive, coroutine: Coroutine[Any, Any, Result]) -> Result:
-    """Run work for as long as its client waits; call it after the body has been read.
+    """Run work until it ends or its client disconnects; call it after the body was read.
 
     Args:
         receive: the server's.

@@ -1,4 +1,4 @@
-"""Why a body is not read to its end; all are a :class:`BodyError`, named as what happened."""
+"""Reasons why a body is not read to its end; all are a :class:`BodyError`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class BodyError(Exception):
     """
 
     status = 400
-    """Of HTTP."""
+    """HTTP status."""
 
     def __init__(self, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)
@@ -21,24 +21,24 @@ class BodyError(Exception):
 
 
 class BodyTooLarge(BodyError):
-    """More bytes than the limit."""
+    """The body has more bytes than the limit."""
 
     status = 413
 
 
 class BodyTooSlow(BodyError):
-    """Not there in time, or slower than the minimum rate."""
+    """The body was not complete in time, or came below the minimum rate."""
 
     status = 408
 
 
 class ClientGone(BodyError):
-    """The client closed the connection: nobody reads an answer."""
+    """The client closed the connection; no answer can be sent."""
 
     status = 499
 
 
 class BuffersFull(BodyError):
-    """All bytes that may be buffered at a time are taken by other requests."""
+    """All bytes that may be buffered at a time are in use by other requests."""
 
     status = 503

@@ -1,4 +1,4 @@
-"""A bound of the bytes of all bodies that a process holds at a time."""
+"""Limit the bytes of all request bodies in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from serving.front.body_errors import BuffersFull
 
 
 class ByteBudget:
-    """A bound of the bytes that all requests of a process buffer together.
+    """Limit of the bytes that all requests of a process buffer together.
 
     Args:
         max_bytes: at a time.
@@ -23,11 +23,11 @@ class ByteBudget:
         self.used_bytes = 0
         self._retry_after = retry_after
         self._receiving: dict[Reservation, None] = {}
-        """Bodies that still come, the one that has waited longest for its next bytes first."""
+        """Bodies that still arrive, the one that has waited longest for its next bytes first."""
 
     @contextmanager
     def reservation(self) -> Iterator[Reservation]:
-        """A share that grows as bytes come; given back whole when the context ends."""
+        """Reserve a growing share of the budget, released when the context ends."""
         reserved = Reservation(self, self._retry_after)
         try:
             yield reserved
@@ -36,7 +36,7 @@ class ByteBudget:
             reserved.reserved_bytes = 0
 
     def make_room(self, count: int, asking: Reservation) -> bool:
-        """Give up bodies that stall until so many bytes are free; whether they are.
+        """Abort stalled bodies until so many bytes are free; returns whether they are.
 
         Args:
             count: bytes.
@@ -51,7 +51,7 @@ class ByteBudget:
 
 
 class Reservation:
-    """One request's share of a budget, from :meth:`ByteBudget.reservation`.
+    """Share of one request in a budget, from :meth:`ByteBudget.reservation`.
 
     Args:
         budget: that it is part of.
@@ -66,7 +66,7 @@ class Reservation:
         self._given_up = False
 
     def add(self, count: int) -> None:
-        """Take more bytes; where too few are left, bodies that stall are given up for them.
+        """Reserve more bytes; if too few are left, stalled bodies are aborted.
 
         Raises:
             BuffersFull: there are not so many even then.
@@ -75,13 +75,13 @@ class Reservation:
             raise self._full()
         self._budget.used_bytes += count
         self.reserved_bytes += count
-        if self._task is not None:  # the youngest now
+        if self._task is not None:  # now the most recent one
             self._budget._receiving.pop(self, None)
             self._budget._receiving[self] = None
 
     @contextmanager
     def receiving(self) -> Iterator[None]:
-        """While it lasts, the body may be given up for another.
+        """Context in which this body may be aborted to free memory for others.
 
         Raises:
             BuffersFull: it was.
@@ -99,7 +99,7 @@ class Reservation:
             self._task = None
 
     def give_up(self) -> None:
-        """Free the bytes, and end the wait for more."""
+        """Release the bytes and stop waiting for more."""
         self._given_up = True
         self._budget.used_bytes -= self.reserved_bytes
         self.reserved_bytes = 0

@@ -1,4 +1,4 @@
-"""The key that a client of ours sends: from a file, so that no list of variables shows it."""
+"""API key of our own clients, read from a file so that it is not in the environment."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from serving.front.access.caller import MAX_KEY_CHARACTERS
 from serving.front.watched_file import Report, WatchedFile
 
 VARIABLE: Final = "LESIONLENS_KEY_FILE"
-MAX_CHARACTERS: Final = 4_096
 
 
 class ClientKey:
@@ -28,12 +28,12 @@ class ClientKey:
         self._file = WatchedFile(path, _key, variable, report)
 
     def headers(self) -> dict[str, str]:
-        """Those that a request carries it in."""
+        """Return the headers of a request with the key."""
         return {"Authorization": f"Bearer {self._file.content()}"}
 
 
 def authorization(environment: Mapping[str, str]) -> dict[str, str]:
-    """The headers of a client that runs once; none where no key is named.
+    """Return the headers for a client that runs once; empty without a key file.
 
     Args:
         environment: variables of the process.
@@ -50,6 +50,6 @@ def _key(content: bytes) -> str:
         key = content.decode("ascii").strip()
     except ValueError:
         key = ""
-    if not key or not key.isprintable() or " " in key or len(key) > MAX_CHARACTERS:
+    if not key or not key.isprintable() or " " in key or len(key) > MAX_KEY_CHARACTERS:
         raise ValueError("it holds no key: one line, as `make -s key NAME=...` prints it")
     return key

@@ -28,15 +28,15 @@ from serving.front.open_connections import (
 __all__ = ["ConnectionLimits", "GuardedH11Protocol", "guarded_protocol"]
 
 RETRY_SECONDS: Final = 5
-"""After which a server with too many connections may have room again."""
+"""Seconds after which a server with too many connections may have capacity again."""
 FIRST_REQUEST_SECONDS: Final = 1.0
-"""In which a new connection's request must come once the server is ending."""
+"""Seconds in which a new connection must send its request once the server is draining."""
 
 
 class GuardedH11Protocol(H11Protocol):
-    """uvicorn's protocol of one connection, guarded; made by :func:`guarded_protocol`.
+    """uvicorn's protocol of one connection, with limits; made by :func:`guarded_protocol`.
 
-    Serves HTTP only: a request to upgrade is served as if it had not asked.
+    Serves HTTP only: a request to upgrade the protocol is served as an ordinary request.
     """
 
     limits: ClassVar[ConnectionLimits]
@@ -51,7 +51,7 @@ class GuardedH11Protocol(H11Protocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         limits = self.limits
-        # Warnings of input that could not be parsed would be as many as a client likes.
+        # A client could cause any number of warnings about input that cannot be parsed.
         self.logger = self.logger.getChild("guarded")
         self.logger.setLevel(ERROR)
         self.conn = h11.Connection(h11.SERVER, max(65_536, 2 * limits.header_bytes))
@@ -70,8 +70,8 @@ class GuardedH11Protocol(H11Protocol):
         """Accept a connection, or reject it with 503 when there are too many."""
         self._socket = cast(asyncio.Transport, transport)
         self.transport = cast(asyncio.Transport, LingeringTransport(self._socket, self))
-        # Whatever is not sent at once counts as waiting: also the rest after a last response.
-        # (TLS in asyncio would stop at a limit of 0 and not go on.)
+        # All unsent bytes count as waiting, also the rest after a last response. (TLS in
+        # asyncio would stop at a limit of 0 and not go on.)
         self._socket.set_write_buffer_limits(high=1, low=0)
         shared, most = self.open_connections, self.limits.max_connections
         if shared.count >= most and not shared.make_room():
@@ -83,7 +83,7 @@ class GuardedH11Protocol(H11Protocol):
         self._wait_for_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget everything of it."""
+        """Remove the connection from the bookkeeping."""
         self.open_connections.forget(self)
         if self._counted:
             self.open_connections.count -= 1
@@ -98,7 +98,7 @@ class GuardedH11Protocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Check what has come, and pass it on."""
+        """Check the received bytes and forward them to h11."""
         if self._discarding or self._socket.is_closing():
             return
         self._unset_keepalive_if_required()
@@ -113,7 +113,7 @@ class GuardedH11Protocol(H11Protocol):
             self._watch_headers()
 
     def on_response_complete(self) -> None:
-        """After a response: wait for the next request, or end where the body still comes."""
+        """After a response, wait for the next request, or close if the body is incomplete."""
         super().on_response_complete()
         if self.transport.is_closing() or self._discarding:
             return
@@ -123,20 +123,21 @@ class GuardedH11Protocol(H11Protocol):
             self._watch_headers()
 
     def close(self) -> None:
-        """Close, at once or, where input still comes, after a while."""
+        """Close at once, or after a delay if input still arrives."""
         if self.conn.their_state is h11.SEND_BODY and not self._discarding:
             self._linger()
         else:
             self._socket.close()
 
     def send_400_response(self, msg: str) -> None:
-        """What h11 still refuses."""
+        """Answer what h11 rejects."""
         self._refuse(FramingError(400, "not a valid HTTP/1.1 request"))
 
     def shutdown(self) -> None:
-        """Called by the server when it ends gracefully.
+        """Close an idle connection when the server drains.
 
-        A connection that is new has a request under way: closed now, it would be reset.
+        A new connection counts as a request in flight: if it was closed now, its client would see a
+        reset.
         """
         self._ending = True
         if self._discarding:
@@ -148,14 +149,14 @@ class GuardedH11Protocol(H11Protocol):
             super().shutdown()
 
     def pause_writing(self) -> None:
-        """Called when something could not be sent at once."""
+        """Note that output could not be sent at once."""
         if self.flow is not None:
             super().pause_writing()
         if self._write_timer is None:
             self._watch_writing()
 
     def resume_writing(self) -> None:
-        """Called when all is sent."""
+        """Note that all output is sent."""
         if self._write_timer is not None:
             self._write_timer.cancel()
             self._write_timer = None
@@ -163,7 +164,7 @@ class GuardedH11Protocol(H11Protocol):
             super().resume_writing()
 
     def give_way(self) -> None:
-        """End at once, for another connection."""
+        """Close at once to make room for another connection."""
         self._leave_waiting()
         if self._framing.in_headers:
             self._answer(FramingError(503, "too many connections: send the request again"))
@@ -180,12 +181,12 @@ class GuardedH11Protocol(H11Protocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _wait_for_request(self) -> None:
-        """From now on its client has so long for the headers of a request."""
+        """Start the timeout for the headers of the next request."""
         self.open_connections.idle[self] = None
         self._header_timer = self.loop.call_later(self.limits.header_seconds, self._headers_late)
 
     def _watch_headers(self) -> None:
-        """Note what is waited for, after anything that may have changed it."""
+        """Update what the connection waits for, after anything that may have changed it."""
         if self._busy() or not (self._framing.in_headers or self._framing.between_requests):
             self._leave_waiting()
         elif self._framing.in_headers:
@@ -198,7 +199,7 @@ class GuardedH11Protocol(H11Protocol):
                 )
         elif self not in self.open_connections.idle:
             self._leave_waiting()
-            self.open_connections.idle[self] = None  # uvicorn ends it when it is idle for too long
+            self.open_connections.idle[self] = None  # uvicorn closes idle connections
 
     def _leave_waiting(self) -> None:
         self.open_connections.forget(self)
@@ -215,7 +216,7 @@ class GuardedH11Protocol(H11Protocol):
         self._refuse(FramingError(408, "the headers did not come in time: send them again"))
 
     def _refuse(self, error: FramingError) -> None:
-        """Answer, and accept nothing more; a response under way is finished instead."""
+        """Answer with an error and close; a response in flight is completed instead."""
         self._leave_waiting()
         if self._busy() and self.conn.their_state is not h11.SEND_BODY:
             self.cycle.keep_alive = False  # an earlier request of the same connection
@@ -233,7 +234,7 @@ class GuardedH11Protocol(H11Protocol):
         self._linger()
 
     def _answer(self, error: FramingError, *headers: str) -> None:
-        """Without h11, which may be in any state."""
+        """Send an error response without h11, which may be in any state."""
         body = json.dumps({"error": error.message}).encode("ascii")
         head = [
             f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
@@ -256,7 +257,7 @@ class GuardedH11Protocol(H11Protocol):
         self._linger()
 
     def _linger(self) -> None:
-        """Close after a while: closed with input unread, TCP would take the response back."""
+        """Close after a delay: if input is unread at the close, TCP discards the response."""
         self._discarding = True
         self._unset_keepalive_if_required()
         self._leave_waiting()
@@ -268,7 +269,7 @@ class GuardedH11Protocol(H11Protocol):
         if self._socket.can_write_eof():
             try:
                 self._socket.write_eof()
-            except OSError:  # the client has gone already
+            except OSError:  # the client has left already
                 self._socket.abort()
                 return
         self._linger_timer = self.loop.call_later(self.limits.linger_seconds, self._socket.close)
@@ -287,10 +288,10 @@ class GuardedH11Protocol(H11Protocol):
 
 
 def guarded_protocol(limits: ConnectionLimits | None = None) -> type[GuardedH11Protocol]:
-    """The protocol class of one server, for ``uvicorn.Config(http=...)``.
+    """Make the protocol class of one server, for ``uvicorn.Config(http=...)``.
 
     Args:
-        limits: of that server; a second server in one process needs a class of its own.
+        limits: of that server; a second server in one process needs a separate class.
     """
     members = {"limits": limits or ConnectionLimits(), "open_connections": OpenConnections()}
     return type("BoundGuardedH11Protocol", (GuardedH11Protocol,), members)

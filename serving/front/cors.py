@@ -1,4 +1,4 @@
-"""Origins whose scripts may call the service from a browser: none, unless a setting names them."""
+"""CORS: origins whose scripts may call the service from a browser; none by default."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 
 def with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
-    """Answer preflight requests of some origins, and let their scripts read responses.
+    """Answer preflight requests of allowed origins, and let their scripts read responses.
 
     Args:
         app: to wrap.

@@ -1,4 +1,4 @@
-"""One loud line where others can reach a server that nothing protects."""
+"""Warn if a server without protection can be reached from other machines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ipaddress
 
 
 def exposed(host: str, tls: bool, locked: bool, lock: str) -> str:
-    """What is missing, in one line; empty where nothing is.
+    """Describe the missing protection in one line; empty if there is none.
 
     Args:
         host: that a server listens on.
@@ -22,7 +22,7 @@ def exposed(host: str, tls: bool, locked: bool, lock: str) -> str:
     ]
     return (
         f"WARNING: others can reach {host}, and {' and '.join(missing)}: see the README, "
-        '"For others to use"'
+        '"Serve other machines"'
     )
 
 

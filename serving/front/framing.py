@@ -1,7 +1,9 @@
-"""HTTP/1 message framing, strictly: what two parsers could read in two ways is refused.
+"""Check HTTP/1 message framing strictly.
 
-Only bytes that passed here reach h11. A chunked body is passed on in chunks made here, so that
-h11 reads the framing that was checked and nothing else.
+A request that two parsers could read differently is rejected.
+
+Only checked bytes reach h11. A chunked body is forwarded in chunks made here, so that h11 reads the
+framing that was checked and nothing else.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ _State = Callable[[bytearray], bool]
 
 
 class FramingError(Exception):
-    """A request that is refused by its framing.
+    """A request is rejected because of its framing.
 
     Args:
         status: of HTTP.
@@ -35,7 +37,7 @@ class FramingError(Exception):
 
 
 class RequestFraming:
-    """The requests of one connection, byte by byte.
+    """Checks the framing of all requests of one connection.
 
     Args:
         header_bytes: of a request line with its headers, at most.
@@ -56,18 +58,18 @@ class RequestFraming:
 
     @property
     def between_requests(self) -> bool:
-        """Whether no byte of a next request has come."""
+        """Whether no byte of a next request has arrived."""
         return self._state == self._headers and not self._pending
 
     @property
     def in_headers(self) -> bool:
-        """Whether a request has begun whose headers are not complete."""
+        """Whether a request has started whose headers are not complete."""
         return self._state == self._headers and bool(self._pending)
 
     def feed(self, data: bytes) -> bytes:
-        """Check what has come.
+        """Check received bytes.
 
-        After an error, :attr:`error` is set and the bytes before the message in error are returned.
+        After an error, :attr:`error` is set and the bytes before the faulty message are returned.
 
         Returns:
             What may be parsed: whole header sections, and body as it comes.
@@ -86,7 +88,7 @@ class RequestFraming:
         return bytes(out)
 
     def _headers(self, out: bytearray) -> bool:
-        """Whether to go on; until the header section is complete, nothing is passed on."""
+        """Check the header section once it is complete; returns whether to go on."""
         if self._searched == 0 and self._pending[0] < 0x21:
             raise FramingError(
                 400, "not an HTTP/1.1 request: send plain HTTP, without blank lines before it"
@@ -174,18 +176,18 @@ class RequestFraming:
         return taken
 
     def _flush_chunk(self, out: bytearray) -> None:
-        """Chunks that came together are one: many small ones cost their receiver nothing more."""
+        """Forward chunks that arrived together as one, which is cheaper for the receiver."""
         if self._chunk_data:
             out += b"%x\r\n%b\r\n" % (len(self._chunk_data), bytes(self._chunk_data))
             self._chunk_data = bytearray()
 
 
 def _check_line_ends(data: bytearray, start: int, stop: int) -> None:
-    """Refuse CR and LF that are not CRLF; a CR that is the last byte may still become one."""
+    """Reject CR and LF that are not CRLF; a CR as the last byte may still become one."""
     part = bytes(data[max(0, start - 1) : stop])
     bare = part.replace(b"\r\n", b"")
     if start > 0 and part[:1] == b"\n":
-        bare = bare[1:]  # the end of a CRLF that was checked before
+        bare = bare[1:]  # the end of a CRLF whose start was checked before
     if part[-1:] == b"\r":
         bare = bare[:-1]
     if b"\r" in bare or b"\n" in bare:
@@ -193,7 +195,7 @@ def _check_line_ends(data: bytearray, start: int, stop: int) -> None:
 
 
 def _check_headers(lines: list[bytes]) -> tuple[int, bool]:
-    """Bytes of the body and whether it is chunked."""
+    """Return the bytes of the body and whether it is chunked."""
     http_1_0 = _check_request_line(lines[0])
     fields: dict[bytes, list[bytes]] = {}
     for line in lines[1:]:
@@ -217,7 +219,7 @@ def _check_headers(lines: list[bytes]) -> tuple[int, bool]:
 
 
 def _check_request_line(line: bytes) -> bool:
-    """Whether it is of HTTP/1.0."""
+    """Check the request line; returns whether it is HTTP/1.0."""
     match = _REQUEST_LINE.fullmatch(line)
     if match is None:
         raise FramingError(

@@ -1,4 +1,4 @@
-"""What a server with a front is besides its front: addresses, phases, listeners, draining."""
+"""Host a front: addresses, phases of the life, listeners and draining, for either runtime."""
 
 from __future__ import annotations
 
@@ -21,46 +21,46 @@ from serving.front.sockets import listen
 from serving.front.tls import TlsFiles
 
 OTHER_CONNECTIONS: Final = 64
-"""To the metrics and the probes, each."""
+"""Maximum connections to the metrics and to the probes, each."""
 
 
 class StartError(RuntimeError):
-    """The service cannot start, or go on; the message says why."""
+    """The service cannot start or continue; the message says why."""
 
 
 class RuntimeEndedError(StartError):
-    """A process that the runtime cannot do without has ended."""
+    """A process that the runtime needs has ended."""
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where a server listens; the host ``::`` is every address, of IPv4 and IPv6."""
+    """Addresses of a server; the host ``::`` is every address, IPv4 and IPv6."""
 
     host: str
     inference_port: int
     metrics_port: int
     health_port: int | None = None
-    """For ``/started``, ``/ready`` and ``/alive``; None where nobody asks."""
+    """Port of ``/started``, ``/ready`` and ``/alive``; None without probes."""
 
 
 @dataclass(frozen=True)
 class Lifetime:
-    """How long the phases of a server's life may take, in seconds."""
+    """Durations of the phases of a server's life, in seconds."""
 
     start: float
-    """Until a worker must be ready."""
+    """Seconds until a worker must be ready."""
 
     drain: float
-    """That requests are still taken after the end was asked for: clients and a cluster need a
-    moment to notice."""
+    """Seconds for which requests are still accepted after the shutdown signal: clients and a
+    cluster need a moment to notice."""
 
     finish: float
-    """That requests in flight may take after that."""
+    """Seconds that requests in flight may take after that."""
 
 
 @dataclass(frozen=True)
 class Host:
-    """Listens for a front and for what is next to it.
+    """Listens for a front, its metrics, its probes and its redirect.
 
     Attributes:
         front: that answers clients.
@@ -84,14 +84,14 @@ class Host:
     async def listening(
         self, metrics: ASGIApp, probes: Mapping[str, Probe]
     ) -> AsyncIterator[Listener]:
-        """Serve until the context ends; gives the front's listener.
+        """Serve until the context ends; yields the front's listener.
 
         Args:
             metrics: answers Prometheus.
             probes: for the kubelet, by path.
 
         Raises:
-            OSError: an address cannot be had.
+            OSError: an address cannot be bound.
         """
         where, finish = self.addresses, self.lifetime.finish
         limits = ConnectionLimits(
@@ -100,7 +100,8 @@ class Host:
         )
         few = ConnectionLimits(max_connections=OTHER_CONNECTIONS)
         front = with_cors(self.front, self.settings.cors_origins)
-        # Prometheus and the kubelet have no key, and get plain HTTP on ports of their own.
+        # Prometheus and the kubelet have no key; metrics and probes are plain HTTP on
+        # separate ports.
         planned: list[tuple[ASGIApp, int, ConnectionLimits, float, TlsFiles | None]] = [
             (front, where.inference_port, limits, finish, self.tls),
             (metrics, where.metrics_port, few, 1.0, None),
@@ -123,9 +124,9 @@ class Host:
             await asyncio.gather(*serving)
 
     async def drain(self, listener: Listener) -> None:
-        """Say that no request should come, take those that do, then wait for the last."""
+        """Drain: report not ready, accept requests that still come, then wait for the last one."""
         self.front.draining = True
-        self.report(f"draining: requests are taken for {self.lifetime.drain:g} s more")
+        self.report(f"draining: requests are accepted for {self.lifetime.drain:g} s more")
         await asyncio.sleep(self.lifetime.drain)
         listener.end()
         if not await self.front.wait_idle(self.lifetime.finish):

@@ -1,4 +1,4 @@
-"""uvicorn servers of one event loop: sockets of ours, no signal handlers, no logs of its own."""
+"""uvicorn servers in one event loop: with given sockets, without signal handlers and logs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from serving.front.sockets import BACKLOG
 from serving.front.tls import TlsFiles
 
 STARTUP_FAILURE: Final = 3
-"""uvicorn's exit status where an application cannot start."""
+"""uvicorn's exit status if an application cannot start."""
 TICKS: Final = 5
-"""Of a tenth of a second, between two looks at a certificate."""
+"""Ticks of a tenth of a second between two checks of the certificate file."""
 
 
 class TlsServer(uvicorn.Server):
-    """A uvicorn server on sockets of ours, with a certificate that may change.
+    """A uvicorn server on given sockets, with a certificate that may be replaced.
 
     Args:
         config: uvicorn's, with the certificate's context.
@@ -39,7 +39,7 @@ class TlsServer(uvicorn.Server):
         self.handshake_seconds = handshake_seconds if tls else None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Called by uvicorn: listen. Its own lets a client take a minute for its TLS handshake.
+        """Listen, with a TLS handshake timeout below uvicorn's minute; called by uvicorn.
 
         Args:
             sockets: to listen on.
@@ -61,7 +61,7 @@ class TlsServer(uvicorn.Server):
         self.started = True
 
     async def on_tick(self, counter: int) -> bool:
-        """Called by uvicorn ten times a second; whether it must end.
+        """Check the certificate; called by uvicorn ten times a second.
 
         Args:
             counter: of the calls.
@@ -71,7 +71,7 @@ class TlsServer(uvicorn.Server):
         return await super().on_tick(counter)
 
     def protocol(self) -> asyncio.Protocol:
-        """For one connection, as uvicorn makes it."""
+        """Make the protocol of one connection, as uvicorn does."""
         made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
@@ -79,7 +79,7 @@ class TlsServer(uvicorn.Server):
 
 
 class Listener(TlsServer):
-    """One ASGI application on its sockets; signals are its caller's business.
+    """One ASGI application on its sockets; the caller handles signals.
 
     Args:
         app: to serve.
@@ -100,7 +100,8 @@ class Listener(TlsServer):
         super().__init__(
             uvicorn.Config(
                 app,
-                # The same everywhere: others are used where they happen to be installed.
+                # The same on every machine: uvicorn would use other packages if
+                # they happen to be installed.
                 http=guarded_protocol(limits),
                 loop="asyncio",
                 ws="none",
@@ -118,25 +119,25 @@ class Listener(TlsServer):
             tls,
             limits.header_seconds,
         )
-        # It would quote paths; no handler that somebody adds to it may bring that back.
+        # It would quote paths; a handler that is added to it must not bring that back.
         logging.getLogger("uvicorn.access").disabled = True
         self.listening = listening
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the caller."""
+        """Do nothing: the caller handles signals."""
         yield
 
     async def run_until_ended(self) -> None:
-        """Serve until :meth:`end` is called and what was under way is answered."""
+        """Serve until :meth:`end` is called and all requests in flight are answered."""
         await self.serve(sockets=self.listening)
 
     def end(self) -> None:
-        """Take no more connections, answer what is under way, return."""
+        """Stop accepting connections, answer the requests in flight, and return."""
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Called by uvicorn: close the listening sockets, answer the requests of every client.
+        """Close the listening sockets and answer the requests of every client; called by uvicorn.
 
         Args:
             sockets: that it listened on.
@@ -145,21 +146,21 @@ class Listener(TlsServer):
         await super().shutdown(sockets)
 
     async def _stop_accepting(self, sockets: list[socket.socket]) -> None:
-        """Accept what waits and close: connections in a closed socket's queue would be reset."""
+        """Accept waiting connections and close: those in a closed socket's queue would be reset."""
         loop = asyncio.get_running_loop()
         for listening in sockets:
             loop.remove_reader(listening)
-        await asyncio.sleep(0)  # asyncio has accepted some whose protocol is not made yet
+        await asyncio.sleep(0)  # some accepted connections have no protocol yet
         waiting: list[socket.socket] = []
         for listening in sockets:
-            with contextlib.suppress(OSError):  # BlockingIOError: nobody waits any more
+            with contextlib.suppress(OSError):  # BlockingIOError: no connection is waiting any more
                 while True:
                     waiting.append(listening.accept()[0])
         for server in self.servers:
             server.close()
         for accepted in waiting:
             accepted.setblocking(False)
-            with contextlib.suppress(OSError):  # its client has gone already
+            with contextlib.suppress(OSError):  # its client has left already
                 await loop.connect_accepted_socket(
                     self.protocol,
                     accepted,

@@ -15,34 +15,34 @@ JSON: Final = "application/json"
 FORM: Final = "multipart/form-data"
 TAKEN: Final = f"{JSON}, image/jpeg, image/png, image/webp, application/octet-stream or {FORM}"
 OPTIONS: Final = ("method", "target")
-"""Headers ``x-<name>`` and form fields that say how to explain."""
+"""Headers ``x-<name>`` and form fields that select method and target."""
 MAX_OPTION: Final = 40
-"""Characters of one of them; the longest name of a method has half of it."""
+"""Maximum characters of an option; the longest method name has half of it."""
 MAX_PARTS: Final = 16
 
 _IMAGE = re.compile(r"image/[a-z0-9.+-]{1,40}\Z")
 
 
 def kind_of(headers: dict[str, list[str]]) -> str:
-    """``json``, ``file``, ``form`` or, without a content type, an empty string.
+    """Return ``json``, ``file``, ``form``, or an empty string without a content type.
 
     Args:
         headers: by lower-case name; every value of each.
 
     Raises:
-        RejectedError: 415 for a content type or content encoding that is not taken, 400 for two.
+        RejectedError: 415 for a content type or content encoding that is not accepted, 400 for two.
     """
     encodings = headers.get("content-encoding", [])
     if any(encoding.strip().lower() not in ("", "identity") for encoding in encodings):
         raise RejectedError(
             415,
-            "a compressed body (Content-Encoding) is not taken: send it as it is",
+            "a compressed body (Content-Encoding) is not accepted: send it as it is",
             headers={"Accept-Encoding": "identity"},
             unread=True,
         )
     types = headers.get("content-type", [])
     if len(types) > 1:
-        raise RejectedError(400, "Content-Type is there more than once: send it once", unread=True)
+        raise RejectedError(400, "Content-Type occurs more than once: send it once", unread=True)
     media_type = types[0].partition(";")[0].strip().lower() if types else ""
     if not media_type:
         return ""
@@ -57,11 +57,11 @@ def kind_of(headers: dict[str, list[str]]) -> str:
         if media_type == "application/x-www-form-urlencoded"
         else ""
     )
-    raise RejectedError(415, f"this Content-Type is not taken{hint}: send {TAKEN}", unread=True)
+    raise RejectedError(415, f"this Content-Type is not accepted{hint}: send {TAKEN}", unread=True)
 
 
 def options_of(headers: dict[str, list[str]]) -> dict[str, str]:
-    """The headers ``x-method`` and ``x-target``.
+    """Return the headers ``x-method`` and ``x-target``.
 
     Raises:
         RejectedError: 400 where one is there twice, or cannot be a name.
@@ -70,7 +70,7 @@ def options_of(headers: dict[str, list[str]]) -> dict[str, str]:
     for name in OPTIONS:
         values = headers.get(f"x-{name}", [])
         if len(values) > 1:
-            raise RejectedError(400, f"the header x-{name} is there more than once: send it once")
+            raise RejectedError(400, f"the header x-{name} occurs more than once: send it once")
         if values:
             found[name] = _option(f"the header x-{name}", values[0])
     return found
@@ -83,7 +83,7 @@ def _option(what: str, text: str) -> str:
 
 
 class _Form:
-    """Callbacks of the parser, which bounds headers: the parts of a form, bounded in number."""
+    """Callbacks of the form parser, which bounds headers; collects a bounded number of parts."""
 
     def __init__(self) -> None:
         self.parts: list[tuple[str, bool, bytearray]] = []
@@ -132,7 +132,7 @@ class _Form:
 
 
 def photograph_of(content_type: str, body: bytes) -> tuple[bytes, dict[str, str]]:
-    """The one file of a form, whatever its field is called, and the options in other fields.
+    """Return the one file of a form, whatever its field name, and the options in other fields.
 
     Args:
         content_type: the header, with its boundary.
@@ -161,8 +161,8 @@ def photograph_of(content_type: str, body: bytes) -> tuple[bytes, dict[str, str]
     if len(files) != 1:
         raise RejectedError(
             400,
-            f"the form has {len(files)} files; exactly one is taken: send the photograph as a file "
-            "field, several photographs as JSON",
+            f"the form has {len(files)} files; exactly one is accepted: send the photograph as a "
+            "file field, several photographs as JSON",
         )
     options = {
         name: _option(f"the form's field {name}", content.decode("utf-8", "replace"))

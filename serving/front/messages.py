@@ -1,4 +1,4 @@
-"""What goes through the front: a checked request, its response, and a rejection."""
+"""Messages of the front: a checked request, its response, and a rejection."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class FrontRequest:
-    """One request, checked and read whole."""
+    """One request, checked and read completely."""
 
     verb: str
-    """``predict`` or ``explain``; of the path, and of nothing else."""
+    """``predict`` or ``explain``, from the path only."""
 
     path: str
     """One of the paths in :data:`serving.front.routes.ROUTES`."""
 
     body: bytes
-    """Not empty by guarantee of nobody: the handler says what is wrong with it."""
+    """Body, which may be empty: the handler reports what is wrong with it."""
 
     is_json: bool
     """Whether the client declared JSON; else the body is an image file, or not declared."""
 
     options: dict[str, str] = field(default_factory=dict)
-    """``method`` and ``target`` where they came outside the body."""
+    """``method`` and ``target`` from outside the body."""
 
     json_bytes: str = ""
     """V2's header ``Inference-Header-Content-Length``: bytes of the JSON before binary tensors."""
@@ -49,7 +49,7 @@ class FrontResponse:
 
 
 class RejectedError(Exception):
-    """A request that is not passed on.
+    """A request is rejected and not forwarded.
 
     Args:
         status: of HTTP.
@@ -82,5 +82,5 @@ class RejectedError(Exception):
 
 
 def error_body(message: str) -> bytes:
-    """The JSON body of an error."""
+    """Return the JSON body of an error."""
     return json.dumps({"error": message}).encode()

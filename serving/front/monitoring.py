@@ -1,4 +1,4 @@
-"""ASGI applications next to the front: metrics for Prometheus, and probes for the kubelet."""
+"""ASGI applications alongside the front: metrics for Prometheus, probes for the kubelet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 Probe = Callable[[], tuple[bool, str]]
-"""Whether it holds, and why it does not."""
+"""Function that returns whether a probe succeeds, and why it does not."""
 
 
 def metrics_app(
@@ -36,7 +36,7 @@ def metrics_app(
 
 
 def probes_app(probes: Mapping[str, Probe]) -> Starlette:
-    """200 for a probe that holds, 503 with the reason for one that does not.
+    """Answer 200 for a probe that succeeds, 503 with the reason for one that does not.
 
     Args:
         probes: by path.

@@ -1,4 +1,4 @@
-"""What the connections of one server share: their limits, and who could make room for another."""
+"""Connections of one server: their limits, and which one to close to make room."""
 
 from __future__ import annotations
 
@@ -9,41 +9,42 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """Of one server."""
+    """Limits of one server's connections."""
 
     max_connections: int = 1_000
-    """Open at a time; the process needs as many file descriptors and some more."""
+    """Maximum open connections; the process needs as many file descriptors and some more."""
 
     header_seconds: float = 10.0
-    """From connecting, or from a request's first byte, until its headers are complete."""
+    """Seconds from connecting, or from a request's first byte, until its headers are complete."""
 
     header_bytes: int = 16_384
-    """Of a request line with its headers."""
+    """Maximum bytes of a request line with its headers."""
 
     max_chunks: int = 65_536
-    """Of one chunked body."""
+    """Maximum chunks of one chunked body."""
 
     write_seconds: float = 60.0
-    """In which a client must take a response, or at least some of it."""
+    """Seconds in which a client must read a response, or at least part of it."""
 
     min_write_bytes_per_second: int = 1_000
-    """That a client must take of a response that does not fit its buffers."""
+    """Minimum rate at which a client must read a response that does not fit its buffers."""
 
     linger_seconds: float = 2.0
-    """For which more input is discarded after a final response, so that its client can read it."""
+    """Seconds for which more input is discarded after a final response, so that the client can read
+    it."""
 
 
 class GuardedConnection(Protocol):
-    """What is known here of a connection."""
+    """State of one connection."""
 
     lingering: bool
-    """Whether everything is answered and only more input is discarded."""
+    """Whether everything is answered and further input is discarded."""
 
     def give_way(self) -> None:
-        """End at once, for another connection."""
+        """Close at once to make room for another connection."""
 
     def close(self) -> None:
-        """Close, at once or, where input still comes, after a while."""
+        """Close at once, or after a delay if input still arrives."""
 
 
 class OpenConnections:
@@ -51,17 +52,17 @@ class OpenConnections:
 
     def __init__(self) -> None:
         self.count = 0
-        """Those that count towards the limit."""
+        """Connections that count towards the limit."""
         self.rejected = 0
-        """Beyond it, and not closed yet."""
-        # In the order in which they began to wait: a dictionary keeps it.
+        """Connections beyond the limit that are not closed yet."""
+        # In the order in which they started to wait: a dictionary keeps it.
         self.idle: dict[GuardedConnection, None] = {}
         self.in_headers: dict[GuardedConnection, None] = {}
 
     def make_room(self) -> bool:
-        """Close the connection that has waited longest for a request, if any does.
+        """Close the connection that has waited longest for a request; returns if there was one.
 
-        One whose headers are incomplete goes after those that are idle: an honest client sends its
+        Idle connections are closed before those with incomplete headers: an honest client sends its
         headers at once.
         """
         for waiting in (self.idle, self.in_headers):
@@ -71,13 +72,13 @@ class OpenConnections:
         return False
 
     def forget(self, connection: GuardedConnection) -> None:
-        """Note that it waits for a request no more."""
+        """Record that it no longer waits for a request."""
         self.idle.pop(connection, None)
         self.in_headers.pop(connection, None)
 
 
 class LingeringTransport:
-    """A transport whose ``close`` lets a client finish reading what was answered before its end.
+    """A transport whose ``close`` waits until its client has read the response.
 
     Args:
         transport: of the socket.
@@ -96,5 +97,5 @@ class LingeringTransport:
         return self._connection.lingering or self._transport.is_closing()
 
     def close(self) -> None:
-        """Close when its client has had time to read."""
+        """Close after the client had time to read."""
         self._connection.close()

@@ -1,4 +1,4 @@
-"""Plain HTTP to TLS: a redirect, and nothing is read but the address."""
+"""Redirect plain HTTP to TLS; only the address of a request is read."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(:[0-9
 
 
 def redirect_app(port: int) -> ASGIApp:
-    """Sends clients to the same path with https; other paths are 404.
+    """Redirect clients to the same path with https; other paths are 404.
 
-    What a client has sent here, a key or a photograph, went in clear text: it should be given the
-    address with https from the start.
+    What a client has sent here, a key or a photograph, was sent in clear text: clients should be
+    given the https address from the start.
 
     Args:
         port: of the front.
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Answer one request."""
         path = scope["raw_path"].partition(b"?")[0]
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         host = _HOST.fullmatch(hosts[0].decode("latin-1")) if len(hosts) == 1 else None
         headers = [
             (b"content-type", b"application/json"),
-            # A body is not read, and nothing more is taken in clear text on this connection.
+            # The body is not read, and this connection accepts no further request in
+            # clear text.
             (b"connection", b"close"),
         ]
         if path in ROUTES and host is not None:
             status, message = 308, "this port redirects to https"
             at = host[1] if port == 443 else f"{host[1]}:{port}"
-            # The path is one of a fixed list; a query is left out.
+            # The path is one of a fixed list; the query is dropped.
             headers.append((b"location", f"https://{at}{path.decode('ascii')}".encode()))
         else:
             status, message = 404, "no such path; this port redirects to https only"

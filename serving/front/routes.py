@@ -1,4 +1,4 @@
-"""The allow-list of methods and paths; a verb comes from the path and from nothing else."""
+"""Allow-list of methods and paths; the verb comes from the path only."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MODEL: Final = "melanoma"
 
 @dataclass(frozen=True)
 class Route:
-    """What one path is for."""
+    """Purpose of one path."""
 
     name: str
     methods: tuple[str, ...]
     verb: str = ""
-    """Of a route that takes a photograph."""
+    """Verb of a route that takes a photograph."""
 
     forwarded: bool = False
     """Whether the backend describes what a route without a verb is for."""
@@ -28,7 +28,7 @@ _READ: Final = ("GET", "HEAD")
 ROUTES: Final[dict[bytes, Route]] = {
     b"/v1/models/melanoma:predict": Route("predict", ("POST",), "predict"),
     b"/v1/models/melanoma:explain": Route("explain", ("POST",), "explain"),
-    # PUT as well: `curl -T photo.jpg` sends it.
+    # PUT as well: `curl -T photo.jpg` uses it.
     b"/predictions/melanoma": Route("predict", ("POST", "PUT"), "predict"),
     b"/explanations/melanoma": Route("explain", ("POST", "PUT"), "explain"),
     b"/": Route("alive", _READ),
@@ -37,7 +37,7 @@ ROUTES: Final[dict[bytes, Route]] = {
     b"/v1/models": Route("models", _READ),
     b"/v1/models/melanoma": Route("model", _READ),
 }
-"""By the path as it is on the wire: ``%3A`` for a colon or a trailing slash is another path."""
+"""Routes by the path as it was sent: ``%3A`` for a colon or a trailing slash is another path."""
 
 
 GRPC: Final = "GRPC"
@@ -59,7 +59,7 @@ unloads a model, so its repository extension is left out."""
 def route_of(
     scope: dict[str, Any], verbs: tuple[str, ...], routes: Mapping[bytes, Route] = ROUTES
 ) -> Route:
-    """The route of a request.
+    """Return the route of a request.
 
     Args:
         scope: ASGI's, of type ``http``.

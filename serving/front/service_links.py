@@ -1,7 +1,7 @@
 """Variables that Kubernetes gives every container for every Service of its namespace.
 
 A Service ``lesionlens-page`` makes ``LESIONLENS_PAGE_PORT=tcp://10.96.138.45:80``: the name of a
-setting of ours, with a value that nobody would write there. Our manifests switch these variables
+setting of ours, with a value that is never meant. Our manifests switch these variables
 off (``enableServiceLinks: false``); others may not.
 """
 
@@ -20,7 +20,7 @@ def is_service_link(text: str) -> bool:
 
 
 def without_service_links(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that somebody has set.
+    """Return the variables that are not Service links.
 
     Args:
         environment: of a container.

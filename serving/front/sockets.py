@@ -1,4 +1,4 @@
-"""The sockets on which our HTTP servers listen, of IPv4, IPv6 or both."""
+"""Listening sockets of our HTTP servers, for IPv4, IPv6 or both."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import socket
 from typing import Final
 
 BACKLOG: Final = 2_048
-"""Connections that the system holds until they are accepted, as uvicorn has it."""
+"""Connections that the system queues until they are accepted; uvicorn's default."""
 
 
 def host_port(host: str, port: int) -> str:
-    """Address with its port as in a URL, where IPv6 has brackets."""
+    """Format address and port as in a URL, with brackets for IPv6."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def why_not_bound(error: OSError, host: str, port: int, host_name: str, port_name: str) -> str:
-    """What is wrong with an address that cannot be listened on, and how to fix it.
+    """Explain why an address cannot be listened on, and how to fix it.
 
     Args:
         error: that the attempt raised.

@@ -1,4 +1,4 @@
-"""Metrics of the front, which sees what never reaches a worker."""
+"""Metrics of the front, which sees requests that never reach a worker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-disable_created_metrics()  # a second series for each, which Prometheus' text format has no use for
+disable_created_metrics()  # a second series per metric, which Prometheus' text format does not need
 
 BUCKETS: Final = (
     *(0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75),
@@ -22,11 +22,11 @@ BUCKETS: Final = (
 
 
 MAX_NAMES: Final = 50
-"""Of callers that are counted apart: each is a series of every server."""
+"""Maximum number of callers with a separate series in every server."""
 
 
 class FrontMetrics:
-    """Of one front.
+    """Metrics of one front.
 
     Args:
         registry: that they are exposed by; each front has its own.
@@ -35,13 +35,13 @@ class FrontMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.responses = Counter(
             "lesionlens_http_responses",
-            "Responses by route and HTTP status, those of the front itself included.",
+            "Responses by route and HTTP status, including rejections by the front.",
             ("route", "status"),
             registry=registry,
         )
         self.seconds = Histogram(
             "lesionlens_http_request_seconds",
-            "Time from the first byte of a request's headers handled to the end of its response.",
+            "Time from the start of a request's processing to the end of its response.",
             ("route",),
             buckets=BUCKETS,
             registry=registry,
@@ -49,24 +49,24 @@ class FrontMetrics:
         self._names: set[str] = set()
         self.by_name = Counter(
             "lesionlens_http_requests_by_name",
-            "Requests with a valid key or token, by its name and what became of them; names "
+            "Requests with a valid key or token, by its name and their outcome; names "
             f"beyond {MAX_NAMES} are counted as other.",
             ("name", "outcome"),
             registry=registry,
         )
         self.in_flight = Gauge(
             "lesionlens_http_in_flight",
-            "Requests that are being answered.",
+            "Requests in flight.",
             registry=registry,
         )
         self.repeated = Counter(
             "lesionlens_http_repeated",
-            "Requests sent to the model server again, because the worker that had them died.",
+            "Requests that were retried because their worker died.",
             registry=registry,
         )
 
     def count_caller(self, name: str, status: int) -> None:
-        """Count a request by who sent it.
+        """Count a request by its caller.
 
         Args:
             name: of the caller.

@@ -1,4 +1,4 @@
-"""TLS of our servers: 1.2 and later, and a certificate that is read again when it changes."""
+"""TLS of our servers: version 1.2 and later, with a certificate that may be replaced."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Final
 
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
-"""Of TLS 1.2: forward secrecy and authenticated encryption; those of 1.3 all have both."""
+"""Cipher suites of TLS 1.2 with forward secrecy and authenticated encryption, as all of 1.3."""
 NAMES: Final = ("LESIONLENS_TLS_CERTIFICATE", "LESIONLENS_TLS_KEY")
 
 
 class TlsFiles:
-    """One server's certificate and private key, and the context that they are loaded into.
+    """Certificate, private key and TLS context of one server.
 
-    A new certificate is loaded into the same context: connections that are open go on with the one
-    that they began with.
+    A new certificate is loaded into the same context: open connections keep the old one.
 
     Args:
         certificate: PEM, with its chain.
@@ -36,24 +35,24 @@ class TlsFiles:
         self._load(self.context)
 
     def refresh(self) -> None:
-        """Load them again if they have changed; those that will not do are reported and left."""
+        """Load the files again if they have changed; unusable ones are reported and ignored."""
         signature = self._signature()
         if signature in (self._loaded, self._refused):
             return
         try:
-            # Into another context first: half of a pair must not stay in the one that serves.
+            # Load into another context first: half of a pair must not be in use.
             self._load(new_context())
             if self._signature() == signature:
                 self._load(self.context)
                 self._loaded, self._refused = signature, None
-                self._report("the changed TLS certificate is in use")
+                self._report("the new TLS certificate is in use")
         except ValueError as error:
             self._refused = signature
-            self._report(f"{error}; the certificate before stays in use")
+            self._report(f"{error}; the old certificate stays in use")
 
     def _load(self, context: ssl.SSLContext) -> None:
         try:
-            # A passphrase would be asked for at the terminal.
+            # OpenSSL would ask for a passphrase at the terminal.
             context.load_cert_chain(self._certificate, self._key, password=_no_passphrase)
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
@@ -74,7 +73,7 @@ class TlsFiles:
 
 
 def tls_files(certificate: str, key: str, report: Callable[[str], None]) -> TlsFiles | None:
-    """Those of two settings; None where they are unset.
+    """Return the files of two settings; None if they are unset.
 
     Args:
         certificate: path, or empty.
@@ -87,8 +86,22 @@ def tls_files(certificate: str, key: str, report: Callable[[str], None]) -> TlsF
     return TlsFiles(Path(certificate), Path(key), report) if certificate else None
 
 
+def check_together(certificate: str, key: str) -> None:
+    """Refuse one of the two settings without the other.
+
+    Args:
+        certificate: path, or empty.
+        key: path, or empty.
+
+    Raises:
+        ValueError: one of them is unset.
+    """
+    if bool(certificate) != bool(key):
+        raise ValueError(f"{' and '.join(NAMES)} are set together or not at all")
+
+
 def new_context() -> ssl.SSLContext:
-    """A server's context without a certificate."""
+    """Make a server's context without a certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)

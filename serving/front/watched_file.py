@@ -1,4 +1,4 @@
-"""A file that is read again when it changes; when it breaks, its last valid content stays."""
+"""A file that is read again when it changes; invalid content is ignored."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 CHECK_SECONDS: Final = 1.0
-"""Between two looks at a file, at least."""
+"""Minimum seconds between two checks of a file."""
 MAX_BYTES: Final = 1_000_000
-"""Of a file: it is read between two requests."""
+"""Maximum bytes of a file: it is read between two requests."""
 
 Content = TypeVar("Content")
 Report = Callable[[str], None]
 
 
 class WatchedFile(Generic[Content]):
-    """Read again when its content is asked for, once a second at most: it needs no task.
+    """Reads a file again on access, at most once a second, without a background task.
 
-    Its bytes are compared, not its time: Kubernetes replaces a Secret by a link, and two changes
-    may have one size and time.
+    Its bytes are compared, not its time: Kubernetes replaces a Secret by a link, and two versions
+    may have the same size and time.
 
     Args:
         path: of the file.
@@ -49,7 +49,7 @@ class WatchedFile(Generic[Content]):
         self._content = self._parsed(self._bytes)
 
     def content(self) -> Content:
-        """What the file says, or said while it could be read."""
+        """Return the file's content, or the last valid content."""
         now = self._clock()
         if now - self._checked >= CHECK_SECONDS:
             self._checked = now
@@ -64,7 +64,7 @@ class WatchedFile(Generic[Content]):
         except ValueError as error:
             if str(error) != self._problem:
                 self._problem = str(error)
-                self._report(f"{error}; what was valid before stays in force")
+                self._report(f"{error}; the last valid content stays in force")
             return
         if self._problem:
             self._problem = ""

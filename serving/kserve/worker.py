@@ -20,7 +20,7 @@ import torch
 from handlers import service, telemetry, threads
 from handlers.classifier import ArchiveError, Classifier
 from handlers.heartbeat import Heartbeat
-from handlers.job import Row
+from handlers.request_state import RawRequest
 from handlers.protocol import Verb
 from handlers.settings import HandlerSettings
 from serving.kserve import wire
@@ -65,7 +65,7 @@ class Worker:
         classifier.warm_up()
         self._connection = connection
         self._service = service.MelanomaService(classifier, settings, batch_size)
-        probe = Row(PHOTOGRAPH, "predict", probe=True)
+        probe = RawRequest(PHOTOGRAPH, "predict", probe=True)
         [answer] = self._service.answer([probe], telemetry.Recorder(classifier.version))
         if answer.status != 200:
             raise RuntimeError(f"the first prediction failed: {answer.body}")
@@ -143,8 +143,8 @@ def main(
         return  # the server has ended
 
 
-def _row(request: wire.WorkRequest) -> Row:
-    return Row(
+def _row(request: wire.WorkRequest) -> RawRequest:
+    return RawRequest(
         body=request.body,
         verb=cast(Verb, request.verb),
         content_type=request.content_type,

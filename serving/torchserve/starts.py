@@ -1,8 +1,8 @@
-"""Workers that start, and those that ended before they could answer.
+"""Starting workers, and those that ended before they were ready.
 
 Read from the files ``lesionlens-start-<pid>`` that ``worker.sh`` and ``worker.py`` write.
-TorchServe starts a worker again for ever, and says how often in its log only. A worker that dies at
-an import may live for less time than passes between two polls of the list of processes.
+TorchServe restarts a worker forever, and reports it in its log only. A worker that dies at an
+import may live for less time than passes between two polls of the process list.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from serving.torchserve.heartbeats import PREFIX as HEARTBEAT
 
 PREFIX: Final = "lesionlens-start-"
 DUMP_SECONDS: Final = 1.0
-"""That a worker may take to write where it is."""
+"""Seconds that a worker may take to write its traceback."""
 _FATAL: Final = re.compile(r"Fatal Python error: (.*)")
 _FRAME: Final = re.compile(r'File "(?!<frozen )(.*)", line (\d+) in (.*)\n')
-"""Of faulthandler's traceback, the innermost first; the import machinery says nothing. Whole lines:
-it may be read while it is being written."""
+"""Pattern of a line of faulthandler's traceback; frames of the import machinery are skipped. Whole
+lines only: the file may be read while it is written."""
 
 
 class WorkerStarts:
-    """Of the workers of one server.
+    """Starts of the workers of one server.
 
     Args:
         folder: that they write to.
@@ -37,27 +37,27 @@ class WorkerStarts:
         self._folder = folder
 
     def clear(self) -> None:
-        """Remove what the workers of an earlier server left; see :meth:`Heartbeats.clear`."""
+        """Remove the files of an earlier server's workers; see :meth:`Heartbeats.clear`."""
         self.forget(self.pids())
 
     def pids(self) -> set[int]:
-        """Process ids of workers that were started and are not forgotten."""
+        """Process ids of workers that were started and not removed."""
         names = (path.name.removeprefix(PREFIX) for path in self._folder.glob(f"{PREFIX}*"))
         return {int(name) for name in names if name.isdigit()}
 
     def failed(self, alive: set[int]) -> set[int]:
-        """Process ids of workers that ended before they could answer.
+        """Process ids of workers that ended before they were ready.
 
         Args:
             alive: process ids of those that run.
         """
-        # One that was ready and died between two polls has left its heartbeat.
+        # A worker that was ready and died between two polls has left its heartbeat.
         return {
             pid for pid in self.pids() - alive if not (self._folder / f"{HEARTBEAT}{pid}").exists()
         }
 
-    def last_words(self, pids: set[int]) -> str:
-        """Why the last of some workers ended; empty where it left no word.
+    def last_error(self, pids: set[int]) -> str:
+        """Return why the last of some workers ended; empty if it recorded nothing.
 
         Args:
             pids: of workers that ended.
@@ -66,7 +66,7 @@ class WorkerStarts:
         return _shortened(max(paths, key=_changed)) if paths else ""
 
     def whereabouts(self, pid: int) -> str:
-        """Where the code of a worker is that starts; empty where it does not say.
+        """Return where a starting worker's code is; empty if it does not say.
 
         Args:
             pid: of a worker of which :meth:`pids` knows; one that has not come to Python yet ends.
@@ -80,7 +80,7 @@ class WorkerStarts:
         return place
 
     def forget(self, pids: set[int]) -> None:
-        """Remove the files of workers that could answer, or that no longer matter."""
+        """Remove the files of workers that became ready, or that no longer matter."""
         for pid in pids:
             self._path(pid).unlink(missing_ok=True)
 
@@ -96,7 +96,7 @@ def _changed(path: Path) -> int:
 
 
 def _shortened(path: Path) -> str:
-    """The words in a file: an exception as it is; of a traceback what ended it, and where."""
+    """Shorten a file's content: an exception unchanged; of a traceback its cause and location."""
     text = _text(path)
     place = _place(text)
     if fatal := _FATAL.search(text):
@@ -111,7 +111,8 @@ def _place(text: str) -> str:
 
 def _text(path: Path) -> str:
     try:
-        # It was emptied under the worker, which goes on where it was: zeros are before that.
+        # The file was truncated while the worker wrote to it: the zeros are before its
+        # offset.
         return path.read_text(encoding="utf-8", errors="replace").replace("\0", "")
     except OSError:
         return ""

@@ -1,9 +1,9 @@
-"""Runs TorchServe's worker, and leaves its last words where it ends before it can answer.
+"""Run TorchServe's worker, and record why it ends if it ends before it is ready.
 
 Run by path (``worker.sh``), not imported: of this project only the archive's modules are on a
 worker's path. The file ``lesionlens-start-<pid>`` in the folder for temporary files is empty while
 a worker starts. Then it holds why the worker ended, in a line: an exception, or what `faulthandler`
-writes at a fatal signal. At SIGUSR1 it gets the traceback of where the worker is.
+writes at a fatal signal. At SIGUSR1 it gets the current traceback of the worker.
 
 Nothing is written once the worker answers requests: an exception may then quote one.
 """
@@ -26,8 +26,8 @@ _LOAD_FAILED: Final = re.compile(r"\d{3} - ")
 """How TorchServe's worker ends after the model failed to load: a status, without the cause."""
 
 
-class LastWords:
-    """Of this worker.
+class ErrorFile:
+    """Error file of this worker.
 
     Args:
         folder: for the file.
@@ -77,7 +77,7 @@ class LastWords:
 
 
 def words(error: BaseException) -> str:
-    """An exception in a line, with the one that began it where there is a chain.
+    """Format an exception in a line, with its first cause if it has a chain.
 
     Args:
         error: the last of the chain.
@@ -95,8 +95,8 @@ def _context(error: BaseException) -> BaseException | None:
 
 
 def main() -> None:
-    """Run the script that the first argument names, as if Python had been given it."""
-    last = LastWords(Path(tempfile.gettempdir()))
+    """Run the script that the first argument names, as Python would."""
+    last = ErrorFile(Path(tempfile.gettempdir()))
     last.watch_log()
     sys.argv = sys.argv[1:]
     try:

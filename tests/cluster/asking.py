@@ -45,7 +45,7 @@ class Reply:
 
 
 def ask(address: str, path: str, host: str = "", body: bytes | None = BODY) -> Reply:
-    """One request on a connection of its own.
+    """One request on a separate connection.
 
     Args:
         address: host and port.

@@ -39,7 +39,7 @@ class Bench:
     Attributes:
         kubectl: of the cluster.
         checkout: rolled out from.
-        say: called with a line for whoever watches.
+        say: called with a line of progress.
         route: that the overlay's routes take; None where there is no gateway.
     """
 
@@ -278,7 +278,7 @@ class Bench:
         return "its events may not be listed"
 
     def save(self, name: str, text: str) -> Path:
-        """Write a private file beside the checkout."""
+        """Write a private file next to the checkout."""
         path = self.checkout.folder / name
         path.touch(mode=0o600)
         path.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A namespace of its own on a named cluster, and the table of what held there."""
+"""A new namespace on a named cluster, and the table of test results."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def bench(
         route = Route(gateway.name, gateway.namespace, host, gateway.service_namespace)
     checkout = Checkout.make(tmp_path_factory.mktemp("checkout"), settings, name)
     made = Bench(kubectl, checkout, say, route)
-    # A runner that is told to end removes the namespace as after Ctrl-C.
+    # On SIGTERM the runner removes the namespace, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         made.make_namespace()

@@ -147,7 +147,7 @@ class Overlay:
 
 
 def write_publisher(folder: Path, namespace: str, settings: ClusterSettings) -> None:
-    """Write kustomizations of the publisher and of the volume, for a namespace of its own.
+    """Write kustomizations of the publisher and of the volume, for a separate namespace.
 
     Args:
         folder: two folders below ``k8s`` of a checkout; gets ``publisher`` and ``volume``.

@@ -1,4 +1,4 @@
-"""A way to the API server that can be cut and mended."""
+"""A way to the API server that can be cut and restored."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Relay:
                 with suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Take connections again, on the same port."""
         self._listening = socket.create_server(("127.0.0.1", self.port))
         self._accept(self._listening)

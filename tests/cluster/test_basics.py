@@ -116,7 +116,7 @@ def test_gateway(bench: Bench, capabilities: Capabilities, gateway: Gateway, mea
 
 
 def test_page(bench: Bench, settings: ClusterSettings, measured: Say) -> None:
-    """The page starts beside its own Service, and gets a prediction from the servers."""
+    """The page starts together with its own Service, and gets a prediction from the servers."""
     need("" if settings.page_image else "LESIONLENS_CLUSTER_PAGE_IMAGE names no image")
     bench.ensure(Overlay(("page",), replicas=(2, 2)))
     with Tunnel(bench.kubectl, bench.namespace, "service/lesionlens-page", 80) as tunnel:

@@ -1,4 +1,4 @@
-"""Who reaches the servers, and whom they reach."""
+"""Which clients reach the servers, and what the servers reach."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_api_server_away(bench: Bench, first: Release, second: Release, measured
             if applied.wait(bench.checkout.settings.deploy_seconds):
                 way.cut()
                 time.sleep(AWAY_SECONDS)
-                way.mend()
+                way.restore()
 
         interrupting = threading.Thread(target=interrupt, daemon=True)
         interrupting.start()

@@ -25,7 +25,7 @@ DRAW: Final = (
     "from pathlib import Path; from training.synthetic import draw_set; "
     "draw_set(Path('/data'), per_class={'train': 75, 'test': 75})"
 )
-"""300 photographs of drawn lesions, on the volume that photographs are read from."""
+"""300 photographs of synthetic lesions, on the volume that photographs are read from."""
 CONTAINER: Final = "/spec/template/spec/containers/0"
 
 

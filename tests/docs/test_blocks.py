@@ -34,7 +34,8 @@ SMALL = {
     "LESIONLENS_REPORT_RECIPES": "head",
     "LESIONLENS_EXPLAIN_SECONDS": "60",
 }
-"""Fewer drawings, and fewer of everything that is measured on them; time beside other tests."""
+"""Fewer drawings, and fewer of everything that is measured on them; more time, as other tests
+run."""
 
 
 @pytest.fixture

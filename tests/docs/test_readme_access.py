@@ -1,4 +1,4 @@
-"""The README's four lines for others to use, run by make in a folder of their own."""
+"""The README's four lines for others to use, run by make in a separate folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.serving.front.fronts import JPEG, PREDICT, serving
 
 @pytest.fixture
 def lines(root: Path) -> list[str]:
-    section = (root / "README.md").read_text(encoding="utf-8").split("## For others to use")[1]
+    section = (root / "README.md").read_text(encoding="utf-8").split("## Serve other machines")[1]
     block = re.search(r"```bash\n(.*?)```", section, re.DOTALL)
     assert block is not None
     return block[1].strip().splitlines()

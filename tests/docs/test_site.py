@@ -213,7 +213,7 @@ def test_no_picture_is_of_a_patient(root: Path) -> None:
     kinds = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
     found = {name for name in listed.stdout.splitlines() if Path(name).suffix.lower() in kinds}
 
-    # `make screenshots` drops drawn lesions on the page, `make bench` plots numbers.
+    # `make screenshots` drops synthetic lesions on the page, `make bench` plots numbers.
     drawn = {f"docs/pictures/page-{name}.png" for name in pictures.SHOTS}
     assert found == drawn | {"docs/results/bench.png"}
     for name in found:

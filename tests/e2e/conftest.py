@@ -1,4 +1,4 @@
-"""Real servers of a real archive: of ../shared where it is, else of drawn lesions."""
+"""Real servers of a real archive: of ../shared where it is, else of synthetic lesions."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Trained:
 
 @pytest.fixture(scope="session", autouse=True)
 def _time_to_explain() -> Iterator[None]:
-    """Explanations yield to all else on a machine, and other tests run beside these."""
+    """Explanations have the lowest scheduling priority, and other tests run at the same time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LESIONLENS_EXPLAIN_SECONDS", "60")
         patch.setenv("LESIONLENS_ANSWER_SECONDS", "150")
@@ -109,7 +109,7 @@ def _train(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., LocalServer]:
-    """Makes servers on free ports, with logs of their own; not yet started.
+    """Makes servers on free ports, with separate logs; not yet started.
 
     Of one worker, unless told otherwise: that is ready sooner.
     """
@@ -157,7 +157,7 @@ def images() -> ImageSettings:
     for name in ("buildah", "podman", "runc", "mmdebstrap"):
         program(name, "buildah podman runc mmdebstrap")
     if os.geteuid() != 0:
-        pytest.skip("a container with limits of its own needs root here")
+        pytest.skip("a container with separate limits needs root here")
     return ImageSettings(
         builder="buildah",
         base="debian",
@@ -192,7 +192,7 @@ def start_container(
     known = templates()
 
     def make(component: str, arguments: tuple[str, ...] = (), **changes: Any) -> Container:
-        # Beside other tests an explanation takes longer than a pod of its own would give it.
+        # With other tests running, an explanation takes longer than a pod allows.
         patience = {"LESIONLENS_EXPLAIN_SECONDS": "60", "LESIONLENS_ANSWER_SECONDS": "150"}
         given = {"models": release, "variables": patience, **changes}
         return Container(serving_image, images, known[component], arguments=arguments, **given)

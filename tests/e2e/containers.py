@@ -89,7 +89,7 @@ def templates() -> dict[str, Template]:
 class Container:
     """A running container; use as a context manager.
 
-    A pod has a network of its own; here all share the machine's, so each gets ports of its own.
+    A pod has a separate network; here all share the machine's, so each gets ports of its own.
     """
 
     image: str

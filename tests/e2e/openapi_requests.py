@@ -59,7 +59,7 @@ def document() -> dict[str, Any]:
 def api(described: dict[str, Any], address: str) -> BaseSchema:
     """What schemathesis makes of a document, with requests going to an address."""
     described = copy.deepcopy(described)
-    # Base64 alone is no photograph: with a format of its own it comes from the strategy below.
+    # Base64 alone is no photograph: with a separate format it comes from the strategy below.
     described["components"]["schemas"]["Base64"]["format"] = FORMAT
     schema = schemathesis.openapi.from_dict(described, config=schemathesis.Config())
     schema.config.update(base_url=address)
@@ -132,7 +132,7 @@ def _quick(draw: st.DrawFn, good: st.SearchStrategy[Case]) -> Drawn:
 def _changed(case: Case, most: int, method: Callable[[str | None], str | None]) -> Case:
     """A case with fewer photographs and other methods.
 
-    Written anew, not into what was drawn: examples of the document are drawn more than once.
+    A new document, because examples of the schema are used more than once.
     """
     if case.media_type == JSON:
         rows = [_with_method(row, method) for row in case.body["instances"][:most]]

@@ -1,4 +1,4 @@
-"""The upload page as a process of its own, and a photograph with a secret."""
+"""The upload page as a separate process, and a photograph with a secret."""
 
 from __future__ import annotations
 

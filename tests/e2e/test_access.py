@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import httpx
-import pytest
 
 from serving.front.access.certificate import make
 from serving.front.access.keys import KeyEntry, digest, new_key, written
@@ -19,6 +18,7 @@ from serving.settings import free_ports
 from tests.e2e.conftest import Trained
 from tests.e2e.environment import ROOT, without_settings
 from tests.e2e.requests_of import EXPLAIN, RAW_PREDICT
+from tests.e2e.served import serve, until_ready
 
 SECONDS = 5.0
 """In which a revoked key must have stopped working."""
@@ -33,28 +33,20 @@ def test_a_server_for_others_to_use(
     entries = (KeyEntry("ward-3", digest(key)), KeyEntry("reader", digest(other), ("predict",)))
     keys.write_text(written(entries))
     ports = free_ports() | {"redirect_port": free_ports()["inference_port"]}
-    variables = {
-        **{f"LESIONLENS_{name.upper()}": str(port) for name, port in ports.items()},
-        "LESIONLENS_ARCHIVE": str(trained.store),
-        "LESIONLENS_LOGS": str(logs),
-        "LESIONLENS_WORKERS": "1",
-        "LESIONLENS_HOST": "0.0.0.0",
-        "LESIONLENS_API_KEYS": str(keys),
-        "LESIONLENS_TLS_CERTIFICATE": str(certificate),
-        "LESIONLENS_TLS_KEY": str(private),
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "serving"],
-        cwd=ROOT,
-        env=without_settings(os.environ) | variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+    process = serve(
+        trained,
+        logs,
+        ports,
+        LESIONLENS_WORKERS="1",
+        LESIONLENS_HOST="0.0.0.0",
+        LESIONLENS_API_KEYS=str(keys),
+        LESIONLENS_TLS_CERTIFICATE=str(certificate),
+        LESIONLENS_TLS_KEY=str(private),
     )
     trust = ssl.create_default_context(cafile=str(certificate))
     base = f"https://127.0.0.1:{ports['inference_port']}"
     try:
-        said = _until_ready(process)
+        said = "\n".join(until_ready(process))
         assert f"https://0.0.0.0:{ports['inference_port']}{EXPLAIN}" in said
         assert "WARNING" not in said
         with httpx.Client(base_url=base, verify=trust, timeout=60, trust_env=False) as client:
@@ -87,16 +79,6 @@ def test_a_server_for_others_to_use(
     assert other not in written_down
 
 
-def _until_ready(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    said = ""
-    for line in process.stdout:
-        said += line
-        if line.startswith("Ctrl-C"):
-            return said
-    pytest.fail(f"it ended before it was ready: {said}")
-
-
 def test_without_its_keys_it_does_not_start(trained: Trained, tmp_path: Path) -> None:
     ports = free_ports()
     variables = {
@@ -119,5 +101,5 @@ def test_without_its_keys_it_does_not_start(trained: Trained, tmp_path: Path) ->
     assert done.returncode == 2
     assert "LESIONLENS_API_KEYS" in done.stderr
     assert "cannot be read" in done.stderr
-    # And the loud line about what was asked for.
+    # And the warning about it.
     assert "WARNING: others can reach 0.0.0.0, and photographs travel in clear text" in done.stdout

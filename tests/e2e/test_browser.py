@@ -20,6 +20,7 @@ from handlers.imaging import ImageError, centre_view, decode
 from tests.e2e.browser import PHONE, Visit, visiting
 from tests.e2e.pages import NAME, Page, with_position
 from tests.e2e.relay import Relay
+from tests.page_texts import sentence
 from tests.web.test_pictures import FILES, MAKER, told
 from training.synthetic import draw
 
@@ -67,7 +68,7 @@ def test_a_chosen_file_is_answered_and_explained(
             visit.explained()
 
             frequency = visit.tab.locator(".frequency").inner_text()
-            assert frequency.startswith("Of 100 such photographs")
+            assert frequency.startswith(sentence("answer.frequency"))
             assert visit.tab.evaluate("document.activeElement.tagName") == "H1"
             assert len(visit.posts) == 1
             first = relay.heard
@@ -89,7 +90,7 @@ def test_a_dropped_file_is_answered_and_explained(visit: Visit, photographs: lis
     visit.tab.evaluate(DROP, dropped)
     visit.explained()
 
-    assert "such photographs" in visit.tab.locator(".frequency").inner_text()
+    assert sentence("answer.frequency") in visit.tab.locator(".frequency").inner_text()
     assert visit.tab.locator("time").count() == visit.tab.locator(".actions").count() == 1
     assert len(visit.posts) == 1
 
@@ -120,17 +121,17 @@ def test_the_slider_and_the_methods_work_by_keyboard(visit: Visit) -> None:
 
     assert visit.tab.evaluate("document.activeElement.id") == "method"
     assert visit.tab.locator("#method").input_value() == "saliency"
-    assert "Violet is where" in visit.tab.locator("#why").inner_text()
+    assert sentence("explanation.colours.unsigned")[:20] in visit.tab.locator("#why").inner_text()
     assert visit.heading() == heading
     assert [urlsplit(post.url).path for post in visit.posts] == ["/", "/explanation"]
 
 
-def test_another_photograph_starts_anew(visit: Visit, photographs: list[bytes]) -> None:
+def test_another_photograph_starts_from_the_form(visit: Visit, photographs: list[bytes]) -> None:
     visit.tab.locator("button.sample").first.click()
     visit.explained()
-    visit.tab.get_by_text("Ask about another photograph").click()
+    visit.tab.get_by_text(sentence("answer.again")).click()
 
-    assert visit.heading() == "A second look at a birthmark"
+    assert visit.heading() == sentence("page.title")
     choose(visit, photographs[0])
     visit.explained()
     assert len(visit.posts) == 2
@@ -172,7 +173,8 @@ def test_it_speaks_danish_to_a_danish_browser(browser: Browser, page: Page) -> N
         assert visit.tab.locator("#camera").is_visible()
         visit.tab.locator("button.sample").first.tap()
         visit.explained()
-        assert "sådanne billeder" in visit.tab.locator(".frequency").inner_text()
+        frequency = visit.tab.locator(".frequency").inner_text()
+        assert frequency.startswith(sentence("answer.frequency", "da"))
         visit.tab.get_by_text("English", exact=True).tap()
         visit.tab.get_by_text("Your photograph", exact=True).first.wait_for()
 
@@ -216,14 +218,21 @@ def jpeg() -> bytes:
 
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>document.title = "broken"</script></svg>'
+POLYGLOT = sentence("failures.polyglot.heading")
 HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
-    "svg": (lambda: SVG, "not a JPEG, PNG or WebP"),
-    "zip in a jpeg": (lambda: jpeg() + b"PK\x05\x06" + bytes(18), "more than a picture"),
-    "page in a jpeg": (lambda: jpeg()[:20] + b"<script>" + jpeg()[20:], "more than a picture"),
+    "svg": (lambda: SVG, sentence("failures.not_a_picture.heading")),
+    "zip in a jpeg": (
+        lambda: jpeg() + b"PK\x05\x06" + bytes(18),
+        sentence("failures.polyglot.heading"),
+    ),
+    "page in a jpeg": (
+        lambda: jpeg()[:20] + b"<script>" + jpeg()[20:],
+        sentence("failures.polyglot.heading"),
+    ),
     "jpeg 2000": (lambda: b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(64), "JPEG 2000"),
     "jpeg xl": (lambda: b"\xff\x0a" + bytes(64), "JPEG XL"),
     "dicom": (lambda: bytes(128) + b"DICM" + bytes(64), "DICOM"),
-    "nothing": (lambda: b"", "not a JPEG, PNG or WebP"),
+    "nothing": (lambda: b"", sentence("failures.not_a_picture.heading")),
 }
 
 
@@ -243,7 +252,7 @@ def test_a_file_that_is_cut_off_is_judged_by_the_server(visit: Visit) -> None:
     choose(visit, jpeg()[: len(jpeg()) // 2])
     visit.tab.locator(".failure").wait_for()
 
-    assert "broken or cut off" in visit.heading()
+    assert visit.heading() == sentence("failures.broken.heading")
     assert len(visit.posts) == 1  # which may read what the script cannot
 
 
@@ -272,8 +281,9 @@ def test_a_file_of_200_megabytes_is_refused_before_it_is_read(visit: Visit, tmp_
     visit.tab.set_input_files("#photograph", large)
     visit.tab.locator(".failure").wait_for()
 
-    assert visit.heading() == "The file is too large"
-    assert "At most 15 MB" in visit.tab.locator(".failure").inner_text()
+    assert visit.heading() == sentence("failures.too_large.heading")
+    failure = visit.tab.locator(".failure").inner_text()
+    assert sentence("failures.too_large.text", limit=15) in failure
     assert visit.posts == []
 
 

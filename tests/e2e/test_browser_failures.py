@@ -19,12 +19,13 @@ from tests.e2e.pages import Page, running
 from tests.e2e.relay import Relay
 from tests.e2e.test_browser import choose
 from tests.e2e.test_explaining import scratch
+from tests.page_texts import sentence
 
 STATUS = {
-    400: ("The model could not use this picture", "Bad Request"),
-    413: ("The model could not use this picture", "Request Entity Too Large"),
-    500: ("The service's answer could not be understood", "Try again"),
-    503: ("The service is busy, or just starting", "30 seconds"),
+    400: (sentence("failures.refused.heading"), "Bad Request"),
+    413: (sentence("failures.refused.heading"), "Request Entity Too Large"),
+    500: (sentence("failures.unreadable_answer.heading"), "Try again"),
+    503: (sentence("failures.busy.heading"), "30 seconds"),
 }
 
 
@@ -92,7 +93,7 @@ def test_a_refusal_is_told_and_the_same_photograph_can_be_sent_again(
         assert text in said
         assert len(visit.posts) == 1
 
-        again = visit.tab.get_by_text("Ask again about the same photograph")
+        again = visit.tab.get_by_text(sentence("progress.retry"))
         again.evaluate("button => { button.click(); button.click(); }")
         told(visit)
         assert len(visit.posts) == 2  # an impatient second click sends nothing
@@ -107,13 +108,13 @@ def test_what_is_asked_again_is_what_was_asked_last(
         told(visit)
         visit.tab.locator("button.sample").nth(1).click()
         told(visit)
-        visit.tab.get_by_text("Ask again about the same photograph").click()
+        visit.tab.get_by_text(sentence("progress.retry")).click()
         told(visit)
         assert [post.post_data for post in visit.posts[1:]] == ["sample=2.jpg"] * 2
 
         choose(visit, b"no picture")
         told(visit)
-        assert visit.tab.get_by_text("Ask again about the same photograph").count() == 0
+        assert visit.tab.get_by_text(sentence("progress.retry")).count() == 0
 
 
 def test_a_service_that_is_down_is_told_and_a_retry_after_it_is_up_succeeds(
@@ -124,9 +125,9 @@ def test_a_service_that_is_down_is_told_and_a_retry_after_it_is_up_succeeds(
         relay = Relay(nobody, urlsplit(server.inference).port or 0)
         with running(tmp_path, relay.url) as page, visiting(browser, page.url) as visit:
             choose(visit, photographs[0])
-            assert "The service cannot be reached" in told(visit)
+            assert sentence("failures.down.heading") in told(visit)
             with relay:
-                visit.tab.get_by_text("Ask again about the same photograph").click()
+                visit.tab.get_by_text(sentence("progress.retry")).click()
                 visit.explained()
             assert len(visit.posts) == 2
 
@@ -141,11 +142,11 @@ def test_a_slow_service_is_given_up_and_shows_progress_till_then(
         with running(tmp_path, url, LESIONLENS_PAGE_SECONDS="2") as page:
             with visiting(browser, page.url) as visit:
                 choose(visit, photographs[0])
-                visit.tab.get_by_text("The model is looking").wait_for()
+                visit.tab.get_by_text(sentence("progress.asking")).wait_for()
                 assert visit.tab.locator("#preview").is_visible()
                 assert visit.tab.locator("#cancel").is_visible()
                 said = told(visit)
-                assert "The service took too long" in said
+                assert sentence("failures.slow.heading") in said
                 assert "within 2 seconds" in said
 
 
@@ -158,10 +159,10 @@ def test_what_was_begun_can_be_cancelled(
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with running(tmp_path, url) as page, visiting(browser, page.url) as visit:
             choose(visit, photographs[0])
-            visit.tab.get_by_text("The model is looking").wait_for()
+            visit.tab.get_by_text(sentence("progress.asking")).wait_for()
             visit.tab.locator("#cancel").click()
             visit.tab.locator("#progress").wait_for(state="hidden")
-            assert visit.heading() == "A second look at a birthmark"
+            assert visit.heading() == sentence("page.title")
             assert page.process.poll() is None
 
 
@@ -172,20 +173,20 @@ def test_a_page_that_is_gone_is_told(
         page.process.kill()
         page.process.wait()
         choose(visit, photographs[0])
-        assert "The connection broke off" in told(visit)
+        assert sentence("progress.lost") in told(visit)
 
 
 def test_a_busy_explainer_leaves_the_answer_and_can_be_asked_again(
     browser: Browser, server: LocalServer, tmp_path: Path, photographs: list[bytes]
 ) -> None:
-    settings = {"LESIONLENS_PAGE_PATIENCE": "0"}
+    settings = {"LESIONLENS_PAGE_RETRY_BUDGET_SECONDS": "0"}
     with running(tmp_path, server.inference, **settings) as page:
         with visiting(browser, page.url) as visit:
-            with Background(1, scratch(server)).turn():  # as another worker has it
+            with Background(1, scratch(server)).slot():  # as another worker has it
                 visit.tab.locator("summary").click()
                 visit.tab.select_option("#first-method", "lime")
                 choose(visit, photographs[0])
-                visit.tab.get_by_text("no explanation this time").wait_for()
+                visit.tab.get_by_text(sentence("explanation.missing")).wait_for()
                 assert visit.tab.locator(".frequency").is_visible()
                 assert "busy" in visit.tab.locator("#why").inner_text()
             visit.tab.select_option("#method", "grad_cam")

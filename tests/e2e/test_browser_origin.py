@@ -38,7 +38,7 @@ def page() -> Iterator[Served]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A drawn lesion."""
+    """A synthetic lesion."""
     path = tmp_path / "lesion.png"
     path.write_bytes(encoded(Image.fromarray(draw(7, 1, size=200).image), "PNG"))
     return path

@@ -1,4 +1,4 @@
-"""A pod that must not run says why in one line, and each reason has an exit code of its own."""
+"""A pod that must not run says why in one line, and each reason has a separate exit code."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_a_worker_killed_for_want_of_memory(refused: Callable[..., tuple[int, st
     status, message = refused(memory=350 * 2**20, variables={"LESIONLENS_MIN_MEMORY": "1"})
 
     assert status == ExitCode.MEMORY
-    assert "killed for want of memory" in message
+    assert "killed for lack of memory" in message
     assert message.endswith("raise resources.limits.memory")
 
 
@@ -219,7 +219,7 @@ def test_a_worker_that_cannot_load(refused: Callable[..., tuple[int, str]]) -> N
     status, message = refused(variables={"LESIONLENS_BACKEND": "abacus"})
 
     assert status == ExitCode.WORKER
-    assert "LESIONLENS_BACKEND='abacus' is no backend; there are: " in message
+    assert "LESIONLENS_BACKEND='abacus' is not a backend; there are: " in message
 
 
 def test_a_signature_that_holds_and_one_that_does_not(
@@ -248,7 +248,7 @@ def test_a_release_signed_by_somebody_else(
     )
 
     assert status == ExitCode.SIGNATURE
-    assert message.startswith("error: /mnt/models/model.sig does not hold for /mnt/models")
+    assert message.startswith("error: /mnt/models/model.sig does not match /mnt/models")
 
 
 def test_no_signature_where_one_is_demanded(refused: Callable[..., tuple[int, str]]) -> None:

@@ -1,7 +1,7 @@
 """Drift as an operator sees it: real servers, a real Prometheus, photographs that change.
 
 400 photographs that the model has never seen but that are like its training, then the same 400 by
-another camera; beside it three replicas that share this traffic, and a service that is sent 400
+another camera; in addition three replicas that share this traffic, and a service that is sent 400
 other photographs only.
 """
 
@@ -46,14 +46,19 @@ from tests.e2e.watching import Figures, Watched, changed, photographs_of
 from training.synthetic import draw_set
 
 PHOTOGRAPHS = kept_back.EACH
+NO_LOCK = "a server without a lock knows no names and refuses nobody for want of a key"
 NO_5XX = "a counter of 5xx begins with the first of them, and there was none"
 RIGHTLY_EMPTY = {
     "LesionLensAbsent": "absent() gives a series where nothing is there, and a server is",
     "LesionLensBaselineMissing": "`unless` leaves nothing where the baseline is there",
     "LesionLensCancerShareChanged": "it compares with the hour before, and there was none",
     "LesionLensNoTraffic": "it compares with yesterday, and there was none",
+    "LesionLensRefusals": NO_LOCK,
     "LesionLensServerErrors": NO_5XX,
+    "Not answered, by name": NO_LOCK,
+    "Requests by name": NO_LOCK,
     "Responses by HTTP status": NO_5XX,
+    "Without a valid key or token": NO_LOCK,
 }
 """Rules and panels of which an expression gives nothing here."""
 DRIFT = {"LesionLensDriftCritical", "LesionLensDriftWarning"}
@@ -273,7 +278,9 @@ def test_every_expression_parses_and_returns_series(story: Story) -> None:
     asked = [*rules.expressions(), *dashboards.expressions()]
     empty = {name for name, expression in asked if not has_values(watched, name, expression)}
 
-    assert empty == set(RIGHTLY_EMPTY)
+    # On busy cores requests are refused with 503, and then there are errors to count.
+    always = {name for name, why in RIGHTLY_EMPTY.items() if why != NO_5XX}
+    assert always <= empty <= set(RIGHTLY_EMPTY)
     assert all(rule["health"] == "ok" for rule in watched.rules())
 
 

@@ -145,10 +145,10 @@ def test_the_same_folders_give_the_same_report(
     ("arguments", "says"),
     [
         (("reference", "missing"), "is none: compare two folders or two windows"),
-        (("missing", "reference"), "neither a folder nor, beside"),
+        (("missing", "reference"), "neither a folder nor, with"),
         (("reference/benign/few", "reference"), "holds 0 photographs that can be read (0 cannot)"),
-        (("-1h/now", "now"), "'now' is no window: write START/END"),
-        (("-1h/yesterday", "-1h/now"), "'yesterday' of '-1h/yesterday' is no time"),
+        (("-1h/now", "now"), "'now' is not a window: write START/END"),
+        (("-1h/yesterday", "-1h/now"), "'yesterday' of '-1h/yesterday' is not a time"),
         (("now/-1h", "-1h/now"), "ends before it starts"),
         (("-2h/-1h", "-1h/now"), "start it with `make monitor`"),
     ],

@@ -104,13 +104,13 @@ def test_predictions_in_the_batch_of_a_slow_explanation_do_not_wait_for_it(
 
 
 def test_a_second_slow_one_is_told_to_come_back(pair: LocalServer, photograph: bytes) -> None:
-    with Background(1, scratch(pair)).turn():  # as another worker has it
+    with Background(1, scratch(pair)).slot():  # as another worker has it
         refused = explain(pair, photograph, SLOW)
         quick = explain(pair, photograph, "grad_cam")
 
     assert refused.status_code == 503
     assert int(refused.headers["retry-after"]) == DEADLINE
-    assert "another explanation by a slow method" in refused.json()["error"]
+    assert "another slow explanation is running" in refused.json()["error"]
     assert quick.status_code == 200
     assert explain(pair, photograph, SLOW).status_code == 200
 

@@ -90,7 +90,7 @@ def test_an_impossible_objective_is_missed_and_named(
         ({"host": "127.0.0.1:8080"}, "write it as http://127.0.0.1:8080"),
         ({"host": "ftp://127.0.0.1:8080"}, "write it as http://127.0.0.1:8080"),
         ({"host": "http://127.0.0.1:8080/v1"}, "write it as http://127.0.0.1:8080"),
-        ({}, "nobody answers at http://127.0.0.1:9 (ConnectError)"),
+        ({}, "no answer from http://127.0.0.1:9 (ConnectError)"),
     ],
 )
 def test_what_is_missing_is_named(change: dict[str, str], said: str, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def test_too_many_requests_are_told_to_come_back_and_none_is_lost(
 
     seen = Counter((reply.status, reply.retry_after) for reply in replies)
     assert len(replies) > 1000
-    # Whoever was full, front, TorchServe's queue or worker: it says when to come back.
+    # Whichever rejected it (front, TorchServe's queue or worker), there is a Retry-After.
     assert set(seen) == {(200, False), (503, True)}, seen
     after = client.post(PREDICT, json=bodies[0])
     assert (after.status_code, after.text) == (200, before)

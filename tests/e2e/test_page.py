@@ -19,6 +19,7 @@ from PIL import Image
 from serving.local import LocalServer
 from tests.e2e.pages import NAME, SECONDS, Page, running, with_position
 from tests.e2e.requests_of import EXPLAIN, PREDICT, instances
+from tests.page_texts import sentence
 
 
 def test_an_upload_gets_the_answer_and_the_overlay_of_the_service(
@@ -29,15 +30,15 @@ def test_an_upload_gets_the_answer_and_the_overlay_of_the_service(
 
         answer = client.post(PREDICT, json=instances(photograph)).json()["predictions"][0]
         explained = client.post(EXPLAIN, json=instances(photograph)).json()["explanations"][0]
-        text = html.unescape(reply.text).replace("\u00a0", " ")
+        page_text = html.unescape(reply.text).replace("\u00a0", " ")
         assert reply.status_code == 200
-        says = "it would say" if answer["review"] else "The model says"
-        assert f"{says}: {answer['label']}" in text
+        key = "choice" if answer["review"] else "heading"
+        assert sentence(f"answer.{key}.{answer['label']}") in page_text
         # One photograph alone or in a batch: the last digits may differ.
-        (shown,) = re.findall(r"show cancer \((?:more than |less than )?([\d.]+) %\)", text)
+        (shown,) = re.findall(r"show cancer \((?:more than |less than )?([\d.]+) %\)", page_text)
         assert float(shown) == pytest.approx(100 * answer["probability"], abs=0.11)
-        assert answer["model_version"] in text
-        assert ("A person must look" in text) is answer["review"]
+        assert answer["model_version"] in page_text
+        assert (sentence("review.yes") in page_text) is answer["review"]
         seen, overlay = re.findall(r'src="data:image/png;base64,([^"]+)"', reply.text)
         assert overlay == explained["overlay"]
         assert Image.open(io.BytesIO(base64.b64decode(seen))).size == (224, 224)
@@ -47,7 +48,7 @@ def test_a_file_of_200_megabytes_is_refused_with_a_page(page: Page) -> None:
     reply = page.upload(bytes(200_000_000))
 
     assert reply.status_code == 413
-    assert "At most 15 MB are accepted" in reply.text
+    assert sentence("failures.too_large.text", limit=15) in reply.text
 
 
 def test_nothing_is_logged_or_left_behind(page: Page, photographs: list[bytes]) -> None:
@@ -73,7 +74,7 @@ def test_without_the_service_the_page_lives_and_says_so(
             said = alone.said()
 
     assert reply.status_code == 502
-    assert "The service cannot be reached" in reply.text
+    assert sentence("failures.down.heading") in reply.text
     assert health.status_code == 200
     assert f"{predictor}/v1/models/melanoma:predict: down" in said
     assert "SECRET" not in said

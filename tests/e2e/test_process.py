@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 import zipfile
@@ -20,8 +17,8 @@ import pytest
 from serving.local import LocalServer, ServerError
 from serving.settings import free_ports
 from tests.e2e.conftest import Trained
-from tests.e2e.environment import ROOT, without_settings
 from tests.e2e.requests_of import RAW_PREDICT
+from tests.e2e.served import serve, until_ready
 
 PROCESSES = {
     "torchserve": ("ModelServer", "model_service_worker"),
@@ -29,32 +26,6 @@ PROCESSES = {
 }
 """What the command lines of a runtime's processes name."""
 TORCHSERVE_ONLY = pytest.mark.parametrize("runtime", ["torchserve"], indirect=True, scope="session")
-
-
-def serve(
-    trained: Trained, logs: Path, ports: dict[str, int], runtime: str = "torchserve"
-) -> subprocess.Popen[str]:
-    variables = {f"LESIONLENS_{name.upper()}": str(port) for name, port in ports.items()}
-    variables |= {"LESIONLENS_ARCHIVE": str(trained.store), "LESIONLENS_LOGS": str(logs)}
-    variables["LESIONLENS_RUNTIME"] = runtime
-    return subprocess.Popen(
-        [sys.executable, "-m", "serving"],
-        cwd=ROOT,
-        env=without_settings(os.environ) | variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def until_ready(process: subprocess.Popen[str]) -> list[str]:
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line.rstrip())
-        if line.startswith("Ctrl-C"):
-            return lines
-    pytest.fail(f"it ended before it was ready: {lines}")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -66,7 +37,7 @@ def test_a_signal_ends_every_process_within_ten_seconds(
     runtime: str,
 ) -> None:
     ports = free_ports()
-    process = serve(trained, tmp_path, ports, runtime)
+    process = serve(trained, tmp_path, ports, LESIONLENS_RUNTIME=runtime)
     try:
         lines = until_ready(process)
         url = f"http://127.0.0.1:{ports['inference_port']}"

@@ -62,7 +62,7 @@ def test_what_is_pulled_is_what_was_published(
     subprocess.run(
         [*podman, "rmi", tag], check=True, capture_output=True
     )  # pull it, do not find it
-    # As KServe runs it: nobody's user, a read-only root, and a shell that reads /models.
+    # As KServe runs it: an unprivileged user, a read-only root, and a shell that reads /models.
     run = [*podman, *RUNTIME, "--tls-verify=false", "--user", "1000:1000", "--read-only", tag]
     said = subprocess.run(
         [

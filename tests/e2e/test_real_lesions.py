@@ -1,4 +1,4 @@
-"""The main job on real photographs, where they lie beside the checkout."""
+"""The main job on real photographs, where they lie next to the checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real Prometheus beside real servers: traffic of known photographs, and what it made of it."""
+"""A real Prometheus that scrapes real servers under traffic of known photographs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A small real model folder and drawn photographs, made once a session.
 
-The final layer is fitted on a few drawn lesions, so that probabilities, distances and limits
+The final layer is fitted on a few synthetic lesions, so that probabilities, distances and limits
 are ordinary ones; the convolutions stay untrained.
 """
 
@@ -53,7 +53,7 @@ def encode(picture: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
 
 @pytest.fixture(scope="session")
 def drawn() -> Callable[[int, int], Image.Image]:
-    """A drawn lesion as a picture, by seed and label."""
+    """A synthetic lesion as a picture, by seed and label."""
     return lesion
 
 
@@ -65,7 +65,7 @@ def encoded() -> Callable[..., bytes]:
 
 @pytest.fixture(scope="session")
 def photograph() -> Callable[[int, int], bytes]:
-    """A drawn lesion as a JPEG file, by seed and label."""
+    """A synthetic lesion as a JPEG file, by seed and label."""
     return lambda seed, label: encode(lesion(seed, label), quality=90)
 
 
@@ -124,7 +124,7 @@ def baseline(
     reference = Reference.fit(training_features)
     values["distance"] = reference.distance(training_features)
     assert set(values) == {*FEATURES, *STATISTICS}
-    # Wide enough for every drawn lesion, far too narrow for a black or a scrambled picture.
+    # Wide enough for every synthetic lesion, far too narrow for a black or a scrambled picture.
     limits = {
         "distance": (None, 3 * float(values["distance"].max())),
         "exposure": (0.05, 0.95),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image, ImageOps
 
+from handlers.structure import ImageError, inspect
 from loadtests.hostile import heifs
 from loadtests.hostile.heifs import Item, coded, file, grid, heic
 from loadtests.hostile.jpegs import encoded
@@ -103,3 +106,12 @@ def slices(count: int) -> bytes:
     size = 2048, 1536
     units = [unit(19), *[unit(19, first=False)] * (count - 1)]
     return made_up(sps(*size), data=b"".join(units), size=size)
+
+
+def refused(make: Callable[[], bytes], message: str, kind: str) -> None:
+    """A file is refused with a message that matches, says how to fix it, and is of a kind."""
+    with pytest.raises(ImageError, match=message) as caught:
+        inspect(make())
+
+    assert caught.value.kind == kind
+    assert ":" in str(caught.value), "says how to fix it"

@@ -1,4 +1,4 @@
-"""Run by a test in a process of its own: every backend, on a processor made to look older.
+"""Run by a test in a separate process: every backend, on a processor made to look older.
 
 ``python -m tests.handlers.other_processor FOLDER INPUTS OUTPUTS``: of the archive in FOLDER, the
 activations of each backend that runs, by its name. The instructions that a library uses are

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from handlers.background import Background
 
-with Background(1, Path(sys.argv[1])).turn():
+with Background(1, Path(sys.argv[1])).slot():
     print("mine", flush=True)
     sys.stdin.read()
 """
@@ -42,23 +42,23 @@ def test_what_the_work_raises_is_raised(tmp_path: Path) -> None:
         Background(1, tmp_path).run(work)
 
 
-def test_only_so_many_take_a_turn_at_once(tmp_path: Path) -> None:
+def test_only_so_many_get_a_slot_at_once(tmp_path: Path) -> None:
     first, second, third = (Background(2, tmp_path) for _ in range(3))
 
-    with first.turn(), second.turn():
-        with pytest.raises(BusyError), third.turn():
+    with first.slot(), second.slot():
+        with pytest.raises(BusyError), third.slot():
             pass
-    with third.turn(), first.turn():
+    with third.slot(), first.slot():
         pass
 
 
 def test_a_turn_ends_with_an_error_as_well(tmp_path: Path) -> None:
     first, second = Background(1, tmp_path), Background(1, tmp_path)
 
-    with pytest.raises(RuntimeError, match="failed"), first.turn():
+    with pytest.raises(RuntimeError, match="failed"), first.slot():
         raise RuntimeError("failed")
 
-    with second.turn():
+    with second.slot():
         pass
 
 
@@ -69,10 +69,10 @@ def test_a_worker_that_dies_gives_its_turn_back(tmp_path: Path) -> None:
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "mine\n"
-        with pytest.raises(BusyError), Background(1, tmp_path).turn():
+        with pytest.raises(BusyError), Background(1, tmp_path).slot():
             pass
         holder.kill()
         holder.wait(timeout=10)
 
-    with Background(1, tmp_path).turn():
+    with Background(1, tmp_path).slot():
         pass

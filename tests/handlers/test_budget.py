@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from handlers import budget, decoding, imaging
-from handlers.job import Row
 from handlers.protocol import Instance, Request, RequestError
+from handlers.request_state import RawRequest
 from handlers.service import MelanomaService
 from handlers.structure import ImageError, Structure
 from handlers.telemetry import Recorder
@@ -20,7 +20,7 @@ from loadtests.hostile.webps import one_colour
 Photograph = Callable[[int, int], bytes]
 
 
-def ask(service: MelanomaService, *rows: Row) -> list[tuple[int, Any]]:
+def ask(service: MelanomaService, *rows: RawRequest) -> list[tuple[int, Any]]:
     answers = service.answer(rows, Recorder("v1"))
     return [(answer.status, json.loads(answer.body)) for answer in answers]
 
@@ -74,7 +74,7 @@ def test_the_service_passes_both_budgets_on(
     monkeypatch.setattr(decoding, "inspect", inspected)
     service = service_with(decode_budget=1.5, heif_decode_budget=2.5)
 
-    ask(service, Row(body([b"a", b"b"]), "predict"), Row(b"a", "predict"))
+    ask(service, RawRequest(body([b"a", b"b"]), "predict"), RawRequest(b"a", "predict"))
 
     assert [(one["max_cost"], one["max_heif_cost"]) for one in passed] == [(1.5, 2.5)] * 2
 
@@ -100,7 +100,9 @@ def test_instances_beyond_the_budget_are_refused_before_one_is_decoded(
     bomb = body([one_colour(1000, 1000)] * 16)
     assert len(bomb) < 2_000
 
-    refused, answered = ask(service, Row(bomb, "predict"), Row(photograph(1, 0), "predict"))
+    refused, answered = ask(
+        service, RawRequest(bomb, "predict"), RawRequest(photograph(1, 0), "predict")
+    )
 
     assert refused == (
         400,
@@ -117,7 +119,7 @@ def test_instances_beyond_the_budget_are_refused_before_one_is_decoded(
 def test_a_bad_instance_is_found_before_one_is_decoded(
     service: MelanomaService, decoded: list[bytes], photograph: Photograph
 ) -> None:
-    ((status, answer),) = ask(service, Row(body([photograph(1, 0), b"GIF89a"]), "predict"))
+    ((status, answer),) = ask(service, RawRequest(body([photograph(1, 0), b"GIF89a"]), "predict"))
 
     assert status == 400
     assert answer["error"].startswith("instance 1: not a JPEG")
@@ -131,7 +133,7 @@ def test_the_budget_is_a_setting(
     image = photograph(1, 0)
 
     for request in (image, body([image]), body([image] * 2)):
-        ((status, answer),) = ask(small, Row(request, "predict"))
+        ((status, answer),) = ask(small, RawRequest(request, "predict"))
         assert status == 400
         assert "at most 0.01 are accepted" in answer["error"]
 
@@ -153,7 +155,11 @@ def test_the_time_of_a_batch_is_checked_before_each_instance(
     image = photograph(1, 0)
 
     answers = ticking.answer(
-        [Row(image, "predict"), Row(body([image] * 16), "predict"), Row(image, "predict")],
+        [
+            RawRequest(image, "predict"),
+            RawRequest(body([image] * 16), "predict"),
+            RawRequest(image, "predict"),
+        ],
         Recorder("v1"),
     )
 
@@ -170,7 +176,8 @@ def test_the_first_request_of_a_batch_is_served_whole(
 
     for _ in range(2):
         answers = ticking.answer(
-            [Row(body([image] * 16), "predict"), Row(body([image] * 16), "predict")], Recorder("v1")
+            [RawRequest(body([image] * 16), "predict"), RawRequest(body([image] * 16), "predict")],
+            Recorder("v1"),
         )
 
         assert [answer.status for answer in answers] == [200, 503]

@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 
 from handlers.colours import to_srgb
 from handlers.decoding import decode
-from handlers.job import Row
+from handlers.request_state import RawRequest
 from handlers.service import MelanomaService
 from handlers.structure import ImageError, inspect, optional
 from handlers.telemetry import Recorder
@@ -97,7 +97,7 @@ def test_the_pixels_are_those_that_the_library_finds_in_the_whole_file(name: str
 @pytest.mark.parametrize("name", ["photo.heic", "burst_msf1.heic", "photo.avif"])
 def test_public_files_show_what_the_jpeg_of_the_same_picture_does(name: str, shared: Path) -> None:
     if not (shared / "cases").is_dir():
-        pytest.skip(f"{shared / 'cases'} is missing: it lies beside some checkouts only")
+        pytest.skip(f"{shared / 'cases'} is missing: it lies next to some checkouts only")
     plain = decode((shared / "cases" / "plain.jpg").read_bytes())
     found = decode((shared / "cases" / name).read_bytes())
 
@@ -184,7 +184,10 @@ def test_the_service_answers_and_refuses_them_like_the_rest(
     service_with: Callable[..., MelanomaService],
 ) -> None:
     good, cut = heic(picture(), quality=80), avif(picture())[:-9]
-    rows = [Row(body([good, avif(picture())]), "predict"), Row(body([good, cut]), "predict")]
+    rows = [
+        RawRequest(body([good, avif(picture())]), "predict"),
+        RawRequest(body([good, cut]), "predict"),
+    ]
 
     answered, refused = service_with(batch_seconds=3600).answer(rows, Recorder("v1"))
 

@@ -120,7 +120,7 @@ def test_orientation_is_honoured_in_webp(picture: Image.Image, encoded: Encode) 
 def test_a_file_with_damaged_exif_is_decoded(
     tag: bytes, kind: str, picture: Image.Image, encoded: Encode
 ) -> None:
-    # The pixels are whole: whoever edited the file on the way wrote its EXIF badly.
+    # The pixels are complete; an editor has written invalid EXIF.
     assert off(decode(encoded(picture, kind, exif=tag, quality=95)), picture) < 2
 
 

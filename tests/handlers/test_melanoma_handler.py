@@ -14,7 +14,7 @@ from ts.context import Context
 from ts.service import Service
 
 from handlers import telemetry
-from handlers.explaining import Explaining
+from handlers.explanation_runner import ExplanationRunner
 from handlers.melanoma_handler import MelanomaHandler
 from handlers.settings import HandlerSettings
 
@@ -125,7 +125,7 @@ def test_the_batch_size_is_the_servers(
     context.system_properties["batch_size"] = 16
     asked: list[int] = []
     monkeypatch.setattr(
-        "handlers.service.Admission", lambda full, seconds: asked.append(full) or object()
+        "handlers.service.LoadShedder", lambda full, seconds: asked.append(full) or object()
     )
 
     MelanomaHandler().initialize(context)
@@ -271,7 +271,7 @@ def test_quick_requests_of_a_batch_do_not_wait_for_a_slow_one(
 ) -> None:
     assert handler.service is not None
     patient = HandlerSettings(explain_seconds=60)
-    explaining = Explaining(handler.service.classifier.model, patient)
+    explaining = ExplanationRunner(handler.service.classifier.model, patient)
     monkeypatch.setattr(handler.service, "explaining", explaining)
     image = photograph(1, 0)
     requests = [

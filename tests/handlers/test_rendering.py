@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handlers.explainers.places import upsampled
+from handlers.explainers.grid import upsampled
 from handlers.imaging import centre_view
 from handlers.png import encoded
 from handlers.rendering import (

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from handlers.explainers import integrated_gradients
+from handlers.explainers.grid import upsampled
 from handlers.explainers.methods import METHODS
-from handlers.explainers.places import upsampled
 from handlers.imaging import centre_view, decode
-from handlers.job import Row
 from handlers.rendering import heatmap, overlay
+from handlers.request_state import RawRequest
 from handlers.service import MelanomaService
 from handlers.telemetry import Recorder
 
@@ -37,7 +37,7 @@ Photograph = Callable[[int, int], bytes]
 Body = Callable[..., bytes]
 
 
-def ask(service: MelanomaService, *rows: Row) -> list[tuple[int, Any]]:
+def ask(service: MelanomaService, *rows: RawRequest) -> list[tuple[int, Any]]:
     """Status and document of each answer."""
     answers = service.answer(rows, Recorder("v1"))
     assert len(answers) == len(rows)
@@ -45,7 +45,7 @@ def ask(service: MelanomaService, *rows: Row) -> list[tuple[int, Any]]:
 
 
 def ask_one(service: MelanomaService, body: bytes, verb: Any, **options: str) -> Any:
-    ((status, document),) = ask(service, Row(body, verb, **options))
+    ((status, document),) = ask(service, RawRequest(body, verb, **options))
     assert status == 200, document
     return document
 
@@ -121,7 +121,9 @@ def test_an_explanation_says_what_the_prediction_says(
 ) -> None:
     image = photograph(2, 1)
 
-    (_, predicted), (_, explained) = ask(service, Row(image, "predict"), Row(image, "explain"))
+    (_, predicted), (_, explained) = ask(
+        service, RawRequest(image, "predict"), RawRequest(image, "explain")
+    )
 
     assert {name: explained[name] for name in PREDICTION} == predicted
 
@@ -225,7 +227,11 @@ def test_an_unknown_method_or_target_is_refused_with_those_there_are(
 ) -> None:
     image = photograph(2, 0)
 
-    answers = ask(service, Row(v1(image, **options), "explain"), Row(image, "explain", **options))
+    answers = ask(
+        service,
+        RawRequest(v1(image, **options), "explain"),
+        RawRequest(image, "explain", **options),
+    )
 
     assert answers == [(400, {"error": f"instance 0: {said}"}), (400, {"error": said})]
 

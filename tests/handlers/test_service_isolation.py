@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from handlers import imaging
-from handlers.job import Row
+from handlers.request_state import RawRequest
 from handlers.service import Answer, MelanomaService
 from handlers.telemetry import Recorder
 
@@ -19,7 +19,7 @@ SECRET = b"\xff\xd8\xff\xe0 Jane Doe, left forearm"
 
 BAD = {
     "empty": b"",
-    "text": b"my birthmark",
+    "text": b"not an image",
     "cut off": b"\xff\xd8\xff\xe0" + b"\0" * 40,
     "bomb": b"[" * 100_000,
     "no instances": b'{"instances": []}',
@@ -27,27 +27,27 @@ BAD = {
 }
 
 
-def ask(service: MelanomaService, *rows: Row) -> list[Answer]:
+def ask(service: MelanomaService, *rows: RawRequest) -> list[Answer]:
     return service.answer(rows, Recorder("v1"))
 
 
 @pytest.fixture(scope="module")
-def good(photograph: Photograph, v1: Body) -> list[Row]:
+def good(photograph: Photograph, v1: Body) -> list[RawRequest]:
     """Seven requests, raw and V1, verbs mixed, one of them of two photographs."""
     images = [photograph(311 + 2 * place, 1) for place in range(8)]
     return [
-        Row(images[0], "predict"),
-        Row(v1(images[1]), "predict"),
-        Row(images[2], "explain", target="predicted"),
-        Row(v1(images[3], images[4]), "predict"),
-        Row(images[5], "predict", content_type="image/jpeg"),
-        Row(v1(images[6]), "predict"),
-        Row(v1(images[7]), "explain"),
+        RawRequest(images[0], "predict"),
+        RawRequest(v1(images[1]), "predict"),
+        RawRequest(images[2], "explain", target="predicted"),
+        RawRequest(v1(images[3], images[4]), "predict"),
+        RawRequest(images[5], "predict", content_type="image/jpeg"),
+        RawRequest(v1(images[6]), "predict"),
+        RawRequest(v1(images[7]), "explain"),
     ]
 
 
 @pytest.fixture(scope="module")
-def answers(service: MelanomaService, good: list[Row]) -> list[Answer]:
+def answers(service: MelanomaService, good: list[RawRequest]) -> list[Answer]:
     """Their answers, with no bad request about."""
     found = ask(service, *good)
     assert [answer.status for answer in found] == [200] * 7
@@ -55,16 +55,16 @@ def answers(service: MelanomaService, good: list[Row]) -> list[Answer]:
 
 
 def test_a_request_is_answered_alone_as_in_a_batch(
-    service: MelanomaService, good: list[Row], answers: list[Answer]
+    service: MelanomaService, good: list[RawRequest], answers: list[Answer]
 ) -> None:
     assert [ask(service, row)[0] for row in good] == answers
 
 
 @pytest.mark.parametrize("place", [0, 7])
 def test_a_bad_request_leaves_every_byte_of_its_neighbours(
-    place: int, service: MelanomaService, good: list[Row], answers: list[Answer]
+    place: int, service: MelanomaService, good: list[RawRequest], answers: list[Answer]
 ) -> None:
-    bad = Row(BAD["cut off"], "explain")
+    bad = RawRequest(BAD["cut off"], "explain")
 
     found = ask(service, *good[:place], bad, *good[place:])
 
@@ -75,9 +75,9 @@ def test_a_bad_request_leaves_every_byte_of_its_neighbours(
 @pytest.mark.parametrize("verb", ["predict", "explain"])
 @pytest.mark.parametrize("case", BAD)
 def test_every_kind_of_bad_request_is_refused_alone(
-    case: str, verb: Any, service: MelanomaService, good: list[Row], answers: list[Answer]
+    case: str, verb: Any, service: MelanomaService, good: list[RawRequest], answers: list[Answer]
 ) -> None:
-    first, middle, last = ask(service, good[0], Row(BAD[case], verb), good[1])
+    first, middle, last = ask(service, good[0], RawRequest(BAD[case], verb), good[1])
 
     assert middle.status == 400
     assert set(json.loads(middle.body)) == {"error"}
@@ -88,7 +88,7 @@ def test_every_kind_of_bad_request_is_refused_alone(
 
 
 def test_a_batch_of_bad_requests_is_answered_without_the_model(service: MelanomaService) -> None:
-    found = ask(service, *(Row(body, "predict") for body in BAD.values()))
+    found = ask(service, *(RawRequest(body, "predict") for body in BAD.values()))
 
     assert [answer.status for answer in found] == [400] * len(BAD)
 
@@ -99,7 +99,9 @@ def test_one_bad_instance_refuses_its_request_by_its_number(
     image = photograph(1, 0)
 
     first, second = ask(
-        service, Row(v1(image, image, b"GIF89a"), "predict"), Row(v1(image), "predict")
+        service,
+        RawRequest(v1(image, image, b"GIF89a"), "predict"),
+        RawRequest(v1(image), "predict"),
     )
 
     assert (first.status, json.loads(first.body)) == (
@@ -128,15 +130,15 @@ def bug(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("bug")
 def test_a_fault_of_ours_stays_in_its_request(
     service: MelanomaService,
-    good: list[Row],
+    good: list[RawRequest],
     answers: list[Answer],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    found = ask(service, *good[:4], Row(SECRET, "predict"), *good[4:])
+    found = ask(service, *good[:4], RawRequest(SECRET, "predict"), *good[4:])
 
     assert found[4] == Answer(500, '{"error": "the service failed on this request; try again"}')
     assert found[:4] + found[5:] == answers
-    # Whoever runs the service must learn of it, and where in the code it was.
+    # The operator must learn of it, with the location in the code.
     (record,) = [entry for entry in caplog.records if entry.levelno >= logging.ERROR]
     assert "RuntimeError" in record.getMessage()
     assert "in faulty" in record.getMessage()
@@ -149,7 +151,7 @@ def test_a_fault_in_a_v1_body_leaves_no_payload_in_the_log(
 ) -> None:
     body = v1(SECRET)
 
-    (found,) = ask(service, Row(body, "predict"))
+    (found,) = ask(service, RawRequest(body, "predict"))
 
     assert found.status == 500
     assert json.loads(body)["instances"][0]["data"] not in caplog.text
@@ -164,7 +166,7 @@ def test_a_message_that_quotes_the_payload_is_not_logged(
 
     monkeypatch.setattr(imaging, "decode", quoting)
 
-    (found,) = ask(service, Row(SECRET, "predict"))
+    (found,) = ask(service, RawRequest(SECRET, "predict"))
 
     assert found.status == 500
     assert "Jane Doe" not in found.body
@@ -176,13 +178,13 @@ def test_refusals_are_not_logged(
 ) -> None:
     caplog.set_level(logging.DEBUG)
 
-    ask(service, *(Row(body, "explain") for body in BAD.values()))
+    ask(service, *(RawRequest(body, "explain") for body in BAD.values()))
 
     assert [entry for entry in caplog.records if entry.name.startswith("handlers")] == []
 
 
 def test_a_number_that_json_cannot_say_fails_its_request_alone(
-    service: MelanomaService, good: list[Row], monkeypatch: pytest.MonkeyPatch
+    service: MelanomaService, good: list[RawRequest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("handlers.explanation.lesion_mass", lambda values, view: float("nan"))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from handlers.job import Row
+from handlers.request_state import RawRequest
 from handlers.service import MelanomaService
 from handlers.telemetry import Recorder
 
@@ -16,7 +16,7 @@ Photograph = Callable[[int, int], bytes]
 Body = Callable[..., bytes]
 
 
-def ask(service: MelanomaService, *rows: Row) -> list[tuple[int, Any]]:
+def ask(service: MelanomaService, *rows: RawRequest) -> list[tuple[int, Any]]:
     """Status and document of each answer."""
     answers = service.answer(rows, Recorder("v1"))
     return [(answer.status, json.loads(answer.body)) for answer in answers]
@@ -46,7 +46,7 @@ def test_a_review_is_asked_for_with_its_reasons(
 ) -> None:
     image = encoded(picture) if picture else photograph(1, 1)
 
-    ((status, answer),) = ask(service_with(**change), Row(image, "predict"))
+    ((status, answer),) = ask(service_with(**change), RawRequest(image, "predict"))
 
     assert status == 200
     assert answer["reasons"] == reasons
@@ -59,7 +59,7 @@ def test_a_picture_of_one_colour_is_explained_without_an_outline(
 ) -> None:
     image = encoded(Image.new("RGB", (64, 64), colour))
 
-    ((status, answer),) = ask(service, Row(image, "explain"))
+    ((status, answer),) = ask(service, RawRequest(image, "explain"))
 
     assert status == 200
     assert answer["lesion_mass"] is None
@@ -78,15 +78,15 @@ def test_limits_of_the_settings_are_the_services(
 
     answers = ask(
         small,
-        Row(v1(image, image), "predict"),
-        Row(b"x" * 100_001, "predict"),
-        Row(image, "predict"),
+        RawRequest(v1(image, image), "predict"),
+        RawRequest(b"x" * 100_001, "predict"),
+        RawRequest(image, "predict"),
     )
 
     assert [status for status, _ in answers] == [400, 413, 400]
     assert answers[0][1]["error"].startswith("2 instances; at most 1 are")
     assert "0.1 megapixels; at most 0.005 are accepted" in answers[2][1]["error"]
-    ((_, refused),) = ask(service_with(min_side=300), Row(v1(image), "predict"))
+    ((_, refused),) = ask(service_with(min_side=300), RawRequest(v1(image), "predict"))
     assert refused["error"].startswith("instance 0: 240 x 240 pixels; the short side needs")
 
 
@@ -101,10 +101,12 @@ def test_an_explanation_out_of_time_is_refused_with_its_number(
     ticks = iter(range(0, 10_000, 25))
     clock = SimpleNamespace(perf_counter=lambda: next(ticks))
     monkeypatch.setattr("handlers.service.time", clock)
-    monkeypatch.setattr("handlers.explaining.time", clock)
+    monkeypatch.setattr("handlers.explanation_runner.time", clock)
     image = photograph(1, 0)
 
-    first, second = ask(service, Row(v1(image, image, image), "explain"), Row(v1(image), "predict"))
+    first, second = ask(
+        service, RawRequest(v1(image, image, image), "explain"), RawRequest(v1(image), "predict")
+    )
 
     assert first == (
         503,
@@ -123,7 +125,10 @@ def test_the_time_limit_leaves_predictions_alone(
     image = photograph(1, 0)
 
     answers = ask(
-        hasty, Row(v1(image), "explain"), Row(v1(image), "predict"), Row(image, "explain")
+        hasty,
+        RawRequest(v1(image), "explain"),
+        RawRequest(v1(image), "predict"),
+        RawRequest(image, "explain"),
     )
 
     assert [status for status, _ in answers] == [503, 200, 503]
@@ -141,7 +146,9 @@ def test_who_is_left_when_the_time_of_a_batch_is_spent_is_told_to_come_back(
     ticks = iter(range(1000))
     monkeypatch.setattr(service.admission, "_clock", lambda: next(ticks))
     image = photograph(1, 0)
-    rows = [Row(image, verb) for verb in ("explain", "predict", "predict", "predict", "explain")]
+    rows = [
+        RawRequest(image, verb) for verb in ("explain", "predict", "predict", "predict", "explain")
+    ]
 
     answers = service.answer(rows, Recorder("v1"))
 
@@ -170,6 +177,6 @@ def test_a_large_batch_keeps_nothing_of_a_photograph_that_is_answered(
         alive.append(sum(len(one.prepared) + len(one.photographs) for one in kept))
 
     monkeypatch.setattr(service, "_complete", watched)
-    service.answer([Row(photograph(1, 0), "predict")] * 20, Recorder("v1"))
+    service.answer([RawRequest(photograph(1, 0), "predict")] * 20, Recorder("v1"))
 
     assert alive == [0] * 20

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from handlers.drift import FEATURES
-from handlers.job import Row
+from handlers.request_state import RawRequest
 from handlers.service import MelanomaService
 from handlers.telemetry import (
     BATCH_SIZE,
@@ -33,12 +33,12 @@ def seen(service: MelanomaService, photograph: Photograph, v1: Body) -> list[Obs
     recorder = Recorder("v1")
     answers = service.answer(
         [
-            Row(one, "predict"),
-            Row(v1(one, two), "predict"),
-            Row(b"no image", "predict"),
-            Row(one, "explain"),
-            Row(v1(two, method="my method"), "explain"),
-            Row(v1(two, method="grad_cam"), "explain"),
+            RawRequest(one, "predict"),
+            RawRequest(v1(one, two), "predict"),
+            RawRequest(b"no image", "predict"),
+            RawRequest(one, "explain"),
+            RawRequest(v1(two, method="my method"), "explain"),
+            RawRequest(v1(two, method="grad_cam"), "explain"),
         ],
         recorder,
     )
@@ -74,7 +74,7 @@ def test_a_fault_of_ours_counts_as_failed(
 ) -> None:
     recorder = Recorder("v1")
 
-    service_with(explain_seconds=1e-9).answer([Row(photograph(1, 0), "explain")], recorder)
+    service_with(explain_seconds=1e-9).answer([RawRequest(photograph(1, 0), "explain")], recorder)
 
     assert of(recorder.observations(), REQUESTS) == {("explain", "failed"): [1]}
 
@@ -88,7 +88,7 @@ def test_a_verb_that_did_not_occur_has_no_batch(
 ) -> None:
     recorder = Recorder("v1")
 
-    service.answer([Row(photograph(1, 0), "predict")], recorder)
+    service.answer([RawRequest(photograph(1, 0), "predict")], recorder)
 
     assert of(recorder.observations(), BATCH_SIZE) == {("predict",): [1]}
 
@@ -122,7 +122,7 @@ def test_methods_of_a_request_are_one_label(
     rows = b", ".join(v1(b"x", method=name)[15:-2] for name in methods)
     recorder = Recorder("v1")
 
-    service.answer([Row(b'{"instances": [' + rows + b"]}", "explain")], recorder)
+    service.answer([RawRequest(b'{"instances": [' + rows + b"]}", "explain")], recorder)
 
     assert list(of(recorder.observations(), REQUEST_SECONDS)) == [("explain", label)]
 
@@ -153,7 +153,7 @@ def test_a_photograph_falls_into_the_bins_of_its_own_values(
 ) -> None:
     recorder = Recorder("v1")
 
-    (answer,) = service.answer([Row(photograph(1, 0), "predict")], recorder)
+    (answer,) = service.answer([RawRequest(photograph(1, 0), "predict")], recorder)
 
     probability = float(answer.body.partition('"probability": ')[2].partition(",")[0])
     place = service.classifier.baseline.bin_of("probability", probability)
@@ -166,7 +166,7 @@ def test_probabilities_and_reasons_of_the_photographs_are_recorded(
     recorder = Recorder("v1")
     service = service_with(card={"review": {"near_threshold": [0, 1]}})
 
-    service.answer([Row(v1(photograph(1, 0), photograph(2, 1)), "predict")], recorder)
+    service.answer([RawRequest(v1(photograph(1, 0), photograph(2, 1)), "predict")], recorder)
 
     seen = recorder.observations()
     assert len(of(seen, PROBABILITY)[()]) == 2
@@ -177,7 +177,11 @@ def test_nothing_of_a_probe_is_counted(service: MelanomaService, photograph: Pho
     recorder = Recorder("v1")
 
     probed, asked = service.answer(
-        [Row(photograph(1, 0), "predict", probe=True), Row(photograph(1, 0), "predict")], recorder
+        [
+            RawRequest(photograph(1, 0), "predict", probe=True),
+            RawRequest(photograph(1, 0), "predict"),
+        ],
+        recorder,
     )
 
     seen = recorder.observations()

@@ -52,7 +52,11 @@ def test_empty_variables_and_those_of_others_are_left_alone() -> None:
 @pytest.mark.parametrize(
     ("variable", "text", "said"),
     [
-        ("LESIONLENS_BACKEND", "gpu", "'gpu' is no backend; there are: fp32, frozen, .*cuda-fp16"),
+        (
+            "LESIONLENS_BACKEND",
+            "gpu",
+            "'gpu' is not a backend; there are: fp32, frozen, .*cuda-fp16",
+        ),
         ("LESIONLENS_MAX_INSTANCES", "many", r"'many' is not a number \(int\)"),
         ("LESIONLENS_MAX_INSTANCES", "2.5", r"'2.5' is not a number \(int\)"),
         ("LESIONLENS_EXPLAIN_SECONDS", "soon", r"'soon' is not a number \(float\)"),

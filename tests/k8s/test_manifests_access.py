@@ -1,4 +1,4 @@
-"""Who may ask, on a cluster: every server locked, the page with a key, health without one."""
+"""Access control on a cluster: servers need a key, the page has one, health routes need none."""
 
 from __future__ import annotations
 

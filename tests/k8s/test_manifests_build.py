@@ -58,9 +58,9 @@ def test_the_tests_know_every_kustomization() -> None:
 def test_no_file_lies_about_unused(path: Path) -> None:
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     copied = {Path(file).name for files in FILES.values() for file in files if "components" in file}
-    beside = {file.name for file in path.parent.glob("*.yaml")} - {path.name} - copied
+    existing = {file.name for file in path.parent.glob("*.yaml")} - {path.name} - copied
 
-    assert beside == {name for name in document.get("resources", []) if "/" not in name}
+    assert existing == {name for name in document.get("resources", []) if "/" not in name}
 
 
 @pytest.mark.parametrize("name", [COMPLETE, *FOLDERS])

@@ -152,7 +152,7 @@ def test_the_autoscaler_counts_the_namespace_that_it_is_in() -> None:
 def test_the_query_is_the_requests_in_flight_of_one_component(
     promtool: str, tmp_path: Path
 ) -> None:
-    """Two replicas with three requests in flight each: six, whoever else is busy.
+    """Two replicas with three requests in flight each: six, whatever other servers do.
 
     A second of time passes for each request in flight in every second, in microseconds.
     """

@@ -54,7 +54,7 @@ def test_each_reply_is_seen_for_what_it_is(reply: bytes, seen: tuple[int, bool])
 
 
 def test_the_rate_does_not_wait_for_answers() -> None:
-    # Nobody is answered at all; whoever waited would have sent one.
+    # No request is answered; a client that waits would have sent one.
     with socket.create_server(("127.0.0.1", 0), backlog=500) as silent:
         port = silent.getsockname()[1]
         replies = open_loop.send(

@@ -218,7 +218,7 @@ def test_limits_of_the_index_are_the_calibrated_ones() -> None:
         for panel in PANELS
         if panel["title"].startswith("Stability index")
     ]
-    assert marks == [limit.mark for limit in threshold_file.load().windows.values()]
+    assert marks == [limit.conventional for limit in threshold_file.load().windows.values()]
 
 
 def test_expressions_for_a_server_hold_no_variables() -> None:

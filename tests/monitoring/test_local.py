@@ -24,7 +24,7 @@ from serving.settings import free_ports
 
 
 def run(root: Path, variables: Mapping[str, str]) -> subprocess.Popen[str]:
-    """The stack in a process of its own."""
+    """The stack in a separate process."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("LESIONLENS_")}
     return subprocess.Popen(
         [sys.executable, "-m", "monitoring.local"],

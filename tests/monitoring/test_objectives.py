@@ -29,7 +29,7 @@ def test_what_is_promised() -> None:
 
 
 def test_a_latency_between_two_buckets_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match=r"0\.3 s is no edge .*0\.25, 0\.5"):
+    with pytest.raises(ValidationError, match=r"0\.3 s is not an edge .*0\.25, 0\.5"):
         objectives.load(changed(tmp_path, "predict", seconds=0.3))
 
 
@@ -65,4 +65,4 @@ def test_the_command_explains_a_wrong_objective(
     monkeypatch.setattr(objectives, "load", lambda: original(path))
 
     assert build.main(["rules"]) == 2
-    assert "0.3 s is no edge" in capsys.readouterr().err
+    assert "0.3 s is not an edge" in capsys.readouterr().err

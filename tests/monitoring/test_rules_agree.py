@@ -34,7 +34,7 @@ def case(name: str, counts: np.ndarray, behind: int) -> dict[str, object]:
     index = float(drift_index(counts, BASELINE))
     expected = {"drift_samples": photographs, "drift_psi": index}
     limit = threshold_file.load().windows["1h"]
-    if photographs >= limit.fewest:
+    if photographs >= limit.min_samples:
         expected["drift_psi_threshold"] = limit.index(photographs, behind)
     return {
         "interval": "1m",

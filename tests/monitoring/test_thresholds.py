@@ -28,7 +28,9 @@ def test_the_parameters_are_those_of_the_code() -> None:
     assert COMMITTED.parameters["seed"] == thresholds.SEED
     assert COMMITTED.parameters["days"] == thresholds.DAYS
     assert COMMITTED.parameters["quantiles"] == thresholds.QUANTILES
-    assert {name: limit.mark for name, limit in COMMITTED.windows.items()} == thresholds.MARKS
+    assert {
+        name: limit.conventional for name, limit in COMMITTED.windows.items()
+    } == thresholds.CONVENTIONAL
 
 
 def test_the_same_seed_gives_the_same_thresholds_and_another_seed_similar_ones() -> None:
@@ -37,7 +39,7 @@ def test_the_same_seed_gives_the_same_thresholds_and_another_seed_similar_ones()
     assert first == again
     for window, limit in COMMITTED.windows.items():
         for found in (first, other):
-            assert found.windows[window].chance == pytest.approx(limit.chance, rel=0.5)
+            assert found.windows[window].noise_factor == pytest.approx(limit.noise_factor, rel=0.5)
 
 
 def test_the_limit_falls_with_the_photographs_down_to_the_mark() -> None:
@@ -45,7 +47,7 @@ def test_the_limit_falls_with_the_photographs_down_to_the_mark() -> None:
     indices = [limit.index(photographs, 1500) for photographs in (100, 200, 1000, 100_000)]
 
     assert indices == sorted(indices, reverse=True)
-    assert indices[0] > indices[-1] == limit.mark
+    assert indices[0] > indices[-1] == limit.conventional
 
 
 def test_a_window_adds_up_what_lies_in_it() -> None:

@@ -95,7 +95,7 @@ def test_memory_collector_and_compiler_are_a_releases_to_choose(folder: Path, op
         *("-Xlog:gc:file=/x", "-Xloggc:/x", "-XX:LogFile=/x", "-XX:StartFlightRecording"),
         # switches that unlock others, and other processes
         *("-XX:+UnlockDiagnosticVMOptions", "-XX:+EnableDynamicAgentLoading", "-XX:+UsePerfData"),
-        # a class of their own to start
+        # a separate class to start
         *("evil.Main", "-", "--", "-X", "-XX:", "org.pytorch.serve.ModelServer"),
         # nearly allowed
         *("-Xmx", "-Xmx1gb", "-Xmx1g;id", "-Xmx1.5g", "-xmx1g", "-XX:+UseSerialGC=1"),

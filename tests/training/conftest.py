@@ -41,7 +41,7 @@ def silent() -> Progress:
 
 @pytest.fixture(scope="session")
 def small_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Drawn lesions in the Kaggle layout; read only.
+    """Synthetic lesions in the Kaggle layout; read only.
 
     Every fourth has the wrong label: on so few, classes that can be told apart without error
     would be given probabilities of 0 and 1, and those hide differences.

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from handlers.classifier import Classifier
-from handlers.job import Row
+from handlers.request_state import RawRequest
 from handlers.service import MelanomaService
 from handlers.settings import HandlerSettings
 from handlers.telemetry import Recorder
@@ -91,7 +91,7 @@ def photograph(small_set: Path) -> Path:
 def alone(
     unpacked: Path, photograph: Path, root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
-    """Answers of the archive in a process of its own, and the files it has imported."""
+    """Answers of the archive in a separate process, and the files it has imported."""
     workplace = tmp_path_factory.mktemp("alone")
     (workplace / "server.py").write_text(SERVER)
     metrics = root / "model_store" / "config" / "metrics.yaml"
@@ -111,7 +111,7 @@ def here(unpacked: Path, photograph: Path) -> list[dict[str, Any]]:
     classifier = Classifier.load(unpacked, backend="")
     service = MelanomaService(classifier, HandlerSettings())
     body = photograph.read_bytes()
-    rows = [Row(body, "predict", "image/jpeg"), Row(body, "explain", "image/jpeg")]
+    rows = [RawRequest(body, "predict", "image/jpeg"), RawRequest(body, "explain", "image/jpeg")]
     answers = service.answer(rows, Recorder(classifier.version))
     assert [answer.status for answer in answers] == [200, 200]
     return [json.loads(answer.body) for answer in answers]

@@ -18,7 +18,7 @@ from training.calibration import Aims, Calibration, calibrate, recalibrate
 from training.dataset import Dataset, Photograph, Progress
 from training.settings import TrainingSettings
 
-AIMS = Aims(sensitivity=0.95, misses=0.025, false_alarms=0.1)
+AIMS = Aims(sensitivity=0.95, alpha_malignant=0.025, alpha_benign=0.1)
 
 
 def sample(count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from training.calibration import (
     threshold_interval,
 )
 
-AIMS = Aims(sensitivity=0.95, misses=0.025, false_alarms=0.1)
+AIMS = Aims(sensitivity=0.95, alpha_malignant=0.025, alpha_benign=0.1)
 
 
 def sigmoid(values: np.ndarray) -> np.ndarray:
@@ -147,13 +147,13 @@ def test_so_many_of_new_photographs_are_ruled_out_wrongly_as_the_aims_say(
 
     # On average over draws. Of 97 + 1 cancers the share is rounded down to a whole one, and where
     # the classes are so far apart that the band's ends change places, fewer are ruled out.
-    missed, alarmed = int(aims.misses * 98) / 98, int(aims.false_alarms * 134) / 134
+    missed, alarmed = int(aims.alpha_malignant * 98) / 98, int(aims.alpha_benign * 134) / 134
     error_of = {
         name: 3 * np.std(found) / np.sqrt(len(found)) + 1e-9
         for name, found in (("misses", misses), ("alarms", alarms))
     }
-    assert np.mean(misses) <= aims.misses + error_of["misses"]
-    assert np.mean(alarms) <= aims.false_alarms + error_of["alarms"]
+    assert np.mean(misses) <= aims.alpha_malignant + error_of["misses"]
+    assert np.mean(alarms) <= aims.alpha_benign + error_of["alarms"]
     if signal < 1:
         assert abs(np.mean(misses) - missed) < error_of["misses"]
         assert abs(np.mean(alarms) - alarmed) < error_of["alarms"]

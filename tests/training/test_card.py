@@ -115,7 +115,11 @@ def test_it_holds_what_serving_and_readers_need(
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("head", "frozen, with"), ("layer4", "a fitted layer4 beside its own"), ("all", "18, fitted")],
+    [
+        ("head", "frozen, with"),
+        ("layer4", "a fitted layer4 in parallel to it"),
+        ("all", "18, fitted"),
+    ],
 )
 def test_it_says_what_was_fitted(
     found: Dataset,

@@ -57,7 +57,7 @@ def test_both_curves_are_those_of_scikit_learn(digits: int) -> None:
     precision, recall, _ = precision_recall_curve(
         labels, probabilities, sample_weight=balanced(labels)
     )
-    # Theirs goes the other way and ends with a point of its own.
+    # Theirs goes the other way and ends with a separate point.
     own = given["precision_recall"]
     np.testing.assert_allclose(own["recall"], recall[:-1][::-1], atol=6e-5)
     np.testing.assert_allclose(own["precision"], precision[:-1][::-1], atol=6e-5)

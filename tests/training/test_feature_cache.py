@@ -100,9 +100,9 @@ def test_damaged_features_are_computed_again_and_mended(
     whole = features.extract(few, network, own_cache, silent)
     damage(only(own_cache, few[4]))
 
-    mended = features.extract(few, network, own_cache, silent)
+    repaired = features.extract(few, network, own_cache, silent)
 
-    np.testing.assert_allclose(mended.views, whole.views, atol=1e-5, rtol=1e-5)
+    np.testing.assert_allclose(repaired.views, whole.views, atol=1e-5, rtol=1e-5)
     with no_forward_pass():
         features.extract(few, network, own_cache, silent)
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from training.files import whole, write_json
+from training.files import atomic_write, write_json
 
 
 def test_a_file_appears_when_the_block_ends_and_not_before(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "model.pt"
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(b"weights")
         assert not path.exists()
         assert temporary.parent == path.parent  # renamed within one file system
@@ -28,7 +28,7 @@ def test_an_interrupted_block_leaves_the_former_file_and_no_rubbish(
     path.write_text("former")
 
     def interrupted() -> None:
-        with whole(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text("hal")
             raise error
 
@@ -40,7 +40,7 @@ def test_an_interrupted_block_leaves_the_former_file_and_no_rubbish(
 
 def test_the_file_can_be_read_by_others(tmp_path: Path) -> None:
     # A temporary file is private; a server under another account reads the archive.
-    with whole(tmp_path / "file") as temporary:
+    with atomic_write(tmp_path / "file") as temporary:
         temporary.write_text("x")
 
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o644

@@ -56,7 +56,7 @@ def folder(
     write_set: Callable[[Path, int, int], Path],
     weights_file: Path,
 ) -> Path:
-    """Six pictures a class, and weights beside them."""
+    """Six pictures a class, and weights in the same folder."""
     folder = tmp_path_factory.mktemp("all")
     write_set(folder / "set", COUNT // 2, 2)
     (folder / "weights.pth").write_bytes(weights_file.read_bytes())
@@ -169,7 +169,7 @@ def main(folder: Path) -> None:
     finetune_all._view = counted
     try:
         if finetune_all.join() > 0:
-            finetune_all.help_out()
+            finetune_all.serve_fits()
             return
         found = dataset.load("folder", folder / "set", quiet)
         network = backbone.load(folder / "weights.pth", 0, print)

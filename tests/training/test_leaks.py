@@ -109,7 +109,7 @@ def test_a_name_that_is_no_text_is_written_as_one() -> None:
 
 @pytest.fixture
 def leaking(small_set: Path, tmp_path: Path, silent: Progress) -> Dataset:
-    """Drawn lesions; one of train turned for test with the other label, one of test saved anew
+    """Synthetic lesions; one of train turned for test with the other label, one of test saved again
     for test, and one of train mirrored for train."""
     sources = {
         "train/benign": ("train/benign", range(8)),
@@ -124,7 +124,7 @@ def leaking(small_set: Path, tmp_path: Path, silent: Progress) -> Dataset:
             (tmp_path / target / f"{place}.jpg").write_bytes(paths[place].read_bytes())
     copies = {
         "test/malignant/turned.jpg": ("train/benign/3.jpg", Image.Transpose.ROTATE_90),
-        "test/benign/anew.jpg": ("test/benign/1.jpg", Image.Transpose.ROTATE_180),
+        "test/benign/again.jpg": ("test/benign/1.jpg", Image.Transpose.ROTATE_180),
         "train/malignant/mirrored.jpg": (
             "train/malignant/5.jpg",
             Image.Transpose.FLIP_LEFT_RIGHT,
@@ -150,7 +150,7 @@ def test_the_folders_are_compared_with_each_other_and_what_was_found_within_trai
     document = found.to_json()
     assert {frozenset(entry["files"]) for entry in document["listed"]} == {
         frozenset({"train/benign/3.jpg", "test/malignant/turned.jpg"}),
-        frozenset({"test/benign/1.jpg", "test/benign/anew.jpg"}),
+        frozenset({"test/benign/1.jpg", "test/benign/again.jpg"}),
         frozenset({"train/malignant/5.jpg", "train/malignant/mirrored.jpg"}),
     }
     assert document["pairs"] == 3, "each once"
@@ -160,5 +160,5 @@ def test_the_folders_are_compared_with_each_other_and_what_was_found_within_trai
     assert document["pairs_with_contradicting_labels"] == 1
     left_out = {leaking.test[place].path.name for place in np.flatnonzero(~found.free)}
     assert "turned.jpg" in left_out
-    assert len(left_out & {"1.jpg", "anew.jpg"}) == 1
+    assert len(left_out & {"1.jpg", "again.jpg"}) == 1
     assert len(left_out) == 2

@@ -1,4 +1,4 @@
-"""The same lesion is found again, saved anew, turned, flipped or cropped; another one is not."""
+"""The same lesion is found again, saved again, turned, flipped or cropped; another one is not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from training.settings import TrainingSettings
 
 Change = Callable[[Image.Image], Image.Image]
 CHANGES: dict[str, Change] = {
-    "saved anew": lambda image: image,
+    "saved again": lambda image: image,
     "turned": lambda image: image.transpose(Image.Transpose.ROTATE_90),
     "flipped": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
     "turned and flipped": lambda image: image.transpose(Image.Transpose.TRANSPOSE),
@@ -126,7 +126,7 @@ def test_the_audit_names_what_lies_on_both_sides(
 
 @pytest.fixture(scope="module")
 def twins(lesions: list[Photograph], tmp_path_factory: pytest.TempPathFactory) -> list[Photograph]:
-    """Lesions, and the first five of them saved anew at the end."""
+    """Lesions, and the first five of them saved again at the end."""
     folder = tmp_path_factory.mktemp("twins")
     again = []
     for place in range(5):

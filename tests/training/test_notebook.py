@@ -191,7 +191,7 @@ def test_it_learns_from_drawn_lesions_only(results: dict[str, Any]) -> None:
 
 
 def test_it_finds_the_copies_and_keeps_them_together(results: dict[str, Any]) -> None:
-    assert {"turned.jpg", "cropped.jpg", "saved-anew.jpg", "synthetic_0000.jpg"} <= set(
+    assert {"turned.jpg", "cropped.jpg", "saved-again.jpg", "synthetic_0000.jpg"} <= set(
         results["copies"]
     )
     assert results["both_sides"] == [0] * 5

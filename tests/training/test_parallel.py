@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 import torch
 
-from training.parallel import ahead, each
+from training.parallel import map_ordered, prefetch
 
 THREADS = 3
 
@@ -33,11 +33,11 @@ def test_results_come_in_the_order_of_the_items() -> None:
             first.set()
         return item * item
 
-    assert list(each(compute, range(20))) == [item * item for item in range(20)]
+    assert list(map_ordered(compute, range(20))) == [item * item for item in range(20)]
 
 
 def test_each_thread_computes_alone_and_afterwards_all_is_as_before() -> None:
-    seen = list(each(lambda _: (threading.get_ident(), torch.get_num_threads()), range(50)))
+    seen = list(map_ordered(lambda _: (threading.get_ident(), torch.get_num_threads()), range(50)))
 
     assert {threads for _, threads in seen} == {1}
     assert threading.get_ident() not in {thread for thread, _ in seen}
@@ -46,7 +46,7 @@ def test_each_thread_computes_alone_and_afterwards_all_is_as_before() -> None:
 
 def test_nothing_is_computed_for_nobody() -> None:
     begun: list[int] = []
-    with closing(each(begun.append, range(100))) as found:
+    with closing(map_ordered(begun.append, range(100))) as found:
         next(found)
 
     assert len(begun) <= 2 * THREADS
@@ -58,7 +58,7 @@ def test_an_error_is_that_of_the_item() -> None:
             raise OSError("the fourth")
         return item
 
-    found = each(compute, range(10))
+    found = map_ordered(compute, range(10))
     assert [next(found) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(OSError, match="the fourth"):
         next(found)
@@ -74,7 +74,7 @@ def test_the_next_is_made_while_the_one_before_is_worked_on() -> None:
             yield number
 
     found = []
-    for number in ahead(make()):
+    for number in prefetch(make()):
         assert all(event.wait(30) for event in made[: number + 2])
         found.append(number)
 
@@ -86,7 +86,7 @@ def test_what_cannot_be_made_is_said_in_its_turn() -> None:
         yield 0
         raise OSError("the second")
 
-    found = ahead(make())
+    found = prefetch(make())
     assert next(found) == 0
     with pytest.raises(OSError, match="the second"):
         next(found)

@@ -114,7 +114,7 @@ def test_a_second_run_gives_the_same_model_and_computes_no_features(
     baselines = [one.model_folder / "baseline.json" for one in (settings, trained)]
     assert baselines[0].read_bytes() == baselines[1].read_bytes()
     cards = [read(one.model_folder / "card.json") for one in (settings, trained)]
-    for card in cards:  # times are measured anew, and with them the order
+    for card in cards:  # times differ between runs, and with them the order
         card["backends"]["order"].sort()
         for found in card["backends"]["measured"].values():
             found.pop("forward_ms", None)

@@ -1,4 +1,4 @@
-"""Real photographs, where they lie beside the checkout; tests/e2e trains on most of them."""
+"""Real photographs, where they lie next to the checkout; tests/e2e trains on most of them."""
 
 from pathlib import Path
 

@@ -16,7 +16,7 @@ from training.evidence.unsuitable import DRAWN, SPOILT
 from training.settings import TrainingSettings
 
 FEW = 2
-"""Drawn pictures of a kind, here."""
+"""Synthetic pictures of a kind, here."""
 TESTED = 6
 """Test photographs that are perturbed and spoilt, here."""
 

@@ -205,7 +205,7 @@ def test_a_set_is_drawn_again_only_for_other_parameters_or_another_drawer(
 def test_a_folder_of_other_things_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
 
-    with pytest.raises(FileExistsError, match="something other than drawn lesions"):
+    with pytest.raises(FileExistsError, match="something other than synthetic lesions"):
         draw_set(tmp_path, per_class={"train": 1}, size=64)
     assert contents(tmp_path) == {"thesis.txt": b"years of work"}
 

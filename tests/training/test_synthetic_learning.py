@@ -1,4 +1,4 @@
-"""What a model learns from the drawn lesions: the lesion, and nothing beside it."""
+"""What a model learns from the synthetic lesions: the lesion, and nothing around it."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ LABELS = (BENIGN, MALIGNANT)
 
 
 def features(lesion: SyntheticLesion, *, covered: bool) -> NDArray[np.float64]:
-    """Levels, tints and detail of the middle of the picture, or of all that is beside the lesion.
+    """Levels, tints and detail of the middle of the picture, or of everything around the lesion.
 
     Pixels are left out, not filled: a filled area would still show the lesion's size and outline.
     """

@@ -38,7 +38,7 @@ def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
 
 @pytest.fixture(scope="session")
 def lesion() -> Image.Image:
-    """A drawn lesion, 200 x 160 pixels: neither square nor symmetrical."""
+    """A synthetic lesion, 200 x 160 pixels: neither square nor symmetrical."""
     return Image.fromarray(draw(7, 1, size=200).image).crop((0, 20, 200, 180))
 
 

@@ -33,6 +33,6 @@ def post(photograph: bytes, path: str = "/") -> bytes:
 
 
 def status(served: Served, photograph: bytes) -> int:
-    """Of an upload over a connection of its own."""
+    """Of an upload over a separate connection."""
     files = {"photograph": ("x", photograph)}
     return httpx.post(f"http://127.0.0.1:{served.port}/", files=files, timeout=60).status_code

@@ -1,4 +1,4 @@
-"""The page's own key towards the service, and visitors whom a proxy names."""
+"""The page's own key towards the service, and users that a proxy names."""
 
 from __future__ import annotations
 

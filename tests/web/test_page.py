@@ -13,6 +13,7 @@ from starlette.types import Message
 
 from loadtests.hostile.heifs import heic
 from tests.handlers.heif_files import avif, picture
+from tests.page_texts import sentence
 from tests.web.conftest import EXPLAIN, Double, Elements, Reply, Visit, explanation, prediction
 from web import samples
 from web.app import HERE, create_app
@@ -142,26 +143,26 @@ def test_the_answer_is_read_from_top_to_bottom(upload: Visit, photograph: bytes)
     page = upload(photograph, Double(predict=Reply({"predictions": [doubtful]})))
     elements = Elements(page.text)
 
-    told = [
-        "The model cannot judge this photograph well",
-        "A person must look",
-        "so close to the threshold",
-        "more light",
-        "Take it once more",
-        "Show the birthmark to a doctor",
-        "it would say: cancer",
-        "about 21 show cancer",
+    expected = [
+        sentence("answer.doubtful.unsuitable"),
+        sentence("review.yes"),
+        sentence("review.reasons.near_threshold"),
+        sentence("review.reasons.low_quality"),
+        sentence("review.advice.again"),
+        sentence("review.advice.cancer"),
+        sentence("answer.choice.cancer"),
+        "about 21",
         "10.9",
-        "Why",
-        "What the model saw",
-        "Red spoke for cancer",
+        sentence("explanation.heading"),
+        sentence("explanation.seen"),
+        sentence("explanation.colours.signed"),
         "0.82",
-        "not what is true",
+        sentence("explanation.meaning"),
         "folder-weights-1a2b3c4d",
     ]
-    places = [elements.text.find(text) for text in told]
-    assert -1 not in places
-    assert places == sorted(places)
+    offsets = [elements.text.find(part) for part in expected]
+    assert -1 not in offsets
+    assert offsets == sorted(offsets)
     seen, overlay = (attributes["src"] or "" for attributes in elements.of("img"))
     assert seen.startswith("data:image/png;base64,")
     assert overlay == "data:image/png;base64," + explanation()["overlay"]
@@ -184,7 +185,7 @@ def test_without_an_explanation_the_answer_stands(upload: Visit, photograph: byt
     elements = Elements(page.text)
     assert page.status_code == 200
     assert "about 21 show cancer" in elements.text
-    assert "no explanation this time" in elements.text
+    assert sentence("explanation.missing") in elements.text
     assert "in 9 seconds" in elements.text
     (seen,) = elements.of("img")
     assert seen["id"] == "seen"  # to be explained after all
@@ -256,7 +257,7 @@ def test_the_answer_is_there_before_the_explanation(photograph: bytes) -> None:
 
     seen = asyncio.run(before())
 
-    assert "The model says: cancer" in seen
+    assert sentence("answer.heading.cancer") in seen
     assert 'id="why"' in seen
     assert "overlay" not in seen
 
@@ -272,7 +273,7 @@ def test_another_method_is_a_part_of_the_page(visit: Visit, photograph: bytes) -
     (path, _, body) = double.asked[0]
     assert (path, json.loads(body)["instances"][0]["method"]) == (EXPLAIN, "lime")
     assert elements.of("html") == []
-    assert "another version of the model" in elements.text
+    assert sentence("explanation.other_model") in elements.text
     assert len(elements.of("img")) == 2
     assert visit("POST", "/explanation", files=files, data={"method": "x"}).status_code == 400
 

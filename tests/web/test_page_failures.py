@@ -10,15 +10,18 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.page_texts import sentence
 from tests.web.conftest import Double, Elements, Reply, Visit
 from web.app import create_app
 from web.settings import PageSettings
 
+NOT_A_PICTURE = sentence("failures.not_a_picture.heading")
+TOO_LARGE = sentence("failures.too_large.text", limit=2)
 FAILURES: list[tuple[Reply, int, str]] = [
     (Reply({"error": "instance 0: <b>20 x 20</b> pixels"}, 400), 400, "<b>20 x 20</b> pixels"),
     (Reply({}, 503, {"retry-after": "9"}), 503, "Send it again in 9 seconds"),
-    (Reply({}, 500), 502, "could not be understood"),
-    (Reply(None, error=httpx.ConnectError("refused")), 502, "cannot be reached"),
+    (Reply({}, 500), 502, sentence("failures.unreadable_answer.heading")),
+    (Reply(None, error=httpx.ConnectError("refused")), 502, sentence("failures.down.heading")),
     (Reply({}, seconds=30), 504, "within 0.3 seconds"),
 ]
 
@@ -41,23 +44,35 @@ def test_a_failure_of_the_service_is_told(
 @pytest.mark.parametrize(
     ("request_", "status", "told"),
     [
-        ({}, 400, "No photograph was chosen"),
-        ({"data": {"photograph": "text"}}, 400, "No photograph was chosen"),
-        ({"files": {"photograph": ("", b"")}}, 400, "No photograph was chosen"),
-        ({"files": {"other": ("x.jpg", b"x")}}, 400, "No photograph was chosen"),
+        ({}, 400, sentence("failures.no_file.heading")),
+        ({"data": {"photograph": "text"}}, 400, sentence("failures.no_file.heading")),
+        ({"files": {"photograph": ("", b"")}}, 400, sentence("failures.no_file.heading")),
+        ({"files": {"other": ("x.jpg", b"x")}}, 400, sentence("failures.no_file.heading")),
         (
             {"content": b"--x", "headers": {"content-type": "multipart/form-data"}},
             400,
-            "could not be read",
+            sentence("failures.unreadable_form.heading"),
         ),
         (
             {"files": [("photograph", ("a", b"a")), ("photograph", ("b", b"b"))]},
             400,
-            "could not be read",
+            sentence("failures.unreadable_form.heading"),
         ),
-        ({"files": {"photograph": ("x.jpg", b"<svg/>")}}, 415, "not a JPEG, PNG or WebP"),
-        ({"files": {"photograph": ("x.jpg", bytes(2_000_001))}}, 413, "At most 2 MB"),
-        ({"files": {"photograph": ("x.jpg", bytes(9_000_000))}}, 413, "At most 2 MB"),
+        (
+            {"files": {"photograph": ("x.jpg", b"<svg/>")}},
+            415,
+            sentence("failures.not_a_picture.heading"),
+        ),
+        (
+            {"files": {"photograph": ("x.jpg", bytes(2_000_001))}},
+            413,
+            sentence("failures.too_large.text", limit=2),
+        ),
+        (
+            {"files": {"photograph": ("x.jpg", bytes(9_000_000))}},
+            413,
+            sentence("failures.too_large.text", limit=2),
+        ),
     ],
 )
 def test_an_upload_that_cannot_be_used_is_told_why_and_not_sent_on(
@@ -103,7 +118,7 @@ def test_neither_name_nor_photograph_is_shown_logged_or_sent_on(
 
     assert all("alert(1)" not in page.text for page in shown)
     ours = [record for record in caplog.records if record.name.startswith("web")]
-    assert len(ours) == 4  # one for each failure that its operator can mend
+    assert len(ours) == 4  # one for each failure that the operator can fix
     for record in caplog.records:
         assert "alert(1)" not in record.getMessage()
         assert "base64" not in record.getMessage()
@@ -114,7 +129,7 @@ def test_neither_name_nor_photograph_is_shown_logged_or_sent_on(
 def test_too_many_uploads_are_asked_to_come_again(photograph: bytes) -> None:
     double = Double()
     double.predict.seconds = 0.5
-    settings = PageSettings(page_uploads=3, page_at_once=1)
+    settings = PageSettings(page_uploads=3, page_max_concurrency=1)
 
     async def run() -> list[httpx.Response]:
         page = create_app(settings, httpx.ASGITransport(double))

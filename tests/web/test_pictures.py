@@ -151,7 +151,7 @@ def chunks(png: bytes) -> set[bytes]:
 
 
 def told(kind: str) -> dict[str, Any]:
-    """All that a camera or an editor writes beside the pixels."""
+    """All that a camera or an editor writes in addition to the pixels."""
     exif = turned(6)
     exif[0x010F] = MAKER
     exif.get_ifd(0x8825).update({1: "N", 2: (55.0, 40.0, 34.2), 3: "E", 4: (12.0, 34.0, 6.1)})
@@ -221,13 +221,13 @@ def test_a_picture_that_is_something_else_too_is_refused(
         data += hidden
     with pytest.raises(PageError) as caught:
         drawn_anew(data)
-    assert caught.value.kind == "two_things"
+    assert caught.value.kind == "polyglot"
 
 
 def test_a_page_in_a_comment_is_found(lesion: Image.Image) -> None:
     with pytest.raises(PageError) as caught:
         drawn_anew(encoded(lesion, "JPEG", comment=b"<script >alert(1)</script>"))
-    assert caught.value.kind == "two_things"
+    assert caught.value.kind == "polyglot"
 
 
 def test_what_phones_append_is_no_disguise(lesion: Image.Image) -> None:

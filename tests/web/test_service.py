@@ -18,7 +18,7 @@ from web.service import LEAST_WAIT, Service
 from web.settings import PageSettings
 
 URL = "http://service"
-SETTINGS = PageSettings(predictor_url=URL, page_seconds=5, page_patience=0)
+SETTINGS = PageSettings(predictor_url=URL, page_seconds=5, page_retry_budget_seconds=0)
 
 
 def ask(
@@ -148,7 +148,7 @@ class Recovering(Double):
 
 
 def test_a_busy_service_is_asked_again_so_that_nobody_uploads_twice() -> None:
-    settings = PageSettings(predictor_url=URL, page_patience=2 * LEAST_WAIT)
+    settings = PageSettings(predictor_url=URL, page_retry_budget_seconds=2 * LEAST_WAIT)
 
     answer, _ = ask(double := Recovering(), settings)
 
@@ -157,7 +157,7 @@ def test_a_busy_service_is_asked_again_so_that_nobody_uploads_twice() -> None:
 
 
 def test_patience_ends() -> None:
-    settings = PageSettings(predictor_url=URL, page_patience=LEAST_WAIT)
+    settings = PageSettings(predictor_url=URL, page_retry_budget_seconds=LEAST_WAIT)
 
     assert refused(Recovering(), settings).kind == "busy"
 
@@ -181,7 +181,7 @@ def test_a_slow_predictor_is_given_up() -> None:
     ],
 )
 def test_without_an_explanation_there_is_still_an_answer(reply: Reply, kind: str) -> None:
-    settings = PageSettings(page_seconds=0.5, page_patience=0)
+    settings = PageSettings(page_seconds=0.5, page_retry_budget_seconds=0)
 
     answer, why = ask(Double(explain=reply), settings)
 

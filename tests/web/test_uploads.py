@@ -15,6 +15,7 @@ from starlette import formparsers
 
 from serving.front.bodies import BodyLimits
 from serving.front.buffers import ByteBudget
+from tests.page_texts import sentence
 from tests.serving.front.conftest import Served, rest, until
 from tests.web.conftest import Double, Elements, Visit
 from tests.web.serving import page, post, status
@@ -30,7 +31,7 @@ def begin(served: Served, data: bytes) -> socket.socket:
 
 
 def test_uploads_that_never_end_keep_nobody_out(photograph: bytes) -> None:
-    settings = PageSettings(page_uploads=4, page_at_once=1)
+    settings = PageSettings(page_uploads=4, page_max_concurrency=1)
     with page(Double(), settings) as served, ExitStack() as stack:
         for _ in range(64):
             stack.enter_context(begin(served, post(photograph)[:-100]))
@@ -46,7 +47,7 @@ def test_an_upload_that_does_not_end_is_answered_and_closed(photograph: bytes) -
 
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"connection: close" in answer.lower()
-    assert b"The upload came too slowly" in answer
+    assert sentence("failures.slow_upload.heading").encode() in answer
 
 
 def test_an_upload_has_a_minimum_rate(photograph: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +136,7 @@ def test_a_large_upload_is_never_told_to_continue() -> None:
 def test_work_for_a_visitor_who_left_is_dropped(photograph: bytes) -> None:
     double = Double()
     double.predict.seconds = double.explain.seconds = 3600
-    with page(double, PageSettings(page_at_once=1, page_uploads=1)) as served:
+    with page(double, PageSettings(page_max_concurrency=1, page_uploads=1)) as served:
         with begin(served, post(photograph)):
             until(lambda: len(double.asked) == 2)
         double.predict.seconds = double.explain.seconds = 0

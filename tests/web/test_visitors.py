@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.page_texts import sentence
 from tests.web.conftest import Double, Elements, Visit
 from web.settings import PageSettings
 
@@ -37,7 +38,9 @@ def test_posts_come_from_this_page(headers: dict[str, str], status: int, visit: 
         reply = visit("POST", path, double, headers=headers, **FORM)
         assert reply.status_code == status, path
         assert double.asked == []
-        assert ("Another website sent this" in Elements(reply.text).text) is (status == 403)
+        assert (sentence("failures.other_site.heading") in Elements(reply.text).text) is (
+            status == 403
+        )
 
 
 def test_the_page_is_read_from_anywhere(visit: Visit) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from handlers.explainers.methods import DEFAULT as OWN_DEFAULT
 from handlers.explainers.methods import METHODS
+from tests.page_texts import sentence
 from tests.web.conftest import explanation, prediction
 from web import texts
 from web.answers import Explanation, Prediction
@@ -54,9 +55,11 @@ def test_a_probability_in_words(probability: float, of_a_hundred: str, in_percen
 def test_the_answer_comes_in_plain_words() -> None:
     said = words()
 
-    assert said.heading == "The model says: cancer"
+    assert said.heading == sentence("answer.heading.cancer")
     assert said.choice is None
-    assert "Of 100 such photographs, about 21 show cancer" in said.frequency
+    assert said.frequency == sentence(
+        "answer.frequency", count=count(0.209984, ENGLISH), percent=percent(0.209984, ENGLISH)
+    )
     assert f"10.9{HARD}%" in said.threshold
     assert said.reasons == []
     assert said.review == ENGLISH["review"]["no"]
@@ -66,34 +69,35 @@ def test_the_answer_comes_in_plain_words() -> None:
 def test_no_cancer_is_said_as_plainly() -> None:
     said = words(label="no cancer", probability=0.02)
 
-    assert said.heading == "The model says: no cancer"
-    assert "about 2 show cancer" in said.frequency
+    assert said.heading == sentence("answer.heading.no cancer")
+    assert count(0.02, ENGLISH) in said.frequency
 
 
 @pytest.mark.parametrize(
-    ("reason", "told"),
+    ("reason", "expected"),
     [
-        ("near_threshold", "so close to the threshold"),
-        ("unlike_training_data", "unlike nearly all that the model has learnt from"),
-        ("low_quality", "more light, sharper and closer"),
+        *(
+            (reason, sentence(f"review.reasons.{reason}"))
+            for reason in ENGLISH["review"]["reasons"]
+        ),
         ("something_new", "something_new"),
     ],
 )
-def test_each_reason_to_look_is_told(reason: str, told: str) -> None:
+def test_each_reason_for_review_is_stated(reason: str, expected: str) -> None:
     said = words(review=True, reasons=[reason])
 
     assert said.review == ENGLISH["review"]["yes"]
     assert len(said.reasons) == 1
-    assert told in said.reasons[0]
+    assert expected in said.reasons[0]
     assert "doctor" in said.advice[-1]
 
 
 @pytest.mark.parametrize(
     ("reasons", "heading", "again"),
     [
-        (["near_threshold"], "The model is not sure", False),
-        (["low_quality"], "The model cannot judge this photograph well", True),
-        (["near_threshold", "unlike_training_data"], "The model cannot judge", True),
+        (["near_threshold"], "unsure", False),
+        (["low_quality"], "unsuitable", True),
+        (["near_threshold", "unlike_training_data"], "unsuitable", True),
     ],
 )
 def test_a_doubtful_answer_is_calm_and_says_what_to_do(
@@ -101,13 +105,13 @@ def test_a_doubtful_answer_is_calm_and_says_what_to_do(
 ) -> None:
     said = words(review=True, reasons=reasons)
 
-    assert said.heading.startswith(heading)
-    assert said.choice == "If it had to choose, it would say: cancer."
-    assert any("closer, sharper" in text for text in said.advice) is again
+    assert said.heading == sentence(f"answer.doubtful.{heading}")
+    assert said.choice == sentence("answer.choice.cancer")
+    assert (sentence("review.advice.again") in said.advice) is again
 
 
 @pytest.mark.parametrize(
-    ("version", "told"),
+    ("version", "expected"),
     [
         ("synthetic-untrained-1a2b3c4d", 2),
         ("synthetic-weights-1a2b3c4d", 1),
@@ -115,11 +119,12 @@ def test_a_doubtful_answer_is_calm_and_says_what_to_do(
         ("folder-weights-1a2b3c4d", 0),
     ],
 )
-def test_a_model_that_knows_no_people_says_so(version: str, told: int) -> None:
+def test_a_model_without_photographs_of_people_is_named(version: str, expected: int) -> None:
     said = words(model_version=version).origin
 
-    assert len(said) == told
-    assert all("nothing about people" in text for text in said)
+    assert len(said) == expected
+    assert set(said) <= set(ENGLISH["answer"]["origin"].values())
+    assert all("nothing about people" in line for line in said)
 
 
 def test_the_explanation_says_what_the_colours_mean_and_what_they_do_not() -> None:
@@ -129,11 +134,12 @@ def test_the_explanation_says_what_the_colours_mean_and_what_they_do_not() -> No
 
     assert said.seen == "data:image/png;base64," + base64.b64encode(b"seen").decode()
     assert said.overlay == "data:image/png;base64," + explanation()["overlay"]
-    assert "Red spoke for cancer, blue against it" in said.colours
-    assert "The full colour is 0.82" in said.colours
-    assert f"7{HARD}x{HARD}7 places" in said.notes[0]
-    assert f"71.0{HARD}% of what spoke for cancer" in said.notes[1]
-    assert "not what is true" in said.notes[2]
+    assert said.colours == sentence("explanation.colours.signed", target="cancer", scale="0.82")
+    assert f"7{HARD}x{HARD}7" in said.notes[0]
+    assert said.notes[1] == sentence(
+        "explanation.mass.signed", percent=f"71.0{HARD}%", target="cancer"
+    )
+    assert said.notes[2] == sentence("explanation.meaning")
     assert len(said.notes) == 3
 
 
@@ -155,9 +161,9 @@ def test_a_map_without_signs_is_not_read_as_for_and_against() -> None:
 
     said = explanation_words(given, VERSION, b"", ENGLISH)
 
-    assert "Violet" in said.colours
-    assert not any("Red" in text for text in (said.colours, *said.notes))
-    assert f"71.0{HARD}% of the colour" in said.notes[1]
+    assert said.colours == sentence("explanation.colours.unsigned", target="cancer", scale="0.82")
+    assert not any("Red" in line for line in (said.colours, *said.notes))
+    assert said.notes[1] == sentence("explanation.mass.unsigned", percent=f"71.0{HARD}%")
 
 
 def test_without_an_outline_nothing_is_said_of_one() -> None:
@@ -173,7 +179,7 @@ def test_an_explanation_by_another_model_is_called_so() -> None:
 
     said = explanation_words(given, VERSION, b"", ENGLISH)
 
-    assert "another version of the model (folder-weights-new)" in said.notes[-1]
+    assert said.notes[-1] == sentence("explanation.other_model", version="folder-weights-new")
 
 
 def test_a_busy_service_says_how_long_to_wait() -> None:

@@ -1,1 +1,1 @@
-"""What is measured on a trained model, for the report."""
+"""Measurements of the trained model for the report."""

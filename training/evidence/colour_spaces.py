@@ -1,4 +1,4 @@
-"""Photographs as files of other colour spaces, which must be answered as in sRGB."""
+"""Photographs in other colour spaces, which must get the same predictions as in sRGB."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WHITE: Final = (0.9642, 1.0, 0.8249)
 
 
 def profile(space: str) -> bytes:
-    """A colour profile (ICC.1:2001, version 2.4) made of a matrix and a gamma.
+    """Build a colour profile (ICC.1:2001, version 2.4) from a matrix and a gamma.
 
     Args:
         space: key of :data:`SPACES`.
@@ -61,7 +61,7 @@ def profile(space: str) -> bytes:
 
 
 def in_space(space: str) -> Callable[[Image.Image, np.random.Generator], Image.Image]:
-    """A change of pictures: the same colours in the numbers of another space, with its profile.
+    """Return a conversion of pictures to another colour space, with its profile.
 
     Args:
         space: key of :data:`SPACES`.

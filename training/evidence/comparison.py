@@ -1,6 +1,6 @@
-"""The recipes beside each other, with several seeds, on the same folds.
+"""Compare the recipes, with several seeds, on the same folds.
 
-Long: each fit is kept in the cache as soon as it is done, so an interrupted run goes on.
+It takes long: each fit is cached as soon as it is done, so an interrupted run continues.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from training import calibration, dataset, folds, recipes
 from training.console import Reporter
 from training.evaluation import RESAMPLES, auroc, evaluate, interval
 from training.finetune import PLAN
-from training.kept import Kept
 from training.recipes import FOLDS, Prepared, Recipe
+from training.result_cache import ResultCache
 from training.settings import TrainingSettings
 
 VERSION: Final = 2
-"""Raise it when the same plan gives another fit: kept fits are then made anew."""
+"""Increase it when the same plan gives another fit: cached fits are then recomputed."""
 SHOWN: Final = ("auroc", "sensitivity", "specificity", "brier", "ece")
 
 
 def compare(
     prepared: Prepared, settings: TrainingSettings, names: Sequence[str], report: Reporter
 ) -> dict[str, Any]:
-    """Every recipe with every seed.
+    """Run every recipe with every seed.
 
     Args:
         prepared: the train folder; with activations where ``layer4`` is among the names.
@@ -44,9 +44,9 @@ def compare(
         ``comparison``: the paired difference of the cross-validated AUROCs of the last recipe and
         the first, None where there is one.
     """
-    fits = Kept(settings.cache / "fits" / _key(prepared))
+    fits = ResultCache(settings.cache / "fits" / _key(prepared))
     table: dict[str, Any] = {}
-    unseen: dict[str, list[_Unseen]] = {name: [] for name in names}
+    unseen: dict[str, list[_OutOfFold]] = {name: [] for name in names}
     for name in names:
         scores: dict[str, list[float]] = {metric: [] for metric in SHOWN}
         seconds: list[float] = []
@@ -69,15 +69,15 @@ def compare(
 
 
 @dataclass(frozen=True)
-class _Unseen:
-    """Log-odds of the train folder, each fold's of one fit that never saw it."""
+class _OutOfFold:
+    """Out-of-fold log-odds of the train folder, one model per fold."""
 
     log_odds: np.ndarray
     fold: np.ndarray
     """Number of the fold of each photograph."""
 
     def auroc(self, truth: np.ndarray, drawn: np.ndarray | None = None) -> float:
-        """Mean over the folds: two fits need not agree in what their log-odds are worth.
+        """Mean AUROC over the folds, because the log-odds of different fits are not comparable.
 
         Args:
             truth: labels, shape (n,).
@@ -93,12 +93,12 @@ class _Unseen:
 
 
 @dataclass(frozen=True)
-class _One:
-    """One recipe with one seed."""
+class _SeedResult:
+    """Result of one recipe with one seed."""
 
-    unseen: _Unseen
+    unseen: _OutOfFold
     test: np.ndarray
-    """Log-odds of the test photographs, of the final fit."""
+    """Log-odds of the test photographs, by the final fit."""
     seconds: float
 
 
@@ -107,13 +107,13 @@ def _one(
     settings: TrainingSettings,
     name: str,
     seed: int,
-    fits: Kept,
+    fits: ResultCache,
     report: Reporter,
-) -> _One:
+) -> _SeedResult:
     made: list[Recipe] = []
 
     def recipe() -> Recipe:
-        if not made:  # only where a fit is missing
+        if not made:  # only if a fit is missing
             made.append(recipes.recipe_of(prepared, settings, report, name=name, seed=seed))
         return made[0]
 
@@ -126,7 +126,8 @@ def _one(
         features = recipes.features_of_test(fitted, prepared, settings.cache, report.progress)
         return fitted.head.log_odds(features)
 
-    # The folds of the dearest recipe for all, so that the differences are those of the recipes.
+    # The folds of the most expensive recipe for all, so that differences are those of the
+    # recipes.
     split = folds.grouped(prepared.labels, prepared.groups, min(FOLDS.values()), seed)
     unseen, fold = np.empty(len(prepared.labels)), np.empty(len(prepared.labels), dtype=int)
     seconds = 0.0
@@ -135,20 +136,20 @@ def _one(
         unseen[hold], fold[hold] = found["log_odds"], number
         seconds += float(found["seconds"])
     last = fits.get(f"{name}-{seed}-final", partial(_timed, final))
-    return _One(_Unseen(unseen, fold), last["log_odds"], seconds + float(last["seconds"]))
+    return _SeedResult(_OutOfFold(unseen, fold), last["log_odds"], seconds + float(last["seconds"]))
 
 
 def _timed(compute: Callable[[], np.ndarray]) -> dict[str, np.ndarray]:
-    """Log-odds, and the seconds that they took."""
+    """Compute log-odds, and the seconds that they took."""
     start = perf_counter()
     log_odds = compute()
     return {"log_odds": log_odds, "seconds": np.asarray(perf_counter() - start)}
 
 
 def _scored(
-    prepared: Prepared, settings: TrainingSettings, one: _One, seed: int
+    prepared: Prepared, settings: TrainingSettings, one: _SeedResult, seed: int
 ) -> dict[str, float]:
-    """Scores on test of one seed, calibrated on the train folder."""
+    """Score one seed on test, calibrated on the train folder."""
     calibrated = calibration.calibrate(one.unseen.log_odds, prepared.labels, settings.aims)
     scores = evaluate(
         calibrated.probabilities(one.test),
@@ -160,9 +161,9 @@ def _scored(
 
 
 def _difference(
-    unseen: dict[str, list[_Unseen]], truth: np.ndarray, names: Sequence[str]
+    unseen: dict[str, list[_OutOfFold]], truth: np.ndarray, names: Sequence[str]
 ) -> dict[str, Any] | None:
-    """Mean over the seeds of the paired difference, photographs resampled within their class."""
+    """Mean paired difference over the seeds, photographs resampled within their class."""
     if len(names) < 2:
         return None
     pairs = list(zip(unseen[names[0]], unseen[names[-1]], strict=True))
@@ -170,7 +171,7 @@ def _difference(
     rng = np.random.default_rng(0)
     spread = []
     for _ in range(RESAMPLES // 4):
-        # The same photographs for all seeds: what is uncertain is the photographs.
+        # The same photographs for all seeds, because the photographs are the random sample.
         drawn = np.concatenate(
             [rng.choice(own, len(own)) for own in (np.flatnonzero(truth == c) for c in (0, 1))]
         )

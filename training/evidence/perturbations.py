@@ -1,10 +1,10 @@
-"""Things that happen to dermoscopic photographs and say nothing about the lesion.
+"""Perturbations of dermoscopic photographs that do not change the lesion.
 
-A model that reads the lesion answers as before. Hairs, rulers, ink and dark corners are what
-models were caught reading instead (Winkler et al. 2019 on ink, Bissoto et al. 2019 and 2020 on
+A model that uses the lesion gives the same answer. Hairs, rulers, ink and dark corners are what
+models were found to use instead (Winkler et al. 2019 on ink, Bissoto et al. 2019 and 2020 on
 rulers, corners and background); colour, blur and JPEG follow Hendrycks & Dietterich 2019, at
-strengths that leave the lesion as readable as it was; rotation and crop are how the camera was
-held. :func:`covered` is the reverse test: without the lesion nothing should be left to read.
+strengths that leave the lesion readable; rotation and crop simulate how the camera was held.
+:func:`covered` is the reverse test: without the lesion no information should be left.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from training.artefacts import PAINTERS
 from training.evidence.colour_spaces import SPACES, in_space
 
 SIDE: Final = 300
-"""Pixels a side: that of the photographs of the data set, so most are not scaled at all."""
+"""Pixels per side: that of the photographs of the data set, so most are not scaled."""
 
 Change = Callable[[Image.Image, np.random.Generator], Image.Image]
-"""From an RGB picture of 300 x 300 pixels to one of the same size."""
+"""Function from an RGB picture of 300 x 300 pixels to one of the same size."""
 
 COVER: Final = 0.8
-"""Radius of the cover, of half a side. Fixed, so that it does not tell the lesion's size."""
+"""Radius of the cover, relative to half a side. Fixed, so that it does not reveal the lesion's
+size."""
 MARGIN: Final = round(0.05 * SIDE)
-"""Pixels by which a lesion that reaches beyond the cover is overlapped: outlines are rough."""
+"""Pixels of overlap for a lesion that reaches beyond the cover, because outlines are rough."""
 FEATHER: Final = 6
 """Pixels within the cover over which it fades in: well within `MARGIN`, or the fading border of
 a lesion would show through as a ring."""
@@ -57,7 +58,7 @@ def square(picture: Image.Image) -> Image.Image:
 
 
 def hair(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """Hairs over skin and lesion: 3 to 18 long ones or up to 40 short, 1 to 3 px thick.
+    """Draw hairs over skin and lesion: 3 to 18 long ones or up to 40 short, 1 to 3 px thick.
 
     As in unshaved photographs; the lesion stays to be seen between them.
     """
@@ -65,15 +66,15 @@ def hair(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
 
 
 def ruler(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """A millimetre scale along one edge: ticks of 2 to 7 % of the side.
+    """Draw a millimetre scale along one edge: ticks of 2 to 7 % of the side.
 
-    It lies beside the lesion, as clinics lay it, and hides next to nothing.
+    It lies next to the lesion, as in clinics, and hides almost nothing.
     """
     return _painted("ruler", picture, generator)
 
 
 def ink(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """Strokes or dots of a surgical pen beside the lesion, 1 to 3 % of the side wide.
+    """Draw strokes or dots of a surgical pen next to the lesion, 1 to 3 % of the side wide.
 
     Winkler et al. 2019 found that such marks alone raise a melanoma score.
     """
@@ -87,7 +88,7 @@ def ink(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
 
 
 def dark_corners(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """The round field of view of a dermatoscope: black beyond 0.55 to 0.65 of the side.
+    """Draw the round field of view of a dermatoscope: black beyond 0.55 to 0.65 of the side.
 
     Only the corners go, where no lesion is.
     """
@@ -95,7 +96,7 @@ def dark_corners(picture: Image.Image, generator: np.random.Generator) -> Image.
 
 
 def colour_cast(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """Another white balance: a gain for each channel, exp(N(0, 0.12)), at the same mean luma.
+    """Change the white balance: a gain for each channel, exp(N(0, 0.12)), at the same mean luma.
 
     As far apart as two cameras' automatic balances: channels differ by some 17 %. What lies
     beyond 0.15 is cut off: it would clip red skin and hide the lesion.
@@ -108,7 +109,7 @@ def colour_cast(picture: Image.Image, generator: np.random.Generator) -> Image.I
 
 
 def blur(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """Slightly out of focus: Gaussian, radius 1.3 to 1.7 px, 0.5 % of the side.
+    """Defocus slightly: Gaussian, radius 1.3 to 1.7 px, 0.5 % of the side.
 
     Pores and fine hairs go; network, globules and border stay readable.
     """
@@ -116,7 +117,7 @@ def blur(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
 
 
 def jpeg(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """Saved as a JPEG of quality 30: as messengers do it, blocks are just visible."""
+    """Save as a JPEG of quality 30: as messengers do it, blocks are just visible."""
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=30)
     with Image.open(stream, formats=("JPEG",)) as saved:
@@ -124,7 +125,7 @@ def jpeg(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
 
 
 def rotation(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """Turned by any angle: dermoscopy has no up and down.
+    """Rotate by any angle: dermoscopy has no up and down.
 
     What the turn brings in at the corners is the picture mirrored at its edges, not black.
     """
@@ -137,7 +138,7 @@ def rotation(picture: Image.Image, generator: np.random.Generator) -> Image.Imag
 
 
 def crop(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """The camera closer and off the centre: 80 to 90 % of the side at a random place, scaled up."""
+    """Crop to 80 to 90 % of the side at a random position, and scale up."""
     side = generator.uniform(0.8, 0.9) * SIDE
     left, top = generator.uniform(0, SIDE - side, 2)
     box = (float(left), float(top), float(left + side), float(top + side))
@@ -156,11 +157,11 @@ PERTURBATIONS: Final[dict[str, Change]] = {
     "crop": crop,
     **{f"{space} file": in_space(space) for space in SPACES},
 }
-"""By name, for the report. Each is deterministic in the generator."""
+"""Perturbations by name, for the report. Each is deterministic in the generator."""
 
 
 def cover_mask(picture: Image.Image) -> np.ndarray:
-    """Where :func:`covered` hides an RGB picture of 300 x 300 pixels: bool (300, 300).
+    """Return the area that :func:`covered` hides in an RGB picture: bool (300, 300).
 
     A centred disc of 0.8 of half the side, united with the rough outline of the lesion and a
     margin of 5 % of the side. It tells a size only for lesions that reach beyond the disc.
@@ -173,7 +174,7 @@ def cover_mask(picture: Image.Image) -> np.ndarray:
 
 
 def covered(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """The lesion covered with skin from the picture's rim, to see what the background says.
+    """Cover the lesion with skin from the picture's rim, to test the background.
 
     After Bissoto et al. 2019, whose models kept most of their skill without the lesion. The skin
     has the median colour of what is left uncovered within the circle that touches the edges (of
@@ -193,7 +194,7 @@ def covered(picture: Image.Image, generator: np.random.Generator) -> Image.Image
         rim = ~cover
     colour = np.median(pixels[rim], axis=0)
     texture = (pixels - ndimage.gaussian_filter(pixels, (_SHADING, _SHADING, 0)))[rim]
-    # Hairs, ink and black edges stand far out and would make the grain coarse.
+    # Hairs, ink and black edges are outliers and would make the texture coarse.
     away = np.abs(texture).sum(axis=1)
     spread = np.cov(texture[away <= 3 * np.median(away)].T)
     # Blurring white noise divides its deviation by 2 sqrt(pi) times the radius.
@@ -205,26 +206,26 @@ def covered(picture: Image.Image, generator: np.random.Generator) -> Image.Image
 
 
 def _outline(picture: Image.Image) -> np.ndarray:
-    """The rough outline of the lesion, or a small centred disc where none stands out."""
+    """Return the rough outline of the lesion, or a small centred disc if none is found."""
     mask = rough_mask(picture)
     return _RADIUS <= 0.4 if mask is None else mask
 
 
 def _density(picture: Image.Image) -> np.ndarray:
-    """Optical density for the painters, float32 (3, 300, 300); black has one too."""
+    """Optical density for the painters, float32 (3, 300, 300); finite for black, too."""
     return -np.log((np.asarray(picture, dtype=np.float32).transpose(2, 0, 1) + 1) / 256)
 
 
 def _developed(density: np.ndarray) -> Image.Image:
-    """The inverse of :func:`_density`."""
+    """Convert optical density back to a picture."""
     return _picture(np.exp(-density.transpose(1, 2, 0)) * 256 - 1)
 
 
 def _painted(name: str, picture: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """The picture with one of the artefacts of :mod:`training.artefacts` on it."""
+    """Paint one of the artefacts of :mod:`training.artefacts` on a picture."""
     return _developed(PAINTERS[name](generator, _density(picture), _outline(picture)))
 
 
 def _picture(pixels: np.ndarray) -> Image.Image:
-    """RGB from float (h, w, 3) of levels, rounded and clipped."""
+    """Convert float (h, w, 3) levels to RGB, rounded and clipped."""
     return Image.fromarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))

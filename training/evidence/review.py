@@ -1,4 +1,4 @@
-"""How often an answer is flagged that need not be, and how often one that must."""
+"""How often a correct answer is flagged for review, and how often a wrong one is not."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from training.evidence.subjects import changed
 from training.evidence.unsuitable import DRAWN, SPOILT
 
 EACH: Final = 60
-"""Drawn pictures of a kind."""
+"""Synthetic pictures of each kind."""
 UNSUITABLE: Final = ("unlike_training_data", "low_quality")
-"""Reasons that lie in the picture, not in what it shows."""
+"""Reasons for review that concern the picture, not the lesion."""
 
 
 def measure(
     served: Served, photographs: Sequence[Photograph], seed: int, progress: Progress
 ) -> dict[str, Any]:
-    """False flags on test photographs, errors of firm answers, and what is caught.
+    """Measure false flags on test photographs, errors of unflagged answers, and detected pictures.
 
     Args:
         served: the model.
@@ -63,7 +63,7 @@ def measure(
 
 
 def _firm(decisions: Sequence[Decision], truth: np.ndarray) -> dict[str, Any]:
-    """Of each class, the share that a firm answer gets wrong."""
+    """Return the error rate of unflagged answers, per class."""
     firm = ~flagged(decisions, "near_threshold")
     called = np.asarray([decision.label for decision in decisions])
     return {

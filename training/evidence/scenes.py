@@ -1,7 +1,7 @@
-"""What careless uploads show instead of skin, drawn, and how a telephone takes it.
+"""Synthetic scenes without skin, such as people upload by mistake, as a phone takes them.
 
-Every scene is float64 (300, 300, 3) of levels 0 to 255, which may be exceeded, and varies in
-colour and scale from draw to draw.
+Every scene is float64 (300, 300, 3) of levels 0 to 255, which may be exceeded, and varies in colour
+and scale from draw to draw.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scipy import ndimage
 from training.evidence.perturbations import SIDE
 
 TWICE: Final = 2 * SIDE
-"""Pixels a side at which Pillow draws: it does not smooth, scaling down does."""
+"""Pixels per side at which Pillow draws: it does not smooth, scaling down does."""
 
 _Y, _X = (np.mgrid[0:SIDE, 0:SIDE] + 0.5) / SIDE
 
@@ -149,24 +149,24 @@ def foliage(generator: np.random.Generator) -> np.ndarray:
 
 
 def clouds(generator: np.random.Generator, rows: int, columns: int) -> np.ndarray:
-    """Smooth noise (300, 300) around 0 with deviation 1: so many bumps down and across."""
+    """Draw smooth noise (300, 300) around 0 with deviation 1: so many bumps down and across."""
     small = Image.fromarray(generator.standard_normal((rows + 1, columns + 1)).astype(np.float32))
     field = np.asarray(small.resize((SIDE, SIDE), Image.Resampling.BICUBIC), dtype=np.float64)
     return np.asarray((field - field.mean()) / field.std())
 
 
 def _from_edge(cells: np.ndarray) -> np.ndarray:
-    """How far from the nearest whole number, 0 to 0.5."""
+    """Return the distance to the nearest whole number, 0 to 0.5."""
     return np.asarray(0.5 - np.abs(cells % 1 - 0.5))
 
 
 def _blend(share: np.ndarray | float, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Colours from `low` where `share` is 0 to `high` where it is 1."""
+    """Blend colours from `low` where `share` is 0 to `high` where it is 1."""
     return np.asarray(low + np.asarray(share)[..., None] * (high - low))
 
 
 def photographed(generator: np.random.Generator, pixels: np.ndarray) -> Image.Image:
-    """A scene (300, 300, 3) as a telephone takes it: uneven light, lens blur, sensor noise."""
+    """Take a scene (300, 300, 3) like a phone: uneven light, lens blur, sensor noise."""
     slope = generator.normal(0, 0.15, 2)
     light = generator.uniform(0.85, 1.1) * (1 + slope[0] * (_X - 0.5) + slope[1] * (_Y - 0.5))
     radius = generator.uniform(0.3, 0.9)
@@ -175,11 +175,11 @@ def photographed(generator: np.random.Generator, pixels: np.ndarray) -> Image.Im
 
 
 def colours(levels: np.ndarray) -> tuple[int, int, int]:
-    """A colour as Pillow takes it, from levels of shape (3,), clipped to 0 to 255."""
+    """Convert levels of shape (3,) to Pillow's colour, clipped to 0 to 255."""
     red, green, blue = (int(level) for level in np.clip(levels, 0, 255))
     return red, green, blue
 
 
 def picture_of(pixels: np.ndarray) -> Image.Image:
-    """RGB from levels (h, w, 3), rounded and clipped."""
+    """Convert levels (h, w, 3) to RGB, rounded and clipped."""
     return Image.fromarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))

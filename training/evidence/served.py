@@ -1,4 +1,4 @@
-"""The trained model, asked as the service asks it."""
+"""The trained model, used as the service uses it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ BATCH: Final = 8
 
 
 class Served:
-    """Plain TorchScript with the card and the baseline of a model folder."""
+    """Plain TorchScript with the card and the drift baseline of a model folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Load what a training has left.
+        """Load the output of a training.
 
         Raises:
             ArchiveError: a file is missing or cannot be read.
@@ -30,7 +30,7 @@ class Served:
         self.classifier = Classifier.load(folder)
 
     def decide(self, pictures: Iterable[Image.Image]) -> list[Decision]:
-        """Answers on decoded RGB pictures, in their order; holds a few at a time."""
+        """Predict decoded RGB pictures, in their order; holds a few at a time."""
         decisions: list[Decision] = []
         rest = iter(pictures)
         while views := [centre_view(picture) for picture in islice(rest, BATCH)]:
@@ -40,10 +40,10 @@ class Served:
 
 
 def probabilities(decisions: Sequence[Decision]) -> np.ndarray:
-    """Calibrated P(cancer), shape (n,)."""
+    """Compute calibrated P(cancer), shape (n,)."""
     return np.asarray([decision.probability for decision in decisions])
 
 
 def flagged(decisions: Sequence[Decision], *reasons: str) -> np.ndarray:
-    """Whether each answer carries one of the reasons, bool of shape (n,)."""
+    """Whether each answer has one of the reasons for review, bool of shape (n,)."""
     return np.asarray([bool(set(reasons) & set(one.reasons)) for one in decisions], dtype=bool)

@@ -1,4 +1,4 @@
-"""What happens to the score when something changes that says nothing about the lesion."""
+"""Measure how the score changes under perturbations that do not change the lesion."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from training.evidence.served import Served, probabilities
 from training.evidence.subjects import changed, opened
 
 ACCEPTED: Final = (0.35, 0.65)
-"""AUROC with the lesion covered: chance, and what it may be off."""
+"""AUROC that is accepted with the lesion covered: chance, with a tolerance."""
 
 
 def measure(
     served: Served, photographs: Sequence[Photograph], seed: int, progress: Progress
 ) -> dict[str, Any]:
-    """AUROC and label flips under each perturbation, and with the lesion covered.
+    """Measure AUROC and label flips under each perturbation, and with the lesion covered.
 
     Args:
         served: the model.
@@ -67,7 +67,7 @@ def measure(
 
 
 def _drawn(truth: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Places of benign and of cancers, resampled: shapes (r, b) and (r, c)."""
+    """Resample indices of benign lesions and of cancers: shapes (r, b) and (r, c)."""
     rng = np.random.default_rng(seed)
     benign, cancers = np.flatnonzero(truth == 0), np.flatnonzero(truth == 1)
     return (
@@ -83,7 +83,7 @@ def _auroc(scores: np.ndarray, truth: np.ndarray, seed: int) -> dict[str, Any]:
 
 
 def _change(before: np.ndarray, after: np.ndarray, truth: np.ndarray, seed: int) -> dict[str, Any]:
-    """Difference of two AUROCs on the same photographs, resampled together."""
+    """Compute the difference of two AUROCs on the same photographs, resampled together."""
     parts = (truth == 0, truth == 1)
     value = [float(auroc(one[parts[0]][None], one[parts[1]][None])[0]) for one in (before, after)]
     benign, cancers = _drawn(truth, seed)

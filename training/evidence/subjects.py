@@ -1,4 +1,4 @@
-"""Photographs as they are, or each changed in the same way."""
+"""Test photographs, unchanged or all perturbed in the same way."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from training.evidence.perturbations import Change, square
 
 
 def opened(photo: Photograph) -> Image.Image:
-    """The centre square of a photograph, RGB of 300 x 300 pixels."""
+    """Open the centre square of a photograph, RGB of 300 x 300 pixels."""
     return square(to_srgb(decode(photo.path.read_bytes())))
 
 
 def changed(
     photographs: Sequence[Photograph], change: Change | None, name: str, seed: int
 ) -> Iterator[Image.Image]:
-    """Each photograph changed; by None, as it is.
+    """Yield each photograph perturbed; unchanged for None.
 
     Args:
         photographs: n checked ones.
@@ -31,6 +31,7 @@ def changed(
         seed: of the numbers.
     """
     for photo in photographs:
-        # By content, so that one photograph is changed alike whatever else is in the folder.
+        # Seeded by content, so that a photograph's perturbation does not depend on the
+        # other files.
         rng = np.random.default_rng((seed, crc32(name.encode()), int(photo.digest[:8], 16)))
         yield opened(photo) if change is None else change(opened(photo), rng)

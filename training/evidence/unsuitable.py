@@ -1,10 +1,10 @@
-"""Pictures about which nothing must be said without a person looking: all must be flagged.
+"""Unsuitable pictures, all of which must be flagged for review.
 
-People upload the wrong file, and photograph badly. The first are drawn here, so that the check
-needs no photographs of anybody's home or face; they are meant to pass for a careless upload, not
-for the real thing, and a model that flags them all has passed the easier half of the test. The
-second are photographs of lesions, spoilt about as far as the severest step of Hendrycks &
-Dietterich 2019, or farther.
+People upload the wrong file, and photograph badly. Wrong files are drawn here, so that the check
+needs no private photographs of homes or faces; they resemble a careless upload, not the real thing,
+and a model that flags them all has passed the easier half of the test. Bad photographs are
+photographs of lesions, degraded at least about as far as the severest step of Hendrycks &
+Dietterich 2019.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _SCENES: Final = (
 
 
 def no_skin(generator: np.random.Generator) -> Image.Image:
-    """A landscape, a wall of bricks or tiles, wood, checked cloth, keys, a bare wall or leaves."""
+    """Draw a landscape, a wall of bricks or tiles, wood, checked cloth, keys, a wall or leaves."""
     scene = _SCENES[generator.integers(len(_SCENES))]
     return photographed(generator, scene(generator))
 
 
 def page_of_text(generator: np.random.Generator) -> Image.Image:
-    """A page of paragraphs, white or yellowish, slightly turned; every other one unevenly lit."""
+    """Draw a page of paragraphs, white or yellowish, slightly turned; some unevenly lit."""
     paper = np.array([250, 248, 244]) - generator.uniform(0, 1) * np.array([2, 8, 28])
     ground = colours(paper)
     sheet = Image.new("RGB", (TWICE, TWICE), ground)
@@ -64,7 +64,7 @@ def page_of_text(generator: np.random.Generator) -> Image.Image:
 
 
 def face(generator: np.random.Generator) -> Image.Image:
-    """A face from the front, any tone of skin: hair, ears, eyes, brows, nose, mouth, shoulders."""
+    """Draw a face from the front, with any skin tone: hair, ears, eyes, nose, mouth, shoulders."""
     shade = generator.beta(1, 1.3)
     skin = np.array([244, 208, 184]) * (1 - shade) + np.array([92, 58, 40]) * shade
     dark = np.array([25, 18, 14]) + generator.beta(1, 3) * np.array([170, 130, 80])
@@ -79,7 +79,7 @@ def face(generator: np.random.Generator) -> Image.Image:
         box = (cx + x * w - rx * w, cy + y * h - ry * h, cx + x * w + rx * w, cy + y * h + ry * h)
         pen.ellipse(box, fill=colours(fill))
 
-    long = generator.uniform(0.1, 0.7)  # how far down the hair reaches
+    long = generator.uniform(0.1, 0.7)  # lower end of the hair
     oval(0, -0.35 + long / 2, 1.15, 0.8 + long / 2, dark)
     oval(0, 1.75, 1.9, 0.75, generator.uniform(20, 230, 3))
     oval(0, 0.95, 0.45, 0.35, skin * 0.85)
@@ -111,7 +111,7 @@ def face(generator: np.random.Generator) -> Image.Image:
 
 
 def noise(generator: np.random.Generator) -> Image.Image:
-    """No picture at all: uniform, Gaussian around a colour, or clouds of colour."""
+    """Draw noise: uniform, Gaussian around a colour, or clouds of colour."""
     kind = generator.integers(3)
     if kind == 0:
         return picture_of(generator.uniform(0, 255, (SIDE, SIDE, 3)))
@@ -129,11 +129,11 @@ DRAWN: Final[dict[str, Callable[[np.random.Generator], Image.Image]]] = {
     "face": face,
     "noise": noise,
 }
-"""What is no photograph of skin, by name: RGB, 300 x 300 pixels, deterministic in the generator."""
+"""Pictures without skin, by name: RGB, 300 x 300 pixels, deterministic in the generator."""
 
 
 def blurred(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """Out of focus by sigma 6 to 12 px, or shaken along a line of that deviation.
+    """Defocus by sigma 6 to 12 px, or shake along a line of that deviation.
 
     Network, globules and border, by which a lesion is judged, are 2 to 8 px: they are gone.
     """
@@ -153,14 +153,14 @@ def blurred(picture: Image.Image, generator: np.random.Generator) -> Image.Image
 
 
 def over_exposed(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """So bright that 55 to 85 % of the pixels are clipped to white in all channels."""
+    """Over-expose, so that 55 to 85 % of the pixels are clipped to white in all channels."""
     pixels = np.asarray(picture, dtype=np.float64)
     darkest = np.quantile(pixels.min(axis=2), 1 - generator.uniform(0.55, 0.85), method="lower")
     return picture_of(pixels * (255 / max(float(darkest), 1.0)))
 
 
 def under_exposed(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """So dark that mean luma is 0.02 to 0.06, with the read and shot noise of a sensor."""
+    """Under-expose to a mean luma of 0.02 to 0.06, with the read and shot noise of a sensor."""
     pixels = np.asarray(picture, dtype=np.float64)
     luma = float(pixels.mean(axis=(0, 1)) @ LUMA) / 255
     pixels = pixels * min(1.0, generator.uniform(0.02, 0.06) / max(luma, 1e-6))
@@ -173,4 +173,4 @@ SPOILT: Final[dict[str, Change]] = {
     "over-exposed": over_exposed,
     "under-exposed": under_exposed,
 }
-"""What makes a photograph of a lesion useless, by name; deterministic in the generator."""
+"""Degradations of a photograph of a lesion, by name; deterministic in the generator."""

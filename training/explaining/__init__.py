@@ -1,6 +1,6 @@
-"""What proves or disproves each attribution method, on real lesions.
+"""Evaluate each attribution method on real lesions.
 
-Each measurement has a module; :mod:`training.explaining.study` runs them all and keeps what is
-done, :mod:`training.explaining.verdict` draws the conclusions, and
-:mod:`training.explaining.reporting` is the step behind ``make explain-report``.
+Each measurement has a module; :mod:`training.explaining.study` runs them all and caches results,
+:mod:`training.explaining.verdict` draws the conclusions, and :mod:`training.explaining.reporting`
+is the step behind ``make explain-report``.
 """

@@ -1,4 +1,4 @@
-"""What Integrated Gradients can start from, to see which serves skin."""
+"""Baselines for Integrated Gradients, to compare which suits skin."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from handlers.imaging import MEAN, STD
 
 
 def black(inputs: torch.Tensor) -> torch.Tensor:
-    """Black pictures, what everybody starts from; shape (n, 3, 224, 224) like the inputs."""
+    """Black pictures, the usual baseline; shape (n, 3, 224, 224) like the inputs."""
     zero = -torch.tensor(MEAN) / torch.tensor(STD)
     return zero[:, None, None].expand_as(inputs).clone()
 
 
 def skin(inputs: torch.Tensor) -> torch.Tensor:
-    """Pictures of one colour, each channel's median: of skin, where that is most of a picture.
+    """Pictures of one colour, each channel's median: skin, if that is most of a picture.
 
     Shape (n, 3, 224, 224) like the inputs.
     """

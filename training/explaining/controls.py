@@ -1,4 +1,4 @@
-"""Maps that know nothing of the model: what explains must do better than they do."""
+"""Control maps that do not depend on the model: an explanation must do better."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from scipy import ndimage
 
 from handlers.imaging import SIDE
 from handlers.quality import LUMA
-from training.explaining.curves import PLACES
+from training.explaining.curves import GRID
 from training.explaining.subjects import Subject
 
 WIDTH: Final = 0.25
-"""Deviation of the centred Gaussian, of the side: about as wide as a lesion in its photograph."""
+"""Standard deviation of the centred Gaussian, relative to the side: about the width of a lesion."""
 
 
 def random(subject: Subject) -> np.ndarray:
-    """Uniform numbers, the same for a photograph at every call; shape (28, 28)."""
+    """Uniform random numbers, the same for a photograph at every call; shape (28, 28)."""
     drawn = np.random.default_rng(crc32(subject.name.encode()))
-    return drawn.random((PLACES, PLACES), dtype=np.float32)
+    return drawn.random((GRID, GRID), dtype=np.float32)
 
 
 def edges(subject: Subject) -> np.ndarray:
-    """Magnitude of the grey picture's gradient by Sobel, mean over a place; shape (28, 28).
+    """Magnitude of the grey picture's Sobel gradient, mean over a cell; shape (28, 28).
 
     Adebayo et al. 2018: maps that resemble an edge detector persuade, whatever the model does.
     """
     grey = np.asarray(subject.view, dtype=np.float32) @ np.asarray(LUMA, dtype=np.float32)
     magnitude = np.hypot(ndimage.sobel(grey, axis=0), ndimage.sobel(grey, axis=1))
-    cell = SIDE // PLACES
-    return np.asarray(magnitude.reshape(PLACES, cell, PLACES, cell).mean(axis=(1, 3)))
+    cell = SIDE // GRID
+    return np.asarray(magnitude.reshape(GRID, cell, GRID, cell).mean(axis=(1, 3)))
 
 
 def centre(subject: Subject) -> np.ndarray:
-    """A Gaussian around the middle, where photographers put the lesion; shape (28, 28)."""
+    """Gaussian around the middle, where photographers centre the lesion; shape (28, 28)."""
     del subject  # the same for every photograph
-    axis = (np.arange(PLACES) + 0.5) / PLACES - 0.5
+    axis = (np.arange(GRID) + 0.5) / GRID - 0.5
     squares = axis[:, None] ** 2 + axis[None, :] ** 2
     return np.asarray(np.exp(-squares / (2 * WIDTH**2)), dtype=np.float32)
 

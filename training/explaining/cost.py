@@ -1,4 +1,4 @@
-"""What a method costs: milliseconds, and how many predictions that is."""
+"""Measure the cost of a method, in milliseconds and in predictions."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ PHOTOGRAPHS: Final = 8
 def measure(
     explained: Explained, subjects: Sequence[Subject], progress: Progress
 ) -> dict[str, Any]:
-    """Time each method and a forward pass in turn, so that both see the same load.
+    """Time each method and a forward pass alternately, so that both see the same load.
 
-    Not kept: what a machine could do yesterday says nothing about today.
+    Not cached: yesterday's load of the machine says nothing about today's.
 
     Args:
         explained: the trained model, as it is served.
@@ -41,9 +41,9 @@ def measure(
     for done, subject in enumerate(subjects, 1):
         for name, method in METHODS.items():
             start = perf_counter()
-            question = explained.question(subject.inputs, subject.target, slow=method.slow)
+            task = explained.task(subject.inputs, subject.target, slow=method.slow)
             answered = perf_counter()
-            found = method.explain(question)
+            found = method.explain(task)
             forward.append(answered - start)
             spent[name].append(perf_counter() - answered)
             steps[name].append(found.steps)
@@ -68,13 +68,13 @@ def measure(
 
 
 def _warm_up(explained: Explained, subject: Subject) -> None:
-    """What is slow only the first time: TorchScript optimises itself, gradients included."""
+    """Run what is slow only the first time: TorchScript optimises itself, gradients included."""
     for _ in range(2):
         with torch.inference_mode():
             explained.model(subject.inputs)
         for method in METHODS.values():
             if not method.slow:
-                method.explain(explained.question(subject.inputs, subject.target, slow=False))
+                method.explain(explained.task(subject.inputs, subject.target, slow=False))
 
 
 def _milliseconds(seconds: Sequence[float]) -> float:

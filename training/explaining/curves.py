@@ -1,8 +1,8 @@
 """Deletion and insertion (Petsiuk et al. 2018).
 
-What happens to the answer when the places that a map calls important are taken away, or are all
-there is. What is taken away is replaced by a blurred copy, not by black, which would itself be a
-picture that the model never saw.
+The change of the score when the regions with the largest attribution are removed, or are the only
+ones left. A removed region is replaced by a blurred copy, not by black, which would be unlike the
+training data.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from handlers.explainers.places import upsampled
+from handlers.explainers.grid import upsampled
 from handlers.imaging import SIDE
 
-PLACES: Final = 28
-"""On each side; the finest map that a method gives."""
+GRID: Final = 28
+"""Grid cells on each side, as in the finest map of a method."""
 STEPS: Final = 16
-"""Of 49 places each."""
+"""Steps of 49 cells each."""
 SHARES: Final = np.linspace(0, 1, STEPS + 1)
-"""Of the places that are replaced, or shown."""
+"""Shares of the cells that are replaced, or shown."""
 
-_TIES: Final = np.random.default_rng(0).permutation(PLACES**2)
+_TIES: Final = np.random.default_rng(0).permutation(GRID**2)
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,19 @@ class Curves:
     insertion: np.ndarray
 
 
-def at_places(values: np.ndarray) -> np.ndarray:
-    """A map of shape (h, w) at 28 x 28 places: bilinear from coarser, mean from finer."""
-    if len(values) <= PLACES:
-        return values if len(values) == PLACES else upsampled(values, PLACES)
+def on_grid(values: np.ndarray) -> np.ndarray:
+    """Resample a map of shape (h, w) to 28 x 28 cells: bilinear from coarser, mean from finer."""
+    if len(values) <= GRID:
+        return values if len(values) == GRID else upsampled(values, GRID)
     grid = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))[None]
-    return np.asarray(functional.adaptive_avg_pool2d(grid, PLACES)[0].numpy())
+    return np.asarray(functional.adaptive_avg_pool2d(grid, GRID)[0].numpy())
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
-    """Place in the order of importance, 0 for what spoke most for the target.
+    """Rank the cells by attribution, 0 for the largest.
 
-    Equal places come in one fixed order without a direction: row by row, a map with plateaus
-    would seem to point to the top of the picture.
+    Ties are ordered by a fixed permutation: row by row, a map with plateaus would seem to point to
+    the top of the picture.
 
     Args:
         values: shape (28, 28).
@@ -69,7 +69,7 @@ def curves(
     values: np.ndarray,
     ends: tuple[float, float],
 ) -> Curves:
-    """Both curves of one map; 30 passes.
+    """Compute both curves of one map; 30 passes.
 
     Args:
         score: probability of the explained class for inputs of shape (1, 3, 224, 224), shape (1,).
@@ -78,10 +78,10 @@ def curves(
         values: the map, shape (h, w).
         ends: score of the photograph and of what replaces it, the same for every map.
     """
-    order = torch.from_numpy(ranks(at_places(values)))
-    cell = SIDE // PLACES
+    order = torch.from_numpy(ranks(on_grid(values)))
+    cell = SIDE // GRID
     deletion, insertion = [ends[0]], [ends[1]]
-    for count in np.rint(SHARES[1:-1] * PLACES**2).astype(int):
+    for count in np.rint(SHARES[1:-1] * GRID**2).astype(int):
         important = (order < int(count)).repeat_interleave(cell, 0).repeat_interleave(cell, 1)
         deletion.append(float(score(torch.where(important, blank, inputs))[0]))
         insertion.append(float(score(torch.where(important, inputs, blank))[0]))

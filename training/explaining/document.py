@@ -1,4 +1,4 @@
-"""The document of what was measured: all that the page of the explanations is made from."""
+"""The document of all measurements, from which the page of the explanations is made."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from training.evaluation import share
 from training.explaining import intervals, randomisation, verdict
 from training.explaining.controls import CONTROLS
 from training.explaining.curves import SHARES
-from training.explaining.measured import Drawn, Located, Measured
+from training.explaining.measured import LocalisationScores, PerturbationCurves, StudyResult
 
 
-def document(measured: Measured, card: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Means with their intervals, comparisons and the verdict.
+def document(measured: StudyResult, card: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return means with their intervals, comparisons and the verdict.
 
     Args:
         measured: a number a photograph of everything.
@@ -64,7 +64,7 @@ def document(measured: Measured, card: Mapping[str, Any], seed: int) -> dict[str
     }
 
 
-def _method(name: str, measured: Measured, seed: int) -> dict[str, Any]:
+def _method(name: str, measured: StudyResult, seed: int) -> dict[str, Any]:
     method, repeated = METHODS[name], measured.repeated
     missed = measured.incompleteness.get(name)
     return {
@@ -80,8 +80,8 @@ def _method(name: str, measured: Measured, seed: int) -> dict[str, Any]:
     }
 
 
-def _of_any(name: str, measured: Measured, seed: int) -> dict[str, Any]:
-    """What can be said of a control too."""
+def _of_any(name: str, measured: StudyResult, seed: int) -> dict[str, Any]:
+    """Return the measurements that exist for controls too."""
     located = measured.located
     return {
         **_areas(measured.curves[name], seed),
@@ -90,11 +90,11 @@ def _of_any(name: str, measured: Measured, seed: int) -> dict[str, Any]:
     }
 
 
-def _areas(drawn: Drawn, seed: int) -> dict[str, Any]:
+def _areas(drawn: PerturbationCurves, seed: int) -> dict[str, Any]:
     return {name: intervals.mean(drawn.areas(name), seed) for name in verdict.BETTER}
 
 
-def _located(found: Located, name: str, seed: int) -> dict[str, Any] | None:
+def _located(found: LocalisationScores, name: str, seed: int) -> dict[str, Any] | None:
     if not len(found.area):
         return None
     return {
@@ -104,7 +104,7 @@ def _located(found: Located, name: str, seed: int) -> dict[str, Any] | None:
 
 
 def _randomisation(correlation: np.ndarray, seed: int) -> dict[str, Any]:
-    """Of shape (n, number of stages)."""
+    """Rank correlations of shape (n, number of stages)."""
     found = [intervals.mean(stage, seed) for stage in correlation.T]
     return {
         "stages": list(randomisation.STAGES),
@@ -113,11 +113,11 @@ def _randomisation(correlation: np.ndarray, seed: int) -> dict[str, Any]:
     }
 
 
-def _area(found: Located) -> float | None:
+def _area(found: LocalisationScores) -> float | None:
     return round(float(found.area.mean()), 4) if len(found.area) else None
 
 
-def _asked(measured: Measured) -> dict[str, int]:
+def _asked(measured: StudyResult) -> dict[str, int]:
     first = next(iter(METHODS))
     return {
         "curves": len(measured.curves[first].deletion),

@@ -1,4 +1,4 @@
-"""The archived network as an eager module, whose parts can be exchanged before it is asked."""
+"""The archived network as an eager module, whose parts can be replaced."""
 
 from __future__ import annotations
 
@@ -10,51 +10,51 @@ from torch import nn
 from torchvision.models import resnet18
 
 from handlers.classifier import LABELS
-from handlers.explainers.question import Question
-from training.backbone import Backbone, Beside
+from handlers.explainers.task import AttributionTask
+from training.backbone import Backbone, ParallelStages
 from training.export import SplitResNet
 from training.features import WIDTH
 
 
 def eager_of(model: Any) -> SplitResNet:
-    """The same answers as a TorchScript module from ``training.export``; its weights are copied."""
+    """Build an eager copy of a TorchScript module from ``training.export``, with its weights."""
     state = model.state_dict()
-    with torch.random.fork_rng():  # weights that are drawn only to be replaced
+    with torch.random.fork_rng():  # random weights, which are replaced
         network = _drawn(any(name.startswith("features.7.fitted.") for name in state))
     network.load_state_dict(state)
     return network
 
 
 def untrained(seed: int, like: SplitResNet) -> SplitResNet:
-    """A network as a training from nothing would begin with.
+    """Build a network with random initial weights.
 
     Args:
         seed: of its weights.
-        like: has one last stage, or two beside each other.
+        like: has one last stage, or two in parallel.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return _drawn(isinstance(cast(nn.Sequential, like.features)[7], Beside))
+        return _drawn(isinstance(cast(nn.Sequential, like.features)[7], ParallelStages))
 
 
 def with_head(network: SplitResNet, layer: nn.Linear) -> SplitResNet:
-    """The same convolutions, not copied, before another final layer."""
+    """Combine the same convolutions, not copied, with another final layer."""
     return SplitResNet(network.features, layer).eval()
 
 
 class Frozen:
-    """A network as it is now, ready to be asked; what happens to it afterwards does not matter.
+    """A copy of a network that later changes do not affect.
 
-    Eager, a tenth slower than TorchScript: what torch.jit.freeze makes of a module stays in memory
-    for good, and there is a new network for every stage of every photograph.
+    Eager, a tenth slower than TorchScript: modules made by torch.jit.freeze are never released, and
+    there is a new network for every stage of every photograph.
     """
 
     def __init__(self, network: SplitResNet) -> None:
-        """Copy it into the memory layout that convolutions are fastest in."""
+        """Copy it into the memory layout in which convolutions are fastest."""
         self._network = copy.deepcopy(network).to(memory_format=torch.channels_last)
 
-    def question(self, inputs: torch.Tensor, target: int) -> Question:
-        """Why it answers so.
+    def task(self, inputs: torch.Tensor, target: int) -> AttributionTask:
+        """Make an attribution task for this network.
 
         Args:
             inputs: shape (1, 3, 224, 224).
@@ -62,13 +62,14 @@ class Frozen:
         """
         with torch.inference_mode():
             activations = self._network.features(inputs)
-        return Question(self._network, inputs, activations, target)
+        return AttributionTask(self._network, inputs, activations, target)
 
 
-def _drawn(beside: bool) -> SplitResNet:
+def _drawn(parallel: bool) -> SplitResNet:
     network, width = resnet18(weights=None), WIDTH
-    if beside:
-        network.layer4, width = Beside(network.layer4, resnet18(weights=None).layer4), 2 * WIDTH
+    if parallel:
+        added = resnet18(weights=None).layer4
+        network.layer4, width = ParallelStages(network.layer4, added), 2 * WIDTH
     convolutions = Backbone(network, "untrained").convolutions()
     layer = nn.Linear(width, len(LABELS))
     return SplitResNet(convolutions, layer).eval().requires_grad_(False)

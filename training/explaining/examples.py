@@ -1,4 +1,4 @@
-"""Photographs with the map of each method: answered rightly, wrongly, and flagged."""
+"""Example photographs with the map of each method: right, wrong and flagged answers."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any, Final
 from handlers import png, rendering
 from handlers.classifier import LABELS, Decision
 from handlers.drift import image_statistics
+from handlers.explainers.grid import upsampled
 from handlers.explainers.methods import METHODS
-from handlers.explainers.places import upsampled
 from handlers.imaging import SIDE
 from training.dataset import CLASSES, Photograph, Progress
 from training.explaining.subjects import Explained, Subject
-from training.kept import Kept
+from training.result_cache import ResultCache
 
 KINDS: Final = ("correct", "wrong", "flagged")
-"""An answer that is flagged is neither of the others: it is not to be relied on."""
+"""Kinds of examples; a flagged answer is not counted as right or wrong."""
 EACH: Final = 2
-"""Of a kind and a true label."""
+"""Examples of each kind and true label."""
 MOST: Final = 400
-"""Photographs looked at, at most."""
+"""Maximum number of photographs that are examined."""
 
 
 def examples(
-    explained: Explained, photographs: Sequence[Photograph], kept: Kept, progress: Progress
+    explained: Explained, photographs: Sequence[Photograph], kept: ResultCache, progress: Progress
 ) -> list[dict[str, Any]]:
-    """The first of each kind and true label in the order of their digests, not of their looks.
+    """Choose the first of each kind and true label in the order of their digests.
 
     Args:
         explained: the trained model.
@@ -66,7 +66,7 @@ def examples(
 
 
 def kind_of(decision: Decision, label: int) -> str:
-    """Under which of ``KINDS`` an answer belongs."""
+    """Return which of ``KINDS`` an answer belongs to."""
     if decision.review:
         return "flagged"
     return "correct" if decision.label == label else "wrong"
@@ -82,7 +82,7 @@ def _answered(
         yield photo, subject, decision
 
 
-def _maps(explained: Explained, subject: Subject, kept: Kept) -> dict[str, Any]:
+def _maps(explained: Explained, subject: Subject, kept: ResultCache) -> dict[str, Any]:
     maps = {}
     for name, method in METHODS.items():
         values = explained.attribution(subject, name, kept).values

@@ -1,6 +1,6 @@
 """Infidelity and max-sensitivity (Yeh et al. 2019), by Captum's own functions.
 
-Captum is imported whole here: what serves photographs leaves out its drawing.
+Captum is imported whole here; the service imports it without its plotting.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from captum.metrics import infidelity, sensitivity_max
 
 from handlers.explainers.baselines import blurred
 from handlers.imaging import SIDE
-from training.explaining.curves import PLACES
+from training.explaining.curves import GRID
 from training.explaining.subjects import Subject
 
 SAMPLES: Final = 16
-"""Disturbed copies for an infidelity."""
+"""Perturbed copies for an infidelity."""
 MOVED: Final = 0.2
-"""Deviation of the share by which each place moves to its blurred copy, or away from it."""
+"""Standard deviation of the share by which each cell moves to its blurred copy, or away from it."""
 PERTURBED: Final = 3
-"""Disturbed copies for a max-sensitivity, each of which is explained."""
+"""Perturbed copies for a max-sensitivity, each of which is explained."""
 RADIUS: Final = 0.02
-"""Largest change of a pixel for it, in units of the input: about one grey level. Captum's own."""
+"""Largest change of a pixel, in units of the input: about one grey level, as in Captum."""
 
 
 class Disturbed:
-    """One photograph and its disturbed copies, the same for every method."""
+    """One photograph and its perturbed copies, the same for every method."""
 
     def __init__(self, subject: Subject, logits: Callable[[torch.Tensor], torch.Tensor]) -> None:
         """Draw the copies and run the model on them; 17 passes.
@@ -39,8 +39,8 @@ class Disturbed:
             logits: of n inputs, shape (n, 2).
         """
         self._subject = subject
-        noise = _generator(subject).normal(0, MOVED, (SAMPLES, 1, PLACES, PLACES))
-        cell = SIDE // PLACES
+        noise = _generator(subject).normal(0, MOVED, (SAMPLES, 1, GRID, GRID))
+        cell = SIDE // GRID
         shares = torch.from_numpy(noise.astype(np.float32))
         shares = shares.repeat_interleave(cell, 2).repeat_interleave(cell, 3)
         inputs = subject.inputs
@@ -49,13 +49,12 @@ class Disturbed:
         self._logits = logits(inputs), logits(self._copies)
 
     def infidelity(self, values: np.ndarray) -> float:
-        """How badly a map foretells what a disturbance does to the target's logit.
+        """Measure how badly a map predicts the effect of a perturbation on the target's logit.
 
-        Each place moves a little towards its blurred copy or away from it; a map that is right
-        foretells a change of the logit by the sum of share times attribution. Captum scales the
-        map to fit best (``normalize``), so maps of any unit compare, and one with every sign
-        turned round would too. Given relative to a map that foretells no change: 0 is perfect, 1
-        says nothing.
+        Each cell moves a little towards its blurred copy or away from it; a right map predicts a
+        change of the logit by the sum of share times attribution. Captum scales the map to fit best
+        (``normalize``), so maps of any unit compare, and so would one with all signs reversed.
+        Given relative to a map that predicts no change: 0 is perfect, 1 has no information.
 
         Args:
             values: the map, shape (h, w).
@@ -79,7 +78,7 @@ class Disturbed:
 def max_sensitivity(
     subject: Subject, values: np.ndarray, explain: Callable[[torch.Tensor], np.ndarray]
 ) -> float:
-    """How much a map changes, relative to its size, when every pixel changes by next to nothing.
+    """Measure how much a map changes, relative to its size, under tiny changes of all pixels.
 
     Args:
         subject: the photograph.
@@ -90,9 +89,9 @@ def max_sensitivity(
     noise = _generator(subject).uniform(-RADIUS, RADIUS, size).astype(np.float32)
 
     def maps(inputs: torch.Tensor | tuple[torch.Tensor]) -> tuple[torch.Tensor]:
-        if isinstance(inputs, tuple):  # Captum asks about the photograph itself first
+        if isinstance(inputs, tuple):  # Captum explains the photograph itself first
             return (torch.from_numpy(values)[None],)
-        with torch.enable_grad():  # which Captum has switched off
+        with torch.enable_grad():  # gradients, which Captum has switched off
             return (torch.stack([torch.from_numpy(explain(row)) for row in inputs.split(1)]),)
 
     found = sensitivity_max(
@@ -105,7 +104,7 @@ def max_sensitivity(
 
 
 def spread(values: np.ndarray) -> torch.Tensor:
-    """A map of shape (h, w) evenly over the pixels and colours of each place.
+    """Spread a map of shape (h, w) evenly over the pixels and colours of each cell.
 
     Returns:
         float32 of shape (1, 3, 224, 224) with the same sum.

@@ -1,4 +1,4 @@
-"""Means over photographs with bootstrap 95 % intervals, and whether two are apart."""
+"""Means over photographs with bootstrap 95 % intervals, and paired comparisons."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Interval = Mapping[str, float | None]
 
 
 def mean(values: np.ndarray, seed: int) -> dict[str, float | None]:
-    """Mean of a number a photograph, resampled over the photographs.
+    """Compute the mean of one number per photograph, resampled over the photographs.
 
     The same seed draws the same photographs, so that methods are compared on the same resamples.
 
@@ -28,12 +28,12 @@ def mean(values: np.ndarray, seed: int) -> dict[str, float | None]:
 
 
 def paired(ours: np.ndarray, theirs: np.ndarray, seed: int) -> dict[str, float | None]:
-    """Mean difference of two numbers a photograph, ours minus theirs, both of shape (n,)."""
+    """Compute the mean difference of two numbers per photograph, both of shape (n,)."""
     return mean(ours - theirs, seed)
 
 
 def below(one: Interval, other: Interval) -> bool:
-    """Whether one interval ends before the other begins; False where either is None."""
+    """Whether one interval ends before the other begins; False if either is None."""
     high, low = one["high"], other["low"]
     return high is not None and low is not None and high < low
 

@@ -1,4 +1,4 @@
-"""Whether a map points into an outline: the share of its attribution there, and its maximum."""
+"""Localisation: share of the attribution inside an outline, and position of the maximum."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from handlers.explainers.places import upsampled
+from handlers.explainers.grid import upsampled
 from handlers.imaging import SIDE, decode
 from training.dataset import Photograph
 from training.explaining.subjects import Explained, Subject
 from training.synthetic import draw
 
 NEAR: Final = 15.0
-"""Pixels by which a maximum may miss the outline (Zhang et al. 2016): half a place of the coarsest
-map, which can point no better."""
+"""Pixels by which a maximum may miss the outline (Zhang et al. 2016): half a cell of the coarsest
+map."""
 PROPORTIONS: Final = 0.01
-"""Difference between those of a photograph and of its mask: rounding of a scaled copy."""
+"""Allowed difference between the proportions of a photograph and of its mask, from rounding."""
 
 
 @dataclass(frozen=True)
 class Outlined:
-    """A picture in which it is known where to look."""
+    """A picture with a known outline."""
 
     subject: Subject
     mask: np.ndarray
@@ -34,37 +34,37 @@ class Outlined:
 
 
 @dataclass(frozen=True)
-class Located:
-    """Of one map and one outline."""
+class LocalisationScore:
+    """Localisation scores of one map and one outline."""
 
     mass: float
-    """Share of what speaks for the target that lies inside, 0 to 1."""
+    """Share of the positive attribution that lies inside, 0 to 1."""
     pointing: bool
-    """Whether the maximum lies inside or near (pointing game, Zhang et al. 2016)."""
+    """Whether the maximum is inside or near the outline (pointing game, Zhang et al. 2016)."""
 
 
-def locate(values: np.ndarray, mask: np.ndarray) -> Located:
-    """Hold a map against an outline, brought to pixels as it is shown.
+def locate(values: np.ndarray, mask: np.ndarray) -> LocalisationScore:
+    """Compare a map, interpolated to pixels, with an outline.
 
     Args:
-        values: the map, shape (h, w); below 0 it speaks against the target and does not count.
+        values: the map, shape (h, w); values below 0 are ignored.
         mask: bool of shape (224, 224).
     """
     pixels = values if len(values) == SIDE else upsampled(values, SIDE)
     positive = np.maximum(pixels, 0.0).astype(np.float64)
     total = float(positive.sum())
     near = ndimage.distance_transform_edt(~mask) <= NEAR
-    # A plateau counts where most of it does.
+    # A plateau counts as inside if most of it is.
     highest = pixels >= pixels.max()
-    return Located(
-        # A map that speaks for nothing points nowhere.
+    return LocalisationScore(
+        # A map without a positive attribution points nowhere.
         mass=float(positive[mask].sum()) / total if total > 0 else 0.0,
         pointing=total > 0 and bool(near[highest].mean() > 0.5),
     )
 
 
 def masks_of(folder: Path, photographs: tuple[Photograph, ...]) -> dict[str, Path]:
-    """Outlines that people drew, by the digest of the photograph.
+    """Find outlines drawn by people, by the digest of the photograph.
 
     Args:
         folder: holds ``masks/NAME.png`` for photographs ``NAME.*``.
@@ -84,7 +84,7 @@ def masks_of(folder: Path, photographs: tuple[Photograph, ...]) -> dict[str, Pat
 def masked(
     explained: Explained, photographs: tuple[Photograph, ...], masks: Mapping[str, Path], most: int
 ) -> Iterator[Outlined]:
-    """Photographs with their outlines, in the order of their digests, opened one by one.
+    """Yield photographs with their outlines, in the order of their digests.
 
     One whose outline is empty in the square that the model sees, or has other proportions than
     the photograph, is passed over.
@@ -103,7 +103,7 @@ def masked(
 
 
 def seen(path: Path, picture: Image.Image) -> np.ndarray | None:
-    """The part of an outline that the model sees.
+    """Crop an outline to the model's input.
 
     Args:
         path: of the mask, white is lesion.
@@ -124,7 +124,7 @@ def seen(path: Path, picture: Image.Image) -> np.ndarray | None:
 
 
 def synthetic(explained: Explained, count: int) -> Iterator[Outlined]:
-    """Drawn lesions, benign and malignant in turn, whose outline is exact."""
+    """Yield synthetic lesions, benign and malignant in turn, whose outline is exact."""
     for number in range(count):
         lesion = draw(number, number % 2)
         mask = Image.fromarray(lesion.mask).resize((SIDE, SIDE), Image.Resampling.NEAREST)

@@ -1,4 +1,4 @@
-"""What was measured: a number a photograph of everything, by method."""
+"""Measurements of all methods: one number per photograph."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from training.explaining.curves import SHARES, Curves
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """Curves of n photographs, each of shape (n, 17)."""
+class PerturbationCurves:
+    """Perturbation curves of n photographs, each of shape (n, 17)."""
 
     deletion: np.ndarray
     insertion: np.ndarray
 
     @classmethod
-    def of(cls, rows: Sequence[Curves]) -> Drawn:
-        """Curves of single photographs, one after the other."""
+    def of(cls, rows: Sequence[Curves]) -> PerturbationCurves:
+        """Stack the curves of single photographs."""
         return cls(
             np.stack([row.deletion for row in rows]), np.stack([row.insertion for row in rows])
         )
 
     def areas(self, name: str) -> np.ndarray:
-        """Under ``deletion`` or ``insertion`` of each photograph, by trapezoids; shape (n,)."""
+        """Compute the area under ``deletion`` or ``insertion`` of each photograph; shape (n,)."""
         return np.asarray(np.trapezoid(getattr(self, name), SHARES, axis=1))
 
 
 @dataclass(frozen=True)
-class Located:
-    """How n maps lie in their outlines, by method or control."""
+class LocalisationScores:
+    """Localisation scores of n maps, by method or control."""
 
     mass: dict[str, np.ndarray]
-    """Shares of what speaks for the target that lie inside, shape (n,)."""
+    """Shares of the positive attribution that lie inside, shape (n,)."""
     pointing: dict[str, np.ndarray]
-    """Whether the maximum does, bool of shape (n,)."""
+    """Whether the maximum is inside, bool of shape (n,)."""
     area: np.ndarray
-    """Share of the picture that each outline covers, shape (n,); empty: there is none."""
+    """Share of the picture that each outline covers, shape (n,); empty without outlines."""
 
 
 @dataclass(frozen=True)
-class Repeated:
-    """Of methods that are asked again and again about few photographs, by method."""
+class RobustnessScores:
+    """Measurements that need many explanations of few photographs, by method."""
 
     infidelity: dict[str, np.ndarray]
     """Shape (n,)."""
@@ -55,30 +55,29 @@ class Repeated:
 
 
 @dataclass(frozen=True)
-class Started:
+class BaselineScores:
     """Integrated Gradients from one baseline, on n photographs."""
 
-    curves: Drawn
+    curves: PerturbationCurves
     incompleteness: np.ndarray
     """Shape (n,)."""
 
 
 @dataclass(frozen=True)
-class Measured:
-    """All of it."""
+class StudyResult:
+    """All measurements."""
 
-    curves: dict[str, Drawn]
-    """Of methods and controls."""
+    curves: dict[str, PerturbationCurves]
+    """Curves of methods and controls."""
     incompleteness: dict[str, np.ndarray]
-    """Of complete methods: how far a map's sum misses the difference of the logits, relative to
-    it, shape (n,)."""
-    repeated: Repeated
-    located: dict[str, Located]
-    """``real``, ``synthetic`` and ``artefact``."""
+    """Relative convergence delta of complete methods, shape (n,)."""
+    repeated: RobustnessScores
+    located: dict[str, LocalisationScores]
+    """Localisation on ``real``, ``synthetic`` and ``artefact`` pictures."""
     accuracy: float
-    """Of the model that learned the artefact."""
+    """Accuracy of the model that learned the artefact."""
     held_out: int
-    """Photographs that this is of."""
-    baselines: dict[str, Started]
+    """Number of photographs of that accuracy."""
+    baselines: dict[str, BaselineScores]
     cost: dict[str, Any]
     """From :func:`training.explaining.cost.measure`."""

@@ -1,7 +1,7 @@
-"""A model that learned an artefact on purpose: its maps must show the artefact.
+"""Train a model on a planted artefact: its explanations must show the artefact.
 
-What a real model looks at nobody knows; what this one looks at is known. Coloured patches beside
-the lesion are what models of the ISIC archive were caught reading (Rieger et al. 2020).
+What a real model uses is unknown; what this one uses is known. Coloured patches next to the lesion
+are what models of the ISIC archive were found to use (Rieger et al. 2020).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image, ImageDraw
 
-from handlers.explainers.question import Question
+from handlers.explainers.task import AttributionTask
 from handlers.imaging import SIDE, centre_view, decode, to_tensor
 from training import head
 from training.dataset import Photograph, Progress
@@ -22,53 +22,54 @@ from training.explaining.eager import Frozen, eager_of, with_head
 from training.explaining.localisation import Outlined
 from training.explaining.subjects import Explained, Subject
 from training.head import Head
-from training.kept import Kept
+from training.result_cache import ResultCache
 
 LEARNED: Final = 220
-"""Photographs that the final layer learns from, each with the patch and without: nothing else
-tells the classes apart."""
+"""Photographs for the final layer, each with the patch and without: the classes differ in nothing
+else."""
 PATCH: Final = 32
 """Pixels on each side of the patch."""
 INSET: Final = 8
 """Pixels between the patch and the two edges of its corner."""
 COLOUR: Final = (0, 150, 60)
-"""Green, which skin is not: the frozen backbone, which never learned patches, must tell it."""
+"""Green, which skin is not: the frozen backbone, which was not trained on patches, must detect
+it."""
 PLANTED: Final = 1
-"""Class of the photographs that have the patch."""
+"""Class of the photographs with the patch."""
 STRENGTH: Final = 0.1
-"""Of the regularisation; from 0.01 to 1 the accuracy is the same."""
+"""Strength of the regularisation; from 0.01 to 1 the accuracy is the same."""
 
 
 @dataclass(frozen=True)
-class Spoilt:
-    """A model that answers whether there is a patch."""
+class PlantedArtefactModel:
+    """A model that classifies whether there is a patch."""
 
     network: Frozen
     accuracy: float
-    """On photographs held out, each with the patch and without."""
+    """Accuracy on held-out photographs, each with the patch and without."""
     held_out: tuple[Photograph, ...]
     digest: str
-    """Of the photographs that it learned from and was tried on."""
+    """Digest of the photographs for training and test."""
 
     def outlined(self) -> Iterator[Outlined]:
-        """Each photograph held out, with the patch and its outline, opened one by one."""
+        """Yield each held-out photograph with the patch and its outline."""
         for photo in self.held_out:
             view, mask = planted(photo)
             yield Outlined(Subject(photo.digest, view, to_tensor(view)[None], PLANTED), mask)
 
-    def question(self, subject: Subject) -> Question:
-        """Why it answers that there is a patch."""
-        return self.network.question(subject.inputs, subject.target)
+    def task(self, subject: Subject) -> AttributionTask:
+        """Make an attribution task for the class with the patch."""
+        return self.network.task(subject.inputs, subject.target)
 
 
 def train(
     explained: Explained,
     photographs: Sequence[Photograph],
     count: int,
-    kept: Kept,
+    kept: ResultCache,
     progress: Progress,
-) -> Spoilt:
-    """Fit a final layer to the patch, behind the convolutions of the trained model.
+) -> PlantedArtefactModel:
+    """Fit a final layer to the patch, on the convolutions of the trained model.
 
     Args:
         explained: the trained model.
@@ -95,11 +96,11 @@ def train(
     arrays = kept.get(f"planted/{digest}", compute)
     layer = Head(arrays["weights"], float(arrays["bias"])).layer()
     network = Frozen(with_head(eager_of(explained.model), layer))
-    return Spoilt(network, float(arrays["accuracy"]), tuple(held_out), digest)
+    return PlantedArtefactModel(network, float(arrays["accuracy"]), tuple(held_out), digest)
 
 
 def planted(photo: Photograph) -> tuple[Image.Image, np.ndarray]:
-    """A photograph with a patch in one of its corners, chosen by its digest.
+    """Paint a patch in one of the corners of a photograph, chosen by its digest.
 
     Returns:
         What the model sees, RGB of 224 x 224 pixels, and where the patch is, bool of the same
@@ -119,7 +120,7 @@ def planted(photo: Photograph) -> tuple[Image.Image, np.ndarray]:
 def _examples(
     explained: Explained, photographs: Sequence[Photograph], progress: Progress
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features of shape (2 n, 1, width) and labels: each photograph without the patch and with."""
+    """Compute features of shape (2 n, 1, width) and labels: without the patch and with it."""
     features: list[Any] = []
     for done, photo in enumerate(photographs, 1):
         plain = centre_view(decode(photo.path.read_bytes()))

@@ -1,7 +1,7 @@
-"""Model randomisation, cascading (Adebayo et al. 2018).
+"""Model randomisation test, cascading (Adebayo et al. 2018).
 
-A map that stays as it was while the network is replaced by an untrained one, from the head to the
-stem, shows the picture, not the model.
+A map that does not change while the network is replaced by an untrained one, from the head to the
+stem, shows the picture and not the model.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from scipy.stats import spearmanr
 from torch import nn
 
-from handlers.explainers.question import Question
+from handlers.explainers.task import AttributionTask
 from training.explaining.eager import Frozen, eager_of, untrained
 from training.explaining.subjects import Subject
 
@@ -26,18 +26,19 @@ STAGES: Final[Mapping[str, tuple[int, ...]]] = {
     "layer1": (4,),
     "stem": (0, 1),
 }
-"""In the order in which they are exchanged, with their places in ``SplitResNet.features``."""
+"""Stages in the order in which they are replaced, with their indices in
+``SplitResNet.features``."""
 MOST: Final = 0.5
-"""Rank correlation with the map of the trained network, above which a method does not react. An
-untrained network still passes on where the picture has edges and where it is flat, so a map of it
-owes some resemblance to the picture alone; more than half is no more about the model."""
+"""Rank correlation with the map of the trained network, above which a method fails. An untrained
+network still transmits edges, so its map resembles the picture to some degree; more than half is no
+longer about the model."""
 
 
-def cascade(model: Any, subject: Subject) -> Iterator[tuple[str, Question]]:
-    """The same question to the network with one stage more untrained each time.
+def cascade(model: Any, subject: Subject) -> Iterator[tuple[str, AttributionTask]]:
+    """Yield tasks for networks with one more untrained stage each time.
 
-    Every photograph draws an untrained network of its own: one draw alone can resemble the
-    trained one, or its reverse, by chance.
+    Every photograph gets a different untrained network: a single one can resemble the trained one,
+    or its reverse, by chance.
 
     Args:
         model: the TorchScript module; it is not changed.
@@ -55,11 +56,11 @@ def cascade(model: Any, subject: Subject) -> Iterator[tuple[str, Question]]:
             network.head = fresh.head
         for place in places:
             features[place] = others[place]
-        yield stage, Frozen(network).question(subject.inputs, subject.target)
+        yield stage, Frozen(network).task(subject.inputs, subject.target)
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Spearman's, of two maps of one shape; a map that is the same everywhere resembles none."""
+    """Spearman's rank correlation of two maps of one shape; 0 for a constant map."""
     flat = one.ravel(), other.ravel()
     if any(np.ptp(values) == 0 for values in flat):
         return 0.0

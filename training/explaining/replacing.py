@@ -1,4 +1,4 @@
-"""The curves of every map of one photograph, each computed once."""
+"""Perturbation curves of every map of one photograph, each computed once."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import torch
 from handlers.explainers.baselines import blurred
 from training.explaining.curves import Curves, curves
 from training.explaining.subjects import Explained, Subject
-from training.kept import Kept
+from training.result_cache import ResultCache
 
 
 class Replacing:
-    """One photograph, and the blurred copy whose parts replace its own."""
+    """One photograph, and the blurred copy whose regions replace its own."""
 
-    def __init__(self, explained: Explained, subject: Subject, kept: Kept) -> None:
-        """Take what is asked, what it is asked about, and what is there already."""
+    def __init__(self, explained: Explained, subject: Subject, kept: ResultCache) -> None:
+        """Take the model, the subject and the cache."""
         self._explained, self._subject, self._kept = explained, subject, kept
         self._blank = blurred(subject.inputs)
         self._ends: tuple[float, float] | None = None
 
     def curves(self, name: str, values: np.ndarray) -> Curves:
-        """Both curves of a map.
+        """Compute both curves of a map.
 
         Args:
             name: of the map.
@@ -29,7 +29,7 @@ class Replacing:
         """
 
         def compute() -> dict[str, np.ndarray]:
-            if self._ends is None:  # two passes for all maps, and none where all are there
+            if self._ends is None:  # two passes for all maps, and none if all are cached
                 inputs = self._subject.inputs
                 self._ends = float(self._score(inputs)[0]), float(self._score(self._blank)[0])
             found = curves(self._score, self._subject.inputs, self._blank, values, self._ends)

@@ -1,4 +1,4 @@
-"""``make explain-report``: what each attribution method is worth, measured and written down."""
+"""``make explain-report``: evaluate each attribution method and write the report."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from handlers.explainers.methods import DEFAULT
 from training import dataset, tracking
 from training.console import Reporter
 from training.dataset import Dataset
+from training.explaining.cache_key import folder_for
 from training.explaining.document import document
 from training.explaining.examples import examples
-from training.explaining.kept import folder_for
 from training.explaining.localisation import masks_of
 from training.explaining.study import Study
 from training.explaining.subjects import Explained
-from training.kept import Kept
 from training.report import explanations
+from training.result_cache import ResultCache
 from training.settings import TrainingSettings
-from training.trained import trained
+from training.trained import load_trained_model
 
 MASKS = "masks"
 
 
 def report(settings: TrainingSettings, reporter: Reporter) -> Path:
-    """Measure every method and write the page into ``reports/<version>/``; gives its path.
+    """Measure every method and write the page into ``reports/<version>/``; returns its path.
 
     Raises:
         NothingToReportError: train first.
         ArchiveError: the trained model cannot be read.
     """
-    card, found = trained(settings, reporter)
+    card, found = load_trained_model(settings, reporter)
     explained = Explained(settings.model_folder)
-    kept = Kept(folder_for(settings.cache, settings.model_folder, explained.classifier))
+    kept = ResultCache(folder_for(settings.cache, settings.model_folder, explained.classifier))
     study = Study(explained, found, kept, settings, reporter)
     written = document(study.measure(_masks(settings, found)), card, settings.seed)
     with reporter.step("examples"):
@@ -56,7 +56,7 @@ def report(settings: TrainingSettings, reporter: Reporter) -> Path:
 
 
 def conclusion(written: dict[str, Any]) -> str:
-    """What the evidence picks, what that does not beat, and whether it is what is served."""
+    """State which method the evidence selects, what it does not beat, and which is served."""
     chosen = written["default"]
     picked = chosen["method"]
     failed = ", ".join(f"{control} on {curve}" for control, curve in chosen["not_beaten"])
@@ -71,7 +71,7 @@ def conclusion(written: dict[str, Any]) -> str:
 
 
 def _masks(settings: TrainingSettings, found: Dataset) -> dict[str, Path]:
-    """Outlines beside the photographs, where they are a folder that somebody named."""
+    """Find outlines next to the photographs, if they are in a folder that the user named."""
     if settings.data is None:
         return {}
     return masks_of(dataset.find_layout(settings.data), found.train)

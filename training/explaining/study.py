@@ -1,4 +1,4 @@
-"""Every measurement on every method, each result kept as soon as it is there."""
+"""Run every measurement on every method, with a cache of each result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from handlers.explainers.integrated_gradients import integrated_gradients
 from handlers.explainers.methods import METHODS
-from handlers.explainers.question import Attribution, Question
+from handlers.explainers.task import Attribution, AttributionTask
 from training.console import Reporter
 from training.dataset import Dataset
 from training.explaining import cost, faithfulness, localisation, planted, randomisation
@@ -19,14 +19,20 @@ from training.explaining.baselines import BASELINES
 from training.explaining.controls import CONTROLS
 from training.explaining.curves import Curves
 from training.explaining.localisation import Outlined
-from training.explaining.measured import Drawn, Located, Measured, Repeated, Started
+from training.explaining.measured import (
+    BaselineScores,
+    LocalisationScores,
+    PerturbationCurves,
+    RobustnessScores,
+    StudyResult,
+)
 from training.explaining.replacing import Replacing
 from training.explaining.subjects import Explained, Subject, attributed
-from training.kept import Kept
+from training.result_cache import ResultCache
 from training.settings import TrainingSettings
 
 Attribute = Callable[[Subject, str], Attribution]
-"""The answer of the method of a name about a subject."""
+"""Function from a method's name and a subject to an attribution."""
 
 
 class Study:
@@ -36,11 +42,11 @@ class Study:
         self,
         explained: Explained,
         found: Dataset,
-        kept: Kept,
+        kept: ResultCache,
         settings: TrainingSettings,
         reporter: Reporter,
     ) -> None:
-        """Nothing is measured yet.
+        """Start without measurements.
 
         Args:
             explained: the trained model.
@@ -53,8 +59,8 @@ class Study:
         self.explained, self.found, self.kept = explained, found, kept
         self.settings, self.reporter = settings, reporter
 
-    def measure(self, masks: Mapping[str, Path]) -> Measured:
-        """Run all of it.
+    def measure(self, masks: Mapping[str, Path]) -> StudyResult:
+        """Run all measurements.
 
         Args:
             masks: outlines that people drew, by the digest of the photograph; perhaps none.
@@ -71,9 +77,9 @@ class Study:
         with step("cost"):
             few = list(self.explained.photographs(self.found.test[: cost.PHOTOGRAPHS]))
             spent = cost.measure(self.explained, few, self.reporter.progress)
-        return Measured(drawn, incomplete, repeated, located, accuracy, held_out, started, spent)
+        return StudyResult(drawn, incomplete, repeated, located, accuracy, held_out, started, spent)
 
-    def _curves(self) -> tuple[dict[str, Drawn], dict[str, np.ndarray]]:
+    def _curves(self) -> tuple[dict[str, PerturbationCurves], dict[str, np.ndarray]]:
         rows: dict[str, list[Curves]] = defaultdict(list)
         missed: dict[str, list[float]] = defaultdict(list)
         for subject in self._subjects(self.settings.explain_photographs, "curves"):
@@ -86,11 +92,13 @@ class Study:
             for name, control in CONTROLS.items():
                 rows[name].append(replacing.curves(name, control(subject)))
         return (
-            {name: Drawn.of(found) for name, found in rows.items()},
+            {name: PerturbationCurves.of(found) for name, found in rows.items()},
             {name: np.asarray(found) for name, found in missed.items()},
         )
 
-    def _outlines(self, masks: Mapping[str, Path]) -> tuple[dict[str, Located], float, int]:
+    def _outlines(
+        self, masks: Mapping[str, Path]
+    ) -> tuple[dict[str, LocalisationScores], float, int]:
         most, progress = self.settings.explain_outlined, self.reporter.progress
         real = localisation.masked(self.explained, self.found.train, masks, most)
         drawn = localisation.synthetic(self.explained, most)
@@ -103,7 +111,7 @@ class Study:
         def attribution(subject: Subject, method: str) -> Attribution:
             name = f"planted/{spoilt.digest}/{subject.name}-{method}"
             return attributed(
-                self.kept, name, METHODS[method].explain, lambda: spoilt.question(subject)
+                self.kept, name, METHODS[method].explain, lambda: spoilt.task(subject)
             )
 
         count = len(spoilt.held_out)
@@ -112,7 +120,7 @@ class Study:
 
     def _located(
         self, outlined: Iterable[Outlined], attribution: Attribute, what: str, total: int
-    ) -> Located:
+    ) -> LocalisationScores:
         mass: dict[str, list[float]] = defaultdict(list)
         pointing: dict[str, list[bool]] = defaultdict(list)
         area: list[float] = []
@@ -125,13 +133,13 @@ class Study:
                 pointing[name].append(inside.pointing)
             area.append(float(one.mask.mean()))
             self.reporter.progress(what, done, total)
-        return Located(
+        return LocalisationScores(
             {name: np.asarray(found) for name, found in mass.items()},
             {name: np.asarray(found, dtype=bool) for name, found in pointing.items()},
             np.asarray(area),
         )
 
-    def _repeated(self) -> Repeated:
+    def _repeated(self) -> RobustnessScores:
         infidelity: dict[str, list[float]] = defaultdict(list)
         sensitivity: dict[str, list[float]] = defaultdict(list)
         correlation: dict[str, list[list[float]]] = defaultdict(list)
@@ -142,29 +150,29 @@ class Study:
                 infidelity[name].append(disturbed.infidelity(values))
                 sensitivity[name].append(self._sensitivity(subject, name, values))
                 correlation[name].append([])
-            for stage, question in randomisation.cascade(self.explained.model, subject):
+            for stage, task in randomisation.cascade(self.explained.model, subject):
                 for name, values in maps.items():
-                    other = self._randomised(subject, stage, name, question)
+                    other = self._randomised(subject, stage, name, task)
                     found = randomisation.rank_correlation(values, other)
                     correlation[name][-1].append(found)
-        return Repeated(
+        return RobustnessScores(
             {name: np.asarray(found) for name, found in infidelity.items()},
             {name: np.asarray(found) for name, found in sensitivity.items()},
             {name: np.asarray(found) for name, found in correlation.items()},
         )
 
     def _randomised(
-        self, subject: Subject, stage: str, method: str, question: Question
+        self, subject: Subject, stage: str, method: str, task: AttributionTask
     ) -> np.ndarray:
         name = f"randomised/{subject.name}-{stage}-{method}"
-        return attributed(self.kept, name, METHODS[method].explain, lambda: question).values
+        return attributed(self.kept, name, METHODS[method].explain, lambda: task).values
 
     def _sensitivity(self, subject: Subject, method: str, values: np.ndarray) -> float:
         asked = METHODS[method]
 
         def explain(inputs: torch.Tensor) -> np.ndarray:
-            question = self.explained.question(inputs, subject.target, slow=asked.slow)
-            return asked.explain(question).values
+            task = self.explained.task(inputs, subject.target, slow=asked.slow)
+            return asked.explain(task).values
 
         def compute() -> dict[str, np.ndarray]:
             return {"value": np.asarray(faithfulness.max_sensitivity(subject, values, explain))}
@@ -172,7 +180,7 @@ class Study:
         name = f"sensitivity/{subject.name}-{method}"
         return float(self.kept.get(name, compute)["value"])
 
-    def _baselines(self) -> dict[str, Started]:
+    def _baselines(self) -> dict[str, BaselineScores]:
         rows: dict[str, list[Curves]] = defaultdict(list)
         missed: dict[str, list[float]] = defaultdict(list)
         for subject in self._subjects(self.settings.explain_outlined, "baselines"):
@@ -181,26 +189,29 @@ class Study:
                 found = self._from(subject, name)
                 rows[name].append(replacing.curves(f"integrated_gradients-{name}", found.values))
                 missed[name].append(incompleteness(found))
-        return {name: Started(Drawn.of(rows[name]), np.asarray(missed[name])) for name in BASELINES}
+        return {
+            name: BaselineScores(PerturbationCurves.of(rows[name]), np.asarray(missed[name]))
+            for name in BASELINES
+        }
 
     def _from(self, subject: Subject, baseline: str) -> Attribution:
-        """Integrated Gradients from one of ``BASELINES``."""
+        """Run Integrated Gradients from one of ``BASELINES``."""
 
-        def explain(question: Question) -> Attribution:
-            return integrated_gradients(question, BASELINES[baseline])
+        def explain(task: AttributionTask) -> Attribution:
+            return integrated_gradients(task, BASELINES[baseline])
 
         return attributed(
             self.kept,
             f"baselines/{subject.name}-{baseline}",
             explain,
-            lambda: self.explained.question(subject.inputs, subject.target, slow=True),
+            lambda: self.explained.task(subject.inputs, subject.target, slow=True),
         )
 
     def _attribution(self, subject: Subject, method: str) -> Attribution:
         return self.explained.attribution(subject, method, self.kept)
 
     def _subjects(self, count: int, what: str) -> Iterator[Subject]:
-        """Test photographs, opened one by one; shows how many are done."""
+        """Yield test photographs, opened one by one, with progress."""
         asked = self.found.test[:count]
         for done, subject in enumerate(self.explained.photographs(asked)):
             self.reporter.progress(what, done, len(asked))
@@ -209,9 +220,9 @@ class Study:
 
 
 def incompleteness(found: Attribution) -> float:
-    """How far the sum of a map misses the difference of the logits, relative to it."""
+    """Relative convergence delta of a map."""
     delta = found.convergence_delta
     assert delta is not None, "only methods that say how nearly they are complete are asked"
-    # The delta is the sum less the difference: whatever a method starts from, this is it.
+    # The delta is the sum minus the difference, whatever the baseline of a method.
     difference = float(found.values.sum(dtype=np.float64)) - delta
     return abs(delta) / max(abs(difference), 1e-9)

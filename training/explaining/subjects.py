@@ -1,4 +1,4 @@
-"""The model that is asked why, and what it is asked about."""
+"""The explained model, and the photographs it is explained on."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from PIL import Image
 
 from handlers import threads
 from handlers.classifier import Classifier
+from handlers.explainers.frozen_model import FrozenModel
 from handlers.explainers.methods import METHODS
-from handlers.explainers.question import Attribution, Question
-from handlers.explainers.repeated import Repeated
+from handlers.explainers.task import Attribution, AttributionTask
 from handlers.imaging import centre_view, decode, to_tensor
 from training.dataset import Photograph
-from training.kept import Kept
+from training.result_cache import ResultCache
 
 NO_DELTA: Final = np.nan
-"""Kept for a method that has no convergence delta."""
+"""Cached value for a method without a convergence delta."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Subject:
     """One picture, and the class that the maps explain."""
 
     name: str
-    """The photograph's digest, or what was drawn."""
+    """The photograph's digest, or the name of a synthetic picture."""
     view: Image.Image
-    """What the model sees, RGB of 224 x 224 pixels."""
+    """The model's input as RGB of 224 x 224 pixels."""
     inputs: torch.Tensor
-    """The same, float32 of shape (1, 3, 224, 224)."""
+    """The model's input, float32 of shape (1, 3, 224, 224)."""
     target: int
 
 
@@ -49,37 +49,37 @@ class Explained:
         self.classifier = Classifier.load(folder, backend="", threads=threads.cores())
         self.classifier.warm_up()
         self.model: Any = self.classifier.model
-        self._repeated = Repeated(self.model)
+        self._repeated = FrozenModel(self.model)
 
     def subject(self, name: str, picture: Image.Image) -> Subject:
-        """A decoded picture; explained is the class of the larger calibrated probability.
+        """Make a subject of a decoded picture; explains the class of the larger probability.
 
-        Not the label that is answered, whose threshold is set for catching cancers: between the
-        two a map of the answer would explain what the model thinks less likely.
+        Not the predicted label, whose threshold is set for a high sensitivity: between the two, a
+        map of the label would explain the class that the model considers less likely.
         """
         view = centre_view(picture)
         inputs = to_tensor(view)[None]
         return Subject(name, view, inputs, int(self.logits(inputs).argmax()))
 
     def photograph(self, photo: Photograph) -> Subject:
-        """A file, opened."""
+        """Open a file as a subject."""
         return self.subject(photo.digest, decode(photo.path.read_bytes()))
 
     def photographs(self, photographs: Sequence[Photograph]) -> Iterator[Subject]:
-        """Files, opened one by one."""
+        """Open files as subjects, one by one."""
         return map(self.photograph, photographs)
 
     def logits(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Logits of n pictures, shape (n, 2)."""
+        """Compute logits of n pictures, shape (n, 2)."""
         return self.classifier.forward(inputs).logits
 
     def probability(self, inputs: torch.Tensor, target: int) -> np.ndarray:
-        """Calibrated probability of a class for n pictures, shape (n,)."""
+        """Compute the calibrated probability of a class for n pictures, shape (n,)."""
         cancer = self.classifier.probabilities(self.logits(inputs))
         return np.asarray(cancer if target == 1 else 1 - cancer)
 
-    def question(self, inputs: torch.Tensor, target: int, *, slow: bool) -> Question:
-        """As the service asks after the pass that answered, without a limit of time.
+    def task(self, inputs: torch.Tensor, target: int, *, slow: bool) -> AttributionTask:
+        """Make an attribution task as the service does, without a time limit.
 
         Args:
             inputs: shape (1, 3, 224, 224).
@@ -87,27 +87,27 @@ class Explained:
             slow: whether it is asked of a method that runs the model dozens of times.
         """
         model = self._repeated if slow else self.model
-        return Question(model, inputs, self.classifier.forward(inputs).activations, target)
+        return AttributionTask(model, inputs, self.classifier.forward(inputs).activations, target)
 
-    def attribution(self, subject: Subject, method: str, kept: Kept) -> Attribution:
-        """The map of a method, computed once."""
+    def attribution(self, subject: Subject, method: str, kept: ResultCache) -> Attribution:
+        """Return the map of a method, computed once."""
         name = f"maps/{subject.name}-{subject.target}-{method}"
         asked = METHODS[method]
         return attributed(
             kept,
             name,
             asked.explain,
-            lambda: self.question(subject.inputs, subject.target, slow=asked.slow),
+            lambda: self.task(subject.inputs, subject.target, slow=asked.slow),
         )
 
 
 def attributed(
-    kept: Kept,
+    kept: ResultCache,
     name: str,
-    explain: Callable[[Question], Attribution],
-    ask: Callable[[], Question],
+    explain: Callable[[AttributionTask], Attribution],
+    ask: Callable[[], AttributionTask],
 ) -> Attribution:
-    """The answer of a method, computed once.
+    """Return the attribution of a method, computed once.
 
     Args:
         kept: what is there already.

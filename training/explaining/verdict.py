@@ -1,4 +1,4 @@
-"""Conclusions: which controls a method beats, and which method explains by default."""
+"""Conclusions: which controls a method beats, and which method is the default."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from training.explaining import intervals
-from training.explaining.measured import Drawn
+from training.explaining.measured import PerturbationCurves
 
 BETTER: Final = {"deletion": -1, "insertion": 1}
-"""Whether more is better (1) or less (-1)."""
+"""Whether more is better (1) or less (-1), by measure."""
 RULE: Final = (
     "among the methods whose maps react to randomisation and that take no longer than a handful of "
     "predictions (among all where there is none), the one that beats most controls with intervals "
@@ -22,9 +22,12 @@ Document = Mapping[str, Any]
 
 
 def beats(
-    drawn: Mapping[str, Drawn], methods: Sequence[str], controls: Sequence[str], seed: int
+    drawn: Mapping[str, PerturbationCurves],
+    methods: Sequence[str],
+    controls: Sequence[str],
+    seed: int,
 ) -> dict[str, Any]:
-    """Each method against each control.
+    """Compare each method with each control.
 
     Args:
         drawn: curves on the same photographs, by method and control.
@@ -46,7 +49,7 @@ def beats(
 
 
 def default(methods: Document, beaten: Document) -> dict[str, Any]:
-    """The method that ``RULE`` picks.
+    """Return the method that ``RULE`` selects.
 
     Args:
         methods: for each ``slow``, ``randomisation``, ``deletion`` and ``insertion``.
@@ -80,7 +83,9 @@ def default(methods: Document, beaten: Document) -> dict[str, Any]:
     }
 
 
-def _against(ours: Drawn, theirs: Drawn, name: str, seed: int) -> dict[str, Any]:
+def _against(
+    ours: PerturbationCurves, theirs: PerturbationCurves, name: str, seed: int
+) -> dict[str, Any]:
     one, other = ours.areas(name), theirs.areas(name)
     means = intervals.mean(one, seed), intervals.mean(other, seed)
     lower, higher = means if BETTER[name] < 0 else means[::-1]

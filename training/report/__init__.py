@@ -1,4 +1,4 @@
-"""The report of a trained model: one page, plots, a model card and the numbers behind them.
+"""The report of a trained model: one page, plots, a model card and the underlying numbers.
 
 All of it is rendered from one document of evidence; nothing is measured here.
 """

@@ -1,4 +1,4 @@
-"""Plots that hold things side by side: disturbed photographs, and recipes over seeds."""
+"""Comparison plots: perturbed photographs, and recipes over seeds."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ PANELS: Final = {
     "ece": "ECE, test: lower",
 }
 ROOM: Final = 0.24
-"""Share of a recipe's width that its dots lie in."""
+"""Share of a recipe's width that its dots occupy."""
 
 Evidence = Mapping[str, Any]
 
 
 def stress(evidence: Evidence) -> Figure:
-    """AUROC of disturbed photographs with its interval, and how many labels flip."""
+    """Plot AUROC of perturbed photographs with its interval, and the label flips."""
     kinds = list(evidence["stress"])
     rows = len(kinds) + 1
     drawn = figure(6.8, 0.9 + 0.26 * rows)
@@ -57,7 +57,7 @@ def stress(evidence: Evidence) -> Figure:
 
 
 def recipes(evidence: Evidence) -> Figure:
-    """Each score of each recipe: a dot a seed, and their mean."""
+    """Plot each score of each recipe: a dot per seed, and their mean."""
     drawn = figure(6.8, 4.0)
     grid = drawn.subplots(2, 3)
     for axes, (metric, title) in zip(grid.flat, PANELS.items(), strict=True):
@@ -82,7 +82,7 @@ def _dot(axes: Axes, row: int, found: Evidence | None, colour: str, written: Any
 def _seeds(axes: Axes, place: int, values: Sequence[float], colour: str) -> None:
     if not values:
         return
-    # Side by side in the order of the seeds: equal ones do not hide each other.
+    # Next to each other in the order of the seeds, so that equal ones do not hide each other.
     step = ROOM / max(len(values) - 1, 1)
     start = place - (ROOM / 2 if len(values) > 1 else 0)
     across = [start + step * at for at in range(len(values))]

@@ -15,7 +15,7 @@ Evidence = Mapping[str, Any]
 
 
 def roc(evidence: Evidence) -> Figure:
-    """Sensitivity against false alarms, with the threshold that is shipped."""
+    """Plot sensitivity against false alarms, with the served threshold."""
     drawn = figure(3.4, 3.4)
     axes = drawn.subplots()
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.6, linestyle=(0, (4, 4)))
@@ -38,7 +38,7 @@ def roc(evidence: Evidence) -> Figure:
 
 
 def precision_recall(evidence: Evidence) -> Figure:
-    """Precision against recall; a dashed line is what guessing would reach."""
+    """Plot precision against recall; a dashed line shows chance level."""
     drawn = figure(3.4, 3.4)
     axes = drawn.subplots()
     lines = []
@@ -55,7 +55,7 @@ def precision_recall(evidence: Evidence) -> Figure:
 
 
 def reliability(evidence: Evidence) -> Figure:
-    """Observed against predicted probability, with intervals, over how many there are of each."""
+    """Plot observed against predicted probability, with intervals, above their histogram."""
     samples = list(_samples(evidence))
     drawn = figure(3.4 * max(len(samples), 1), 4.0)
     grid = drawn.subplots(2, max(len(samples), 1), squeeze=False, height_ratios=(4, 1), sharex=True)
@@ -82,7 +82,7 @@ def reliability(evidence: Evidence) -> Figure:
 
 
 def risk_coverage(evidence: Evidence) -> Figure:
-    """Share of wrong labels among those answered, against the share answered."""
+    """Plot the share of wrong labels among the answers, against the share answered."""
     drawn = figure(4.8, 2.9)
     axes = drawn.subplots()
     lines = []

@@ -1,4 +1,4 @@
-"""The files of a report, each whole or not at all."""
+"""Write the files of a report atomically."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from training.files import whole, write_json
+from training.files import atomic_write, write_json
 from training.report import page
 from training.report.plots import draw
 
@@ -33,7 +33,8 @@ def write(evidence: Mapping[str, Any], thumbnails: Mapping[str, bytes], folder: 
         ValueError: a number is not finite, or a thumbnail is neither JPEG nor PNG.
         jinja2.UndefinedError, KeyError: the document lacks what every run has.
     """
-    # All is made before the first file is written: a bad document leaves an old report whole.
+    # Everything is made before the first file is written, so that an error leaves an old report
+    # intact.
     drawn = draw(evidence)
     html = page.html(evidence, thumbnails, drawn)
     card = page.card(evidence)
@@ -47,7 +48,7 @@ def put(
     drawn: Mapping[str, bytes],
     texts: Mapping[str, str],
 ) -> None:
-    """Write what has been made, the numbers first.
+    """Write the finished files, the numbers first.
 
     Args:
         folder: made where it is missing.
@@ -59,8 +60,8 @@ def put(
     name, document = numbers
     write_json(folder / name, dict(document))
     for name, data in drawn.items():
-        with whole(folder / PLOTS / f"{name}.png") as temporary:
+        with atomic_write(folder / PLOTS / f"{name}.png") as temporary:
             temporary.write_bytes(data)
     for name, text in texts.items():
-        with whole(folder / name) as temporary:
+        with atomic_write(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")

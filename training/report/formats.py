@@ -1,4 +1,4 @@
-"""How numbers are written, in the page, the card and the plots alike."""
+"""Format numbers alike in the page, the card and the plots."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 MISSING: Final = "\N{EN DASH}"
-"""Stands for what could not be measured, such as the AUROC of a part with one class."""
+"""Text for a value that could not be measured, such as the AUROC of a single class."""
 PERCENT: Final = "\N{NO-BREAK SPACE}%"
-"""No line ends between a number and its unit."""
+"""Percent sign with a no-break space before it."""
 
 Interval = Mapping[str, float | None]
 """``value`` and its 95 % interval, ``low`` to ``high``; each may be ``None``."""
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number with fixed digits after the point; of ``None``, a dash."""
+    """Format a number with fixed decimals; a dash for ``None``."""
     if value is None:
         return MISSING
     text = f"{value:,.{digits}f}"
-    # A change that rounds to nothing has no sign.
+    # A change that rounds to zero has no sign.
     return text.removeprefix("-") if not text.strip("-0.") else text
 
 
 def signed(value: float | None, digits: int = 3) -> str:
-    """A difference: the sign is always written, a minus as a minus."""
+    """Format a difference with its sign."""
     text = number(value, digits)
     if value is None or not text.strip("0."):
         return text
@@ -32,27 +32,27 @@ def signed(value: float | None, digits: int = 3) -> str:
 
 
 def count(value: int | None) -> str:
-    """A count with its thousands apart."""
+    """Format a count with thousands separators."""
     return MISSING if value is None else f"{value:,}"
 
 
 def percent(share: float | None, digits: int = 0) -> str:
-    """A share of 0 to 1 in percent."""
+    """Format a share of 0 to 1 in percent."""
     return MISSING if share is None else f"{number(100 * share, digits)}{PERCENT}"
 
 
 def interval(measured: Interval | None, digits: int = 3) -> str:
-    """``0.903 (0.841 to 0.957)``; a dash where there is no value."""
+    """Format as ``0.903 (0.841 to 0.957)``; a dash without a value."""
     return _interval(measured, lambda value: number(value, digits))
 
 
 def signed_interval(measured: Interval | None, digits: int = 3) -> str:
-    """The same of a difference."""
+    """Format a difference with its interval and signs."""
     return _interval(measured, lambda value: signed(value, digits))
 
 
 def percent_interval(measured: Interval | None, digits: int = 1) -> str:
-    """``91.7 % (85.0 to 98.3)`` of an interval of shares."""
+    """Format an interval of shares as ``91.7 % (85.0 to 98.3)``."""
     return _interval(
         measured,
         lambda value: number(100 * value, digits),
@@ -61,12 +61,12 @@ def percent_interval(measured: Interval | None, digits: int = 1) -> str:
 
 
 def words(name: str) -> str:
-    """A name of the document as words: ``label_flips`` is ``label flips``."""
+    """Write a key as words: ``label_flips`` is ``label flips``."""
     return name.replace("_", " ")
 
 
 def plain(value: Any) -> str:
-    """Whatever a description of versions or of a machine holds, on one line."""
+    """Flatten a description of versions or of a machine to one line."""
     if value is None:
         return MISSING
     if isinstance(value, Mapping):

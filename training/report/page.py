@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs no network, and the model card as Markdown."""
+"""Render the report as one HTML page that needs no network, and the model card as Markdown."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from training.report.pictures import data_uri
 from training.report.templates import environment
 
 SHOWN: Final = 100
-"""Pairs on the page; all are in metrics.json."""
+"""Number of pairs on the page; all are in metrics.json."""
 
 Evidence = Mapping[str, Any]
 
 
 def html(evidence: Evidence, thumbnails: Mapping[str, bytes], plots: Mapping[str, bytes]) -> str:
-    """The page.
+    """Render the page.
 
     Args:
         evidence: the document.
@@ -27,7 +27,7 @@ def html(evidence: Evidence, thumbnails: Mapping[str, bytes], plots: Mapping[str
         ValueError: a picture is neither JPEG nor PNG.
         jinja2.UndefinedError, KeyError: the document lacks what every run has.
     """
-    # File names are anybody's: here all is escaped.
+    # File names may contain HTML: everything is escaped.
     return (
         environment()
         .get_template("page.html.j2")
@@ -45,7 +45,7 @@ def html(evidence: Evidence, thumbnails: Mapping[str, bytes], plots: Mapping[str
 
 
 def card(evidence: Evidence) -> str:
-    """MODEL_CARD.md (Mitchell et al. 2019): no picture, no file name."""
+    """Render MODEL_CARD.md (Mitchell et al. 2019): no picture, no file name."""
     return (
         environment(autoescape=False)
         .get_template("model_card.md.j2")
@@ -54,7 +54,7 @@ def card(evidence: Evidence) -> str:
 
 
 def ordered(pairs: Sequence[Evidence]) -> list[Evidence]:
-    """What matters most first: across train and test, contradicting labels, then the likest."""
+    """Sort pairs by importance: between splits, contradicting labels, then by similarity."""
     return sorted(
         pairs,
         key=lambda pair: (

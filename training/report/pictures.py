@@ -1,4 +1,4 @@
-"""Pictures that the page carries in itself."""
+"""Pictures embedded in the page."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from handlers.colours import to_srgb
 from handlers.imaging import decode
 
 SIDE: Final = 96
-"""Pixels of a thumbnail's long side."""
+"""Pixels of a thumbnail's longer side."""
 
 
 def thumbnail(data: bytes) -> bytes:
-    """A small copy of a photograph, without its metadata.
+    """Make a small copy of a photograph, without its metadata.
 
     Args:
         data: a JPEG, PNG or WebP file.
@@ -31,13 +31,13 @@ def thumbnail(data: bytes) -> bytes:
     picture = to_srgb(decode(data))
     picture.thumbnail((SIDE, SIDE))
     out = io.BytesIO()
-    # A new picture: nothing of the file but its pixels, no position, camera or name.
+    # A new picture: only pixels, no position, camera or name.
     Image.fromarray(np.asarray(picture)).save(out, "JPEG", quality=85)
     return out.getvalue()
 
 
 def compact(data: bytes) -> bytes:
-    """The same picture in a fifth of a PNG file's bytes, without metadata.
+    """Compress a picture to a fifth of a PNG file's bytes, without metadata.
 
     Args:
         data: a JPEG, PNG or WebP file.
@@ -54,7 +54,7 @@ def compact(data: bytes) -> bytes:
 
 
 def data_uri(data: bytes) -> str:
-    """A PNG or JPEG file as an address that needs no network.
+    """Encode a PNG or JPEG file as a data URI.
 
     Raises:
         ValueError: it is neither.

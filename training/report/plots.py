@@ -1,4 +1,4 @@
-"""Every plot of the report, as PNG files of 300 dots an inch."""
+"""All plots of the report, as PNG files of 300 dots per inch."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ PLOTS: Final[Plots] = {
 
 
 def draw(evidence: Mapping[str, Any], plots: Plots = PLOTS) -> dict[str, bytes]:
-    """PNG files by name; the same document gives the same bytes."""
+    """Draw PNG files by name; equal documents give equal bytes."""
     with matplotlib.rc_context(SETTINGS):
         return {name: png(plot(evidence)) for name, plot in plots.items()}

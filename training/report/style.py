@@ -1,4 +1,4 @@
-"""How every plot looks: one palette for print and for eyes that confuse red and green."""
+"""Style of all plots: one palette, readable in print and with red-green colour blindness."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ GREY: Final = "#8C8C8C"
 INK: Final = "#2B3238"
 
 DOTS: Final = 300
-"""An inch, of every plot."""
+"""Dots per inch of every plot."""
 PALETTE: Final = 96
-"""Colours of a plot's file: its few and their shades along edges."""
+"""Colours of a plot's file: the palette and its shades along edges."""
 
 COLOURS: Final = {"test": BLUE, "out_of_sample": ORANGE}
 NAMES: Final = {"test": "test", "out_of_sample": "out of sample"}
 
 SETTINGS: Final[Any] = {
-    # matplotlib's own font, so that a plot does not depend on what a machine has.
+    # matplotlib's bundled font, so that a plot does not depend on the machine's fonts.
     "font.family": "DejaVu Sans",
     "font.size": 8,
     "text.color": INK,
@@ -47,14 +47,14 @@ SETTINGS: Final[Any] = {
 
 
 def figure(width: float, height: float) -> Figure:
-    """An empty figure, width and height in inches."""
+    """Make an empty figure, width and height in inches."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def png(drawn: Figure) -> bytes:
-    """A PNG file of 300 dots an inch; the same figure gives the same bytes."""
+    """Encode a figure as a PNG file of 300 dots per inch; equal figures give equal bytes."""
     full = io.BytesIO()
-    # Without matplotlib's version in it, the file depends on what it shows alone.
+    # Without matplotlib's version in it, the file depends on its content only.
     drawn.savefig(full, format="png", dpi=DOTS, metadata={"Software": None})
     out = io.BytesIO()
     # A plot has few colours: a palette makes the file a third as large.
@@ -64,12 +64,12 @@ def png(drawn: Figure) -> bytes:
 
 
 def shares(axes: Axes, x: str, y: str) -> None:
-    """Both axes from 0 to 1, named."""
+    """Set both axes from 0 to 1, with names."""
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=x, ylabel=y)
 
 
 def labels(axes: Axes, lines: list[tuple[str, str]], corner: tuple[float, float]) -> None:
-    """Name curves in their own colours, one below the other.
+    """Label curves in their colours, one below the other.
 
     Args:
         axes: of the plot.

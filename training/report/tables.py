@@ -1,4 +1,4 @@
-"""Tables of the report: cells as text, once for the page and for the model card."""
+"""Tables of the report: cells as text, used by the page and by the model card."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ REASONS: Final = {
     "unlike_or_low_quality": "unlike, or low quality",
 }
 WIDEST: Final = 40
-"""Characters up to which a column is aligned in Markdown."""
+"""Maximum characters of a column that is aligned in Markdown."""
 
 Evidence = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as text."""
+    """A table with cells as text."""
 
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     prose: bool = False
-    """Cells are sentences: set left, and they wrap."""
+    """Whether cells are sentences, left-aligned and wrapped."""
 
     def markdown(self) -> str:
-        """The same in Markdown, its columns aligned for who reads it as plain text."""
+        """Format as Markdown, with aligned columns for readers of the plain text."""
         cells = [tuple(_escaped(cell) for cell in row) for row in (self.head, *self.rows)]
         longest = [max(3, *(len(row[at]) for row in cells)) for at in range(len(self.head))]
         # Sentences padded to the longest of them would be wider than any window.
@@ -84,7 +84,7 @@ class Table:
 
 
 def of(evidence: Evidence) -> dict[str, Table]:
-    """Every table of the document by its name; those without rows are there, and empty."""
+    """Build every table of the document by its name; some may be empty."""
     return {
         "scores": _scores(evidence["scores"]),
         "errors": _errors(evidence["review"], evidence["decision"]["error_rates"]),
@@ -183,7 +183,7 @@ def _recipes(recipes: Evidence) -> Table:
 
 
 def mean_and_spread(values: Sequence[float | None] | None) -> str:
-    """``0.903 ± 0.004`` over seeds; the spread of one seed is not known."""
+    """Format as ``0.903 ± 0.004`` over seeds; without a deviation for one seed."""
     there = [value for value in values or () if value is not None]
     if not there:
         return MISSING
@@ -211,5 +211,5 @@ def _described(caption: str, what: str, found: Evidence) -> Table:
 
 def _escaped(cell: str) -> str:
     text = " ".join(cell.split())
-    # An underscore inside a word is one; at its edge it would begin emphasis.
+    # An underscore inside a word is literal; at its edge it would start emphasis.
     return re.sub(r"[\\|<`*]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)

@@ -1,4 +1,4 @@
-"""Where templates are found, and how they write numbers."""
+"""Template environment with number formats."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from training.report import formats
 
 
 def environment(autoescape: bool = True) -> Environment:
-    """Finds templates by their path below this folder; what a document lacks is an error.
+    """Return an environment for templates below this folder; missing values are errors.
 
     Args:
         autoescape: off for Markdown alone, whose tables escape for it.

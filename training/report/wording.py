@@ -1,4 +1,4 @@
-"""Sentences that depend on the numbers: what is said plainly, and what must not be said."""
+"""Sentences that depend on the numbers."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from training.report.formats import Interval, count, interval, number, percent, 
 
 PEOPLE: Final = 1000
 PREVALENCE: Final = 0.02
-"""Share of melanomas among the birthmarks that people show: that of ``ppv_at_2_percent``."""
+"""Share of melanomas among the moles that people show a doctor, for ``ppv_at_2_percent``."""
 NOT_A_DEVICE: Final = "Not a medical device: a tool for research and teaching."
 
 Evidence = Mapping[str, Any]
 
 
 def first_paragraph(evidence: Evidence) -> str:
-    """What the model is, how well it does, and how much of that is the background's."""
+    """State what the model is, its scores, and how much of them the background explains."""
     scores, leaks = evidence["scores"]["test_leak_free"], evidence["leaks"]
     left_out = leaks["test_photographs_left_out"]
     without = f" ({count(left_out)} that training photographs repeat are left out)"
     sentences = [
         warning(evidence),
-        "LesionLens says of a photograph of a birthmark whether it looks like cancer (melanoma), "
-        "and with what probability.",
+        "LesionLens classifies a photograph of a mole or skin lesion as cancer (melanoma) or no "
+        "cancer, with a probability.",
         f"On {count(scores['count'])} test photographs{without if left_out else ''} its AUROC is "
         f"{interval(scores['auroc'])}, the brackets here and below being 95 % intervals.",
         f"At its threshold the sensitivity is {_of_100(scores['sensitivity'], 'cancers found')}, "
-        f"and the specificity {_of_100(scores['specificity'], 'harmless birthmarks left alone')}.",
+        f"and the specificity {_of_100(scores['specificity'], 'benign lesions recognised')}.",
         background(evidence["covered"]),
         NOT_A_DEVICE,
     ]
@@ -35,28 +35,28 @@ def first_paragraph(evidence: Evidence) -> str:
 
 
 def warning(evidence: Evidence) -> str:
-    """That nothing holds for people, where lesions are drawn or the backbone is untrained."""
+    """Warn that nothing holds for people, if lesions are synthetic or the backbone is untrained."""
     why = []
     if drawn(evidence):
-        why.append("its lesions are drawn by a program")
+        why.append("its lesions are synthetic")
     if evidence["backbone"]["source"] == "untrained":
         why.append("its backbone is untrained")
     return f"Nothing here holds for people: {' and '.join(why)}." if why else ""
 
 
 def drawn(evidence: Evidence) -> bool:
-    """Whether the photographs are none: no patient, no licence."""
+    """Whether the photographs are synthetic: no patient, no licence."""
     return bool(evidence["data"]["source"] == "synthetic")
 
 
 def background(covered: Evidence) -> str:
-    """Whether the label can be told with the lesion covered, in plain words."""
+    """State whether the label can be predicted with the lesion covered."""
     low, high = covered["accepted"]
     accepted = f"{number((low + high) / 2, 1)} ± {number((high - low) / 2, 2)}"
     measured = interval(covered["auroc"])
     if covered["leaks"]:
         return (
-            f"The background gives the label away: with the lesion covered the AUROC is {measured}"
+            f"The background reveals the label: with the lesion covered the AUROC is {measured}"
             ", and a model that looks only at lesions would have 0.5; part of the score comes from "
             "the picture around the lesion."
         )
@@ -64,12 +64,12 @@ def background(covered: Evidence) -> str:
         return "What is left of it with the lesion covered could not be measured."
     return (
         f"With the lesion covered the AUROC falls to {measured}, within {accepted}: the "
-        "picture around the lesion says little about the label."
+        "picture around the lesion has little information about the label."
     )
 
 
 def frequencies(scores: Evidence) -> str:
-    """What a label means where 2 % have melanoma, in natural frequencies (Gigerenzer 2007)."""
+    """State what a label means at a prevalence of 2 %, in natural frequencies (Gigerenzer 2007)."""
     sensitivity, specificity = scores["sensitivity"]["value"], scores["specificity"]["value"]
     if sensitivity is None or specificity is None:
         return "What a label means at a prevalence of 2 % could not be measured."
@@ -85,7 +85,7 @@ def frequencies(scores: Evidence) -> str:
 
 
 def probability_elsewhere(prevalence: float, stated: float) -> str:
-    """What a stated probability is where melanoma is as rare as among people's birthmarks."""
+    """Convert a stated probability to the prevalence of melanoma among people's moles."""
     odds = stated / (1 - stated) * _odds(PREVALENCE) / _odds(prevalence)
     return (
         f"A stated {number(stated, 2)} is {number(odds / (1 + odds), 2)} where "
@@ -94,7 +94,7 @@ def probability_elsewhere(prevalence: float, stated: float) -> str:
 
 
 def leaks(found: Evidence) -> str:
-    """How many photographs repeat another, and what that did to the split."""
+    """State how many photographs are near-duplicates, and the effect on the split."""
     if not found["pairs"]:
         return f"No near-duplicates among {count(found['photographs'])} photographs."
     across = found["pairs_across_train_and_test"]
@@ -112,7 +112,7 @@ def leaks(found: Evidence) -> str:
 
 
 def contradictions(found: Evidence) -> str:
-    """How often one lesion is filed as both."""
+    """State how often one lesion has both labels."""
     many = found["pairs_with_contradicting_labels"]
     if not many:
         return "No pair has contradicting labels."
@@ -124,7 +124,7 @@ def contradictions(found: Evidence) -> str:
 
 
 def kept(name: str, stated: float, observed: Interval) -> str:
-    """Whether a stated error rate was observed on the test."""
+    """State whether a promised error rate was observed on the test split."""
     value, low = observed.get("value"), observed.get("low")
     if value is None:
         return f"{name}: could not be observed."
@@ -138,7 +138,7 @@ def kept(name: str, stated: float, observed: Interval) -> str:
 
 
 def comparison(found: Evidence | None) -> str:
-    """Whether one recipe is better than another, and whether that is more than chance."""
+    """State whether one recipe is better than another, and whether significantly."""
     if found is None:
         return "There is only one recipe: nothing was compared."
     difference, better, than = found["difference"], found["better"], found["than"]
@@ -158,9 +158,9 @@ def comparison(found: Evidence | None) -> str:
 
 
 def licence(evidence: Evidence) -> str:
-    """What whoever passes the page on must know of its pictures."""
+    """State the licence conditions for sharing the page's pictures."""
     if drawn(evidence):
-        return "These pictures are drawn: they show nobody."
+        return "These pictures are synthetic: they show no person."
     return (
         "These are photographs of patients. This page must not be published where their licence "
         "does not allow it; the plots, the model card and metrics.json hold none of them."
@@ -168,7 +168,7 @@ def licence(evidence: Evidence) -> str:
 
 
 def cancers(counts: Mapping[str, int]) -> str:
-    """How common cancers are in a split."""
+    """State the prevalence of cancer in a split."""
     total = sum(counts.values())
     return percent(counts["malignant"] / total if total else None, 1)
 

@@ -33,7 +33,7 @@ function brandsOf(bytes) {
 }
 
 /** Whether it would open as a web page, a PDF or an archive too. */
-export function isTwoThings(bytes) {
+export function isPolyglot(bytes) {
   const head = latin(bytes.subarray(0, HEAD));
   const tail = latin(bytes.subarray(Math.max(0, bytes.length - TAIL)));
   const page = /<(script|html|svg|iframe)[\s>/]|<!doctype\s|<\?php/i;

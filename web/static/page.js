@@ -1,7 +1,7 @@
 // The page without reloading: check, clean and send a photograph, and show the answer as it comes.
 // Without this script the form works all the same, as a form.
 
-import { isTwoThings, kindOf, stripped } from "./files.js";
+import { isPolyglot, kindOf, stripped } from "./files.js";
 
 const words = JSON.parse(document.getElementById("words").textContent);
 const one = (id) => document.getElementById(id);
@@ -105,7 +105,7 @@ async function take(file) {
   if (own !== taken) return undefined; // another one was chosen meanwhile
   const kind = kindOf(bytes);
   if (!["jpeg", "png", "webp", ...words.optional].includes(kind)) return refuse(kind ?? "not_a_picture");
-  if (isTwoThings(bytes)) return refuse("two_things");
+  if (isPolyglot(bytes)) return refuse("polyglot");
   const clean = stripped(bytes, kind);
   const photograph = new Blob([clean], { type: `image/${kind}` });
   const form = new FormData();

@@ -1,4 +1,4 @@
-"""What runs in the other servers' environments: their usual handlers around the same model.
+"""Code for the other servers' environments: their usual handlers around the same model.
 
-Scripts, each started by the Python of its environment; none is imported by this project.
+Scripts, each run by the Python of its environment; this project imports none of them.
 """

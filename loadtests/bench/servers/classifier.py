@@ -1,4 +1,4 @@
-"""The same TorchScript, frozen, with the usual preprocessing of an ImageNet network."""
+"""The same TorchScript model, frozen, with the usual preprocessing of an ImageNet network."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Classifier:
             self._activations(torch.zeros(1, 3, 224, 224))
 
     def inputs(self, text: str | bytes) -> torch.Tensor:
-        """One photograph as a tensor of shape (3, 224, 224)."""
+        """Preprocess one photograph to a tensor of shape (3, 224, 224)."""
         picture = Image.open(io.BytesIO(base64.b64decode(text))).convert("RGB")
         prepared: torch.Tensor = self.prepare(picture)
         return prepared

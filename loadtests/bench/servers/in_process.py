@@ -1,4 +1,4 @@
-"""Decode and forward with no server: ``python in_process.py ARCHIVE`` (an unpacked .mar).
+"""Decode and forward without a server: ``python in_process.py ARCHIVE`` (an unpacked .mar).
 
 The modules are those of the archive, as in the server. Each line on standard input holds
 photographs as base64; each answer is a line of seconds, of decoding and of the forward pass of each
@@ -27,7 +27,7 @@ def main() -> None:
     from handlers import backends, imaging, threads
     from handlers.classifier import Classifier
 
-    logging.disable(logging.WARNING)  # what cannot run here is left out
+    logging.disable(logging.WARNING)  # backends that cannot run here are left out
     cores = threads.cores()
     torch.set_num_threads(cores)
     chosen = Classifier.load(folder, "", cores)
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def eager(folder: Path, classifier: Any) -> Any:
-    """The forward pass of torchvision's ResNet-18, float32, as anybody would run it."""
+    """The forward pass of torchvision's ResNet-18, float32, in its usual form."""
     import torch
     from torchvision.models import resnet18
 

@@ -1,1 +1,1 @@
-"""Who may ask: API keys, tokens, and how many requests each name may send."""
+"""Access control: API keys, tokens, and rate limits by name."""

@@ -22,7 +22,7 @@ DEFAULT: Final = "build/access/keys.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what was asked; 2 where it cannot be done.
+    """Run the command; returns 2 if it fails.
 
     Args:
         arguments: of the command line; by default this process's.
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         entries = _read(path)
         if given.name and given.revoke:
-            raise ValueError("NAME makes a key and REVOKE ends one: give one of the two")
+            raise ValueError("NAME makes a key and REVOKE revokes one: give one of the two")
         if given.name:
             _make(path, entries, given)
         elif given.revoke:
@@ -88,7 +88,7 @@ def _revoke(path: Path, entries: tuple[keys.KeyEntry, ...], which: str) -> None:
 def _list(path: Path, entries: tuple[keys.KeyEntry, ...]) -> None:
     for entry in sorted(entries, key=lambda entry: entry.name):
         print(f"{entry.name}  {_about(entry)}")
-    print(f"{len(entries)} keys in {path}; make key NAME=ward-3 makes one, REVOKE=... ends one")
+    print(f"{len(entries)} keys in {path}; make key NAME=ward-3 makes one, REVOKE=... revokes one")
 
 
 def _about(entry: keys.KeyEntry) -> str:

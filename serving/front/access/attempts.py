@@ -1,4 +1,4 @@
-"""Failed attempts by address: how many are answered as such, and written to the log."""
+"""Limit failed authentication attempts by address: 401 responses and log lines."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Final
 from serving.front.access.rates import MINUTE, Bucket, Buckets
 
 IPV6_PREFIX: Final = 64
-"""Bits of an IPv6 address that tell two customers of a provider apart."""
+"""Bits of an IPv6 address that identify one customer of a provider."""
 
 
 class FailedAttempts:
-    """Counts only what failed: a valid key is never refused for what its neighbours do.
+    """Counts failed attempts only: a valid key is never refused because of its neighbours.
 
     Behind a gateway all clients share its address, so to lock an address out would let anybody lock
     out everybody. Nor is there anything to guess: a key has 256 random bits.
@@ -30,7 +30,7 @@ class FailedAttempts:
         self._buckets = Buckets()
 
     def failed(self, address: str) -> int:
-        """Note a failed attempt; seconds after which another is answered with 401, 0 for this one.
+        """Record a failed attempt; returns seconds until the next 401, 0 for this one.
 
         Args:
             address: of the client, IPv4 or IPv6.
@@ -48,7 +48,7 @@ class FailedAttempts:
 
 
 def network(address: str) -> str:
-    """What counts as one address: all of IPv4, the first 64 bits of IPv6."""
+    """Return the network that counts as one address: an IPv4 address, or 64 bits of IPv6."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

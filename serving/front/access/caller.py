@@ -1,4 +1,4 @@
-"""Who a request is from."""
+"""The authenticated caller of a request."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import Final
 
 VERBS: Final = ("predict", "explain")
 MAX_KEY_CHARACTERS: Final = 4_096
-"""Of a key or token. Ours have 54; tokens with many claims have one or two thousand."""
+"""Maximum characters of a key or token. Ours have 54; tokens with many claims one or two
+thousand."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """A name that a key or a token stands for."""
+    """The caller that a key or a token identifies."""
 
     name: str
-    """Of logs and metrics: printable and short."""
+    """Name in logs and metrics: printable and short."""
 
     verbs: frozenset[str] = frozenset(VERBS)
-    """That it may ask for."""
+    """Verbs that the caller may use."""
 
 
-ANYBODY: Final = Caller("anybody")
-"""The caller of every request where the service has no lock."""
+ANONYMOUS: Final = Caller("anonymous")
+"""The caller of every request if access control is off."""

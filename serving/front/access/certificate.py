@@ -1,4 +1,4 @@
-"""``make certificate``: a certificate for a trial, which nobody has signed but itself."""
+"""``make certificate``: make a self-signed certificate for a trial of TLS."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from serving.front.access.private_file import write_private
 
 FOLDER: Final = Path("build/access")
 DAYS: Final = 90
-"""That it is valid for: a trial."""
+"""Days that the certificate is valid."""
 
 
 def make(names: Sequence[str], folder: Path, days: int = DAYS) -> tuple[Path, Path]:
@@ -72,7 +72,7 @@ def _general(name: str) -> x509.GeneralName:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make one; 2 where that fails.
+    """Make a certificate; returns 2 if it fails.
 
     Args:
         arguments: of the command line; by default this process's.
@@ -88,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"a certificate for {', '.join(names)}, for {DAYS} days, signed by nobody else:")
+    print(f"a certificate for {', '.join(names)}, for {DAYS} days, self-signed:")
     print(f"export LESIONLENS_TLS_CERTIFICATE={os.fspath(certificate)} LESIONLENS_TLS_KEY={key}")
     return 0
 

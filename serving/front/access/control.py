@@ -1,4 +1,4 @@
-"""The lock itself: decides who a request is from, before its body is read."""
+"""Access control: authenticate a request before its body is read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from serving.front.access import keys, rates
 from serving.front.access.attempts import FailedAttempts
-from serving.front.access.caller import ANYBODY, Caller
+from serving.front.access.caller import ANONYMOUS, Caller
 from serving.front.access.credentials import credential_of
 from serving.front.access.jwks import AddressKeys, FileKeys, IssuerUnreachableError
 from serving.front.access.rates import Rate, RateLimiter, RateTable
@@ -32,7 +32,7 @@ ISSUER_RETRY_SECONDS: Final = 5
 
 
 class AccessControl:
-    """Of one front; close it when done.
+    """Access control of one front; close it after use.
 
     Args:
         settings: which locks there are.
@@ -70,7 +70,7 @@ class AccessControl:
         self._failures = FailedAttempts(settings.failed_attempts, clock)
 
     async def admit(self, scope: Scope, verb: str) -> Caller:
-        """Who may make this request; it is counted against their rate.
+        """Authenticate a request and count it against the caller's rate.
 
         Args:
             scope: ASGI's, of type ``http``.
@@ -79,7 +79,7 @@ class AccessControl:
         Raises:
             RejectedError: 401, 403, 429, or 503 where a token cannot be checked.
         """
-        caller = await self._identified(scope) if self.locked else ANYBODY
+        caller = await self._identified(scope) if self.locked else ANONYMOUS
         if verb not in caller.verbs:
             raise RejectedError(
                 403,
@@ -95,7 +95,7 @@ class AccessControl:
         return caller
 
     def answered(self, caller: Caller, photographs: int) -> None:
-        """Count what an answered request held, now that it is known.
+        """Count the photographs of an answered request, whose number is now known.
 
         Args:
             caller: from :meth:`admit`, which has counted one photograph.
@@ -105,7 +105,7 @@ class AccessControl:
             self._rates.add_photographs(caller.name, photographs - 1)
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Close open connections."""
         if self._tokens is not None:
             await self._tokens.close()
 
@@ -122,13 +122,13 @@ class AccessControl:
         raise RejectedError(401, NEEDED, headers=challenge, unread=True)
 
     async def _caller_of(self, credential: str) -> Caller | None:
-        if credential.count(".") == 2 and self._tokens is not None:  # a key has none
+        if credential.count(".") == 2 and self._tokens is not None:  # an API key has no dots
             try:
                 return await self._tokens.caller_of(credential)
             except IssuerUnreachableError:
                 raise RejectedError(
                     503,
-                    "tokens cannot be checked at the moment, for their issuer does not answer: "
+                    "tokens cannot be checked at the moment because their issuer does not answer: "
                     f"send this request again in {ISSUER_RETRY_SECONDS} s",
                     ISSUER_RETRY_SECONDS,
                     unread=True,

@@ -1,4 +1,4 @@
-"""Where a request carries its key or token: in one header, once, and nowhere else."""
+"""Read the key or token of a request: from one header, once, and from nowhere else."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ histories and in the logs of proxies."""
 
 
 def credential_of(scope: Scope) -> str | None:
-    """The one key or token of a request; None where there is none that may be used.
+    """Return the one key or token of a request; None if there is no usable one.
 
-    Refused, whatever else is sent: two of them, even equal ones; one in the query; one that is
-    longer than any real one.
+    Rejected in any case: two of them, even equal ones; one in the query; one that is longer than
+    any real one.
 
     Args:
         scope: ASGI's, of type ``http``.
@@ -31,7 +31,8 @@ def credential_of(scope: Scope) -> str | None:
             credentials.append(value.decode("latin-1").strip())
         elif name == b"authorization":
             scheme, _, rest = value.decode("latin-1").strip().partition(" ")
-            # Of another scheme: no key, but a second opinion about who is asking.
+            # Another scheme: not a key, but an ambiguous statement of who the caller
+            # is.
             credentials.append(rest.strip() if scheme.lower() == "bearer" else "")
     if len(credentials) != 1 or _in_query(scope.get("query_string", b"")):
         return None

@@ -1,4 +1,4 @@
-"""The public keys of an issuer of tokens (JWKS), from a file or from its address."""
+"""Public keys of a token issuer (JWKS), from a file or from its address."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from serving.front.watched_file import MAX_BYTES, Report, WatchedFile
 WHAT: Final = "LESIONLENS_TOKEN_JWKS"
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 RETRY_SECONDS: Final = 5.0
-"""Between two questions to the issuer: a flood of unknown keys is not passed on to it."""
+"""Seconds between two requests to the issuer: a flood of unknown keys is not passed on to it."""
 FETCH_SECONDS: Final = 5.0
-"""That one of them may take."""
+"""Timeout of a request to the issuer, in seconds."""
 
 
 class IssuerUnreachableError(Exception):
-    """No key of the issuer is known that may still be used."""
+    """No usable key of the issuer is known, because it cannot be reached."""
 
 
 class KeySet:
@@ -47,7 +47,7 @@ class KeySet:
         self._made: dict[tuple[int, str], jwt.PyJWK | None] = {}
 
     def find(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
-        """The key of that name, for signatures of that kind; the only one where none is named.
+        """Find the key of that name for that algorithm; without a name, the only key.
 
         Args:
             kid: of the token's header.
@@ -64,14 +64,14 @@ class KeySet:
 
 
 class KeySource(Protocol):
-    """Where the keys come from."""
+    """A source of public keys."""
 
     async def find(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
         """See :meth:`KeySet.find`; raises IssuerUnreachableError."""
         ...
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Close open connections."""
         ...
 
 
@@ -91,7 +91,7 @@ def parse(content: bytes) -> KeySet:
 
 
 class FileKeys:
-    """Keys in a file, read again when it changes.
+    """Keys in a file that is read again when it changes.
 
     Args:
         path: of the file.
@@ -112,11 +112,11 @@ class FileKeys:
         return self._file.content().find(kid, algorithm)
 
     async def close(self) -> None:
-        """Nothing is under way."""
+        """Do nothing: no connection is open."""
 
 
 class AddressKeys:
-    """Keys at the issuer's address: asked for when first needed, when old, and for an unknown one.
+    """Keys at the issuer's address, fetched at first use, when old, and for an unknown key.
 
     Args:
         url: of the JWKS; https, or http on this machine.
@@ -141,8 +141,8 @@ class AddressKeys:
         local = parts.scheme == "http" and parts.hostname in LOOPBACK
         if not parts.hostname or not (parts.scheme == "https" or local):
             raise ValueError(
-                f"{WHAT} must be an address with https: anyone who can change the keys on "
-                "their way can make tokens"
+                f"{WHAT} must be an address with https: anyone who can change the keys in "
+                "transit can forge tokens"
             )
         self._url, self._report, self._clock = url, report, clock
         self._refresh_seconds = min(refresh_seconds, stale_seconds)
@@ -171,7 +171,7 @@ class AddressKeys:
         return key
 
     async def close(self) -> None:
-        """End a question that is under way."""
+        """Cancel a fetch that is running."""
         if self._fetching is not None:
             self._fetching.cancel()
             await asyncio.wait((self._fetching,))
@@ -180,10 +180,10 @@ class AddressKeys:
         return self._clock() - self._fetched
 
     async def _refresh(self) -> None:
-        """Fetch the keys, or wait for a fetch that is under way."""
+        """Fetch the keys, or wait for a fetch that is running."""
         self._start()
         if self._fetching is not None:
-            # A client that leaves must not end it for the others.
+            # A client that disconnects must not cancel the fetch for other requests.
             await asyncio.shield(self._fetching)
 
     def _start(self) -> None:
@@ -203,14 +203,14 @@ class AddressKeys:
             if problem != self._problem:
                 self._problem = problem
                 self._report(
-                    f"{WHAT}: the issuer's keys cannot be had ({problem}): known ones go on for "
-                    f"{self._stale_seconds:g} s"
+                    f"{WHAT}: the issuer's keys cannot be fetched ({problem}): known ones "
+                    f"stay valid for {self._stale_seconds:g} s"
                 )
             return
         self._keys, self._fetched = keys, self._clock()
         if self._problem:
             self._problem = ""
-            self._report(f"{WHAT}: the issuer's keys can be had again")
+            self._report(f"{WHAT}: the issuer's keys can be fetched again")
 
     async def _downloaded(self) -> bytes:
         timeout = aiohttp.ClientTimeout(total=FETCH_SECONDS)
@@ -229,7 +229,7 @@ class AddressKeys:
 
 
 def _signs(key: dict[str, Any]) -> bool:
-    # A secret shared with the issuer ("oct") could be used to make tokens.
+    # A secret shared with the issuer ("oct") could be used to forge tokens.
     return key.get("kty") in ("RSA", "EC", "OKP") and key.get("use", "sig") == "sig"
 
 
@@ -237,4 +237,4 @@ def _made(key: dict[str, Any], algorithm: str) -> jwt.PyJWK | None:
     try:
         return jwt.PyJWK(key, algorithm)
     except (jwt.PyJWTError, ValueError, TypeError, KeyError):
-        return None  # a key of another kind than the signature
+        return None  # a key of another type than the algorithm needs

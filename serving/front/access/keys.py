@@ -1,4 +1,4 @@
-"""API keys: how they are made, and the file that holds their names and SHA-256, never the keys."""
+"""API keys: generation, and the file that holds their names and SHA-256, never the keys."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from typing import Any, Final
 from serving.front.access.caller import VERBS, Caller
 
 PREFIX: Final = "lesionlens_"
-"""Scanners for secrets find a key by it wherever somebody has pasted one."""
+"""Prefix by which secret scanners find a key that was published by accident."""
 RANDOM_BYTES: Final = 32
-"""256 bits: nobody guesses one, so a plain SHA-256 of it gives nothing away."""
+"""256 random bits: a key cannot be guessed, so its plain SHA-256 reveals nothing."""
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-RESERVED: Final = ("other", "anybody")
-"""Names that the metrics use for something else."""
+RESERVED: Final = ("other", "anonymous")
+"""Names that the metrics reserve."""
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _ID_DIGITS: Final = 8
 _FIELDS: Final = {"name", "sha256", "verbs", "expires"}
@@ -35,11 +35,11 @@ class KeyEntry:
     """In hexadecimal digits."""
     verbs: tuple[str, ...] = VERBS
     expires: date | None = None
-    """The last day on which it is valid, in UTC."""
+    """Last day of validity, in UTC."""
 
     @property
     def id(self) -> str:
-        """What tells two keys of one name apart; harmless to show."""
+        """Identifier that distinguishes two keys of one name; not secret."""
         return self.sha256[:_ID_DIGITS]
 
     def valid_on(self, day: date) -> bool:
@@ -48,7 +48,7 @@ class KeyEntry:
 
 
 def new_key() -> str:
-    """A key that nobody has had before."""
+    """Generate a new random key."""
     return PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
 
 
@@ -77,7 +77,7 @@ def parse(content: bytes) -> tuple[KeyEntry, ...]:
 
 
 def written(entries: Iterable[KeyEntry]) -> str:
-    """The file's text."""
+    """Return the text of the file."""
     keys = [
         {
             "name": entry.name,
@@ -91,7 +91,7 @@ def written(entries: Iterable[KeyEntry]) -> str:
 
 
 def check_name(name: str) -> str:
-    """The name, where it can be one.
+    """Return the name if it is valid.
 
     Raises:
         ValueError: it cannot.
@@ -105,7 +105,7 @@ def check_name(name: str) -> str:
 
 
 def check_verbs(verbs: Iterable[str]) -> tuple[str, ...]:
-    """The verbs in their order, where all of them are.
+    """Return the verbs in their order if all are valid.
 
     Raises:
         ValueError: there is none, or one that is not a verb.
@@ -130,9 +130,9 @@ class KeyRing:
             self._by_id.setdefault(entry.id, []).append((entry, caller))
 
     def caller_of(self, key: str, day: date) -> Caller | None:
-        """Whose key it is; None for one that is unknown or has expired.
+        """Return the caller of a key; None if it is unknown or expired.
 
-        Digests are compared, in constant time: how long it takes says nothing about a key.
+        Digests are compared in constant time, so that timing reveals nothing about a key.
 
         Args:
             key: as a client sent it.

@@ -1,4 +1,4 @@
-"""Files that only their owner may read, written whole or not at all."""
+"""Write files that only their owner may read, atomically."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file, in place of one that may be there; a server that reads it sees either.
+    """Write a file atomically; a server that reads it sees the old or the new content.
 
     Args:
         path: of the file; its folder is made where it is not there.
@@ -18,7 +18,7 @@ def write_private(path: Path, text: str) -> None:
         OSError: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # mkstemp's are for the owner alone, from the first byte on.
+    # Files by mkstemp are private from the first byte on.
     number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(number, "w", encoding="utf-8") as file:

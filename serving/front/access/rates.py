@@ -1,7 +1,7 @@
-"""How much each name may ask for: requests and photographs a minute, with bursts.
+"""Rate limits by name: requests and photographs a minute, with bursts.
 
-Our own and not a library's: what a request costs in photographs is known only when it is answered,
-so a bucket must be able to owe some.
+Not a library, because the number of photographs of a request is known only when it is answered: a
+bucket must be able to have a negative balance.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from typing import Any, Final
 
 MINUTE: Final = 60.0
 MAX_BUCKETS: Final = 10_000
-"""Names or addresses that are remembered; the one that has been away longest is forgotten first."""
+"""Maximum number of buckets; the one unused for longest is removed first."""
 _FIELDS: Final = {"requests", "photographs", "burst_seconds"}
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Of one name."""
+    """Rate limit of one name."""
 
     requests: float = 0.0
-    """A minute; 0 for as many as it likes."""
+    """Requests a minute; 0 for no limit."""
     photographs: float = 0.0
-    """A minute; 0 for as many as it likes."""
+    """Photographs a minute; 0 for no limit."""
     burst_seconds: float = MINUTE
-    """Whose worth of both may come at once, after a pause as long."""
+    """Seconds of the rate that may be used in one burst, after an equal pause."""
 
 
 @dataclass(frozen=True)
 class RateTable:
-    """The rate of each name, from a file or for all."""
+    """Rate limits by name, from a file, with a default."""
 
     default: Rate = Rate()
     by_name: Mapping[str, Rate] = field(default_factory=dict)
 
     def of(self, name: str) -> Rate:
-        """The rate of a name."""
+        """Return the rate limit of a name."""
         return self.by_name.get(name, self.default)
 
 
@@ -72,7 +72,7 @@ def parse(content: bytes, default: Rate) -> RateTable:
 
 
 class Bucket:
-    """Fills steadily up to a bound; may be emptied, and owe.
+    """Token bucket: fills steadily up to a limit; its balance may become negative.
 
     Args:
         per_minute: that it fills by.
@@ -82,23 +82,23 @@ class Bucket:
 
     def __init__(self, per_minute: float, burst_seconds: float, now: float) -> None:
         self._per_second = per_minute / MINUTE
-        # At least one, or a rate below one a burst would let nothing through ever.
+        # At least one, or a rate below one per burst would never admit a request.
         self._most = max(1.0, self._per_second * burst_seconds)
         self._level, self._filled = self._most, now
 
     def seconds_until(self, amount: float, now: float) -> float:
-        """After which so much is there; 0 where it is."""
+        """Return the seconds until the balance reaches an amount; 0 if it does already."""
         self._level = min(self._most, self._level + (now - self._filled) * self._per_second)
         self._filled = now
         return max(0.0, (amount - self._level) / self._per_second)
 
     def take(self, amount: float) -> None:
-        """Take so much, there or not."""
+        """Take an amount, even beyond the balance."""
         self._level -= amount
 
 
 class Buckets:
-    """A bounded number of buckets of one rate, by name or address.
+    """A bounded number of token buckets of one kind, by name or address.
 
     Args:
         most: remembered.
@@ -109,7 +109,7 @@ class Buckets:
         self._buckets: OrderedDict[tuple[str, Rate | float], Bucket] = OrderedDict()
 
     def of(self, name: str, rate: Rate | float, make: Callable[[], Bucket]) -> Bucket:
-        """The bucket of a name, a new one where its rate has changed.
+        """Return the bucket of a name; a new one if its rate has changed.
 
         Args:
             name: of a caller, or an address.
@@ -127,7 +127,7 @@ class Buckets:
 
 @dataclass(frozen=True)
 class Exceeded:
-    """Why a request is too much."""
+    """A rate limit that a request exceeds."""
 
     message: str
     retry_after: int
@@ -135,7 +135,7 @@ class Exceeded:
 
 
 class RateLimiter:
-    """Of one front, in its memory: two servers count apart.
+    """Rate limiter of one front, in its memory: two servers count separately.
 
     Args:
         table: gives the rates at this moment.
@@ -149,7 +149,7 @@ class RateLimiter:
         self._requests, self._photographs = Buckets(), Buckets()
 
     def take(self, name: str) -> Exceeded | None:
-        """Count a request with one photograph; where that is too much, nothing is counted.
+        """Count a request with one photograph; if it exceeds the rate, nothing is counted.
 
         Args:
             name: of the caller.
@@ -180,7 +180,7 @@ class RateLimiter:
         return None
 
     def add_photographs(self, name: str, count: int) -> None:
-        """Count what a request held besides its first photograph; the next ones wait for it.
+        """Count the photographs of a request beyond the first; later requests wait for them.
 
         Args:
             name: of the caller.

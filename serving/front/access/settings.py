@@ -1,11 +1,13 @@
-"""Who may ask, from ``LESIONLENS_*`` variables; unset, anybody may, as fast as they like."""
+"""Settings of access control, from ``LESIONLENS_*`` variables; off by default."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Final
+
+from serving.front.environment import parsed
+from serving.front.tls import check_together
 
 ASYMMETRIC: Final = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
@@ -17,66 +19,67 @@ _MAY_BE_ZERO: Final = ("rate_requests", "rate_photographs", "redirect_port", "to
 
 @dataclass(frozen=True)
 class AccessSettings:
-    """The lock of the front. Each field is ``LESIONLENS_<FIELD>``.
+    """Settings of access control. Each field is ``LESIONLENS_<FIELD>``.
 
     Files are read again when they change.
     """
 
     api_keys: str = ""
-    """File of API keys, as ``make key`` writes it: names and SHA-256, never a key. Set, no
-    prediction or explanation is made without a key or token."""
+    """File of API keys, written by ``make key``: names and SHA-256, never a key. If set,
+    predictions and explanations require a key or token."""
 
     token_jwks: str = ""
-    """Public keys of an issuer of tokens (JWKS): a file, or an address with https. Set, no
-    prediction or explanation is made without a token (JWT) or key."""
+    """Public keys of a token issuer (JWKS): a file, or an address with https. If set, predictions
+    and explanations require a token (JWT) or key."""
 
     token_issuer: str = ""
-    """That a token must name (``iss``)."""
+    """Issuer (``iss``) that a token must name."""
 
     token_audience: str = ""
-    """That a token must be for (``aud``)."""
+    """Audience (``aud``) that a token must name."""
 
     token_algorithms: tuple[str, ...] = ("RS256", "ES256")
-    """Signatures that are taken, separated by commas: of RSA, elliptic curves and EdDSA only."""
+    """Accepted signature algorithms, separated by commas: of RSA, elliptic curves and EdDSA
+    only."""
 
     token_name_claim: str = "sub"  # noqa: S105  a claim's name
-    """Claim whose text names the caller in logs, metrics and rates."""
+    """Claim that names the caller in logs, metrics and rates."""
 
     token_leeway_seconds: float = 30.0
-    """That the clocks of issuer and server may differ."""
+    """Seconds that the clocks of issuer and server may differ."""
 
     token_refresh_seconds: float = 300.0
-    """After which the keys at the issuer's address are asked for again; an unknown one at once."""
+    """Seconds after which the keys at the issuer's address are fetched again; for an unknown key at
+    once."""
 
     token_stale_seconds: float = 3_600.0
-    """That known keys go on while the issuer cannot be reached; then tokens are answered with
-    503."""
+    """Seconds that known keys stay valid while the issuer cannot be reached; then tokens are
+    answered with 503."""
 
     rates: str = ""
     """File of rates (TOML), by name; see ``docs/how-to/access.md``."""
 
     rate_requests: float = 0.0
-    """Requests a minute of each name that the file does not know; 0 for as many as they like."""
+    """Requests a minute of each name without an entry in the file; 0 for no limit."""
 
     rate_photographs: float = 0.0
-    """Photographs a minute of each name, likewise."""
+    """Photographs a minute of each name without an entry in the file; 0 for no limit."""
 
     rate_burst_seconds: float = 60.0
-    """Whose worth of both may come at once, after a pause as long."""
+    """Seconds of the rate that may be used in one burst, after an equal pause."""
 
     failed_attempts: float = 60.0
-    """Requests a minute from one address that are answered with 401; further ones get 429, and no
-    line in the log."""
+    """Requests a minute from one address that are answered with 401; more get 429, without a log
+    line."""
 
     tls_certificate: str = ""
-    """Certificate with its chain (PEM). Set, the front speaks TLS (1.2 and later) and nothing
-    else."""
+    """Certificate with its chain (PEM). If set, the front accepts TLS (1.2 and later) only."""
 
     tls_key: str = ""
     """The certificate's private key (PEM, without a passphrase)."""
 
     redirect_port: int = 0
-    """Port whose plain HTTP is redirected to TLS; 0 for none. What is sent there is in clear
+    """Port whose plain HTTP requests are redirected to TLS; 0 for none. Requests to it are in clear
     text."""
 
     @property
@@ -98,7 +101,9 @@ class AccessSettings:
         for field in fields(cls):
             name = f"LESIONLENS_{field.name.upper()}"
             if text := environment.get(name, "").strip():
-                values[field.name] = _value(name, field.name, str(field.type), text)
+                values[field.name] = parsed(
+                    name, str(field.type), text, may_be_zero=field.name in _MAY_BE_ZERO
+                )
         settings = cls(**values)  # type: ignore[arg-type]
         settings._check()
         return settings
@@ -113,26 +118,9 @@ class AccessSettings:
         if any(of_tokens) and not all(of_tokens):
             raise ValueError(
                 "LESIONLENS_TOKEN_JWKS, LESIONLENS_TOKEN_ISSUER and LESIONLENS_TOKEN_AUDIENCE are "
-                "set together or not at all: with fewer, a token meant for others would do"
+                "set together or not at all: otherwise a token for another service would be "
+                "accepted"
             )
-        if bool(self.tls_certificate) != bool(self.tls_key):
-            raise ValueError(
-                "LESIONLENS_TLS_CERTIFICATE and LESIONLENS_TLS_KEY are set together or not at all"
-            )
+        check_together(self.tls_certificate, self.tls_key)
         if self.redirect_port and not self.tls_certificate:
             raise ValueError("LESIONLENS_REDIRECT_PORT needs LESIONLENS_TLS_CERTIFICATE")
-
-
-def _value(name: str, field: str, kind: str, text: str) -> object:
-    if kind == "str":
-        return text
-    if kind.startswith("tuple"):
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    try:
-        number = int(text) if kind == "int" else float(text)
-    except ValueError:
-        raise ValueError(f"{name}={text!r} is not a number ({kind})") from None
-    least = "zero or more" if field in _MAY_BE_ZERO else "above zero"
-    if not math.isfinite(number) or number < 0 or (number == 0 and field not in _MAY_BE_ZERO):
-        raise ValueError(f"{name}={text!r} must be {least} and finite")
-    return number

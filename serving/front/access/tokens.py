@@ -1,4 +1,4 @@
-"""Tokens (JWT) of an issuer: checked by PyJWT against the issuer's public keys."""
+"""Tokens (JWT) of an issuer, verified by PyJWT with the issuer's public keys."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from serving.front.access.jwks import KeySource
 from serving.front.access.settings import AccessSettings
 
 MAX_NAME: Final = 64
-"""Characters of a caller's name."""
+"""Maximum characters of a caller's name."""
 MAX_KID: Final = 256
 _ODD: Final = re.compile(r"[^A-Za-z0-9._@-]")
 PREFIX: Final = "token:"
-"""Before the name of a token's holder: an issuer cannot name somebody as a key is named."""
+"""Prefix of names from tokens: an issuer cannot use the name of an API key."""
 
 
 class TokenVerifier:
-    """Whose token it is, if it is one.
+    """Verifies tokens.
 
     Args:
         settings: what a token must say.
@@ -34,7 +34,7 @@ class TokenVerifier:
         self._keys = keys
 
     async def caller_of(self, token: str) -> Caller | None:
-        """Who holds a token; None for one that is not valid.
+        """Return the caller of a token; None if it is not valid.
 
         Args:
             token: as a client sent it.
@@ -52,7 +52,7 @@ class TokenVerifier:
         return None if key is None else self._checked(token, key, algorithm)
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Close open connections."""
         await self._keys.close()
 
     def _checked(self, token: str, key: jwt.PyJWK, algorithm: str) -> Caller | None:
@@ -79,10 +79,9 @@ class TokenVerifier:
 
 
 def _header(token: str) -> dict[str, Any]:
-    """What chooses the key; PyJWT reads and checks it again with the rest.
+    """Read the token header, which selects the key; PyJWT verifies it again later.
 
-    Not PyJWT's ``get_unverified_header``: it goes through the whole token letter by letter, which
-    would double what a token costs.
+    Not PyJWT's ``get_unverified_header``: it parses the whole token, which would double the cost.
     """
     encoded = token.partition(".")[0]
     try:
@@ -93,7 +92,7 @@ def _header(token: str) -> dict[str, Any]:
 
 
 def _verbs(claims: dict[str, Any]) -> frozenset[str]:
-    """Scopes, as OAuth 2 writes them (``scope``, one text) and as others do (``scp``)."""
+    """Return the scopes, as OAuth 2 writes them (``scope``, one text) or as a list (``scp``)."""
     scopes: set[str] = set()
     for claim in ("scope", "scp"):
         value = claims.get(claim, ())

@@ -1,4 +1,4 @@
-"""One drawn lesion and its question, put to the model of the session, scripted or eager."""
+"""One synthetic lesion and its question, put to the model of the session, scripted or eager."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from handlers.classifier import Classifier
-from handlers.explainers.question import Question
+from handlers.explainers.task import AttributionTask
 from handlers.imaging import centre_view, to_tensor
 from tests.handlers.explainers.known import noise
 
@@ -23,9 +23,11 @@ def activations(classifier: Classifier, inputs: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.fixture(scope="package")
-def why_cancer(classifier: Classifier, inputs: torch.Tensor, activations: torch.Tensor) -> Question:
+def why_cancer(
+    classifier: Classifier, inputs: torch.Tensor, activations: torch.Tensor
+) -> AttributionTask:
     """The question that the service asks: a scripted model, a photograph, the class cancer."""
-    return Question(classifier.model, inputs, activations, 1)
+    return AttributionTask(classifier.model, inputs, activations, 1)
 
 
 @pytest.fixture(scope="package")

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from handlers.explainers.question import Budget, Question
+from handlers.explainers.task import AttributionTask, Budget
 
 SIDE = 112
 """Pixels; half of what the service sees, a quarter of the time."""
@@ -20,9 +20,9 @@ def noise(seed: int) -> torch.Tensor:
 
 def ask(
     model: Any, inputs: torch.Tensor, target: int = 1, budget: Budget | None = None
-) -> Question:
+) -> AttributionTask:
     activations = torch.ones(1, 512, 7, 7)
-    return Question(model, inputs, activations, target, budget or Budget(float("inf")))
+    return AttributionTask(model, inputs, activations, target, budget or Budget(float("inf")))
 
 
 class Known(nn.Module):

@@ -8,13 +8,13 @@ import torch
 from captum.attr import LayerGradCam
 
 from handlers.explainers.grad_cam import grad_cam
-from handlers.explainers.question import Question
+from handlers.explainers.task import AttributionTask
 from training.export import SplitResNet
 
 
 @pytest.mark.parametrize("target", [0, 1])
 def test_it_is_captums_on_the_eager_model(
-    target: int, why_cancer: Question, eager: SplitResNet
+    target: int, why_cancer: AttributionTask, eager: SplitResNet
 ) -> None:
     wanted = LayerGradCam(eager, eager.features).attribute(why_cancer.inputs.clone(), target=target)
 
@@ -29,7 +29,7 @@ def test_it_is_captums_on_the_eager_model(
 
 @pytest.mark.parametrize("target", [0, 1])
 def test_it_sums_to_the_logit_without_its_bias(
-    target: int, why_cancer: Question, eager: SplitResNet
+    target: int, why_cancer: AttributionTask, eager: SplitResNet
 ) -> None:
     with torch.inference_mode():
         logit = float(eager(why_cancer.inputs)[0, target])
@@ -39,7 +39,7 @@ def test_it_sums_to_the_logit_without_its_bias(
     assert values.sum() == pytest.approx(logit - float(eager.head[2].bias[target]), abs=1e-4)
 
 
-def test_it_leaves_the_activations_as_they_are(why_cancer: Question) -> None:
+def test_it_leaves_the_activations_as_they_are(why_cancer: AttributionTask) -> None:
     before = why_cancer.activations.clone()
 
     grad_cam(why_cancer)
@@ -47,7 +47,7 @@ def test_it_leaves_the_activations_as_they_are(why_cancer: Question) -> None:
     assert torch.equal(why_cancer.activations, before)
 
 
-def test_it_asks_the_head_alone(why_cancer: Question, eager: SplitResNet) -> None:
+def test_it_asks_the_head_alone(why_cancer: AttributionTask, eager: SplitResNet) -> None:
     class Headless:
         head = eager.head
 

@@ -8,8 +8,8 @@ from captum.attr import GradientShap, NoiseTunnel, Saliency
 from handlers.explainers import gradients
 from handlers.explainers.baselines import blurred
 from handlers.explainers.gradients import gradient_shap, saliency, smooth_grad
-from handlers.explainers.question import Question
 from handlers.explainers.seeded import seeded
+from handlers.explainers.task import AttributionTask
 from tests.handlers.explainers.known import SIDE, Linear, ask
 from training.export import SplitResNet
 
@@ -36,7 +36,9 @@ def test_the_gradient_of_a_linear_model_are_its_weights(method, picture: torch.T
     np.testing.assert_allclose(values, strengths(model.weights), rtol=1e-5)
 
 
-def test_saliency_is_captums_on_the_eager_model(why_cancer: Question, eager: SplitResNet) -> None:
+def test_saliency_is_captums_on_the_eager_model(
+    why_cancer: AttributionTask, eager: SplitResNet
+) -> None:
     wanted = Saliency(eager).attribute(why_cancer.inputs.clone().requires_grad_(), target=1)
 
     found = saliency(why_cancer)
@@ -46,7 +48,7 @@ def test_saliency_is_captums_on_the_eager_model(why_cancer: Question, eager: Spl
 
 
 def test_smooth_grad_is_captums_on_the_eager_model(
-    why_cancer: Question, eager: SplitResNet, monkeypatch: pytest.MonkeyPatch
+    why_cancer: AttributionTask, eager: SplitResNet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gradients, "SMOOTH_SAMPLES", 4)
     monkeypatch.setattr(gradients, "AT_ONCE", 2)
@@ -117,7 +119,7 @@ def test_expected_gradients_tell_how_nearly_they_are_complete(
 
 
 def test_expected_gradients_are_captums_on_the_eager_model(
-    why_cancer: Question, eager: SplitResNet, monkeypatch: pytest.MonkeyPatch
+    why_cancer: AttributionTask, eager: SplitResNet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gradients, "SHAP_BLURS", (12.0,))
     monkeypatch.setattr(gradients, "SHAP_SAMPLES", 3)

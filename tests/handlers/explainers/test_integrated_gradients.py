@@ -13,9 +13,9 @@ from torch import nn
 from handlers.classifier import Classifier
 from handlers.explainers import integrated_gradients as module
 from handlers.explainers.baselines import blurred
+from handlers.explainers.frozen_model import FrozenModel
 from handlers.explainers.integrated_gradients import integrated_gradients
-from handlers.explainers.question import Question
-from handlers.explainers.repeated import Repeated
+from handlers.explainers.task import AttributionTask
 from handlers.imaging import centre_view, to_tensor
 from training.export import SplitResNet
 
@@ -25,8 +25,8 @@ def inputs(drawn: Callable[..., Image.Image]) -> torch.Tensor:
     return to_tensor(centre_view(drawn(11, 1))).unsqueeze(0)
 
 
-def question(model: object, inputs: torch.Tensor, target: int = 1) -> Question:
-    return Question(model, inputs, torch.empty(0), target)
+def task(model: object, inputs: torch.Tensor, target: int = 1) -> AttributionTask:
+    return AttributionTask(model, inputs, torch.empty(0), target)
 
 
 class Kinked(nn.Module):
@@ -55,7 +55,7 @@ def test_they_are_complete_within_the_delta_that_they_tell(
     with torch.inference_mode():
         here, there = (float(eager(x)[0, target]) for x in (inputs, blurred(inputs)))
 
-    found = integrated_gradients(question(classifier.model, inputs, target))
+    found = integrated_gradients(task(classifier.model, inputs, target))
 
     assert found.values.shape == (28, 28)
     assert found.values.dtype == np.float32
@@ -83,7 +83,7 @@ def test_with_even_steps_they_are_captums_trapezoids(
     wanted = wanted * 6 / 5
     cells = wanted[0].sum(dim=0).numpy().reshape(28, 8, 28, 8).sum(axis=(1, 3))
 
-    found = integrated_gradients(question(classifier.model, inputs))
+    found = integrated_gradients(task(classifier.model, inputs))
 
     assert found.steps == 6
     np.testing.assert_allclose(found.values, cells, atol=1e-4)
@@ -92,7 +92,7 @@ def test_with_even_steps_they_are_captums_trapezoids(
 def test_steps_are_added_where_the_path_is_rough_and_nowhere_else() -> None:
     model = Kinked(0.30, 0.33)
 
-    found = integrated_gradients(question(model, torch.ones(1, 3, 224, 224)), black)
+    found = integrated_gradients(task(model, torch.ones(1, 3, 224, 224)), black)
 
     steps = torch.cat(model.calls)
     added = steps[module.FIRST :]
@@ -105,7 +105,7 @@ def test_steps_are_added_where_the_path_is_rough_and_nowhere_else() -> None:
 def test_a_smooth_path_gets_no_more_steps_than_the_first(inputs: torch.Tensor) -> None:
     model = Kinked(-50.0, 50.0)
 
-    found = integrated_gradients(question(model, inputs), black)
+    found = integrated_gradients(task(model, inputs), black)
 
     assert found.steps == module.FIRST
     assert found.convergence_delta == pytest.approx(0, abs=1e-4)
@@ -115,7 +115,7 @@ def test_a_path_too_rough_to_follow_ends_at_the_most_steps() -> None:
     # A jump: between no two steps do the gradients show it.
     model = Kinked(0.3, 0.3 + 1e-9)
 
-    found = integrated_gradients(question(model, torch.ones(1, 3, 224, 224)), black)
+    found = integrated_gradients(task(model, torch.ones(1, 3, 224, 224)), black)
 
     assert found.steps <= module.MOST
     assert found.convergence_delta == pytest.approx(-10, abs=0.5)
@@ -124,7 +124,7 @@ def test_a_path_too_rough_to_follow_ends_at_the_most_steps() -> None:
 def test_a_photograph_that_is_its_own_baseline_gets_nothing(classifier: Classifier) -> None:
     flat = torch.full((1, 3, 224, 224), 0.5)
 
-    found = integrated_gradients(question(classifier.model, flat), lambda inputs: inputs.clone())
+    found = integrated_gradients(task(classifier.model, flat), lambda inputs: inputs.clone())
 
     assert found.steps == module.FIRST
     assert not found.values.any()
@@ -134,9 +134,9 @@ def test_a_photograph_that_is_its_own_baseline_gets_nothing(classifier: Classifi
 def test_frozen_and_in_another_layout_the_model_gives_the_same_map(
     classifier: Classifier, inputs: torch.Tensor
 ) -> None:
-    plain = integrated_gradients(question(classifier.model, inputs)).values
+    plain = integrated_gradients(task(classifier.model, inputs)).values
 
-    found = integrated_gradients(question(Repeated(classifier.model), inputs)).values
+    found = integrated_gradients(task(FrozenModel(classifier.model), inputs)).values
 
     assert spearmanr(plain.ravel(), found.ravel()).statistic > 0.99
     assert np.abs(found - plain).max() < 0.02 * np.abs(plain).max()
@@ -145,7 +145,7 @@ def test_frozen_and_in_another_layout_the_model_gives_the_same_map(
 def test_freezing_leaves_the_model_as_it_is(
     classifier: Classifier, eager: SplitResNet, inputs: torch.Tensor
 ) -> None:
-    repeated = Repeated(classifier.model)
+    repeated = FrozenModel(classifier.model)
 
     with torch.inference_mode():
         expected = eager(inputs)

@@ -14,8 +14,8 @@ from handlers.explainers import lime as module
 from handlers.explainers import superpixels as cutting
 from handlers.explainers.baselines import blurred
 from handlers.explainers.lime import Ridge, balanced, lime
-from handlers.explainers.question import Question
 from handlers.explainers.superpixels import superpixels
+from handlers.explainers.task import AttributionTask
 from tests.handlers.explainers.known import Linear, ask
 from training.export import SplitResNet
 
@@ -98,7 +98,7 @@ def test_a_penalty_shrinks_the_weights_and_keeps_their_order(picture: torch.Tens
 
 
 def test_it_is_captums_with_scikit_learn_on_the_eager_model(
-    why_cancer: Question, eager: SplitResNet, monkeypatch: pytest.MonkeyPatch
+    why_cancer: AttributionTask, eager: SplitResNet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cutting, "GRID", 2)
     inputs = why_cancer.inputs

@@ -9,7 +9,7 @@ import torch
 
 from handlers.explainers.grad_cam import grad_cam
 from handlers.explainers.methods import DEFAULT, METHODS, UnknownMethodError, method_named
-from handlers.explainers.question import Attribution, Budget, OutOfTimeError
+from handlers.explainers.task import Attribution, Budget, OutOfTimeError
 from tests.handlers.explainers.known import Corner, ask, corner_of, noise, ticking
 
 NAMES = [
@@ -180,10 +180,10 @@ def test_it_answers_a_question_twice_alike_and_draws_nobody_elses_numbers(
 
 @pytest.mark.parametrize("name", OF_PIXELS)
 def test_it_leaves_the_picture_as_it_is(name: str) -> None:
-    question = ask(Corner(), noise(0))
+    task = ask(Corner(), noise(0))
 
-    METHODS[name].explain(question)
+    METHODS[name].explain(task)
 
-    assert torch.equal(question.inputs, noise(0))
-    assert not question.inputs.requires_grad
-    assert question.inputs.grad is None
+    assert torch.equal(task.inputs, noise(0))
+    assert not task.inputs.requires_grad
+    assert task.inputs.grad is None

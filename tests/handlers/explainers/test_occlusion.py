@@ -8,7 +8,7 @@ from captum.attr import Occlusion
 from handlers.explainers import occlusion as module
 from handlers.explainers.baselines import blurred
 from handlers.explainers.occlusion import occlusion
-from handlers.explainers.question import Question
+from handlers.explainers.task import AttributionTask
 from tests.handlers.explainers.known import SIDE, Linear, ask
 from training.export import SplitResNet
 
@@ -46,7 +46,7 @@ def test_of_a_photograph_there_are_eight_places_a_side() -> None:
 
 
 def test_it_is_captums_on_the_eager_model(
-    why_cancer: Question, eager: SplitResNet, monkeypatch: pytest.MonkeyPatch
+    why_cancer: AttributionTask, eager: SplitResNet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "STRIDE", 56)
     monkeypatch.setattr(module, "WINDOW", 112)

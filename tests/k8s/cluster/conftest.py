@@ -51,7 +51,7 @@ ANSWER: Final = {
 
 
 def publishing(api: Api) -> None:
-    """The pod of the publisher's Job, which comes and goes with it; each has a name of its own."""
+    """The pod of the publisher's Job, which comes and goes with it; each has a separate name."""
     pods = [at for at in api.objects if at.startswith(f"{PODS}/lesionlens-publisher-")]
     if JOB not in api.objects:
         for at in pods:

@@ -62,7 +62,7 @@ def test_a_relay_can_be_cut_and_mended(server: int) -> None:
     with pytest.raises(OSError, match="refused"):
         ask(address, PREDICT)
 
-    relay.mend()
+    relay.restore()
     assert ask(address, PREDICT).status == 200
     relay.cut()
 

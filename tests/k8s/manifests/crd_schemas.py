@@ -94,7 +94,7 @@ def _http_route() -> Schema:
             "backoff": {"type": "string", "pattern": "^([0-9]{1,5}(h|m|s|ms)){1,4}$"},
         },
     }
-    # Refers to a package of its own; the objects' metadata is the same everywhere.
+    # Refers to a separate package; the objects' metadata is the same everywhere.
     schema["properties"]["metadata"] = {
         "properties": {
             "name": {"type": "string"},

@@ -91,7 +91,7 @@ def test_nothing_of_the_command_is_of_the_mounted_folder(settings: PodSettings) 
 
 
 def test_another_configuration_than_the_released_one_is_refused(settings: PodSettings) -> None:
-    """The archive is right; the option beside it would run a program."""
+    """The archive is right; an option in the configuration would run a program."""
     config = settings.models / "config/config.properties"
     config.write_text(config.read_text().replace("-Xmx2g", "-XX:OnOutOfMemoryError=/bin/true"))
 

@@ -39,7 +39,7 @@ def test_an_argument_of_a_later_kserve_is_said_and_passed_over(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert PodSettings.read({}, ["--new", "x"]) == PodSettings()
-    assert capsys.readouterr().out == "pod: arguments that mean nothing here: --new x\n"
+    assert capsys.readouterr().out == "pod: ignored arguments: --new x\n"
 
 
 @pytest.mark.parametrize(

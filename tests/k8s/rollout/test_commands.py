@@ -1,4 +1,4 @@
-"""What a user reads when an image or a rollout cannot be had."""
+"""What a user reads when an image or a rollout fails."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_a_file_that_is_no_release(text: str, tmp_path: Path) -> None:
     path = tmp_path / "release.yaml"
     path.write_text(text)
 
-    with pytest.raises(RolloutError, match=r"release\.yaml is no release"):
+    with pytest.raises(RolloutError, match=r"release\.yaml is not a release"):
         release.read(path)
     with pytest.raises(RolloutError, match="no line `  "):
         release.write(path, OTHER)

@@ -167,7 +167,9 @@ def response(client: socket.socket) -> bytes:
     head, _, body = data.partition(b"\r\n\r\n")
     length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
     while len(body) < length:
-        body += client.recv(65_536)
+        part = client.recv(65_536)
+        assert part, f"closed after {len(body)} of {length} bytes"
+        body += part
     return head + b"\r\n\r\n" + body
 
 

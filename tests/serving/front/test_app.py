@@ -49,7 +49,7 @@ def test_the_file_of_a_form_is_the_body(served: Served) -> None:
     ("settings", "path", "headers", "body", "status", "message"),
     [
         (FrontSettings(), "/other", JPEG, b"MARKER", 404, "no such path"),
-        (FrontSettings(), PREDICT, {"Content-Type": "text/MARKER"}, b"x", 415, "not taken"),
+        (FrontSettings(), PREDICT, {"Content-Type": "text/MARKER"}, b"x", 415, "not accepted"),
         (FrontSettings(max_body_bytes=5), PREDICT, JPEG, b"MARKER", 413, "at most 5 bytes"),
         (FrontSettings(buffer_bytes=5), PREDICT, JPEG, b"MARKER", 503, "too many uploads"),
         (FrontSettings(), PREDICT, JPEG | {"X-Method": "MARKER" * 9}, b"", 400, "x-method"),

@@ -28,7 +28,7 @@ POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
 
 
 class Client:
-    """A ``receive`` that takes time on a clock of its own.
+    """A ``receive`` that takes time on a separate clock.
 
     Args:
         parts: seconds after which something comes, and how many bytes it has.

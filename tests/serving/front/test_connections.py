@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
-from serving.front.connections import ConnectionLimits, guarded_protocol
+from serving.front.connections import ConnectionLimits, GuardedH11Protocol, guarded_protocol
 from tests.serving.front.conftest import PATIENT, Serving, error, response, rest, until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -128,12 +129,34 @@ def test_a_client_that_does_not_read_is_let_go(serving: Serving) -> None:
         until(lambda: served.open == 0)
 
 
-def test_a_client_that_reads_slowly_gets_everything(serving: Serving) -> None:
-    served = serving(replace(PATIENT, write_seconds=0.2, min_write_bytes_per_second=1))
-    served.application.response = bytes(6_000_000)
+def test_a_client_that_reads_slowly_gets_everything(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks: list[None] = []
+    check = GuardedH11Protocol._check_writing
+
+    def counted(self: GuardedH11Protocol) -> None:
+        checks.append(None)
+        check(self)
+
+    monkeypatch.setattr(GuardedH11Protocol, "_check_writing", counted)
+    served = serving(replace(PATIENT, write_seconds=1, min_write_bytes_per_second=1))
+    served.application.response = bytes(12_000_000)
     with served.connect(receive_buffer=4096) as client:
         client.sendall(GET.replace(b" / ", b" /large "))
-        assert len(response(client)) > 6_000_000
+        read = 0
+        for share in (0.3, 0.6, 1):  # a check of its progress lies between two of them
+            seen = len(checks)
+            while read < share * 12_000_000:
+                part = client.recv(65_536)
+                assert part, f"closed after {read} bytes"
+                read += len(part)
+            if share < 1:
+                until(partial(_more_than, seen, checks))
+
+
+def _more_than(count: int, found: list[None]) -> bool:
+    return len(found) > count
 
 
 def test_what_is_left_of_a_refused_body_is_not_waited_for(serving: Serving) -> None:

@@ -98,7 +98,7 @@ def test_not_exactly_one_file_is_refused(count: int) -> None:
     if count == 0:
         content_type = "multipart/form-data; boundary=b"
         body = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n--b--\r\n'
-    with pytest.raises(RejectedError, match=f"has {count} files; exactly one is taken"):
+    with pytest.raises(RejectedError, match=f"has {count} files; exactly one is accepted"):
         photograph_of(content_type, body)
 
 

@@ -6,15 +6,10 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.serving.front.certificates import pair
 from tests.serving.front.conftest import PATIENT, Served, Serving, error, response, rest, until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -26,28 +21,8 @@ Connect = Callable[[Served], socket.socket]
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """uvicorn's options for a certificate that nobody signed."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    folder: Path = tmp_path_factory.mktemp("tls")
-    form = serialization.PrivateFormat.PKCS8
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    (folder / "key.pem").write_bytes(key.private_bytes(pem, form, plain))
-    (folder / "certificate.pem").write_bytes(certificate.public_bytes(pem))
-    return {
-        "ssl_keyfile": str(folder / "key.pem"),
-        "ssl_certfile": str(folder / "certificate.pem"),
-    }
+    file, key = pair(tmp_path_factory.mktemp("tls"))
+    return {"ssl_keyfile": str(key), "ssl_certfile": str(file)}
 
 
 @pytest.fixture

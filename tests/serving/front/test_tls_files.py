@@ -90,7 +90,7 @@ def test_a_changed_certificate_is_used_and_requests_in_flight_are_unharmed(
     assert answers == [200]
     # And the connection from before goes on.
     assert secured.client.post(PREDICT, content=b"x", headers=JPEG).status_code == 200
-    assert secured.said == ["the changed TLS certificate is in use"]
+    assert secured.said == ["the new TLS certificate is in use"]
 
 
 @pytest.mark.parametrize("broken", ["key.pem", "certificate.pem"])

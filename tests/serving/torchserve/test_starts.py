@@ -89,7 +89,7 @@ def test_a_worker_that_ends_at_once_leaves_why(
 
     assert status != 0
     assert starts.failed(alive=set()) == {worker.pid}
-    assert words in (said := starts.last_words({worker.pid}))
+    assert words in (said := starts.last_error({worker.pid}))
     assert bool(said) == bool(words)
     starts.forget({worker.pid})
     assert starts.pids() == set()
@@ -177,9 +177,9 @@ def test_of_several_the_last_has_the_word(tmp_path: Path) -> None:
 
     starts = WorkerStarts(tmp_path)
 
-    assert starts.last_words({11, 12, 13}) == "new"
-    assert starts.last_words({11, 13}) == "old"
-    assert starts.last_words(set()) == ""
+    assert starts.last_error({11, 12, 13}) == "new"
+    assert starts.last_error({11, 13}) == "old"
+    assert starts.last_error(set()) == ""
 
 
 def test_a_worker_that_is_gone_has_no_whereabouts(tmp_path: Path) -> None:

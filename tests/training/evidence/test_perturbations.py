@@ -199,7 +199,7 @@ def test_a_rotation_keeps_the_colours_and_brings_in_no_black() -> None:
 
 
 def test_a_rotation_turns_about_the_centre() -> None:
-    """A round lesion in the centre looks the same, one beside it moves."""
+    """A round lesion in the centre looks the same, one next to it moves."""
     assert rough_mask(changed("rotation", disc(0.5), 1))[RADIUS < 0.45].all()  # type: ignore[index]
     pixels = levels(disc(0.0))
     pixels[140:160, 240:260] = 20

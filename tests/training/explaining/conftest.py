@@ -10,7 +10,7 @@ from PIL import Image
 
 from handlers.imaging import to_tensor
 from training.explaining.subjects import Explained, Subject
-from training.kept import Kept
+from training.result_cache import ResultCache
 from training.settings import TrainingSettings
 from training.synthetic import draw
 
@@ -22,7 +22,7 @@ def drawn_subject(seed: int, target: int = 1) -> Subject:
 
 @pytest.fixture(scope="session")
 def subject() -> Callable[..., Subject]:
-    """A drawn lesion to ask about, by seed and target."""
+    """A synthetic lesion to ask about, by seed and target."""
     return drawn_subject
 
 
@@ -32,8 +32,8 @@ def explained(trained: TrainingSettings) -> Explained:
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Kept:
-    return Kept(tmp_path / "kept")
+def kept(tmp_path: Path) -> ResultCache:
+    return ResultCache(tmp_path / "kept")
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from training.explaining.curves import PLACES, SHARES, Curves, at_places, curves, ranks
-from training.explaining.measured import Drawn
+from training.explaining.curves import GRID, SHARES, Curves, curves, on_grid, ranks
+from training.explaining.measured import PerturbationCurves
 
 Logits = Callable[[torch.Tensor], torch.Tensor]
 
@@ -22,7 +22,7 @@ def curves_of(logits: Logits, values: np.ndarray) -> Curves:
 
 
 def areas(found: Curves) -> tuple[float, float]:
-    drawn = Drawn.of([found])
+    drawn = PerturbationCurves.of([found])
     return float(drawn.areas("deletion")[0]), float(drawn.areas("insertion")[0])
 
 
@@ -50,16 +50,16 @@ def test_each_step_replaces_as_many_places_as_it_says(reads_corner: Logits) -> N
 
 
 def test_the_most_important_place_is_first_and_the_least_is_last() -> None:
-    values = np.random.default_rng(0).permutation(PLACES**2).reshape(PLACES, PLACES)
+    values = np.random.default_rng(0).permutation(GRID**2).reshape(GRID, GRID)
 
-    assert np.array_equal(ranks(values), PLACES**2 - 1 - values)
+    assert np.array_equal(ranks(values), GRID**2 - 1 - values)
 
 
 def test_equal_places_come_in_one_order_that_points_nowhere() -> None:
-    order = ranks(np.zeros((PLACES, PLACES), dtype=np.float32))
+    order = ranks(np.zeros((GRID, GRID), dtype=np.float32))
 
-    assert np.array_equal(order, ranks(np.ones((PLACES, PLACES), dtype=np.float32)))
-    assert sorted(order.ravel()) == list(range(PLACES**2))
+    assert np.array_equal(order, ranks(np.ones((GRID, GRID), dtype=np.float32)))
+    assert sorted(order.ravel()) == list(range(GRID**2))
     for half in (order[:14], order[14:], order[:, :14], order[:, 14:]):
         assert half.mean() == pytest.approx(order.mean(), rel=0.05)
 
@@ -68,9 +68,9 @@ def test_equal_places_come_in_one_order_that_points_nowhere() -> None:
 def test_a_map_of_any_size_is_brought_to_the_same_places(side: int) -> None:
     axis = (np.arange(side) + 0.5) / side
     slope = np.repeat(axis[None], side, axis=0).astype(np.float32)
-    found = at_places(slope)
+    found = on_grid(slope)
 
-    assert found.shape == (PLACES, PLACES)
+    assert found.shape == (GRID, GRID)
     inner = slice(2, -2)  # beyond the middle of the outer places, bilinear has nothing to go by
-    expected = (np.arange(PLACES) + 0.5)[inner] / PLACES
-    assert found[:, inner] == pytest.approx(np.repeat(expected[None], PLACES, axis=0), abs=1e-6)
+    expected = (np.arange(GRID) + 0.5)[inner] / GRID
+    assert found[:, inner] == pytest.approx(np.repeat(expected[None], GRID, axis=0), abs=1e-6)

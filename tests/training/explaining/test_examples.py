@@ -14,7 +14,7 @@ from training.dataset import CLASSES, Dataset, Progress
 from training.explaining import examples
 from training.explaining.examples import KINDS, kind_of
 from training.explaining.subjects import Explained
-from training.kept import Kept
+from training.result_cache import ResultCache
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_an_answer_is_of_one_kind(review: bool, answer: int, label: int, kind: s
 def shown(
     explained: Explained,
     found: Dataset,
-    kept: Kept,
+    kept: ResultCache,
     silent: Progress,
     monkeypatch: pytest.MonkeyPatch,
 ) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from handlers.explainers.baselines import blurred
-from handlers.explainers.places import summed
+from handlers.explainers.grid import summed
 from training.explaining.faithfulness import Disturbed, max_sensitivity, spread
 from training.explaining.subjects import Subject
 

@@ -9,7 +9,7 @@ from training.dataset import Dataset, Photograph, Progress
 from training.explaining import planted
 from training.explaining.subjects import Explained
 from training.features import extract
-from training.kept import Kept
+from training.result_cache import ResultCache
 
 
 def test_the_patch_is_where_its_outline_says_and_nowhere_else(few: list[Photograph]) -> None:
@@ -28,7 +28,7 @@ def test_the_patch_is_where_its_outline_says_and_nowhere_else(few: list[Photogra
 
 
 def test_it_learns_the_patch_from_some_and_is_tried_on_others(
-    explained: Explained, found: Dataset, kept: Kept
+    explained: Explained, found: Dataset, kept: ResultCache
 ) -> None:
     seen: list[tuple[int, int]] = []
     spoilt = planted.train(
@@ -42,16 +42,16 @@ def test_it_learns_the_patch_from_some_and_is_tried_on_others(
 
 
 def test_it_answers_for_the_patch_when_there_is_one(
-    explained: Explained, found: Dataset, kept: Kept, silent: Progress
+    explained: Explained, found: Dataset, kept: ResultCache, silent: Progress
 ) -> None:
     spoilt = planted.train(explained, found.train, 6, kept, silent)
     answers = []
     for one in spoilt.outlined():
         assert one.subject.target == planted.PLANTED
         assert one.mask.sum() == planted.PATCH**2
-        logits = spoilt.question(one.subject).logits(one.subject.inputs)
+        logits = spoilt.task(one.subject).logits(one.subject.inputs)
         answers.append(int(logits.argmax()))
-        values = METHODS["grad_cam"].explain(spoilt.question(one.subject)).values
+        values = METHODS["grad_cam"].explain(spoilt.task(one.subject)).values
         assert np.isfinite(values).all()
     assert len(answers) == 6
     assert np.mean(answers) >= 0.5
@@ -60,7 +60,7 @@ def test_it_answers_for_the_patch_when_there_is_one(
 def test_it_is_learned_once(
     explained: Explained,
     found: Dataset,
-    kept: Kept,
+    kept: ResultCache,
     silent: Progress,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -73,7 +73,7 @@ def test_it_is_learned_once(
 
 
 def test_few_photographs_leave_enough_to_learn_from(
-    explained: Explained, found: Dataset, kept: Kept, silent: Progress
+    explained: Explained, found: Dataset, kept: ResultCache, silent: Progress
 ) -> None:
     spoilt = planted.train(explained, found.train[:8], 40, kept, silent)
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from handlers.explainers.methods import METHODS
-from training.backbone import Beside
+from training.backbone import ParallelStages
 from training.explaining.eager import eager_of, untrained
 from training.explaining.randomisation import STAGES, cascade, rank_correlation
 from training.explaining.subjects import Explained, Subject
@@ -41,10 +41,10 @@ def stages(explained: Explained, subject: Draw) -> list[Stage]:
     """Every stage of one cascade; each network is dropped when it was asked."""
     inputs = subject(0).inputs
     found = []
-    for name, question in cascade(explained.model, subject(0)):
-        values = METHODS["saliency"].explain(question).values
+    for name, task in cascade(explained.model, subject(0)):
+        values = METHODS["saliency"].explain(task).values
         with torch.inference_mode():
-            found.append(Stage(name, question.logits(inputs), question.activations, values))
+            found.append(Stage(name, task.logits(inputs), task.activations, values))
     return found
 
 
@@ -54,7 +54,7 @@ def test_every_stage_changes_the_answer_and_the_map(
     inputs = subject(0).inputs
     with torch.inference_mode():
         before = explained.model(inputs)
-    values = METHODS["saliency"].explain(explained.question(inputs, 1, slow=False)).values
+    values = METHODS["saliency"].explain(explained.task(inputs, 1, slow=False)).values
 
     assert [stage.name for stage in stages] == list(STAGES)
     logits = [before, *(stage.logits for stage in stages)]
@@ -96,7 +96,7 @@ def test_each_photograph_has_an_untrained_network_of_its_own(
     inputs = subject(0).inputs
 
     with torch.inference_mode():
-        one, other = (question.logits(inputs) for question in first)
+        one, other = (task.logits(inputs) for task in first)
     assert not torch.allclose(one, other)
 
 
@@ -113,7 +113,7 @@ def test_a_model_with_two_last_stages_goes_the_same_way(
 ) -> None:
     plain, fitted = eager_of(explained.model), untrained(0, eager_of(explained.model))
     features, others = (cast(nn.Sequential, one.features) for one in (plain, fitted))
-    features[7] = Beside(features[7], others[7])
+    features[7] = ParallelStages(features[7], others[7])
     plain.head[2] = nn.Linear(1024, 2)
     model = torch.jit.script(plain.eval())
     inputs = subject(0).inputs

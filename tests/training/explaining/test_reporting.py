@@ -11,7 +11,7 @@ import pytest
 
 from handlers.explainers import integrated_gradients
 from handlers.explainers.methods import METHODS, Method
-from handlers.explainers.question import Attribution, Question
+from handlers.explainers.task import Attribution, AttributionTask
 from tests.training.runs import quiet
 from training.explaining import cost, curves, examples, measured, reporting
 from training.explaining import document as document_of
@@ -24,7 +24,7 @@ from training.trained import NothingToReportError
 TIMED = 3
 """Maps by which a method is warmed up and timed."""
 QUICK = ("grad_cam", "saliency")
-"""The others take minutes; their own tests are beside them."""
+"""The others take minutes; they have separate tests."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -81,11 +81,11 @@ def counted(asked: list[int], most: int = 10**6) -> Iterator[None]:
     explain = METHODS["saliency"].explain
     asked.append(0)
 
-    def counting(question: Question) -> Attribution:
+    def counting(task: AttributionTask) -> Attribution:
         if asked[-1] == most:
             raise KeyboardInterrupt
         asked[-1] += 1
-        return explain(question)
+        return explain(task)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(METHODS, "saliency", Method(counting, slow=False, signed=False))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from handlers.explainers.question import Attribution
+from handlers.explainers.task import Attribution
 from training.explaining.study import incompleteness
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from handlers.explainers.methods import METHODS
-from handlers.explainers.question import Attribution, Question
+from handlers.explainers.task import Attribution, AttributionTask
 from training.dataset import Dataset
 from training.explaining.subjects import Explained, Subject, attributed
-from training.kept import Kept
+from training.result_cache import ResultCache
 
 Draw = Callable[..., Subject]
 
@@ -40,30 +40,26 @@ def test_a_question_goes_to_the_trained_model(
     explained: Explained, subject: Draw, slow: bool
 ) -> None:
     asked = subject(0)
-    question = explained.question(asked.inputs, asked.target, slow=slow)
+    task = explained.task(asked.inputs, asked.target, slow=slow)
     with torch.inference_mode():
-        assert torch.allclose(
-            question.logits(asked.inputs), explained.model(asked.inputs), atol=1e-4
-        )
+        assert torch.allclose(task.logits(asked.inputs), explained.model(asked.inputs), atol=1e-4)
         # The activations are those of the backend, which may round otherwise.
-        assert torch.equal(
-            question.model.head(question.activations), explained.logits(asked.inputs)
-        )
+        assert torch.equal(task.model.head(task.activations), explained.logits(asked.inputs))
 
 
 def test_a_map_is_made_once_and_keeps_all_that_was_answered(
-    explained: Explained, subject: Draw, kept: Kept
+    explained: Explained, subject: Draw, kept: ResultCache
 ) -> None:
-    question = explained.question(subject(0).inputs, 1, slow=False)
-    asked: list[Question] = []
+    task = explained.task(subject(0).inputs, 1, slow=False)
+    asked: list[AttributionTask] = []
 
-    def explain(question: Question) -> Attribution:
-        asked.append(question)
+    def explain(task: AttributionTask) -> Attribution:
+        asked.append(task)
         return Attribution(np.eye(7, dtype=np.float32), 12, 0.25 if len(asked) == 1 else None)
 
-    first = attributed(kept, "one", explain, lambda: question)
-    again = attributed(kept, "one", explain, lambda: question)
-    other = attributed(kept, "other", explain, lambda: question)
+    first = attributed(kept, "one", explain, lambda: task)
+    again = attributed(kept, "one", explain, lambda: task)
+    other = attributed(kept, "other", explain, lambda: task)
 
     assert len(asked) == 2
     for found in (first, again):
@@ -73,12 +69,12 @@ def test_a_map_is_made_once_and_keeps_all_that_was_answered(
 
 
 def test_maps_of_both_targets_are_kept_apart(
-    explained: Explained, subject: Draw, kept: Kept
+    explained: Explained, subject: Draw, kept: ResultCache
 ) -> None:
     benign, cancer = (
         explained.attribution(subject(0, target), "grad_cam", kept).values for target in (0, 1)
     )
 
     assert not np.allclose(benign, cancer)
-    direct = METHODS["grad_cam"].explain(explained.question(subject(0).inputs, 1, slow=False))
+    direct = METHODS["grad_cam"].explain(explained.task(subject(0).inputs, 1, slow=False))
     assert np.allclose(cancer, direct.values)

@@ -69,8 +69,8 @@ def test_what_must_be_said(evidence: dict[str, Any]) -> None:
     assert "Not a medical device" in caveats
     assert "No labels of skin tone" in caveats
     assert "stated for a prevalence of 50\N{NO-BREAK SPACE}%" in caveats
-    assert "The background gives the label away" in caveats
-    assert "The background gives the label away" in one_line(text[: text.index("## Model det")])
+    assert "The background reveals the label" in caveats
+    assert "The background reveals the label" in one_line(text[: text.index("## Model det")])
 
 
 def test_a_synthetic_model_says_so_first(evidence: dict[str, Any]) -> None:

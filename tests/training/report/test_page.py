@@ -17,7 +17,7 @@ from tests.training.report.reading import Page
 from training.report.page import SHOWN, ordered
 
 Write = Callable[[], str]
-LEAKS = "The background gives the label away"
+LEAKS = "The background reveals the label"
 
 
 def test_every_element_closes_and_every_address_is_there(written: Write) -> None:
@@ -67,7 +67,7 @@ def test_the_first_paragraph_has_the_leak_free_scores(
     assert "On 118 test photographs (2 that training photographs repeat are left out)" in first
     assert "AUROC is 0.898 (0.848 to 0.938)" in first
     assert "sensitivity is 0.900 (0.850 to 0.940), 90 of 100 cancers found" in first
-    assert "specificity 0.610 (0.500 to 0.700), 61 of 100 harmless" in first
+    assert "specificity 0.610 (0.500 to 0.700), 61 of 100 benign" in first
     assert "Not a medical device" in first
 
 
@@ -97,7 +97,7 @@ def test_a_background_that_does_not_tell_is_not_accused(
 @pytest.mark.parametrize(
     ("part", "source", "why"),
     [
-        ("data", "synthetic", "its lesions are drawn by a program."),
+        ("data", "synthetic", "its lesions are synthetic."),
         ("backbone", "untrained", "its backbone is untrained."),
     ],
 )
@@ -122,7 +122,7 @@ def test_drawn_lesions_have_no_licence(evidence: dict[str, Any], written: Write)
     html = written()
 
     assert "photographs of patients" not in html
-    assert "they show nobody" in html
+    assert "they show no person" in html
 
 
 def test_contradicting_labels_are_named_in_words(written: Write) -> None:

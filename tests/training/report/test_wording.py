@@ -92,14 +92,13 @@ def test_both_reasons_why_nothing_holds_for_people(evidence: dict[str, Any]) -> 
     evidence["backbone"]["source"] = "untrained"
 
     assert wording.warning(evidence) == (
-        "Nothing here holds for people: its lesions are drawn by a program and its backbone is "
-        "untrained."
+        "Nothing here holds for people: its lesions are synthetic and its backbone is untrained."
     )
 
 
 def test_no_warning_for_real_photographs(evidence: dict[str, Any]) -> None:
     assert wording.warning(evidence) == ""
-    assert wording.first_paragraph(evidence).startswith("LesionLens says")
+    assert wording.first_paragraph(evidence).startswith("LesionLens classifies")
 
 
 def test_the_accepted_range_is_the_documents(evidence: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
-"""The report of the explanations: one page, plots and the numbers behind them.
+"""The report of the explanations: one page, plots and the underlying numbers.
 
-It lies beside the model's report. All of it is rendered from one document of what was measured and
-a few explained photographs; nothing is measured here.
+It is written to the folder of the model's report. All of it is rendered from one document of
+measurements and a few explained photographs; nothing is measured here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How measured numbers stand in a cell."""
+"""Format measured numbers for table cells."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from training.report.explanations.grid import Cell
 from training.report.formats import MISSING, PERCENT, Interval, number, signed
 
 FIGURES: Final = 2
-"""Significant ones, of numbers whose size is not known beforehand."""
+"""Significant figures of numbers of unknown magnitude."""
 SMALLEST: Final = 1e-4
-"""Below, a number is written with a power of ten."""
+"""Limit below which a number is written with a power of ten."""
 BLANK: Final = Cell(MISSING)
-"""Not measured, or there is no such thing."""
+"""Cell without a value."""
 
 
 def value(found: Interval | None) -> Cell:
-    """An AUC or another number of about 0 to 1."""
+    """Format an AUC or another number of about 0 to 1."""
     return _cell(found, 3)
 
 
 def any_size(found: Interval | None) -> Cell:
-    """A number that may be far above or below 1."""
+    """Format a number that may be far above or below 1."""
     if found is None or found["value"] is None:
         return BLANK
     return _cell(found, _decimals(found["value"]))
 
 
 def share(found: Interval | None) -> Cell:
-    """A share of 0 to 1 in percent."""
+    """Format a share of 0 to 1 in percent."""
     return _cell(found, 1, 100, PERCENT)
 
 
 def difference(found: Interval | None, mark: str = "") -> Cell:
-    """A difference of two AUCs, with a mark behind it."""
+    """Format a difference of two AUCs, with its mark."""
     if found is None or found["value"] is None:
         return BLANK
     low, high = found["low"], found["high"]
@@ -43,7 +43,7 @@ def difference(found: Interval | None, mark: str = "") -> Cell:
 
 
 def significant(value: float | None) -> str:
-    """Two significant figures: ``0.0012``, ``12``, ``1,234``, ``1.2e-05``."""
+    """Format with two significant figures: ``0.0012``, ``12``, ``1,234``, ``1.2e-05``."""
     if value is None:
         return MISSING
     if 0 < abs(value) < SMALLEST:
@@ -52,7 +52,7 @@ def significant(value: float | None) -> str:
 
 
 def _decimals(value: float) -> int:
-    """Digits after the point that show the significant figures of a value."""
+    """Return the decimals that show the significant figures of a value."""
     return max(0, FIGURES - 1 - floor(log10(abs(value)))) if value else 0
 
 

@@ -1,4 +1,4 @@
-"""The files of the report of explanations, each whole or not at all."""
+"""Write the files of the report of explanations atomically."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def write(document: Mapping[str, Any], examples: Sequence[Mapping[str, Any]], fo
         ValueError: a number is not finite, or (ImageError) a picture cannot be read.
         jinja2.UndefinedError, KeyError: the document or an example lacks what every run has.
     """
-    # All is made before the first file is written: a bad document leaves an old report whole.
+    # Everything is made before the first file is written, so that an error leaves an old report
+    # intact.
     drawn = draw(document, PLOTS)
     html = page.html(document, examples, drawn)
     put(folder, (NUMBERS, document), drawn, {PAGE: html})

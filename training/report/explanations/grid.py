@@ -1,4 +1,4 @@
-"""A table with groups of columns and of rows, whose cells hold a value and its interval."""
+"""A table with groups of columns and rows, whose cells hold a value and its interval."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cell:
-    """A value and what stands small below it."""
+    """A value and the small text below it."""
 
     value: str
     below: str = ""
     alarm: bool = False
-    """A check that failed; the value says so in words too."""
+    """Whether a check failed; the value says so in words too."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Row:
     head: str
     cells: tuple[Cell, ...]
     aside: str = ""
-    """What is good, or what the row is held against."""
+    """Note: which direction is good, or what the row is compared with."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Cells under two lines of headings."""
+    """Cells below two lines of headings."""
 
     caption: str
     columns: tuple[tuple[str, tuple[str, ...]], ...]
@@ -37,5 +37,5 @@ class Grid:
 
     @property
     def width(self) -> int:
-        """Columns in all, that of the rows' heads among them."""
+        """Number of columns, including the row headings."""
         return 1 + sum(len(names) for _, names in self.columns)

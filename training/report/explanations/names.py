@@ -1,4 +1,4 @@
-"""What methods and controls are called, what each does, and who wrote it first."""
+"""Titles, descriptions and sources of methods and controls."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from training.report.formats import words
 
 @dataclass(frozen=True)
 class Named:
-    """A method or a control as a reader meets it."""
+    """Title and description of a method or a control."""
 
     title: str
     does: str
-    """How the map comes about."""
+    """How the map is computed."""
     source: str
 
 
@@ -61,18 +61,18 @@ CONTROLS: Final = {
     "edges": "edge detector",
     "centre": "centred Gaussian",
 }
-"""Maps that know nothing of the model: an explanation must do better."""
+"""Controls: maps that do not depend on the model; an explanation must do better."""
 
 
 def title(name: str) -> str:
-    """Of a method or a control; one that is not known here keeps its own name, in words."""
+    """Return the title of a method or control; unknown ones keep their name."""
     if name in METHODS:
         return METHODS[name].title
     return CONTROLS.get(name, words(name))
 
 
 def listed(names: Sequence[str], last: str = "and") -> str:
-    """Titles in a sentence: ``A``, ``A and B``, ``A, B and C``."""
+    """List titles in a sentence: ``A``, ``A and B``, ``A, B and C``."""
     titles = [title(name) for name in names]
     if len(titles) < 2:
         return "".join(titles)
@@ -80,7 +80,7 @@ def listed(names: Sequence[str], last: str = "and") -> str:
 
 
 def with_article(names: Sequence[str], last: str = "and") -> str:
-    """Controls in a sentence: ``a random map and an edge detector``."""
+    """List controls in a sentence: ``a random map and an edge detector``."""
     titles = [f"{'an' if title(name)[0] in 'aeiou' else 'a'} {title(name)}" for name in names]
     if len(titles) < 2:
         return "".join(titles)

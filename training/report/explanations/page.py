@@ -1,4 +1,4 @@
-"""The page of the explanations: one HTML file that needs no network."""
+"""Render the page of the explanations: one HTML file that needs no network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Document = Mapping[str, Any]
 
 
 def html(document: Document, examples: Sequence[Document], plots: Mapping[str, bytes]) -> str:
-    """The page.
+    """Render the page.
 
     Args:
         document: what was measured.

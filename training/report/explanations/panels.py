@@ -1,4 +1,4 @@
-"""Small multiples: a panel a method, all to one scale, and what the lines are in the last."""
+"""Small multiples: one panel per method, all with one scale, and a legend."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from training.report.style import BLUE, INK, ORANGE, figure
 
 ACROSS: Final = 4
 PASSES: Final = BLUE
-"""A method that does what the plot asks of it."""
+"""Colour of a method that passes."""
 FAILS: Final = ORANGE
-"""One that does not; its title says so too."""
+"""Colour of a method that fails; its title says so too."""
 DASHES: Final = ((0, (1, 1.5)), (0, (4, 2)), "solid")
-"""Of the controls, all grey."""
+"""Dashes of the controls, all grey."""
 
 Line = tuple[str, str, object]
-"""Text, colour and dashes."""
+"""Text, colour and dashes of a line."""
 
 
 def panels(methods: Sequence[str]) -> tuple[Figure, Iterator[tuple[str, Axes]], Axes]:
-    """A figure, the panel of each method, and an empty one for the key.
+    """Make a figure, one panel per method, and an empty one for the legend.
 
-    The first line of panels is the one that is not full, so that every column ends in an axis.
+    The first row of panels is the incomplete one, so that every column ends in an axis.
     """
     lines = ceil((len(methods) + 1) / ACROSS)
     drawn = figure(6.8, 0.3 + 1.6 * lines)
@@ -40,7 +40,7 @@ def panels(methods: Sequence[str]) -> tuple[Figure, Iterator[tuple[str, Axes]], 
 
 
 def key(axes: Axes, lines: Sequence[Line]) -> None:
-    """Each kind of line with its name, from the top down."""
+    """Draw the legend: each kind of line with its name, from the top down."""
     for place, (text, colour, dashes) in enumerate(lines):
         y = 0.92 - 0.15 * place
         axes.plot(
@@ -55,10 +55,10 @@ def key(axes: Axes, lines: Sequence[Line]) -> None:
 
 
 def in_percent(axes: Axes) -> None:
-    """The axis from left to right in percent."""
+    """Format the x axis in percent."""
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
 
 
 def dashes(place: int) -> object:
-    """Of a control."""
+    """Return the dashes of a control."""
     return DASHES[place % len(DASHES)]

@@ -1,4 +1,4 @@
-"""Every plot of the page: blue passes, orange does not, grey knows nothing of the model."""
+"""All plots of the page: blue passes, orange fails, grey does not depend on the model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from training.report.style import GREY, INK, figure
 DONE: Final = {"deletion": "taken away", "insertion": "shown"}
 PICTURES: Final = {
     "real": "photographs, in the lesion",
-    "synthetic": "drawn lesions, in the lesion",
+    "synthetic": "synthetic lesions, in the lesion",
     "artefact": "on the planted artefact",
 }
 
@@ -28,7 +28,7 @@ Document = Mapping[str, Any]
 
 
 def curves(document: Document, measure: str) -> Figure:
-    """Deletion or insertion curve of each method over those of the controls."""
+    """Plot the deletion or insertion curve of each method over those of the controls."""
     methods, controls = list(document["methods"]), list(document["controls"])
     drawn, each, last = panels(methods)
     found = document["curves"]
@@ -56,7 +56,7 @@ def curves(document: Document, measure: str) -> Figure:
 
 
 def randomisation(document: Document) -> Figure:
-    """Rank correlation of each method's map as the model is made random from its head down."""
+    """Plot the rank correlation of each method's map as the model is randomised."""
     methods = document["methods"]
     drawn, each, last = panels(list(methods))
     for method, axes in each:
@@ -72,13 +72,13 @@ def randomisation(document: Document) -> Figure:
         axes.set_xticks(range(len(stages)), stages, rotation=60, ha="right", rotation_mode="anchor")
         axes.set_title(f"{title(method)}\n{'reacts' if found['reacts'] else 'does not react'}")
     key(last, [("reacts", PASSES, "solid"), ("does not react", FAILS, "solid")])
-    drawn.supxlabel("made random, from the head on", fontsize=8)
+    drawn.supxlabel("randomised, from the head on", fontsize=8)
     drawn.supylabel("rank correlation with the map", fontsize=8)
     return drawn
 
 
 def masses(document: Document) -> Figure:
-    """Share of each map in the lesion and on the artefact, against what they cover."""
+    """Plot the share of each map in the lesion and on the artefact, against their area."""
     names = [*document["methods"], *document["controls"]]
     drawn = figure(6.8, 0.9 + 0.24 * len(names))
     grid = drawn.subplots(1, len(PICTURES), sharey=True)

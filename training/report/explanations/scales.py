@@ -1,4 +1,4 @@
-"""The colours of a map, with what they stand for."""
+"""Colour scale of a map, with its labels."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import numpy as np
 from handlers import png, rendering
 from training.report.explanations.cells import significant
 from training.report.explanations.names import title
-from training.report.explanations.wording import places
+from training.report.explanations.wording import resolution
 from training.report.pictures import compact, data_uri
 
 
 def bar(signed: bool) -> bytes:
-    """A strip of the colours, a PNG file: from against to for, or from nothing to much."""
+    """Draw a strip of the colours as a PNG file: negative to positive, or zero to large."""
     values = np.linspace(-1.0 if signed else 0.0, 1.0, 255, dtype=np.float32)
     strip = np.repeat(values[None], 12, axis=0)
     return png.encoded(rendering.heatmap(strip, 1.0, signed=signed))
 
 
 def ends(found: Mapping[str, Any]) -> tuple[str, ...]:
-    """What stands below the strip of a map: numbers from its left to its right."""
+    """Return the labels below the strip of a map, from left to right."""
     scale = significant(found["scale"])
     return (f"\N{MINUS SIGN}{scale}", "0", f"+{scale}") if found["signed"] else ("0", scale)
 
 
 def shown(found: Mapping[str, Any], method: str) -> dict[str, Any]:
-    """A map as the page shows it."""
+    """Return a map in the page's format."""
     return {
         "title": title(method),
         "uri": data_uri(compact(found["overlay"])),
         "ends": ends(found),
         "signed": found["signed"],
-        "places": places(found["shape"]),
+        "resolution": resolution(found["shape"]),
     }

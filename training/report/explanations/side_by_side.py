@@ -1,4 +1,4 @@
-"""The one table: a row a measure, a column a method or control."""
+"""The main table: one row per measure, one column per method or control."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Document = Mapping[str, Any]
 
 
 def of(document: Document) -> Grid:
-    """Everything that was measured of each method and control."""
+    """Build the table of all measurements of each method and control."""
     return Grid(
         "Methods and controls side by side",
         (
@@ -64,7 +64,7 @@ def _sound(document: Document) -> tuple[Row, ...]:
 def _in_the_lesion(document: Document) -> tuple[Row, ...]:
     return (
         *_located(document, "real", ", photographs", "the lesion"),
-        *_located(document, "synthetic", ", drawn lesions", "the lesion"),
+        *_located(document, "synthetic", ", synthetic lesions", "the lesion"),
     )
 
 

@@ -14,20 +14,20 @@ from training.report.tables import Table
 ASKED: Final = {
     "curves": "photographs with deletion and insertion curves",
     "masked": "photographs with masks",
-    "synthetic": "drawn lesions",
+    "synthetic": "synthetic lesions",
     "randomised": "photographs explained by randomised models",
     "perturbed": "photographs with infidelity and max-sensitivity",
     "baselines": "photographs with other baselines",
     "planted": "photographs with a planted artefact",
 }
 BEATS: Final = "\N{NO-BREAK SPACE}\N{CHECK MARK}"
-"""Behind a difference: the method beats the control, the intervals apart."""
+"""Mark behind a difference: the method beats the control with separate intervals."""
 
 Document = Mapping[str, Any]
 
 
 def of(document: Document) -> dict[str, Table]:
-    """Every table by its name."""
+    """Build every table by its name."""
     return {
         "baselines": _baselines(document["baselines"]),
         "methods": _methods(document),
@@ -38,7 +38,7 @@ def of(document: Document) -> dict[str, Table]:
 
 
 def differences(document: Document) -> Grid:
-    """How far each method's AUC is from each control's."""
+    """Compare each method's AUC with each control's."""
     controls = tuple(document["controls"])
     rows = tuple(
         Row(

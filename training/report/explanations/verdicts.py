@@ -1,4 +1,4 @@
-"""What the numbers decide, once for the words, the tables and the colours of the plots."""
+"""Verdicts from the numbers, shared by the texts, tables and plots."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any, Final
 from training.report.formats import Interval
 
 MEASURES: Final = {"deletion": -1, "insertion": 1}
-"""Whether more is better (1) or less (-1)."""
+"""Whether more is better (1) or less (-1), by measure."""
 MOSTLY: Final = 0.5
-"""A map shows an artefact where its strongest place lies on it in more photographs than this."""
+"""Share of photographs with the maximum on the artefact, above which a map shows it."""
 
 Document = Mapping[str, Any]
 
 
 def beats(document: Document, method: str, control: str, measure: str) -> bool:
-    """Whether a method does better than a control, their intervals apart.
+    """Whether a method is better than a control, with separate intervals.
 
-    Apart alone is not better: a method can be worse by more than chance.
+    Separate intervals alone do not mean better: a method can be significantly worse.
     """
     ours = document["methods"][method][measure]["value"]
     theirs = document["controls"][control][measure]["value"]
@@ -29,25 +29,25 @@ def beats(document: Document, method: str, control: str, measure: str) -> bool:
 
 
 def beaten(document: Document, method: str, measure: str) -> list[str]:
-    """The controls that a method beats."""
+    """Return the controls that a method beats."""
     return [one for one in document["controls"] if beats(document, method, one, measure)]
 
 
 def unmoved(document: Document) -> list[str]:
-    """Methods whose map stays the same when the model's weights are made random."""
+    """Return methods whose map stays the same when the model's weights are randomised."""
     return [
         name for name, found in document["methods"].items() if not found["randomisation"]["reacts"]
     ]
 
 
 def above(measured: Interval | None, area: float | None) -> bool:
-    """Whether the whole interval lies above the share that the area has of the picture."""
+    """Whether the whole interval lies above the area's share of the picture."""
     low = None if measured is None else measured["low"]
     return low is not None and area is not None and low > area
 
 
 def artefact_shown(document: Document, method: str) -> str:
-    """``shown``, ``in part`` or ``not shown``; ``unknown`` where it was not measured."""
+    """Return ``shown``, ``in part`` or ``not shown``; ``unknown`` if it was not measured."""
     mass = located(document, method, "artefact", "mass")
     pointing = located(document, method, "artefact", "pointing")
     if mass is None or mass["value"] is None or pointing is None:
@@ -58,12 +58,12 @@ def artefact_shown(document: Document, method: str) -> str:
 
 
 def by_artefact(document: Document, verdict: str) -> list[str]:
-    """The methods that have a verdict of :func:`artefact_shown`."""
+    """Return the methods that have a verdict of :func:`artefact_shown`."""
     return [name for name in document["methods"] if artefact_shown(document, name) == verdict]
 
 
 def located(document: Document, name: str, place: str, measure: str) -> Interval | None:
-    """How much of a map lies where it should; none where that was not measured.
+    """Return how much of a map lies where it should; None if it was not measured.
 
     Args:
         document: what was measured.

@@ -1,4 +1,4 @@
-"""Sentences that depend on the numbers: what the methods show, and plainly what they do not."""
+"""Sentences that depend on the numbers: what the methods show and what they do not."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from training.report.formats import Interval, count, number, percent, percent_in
 from training.report.tables import REASONS
 from training.report.wording import NOT_A_DEVICE, licence
 
-__all__ = ["NOT_A_DEVICE", "licence"]  # the page says these as well
+__all__ = ["NOT_A_DEVICE", "licence"]  # the page contains these as well
 
 TESTS: Final = {
     "deletion": "deletion (what it marks is taken away first)",
     "insertion": "insertion (what it marks is shown first)",
 }
 APART: Final = "with intervals that do not overlap"
-PICTURES: Final = {"real": "photographs with masks", "synthetic": "drawn lesions"}
+PICTURES: Final = {"real": "photographs with masks", "synthetic": "synthetic lesions"}
 ASKED: Final = {"real": "masked", "synthetic": "synthetic"}
 KINDS: Final = {
     "correct": "Answered rightly",
@@ -32,7 +32,7 @@ Document = Mapping[str, Any]
 
 
 def first_paragraph(document: Document) -> str:
-    """Which method explains by default, what it beats and what not, and what the maps show."""
+    """State the default method, what it beats and what not, and what the maps show."""
     method = document["default"]["method"]
     sentences = [
         wording.warning({"backbone": {"source": None}, **document}),
@@ -48,13 +48,13 @@ def first_paragraph(document: Document) -> str:
 
 
 def rule(document: Document) -> str:
-    """How the default is picked."""
+    """State how the default is chosen."""
     found = document["default"]
     return f"The rule that picks {title(found['method'])}: {found['rule'].rstrip('.')}."
 
 
 def against_controls(document: Document, method: str) -> str:
-    """Which controls a method beats on deletion and on insertion, and which it does not."""
+    """State which controls a method beats on deletion and on insertion, and which not."""
     tests: dict[tuple[str, ...], list[str]] = {}
     for measure, test in TESTS.items():
         better = tuple(verdicts.beaten(document, method, measure))
@@ -72,7 +72,7 @@ def against_controls(document: Document, method: str) -> str:
 
 
 def all_controls(document: Document, measure: str) -> str:
-    """Which methods beat every control on deletion or on insertion, and which none."""
+    """State which methods beat every control on deletion or on insertion."""
     every, none = [], []
     for method in document["methods"]:
         beaten = verdicts.beaten(document, method, measure)
@@ -86,7 +86,7 @@ def all_controls(document: Document, measure: str) -> str:
 
 
 def randomised(document: Document) -> str:
-    """Which methods fail the randomisation check."""
+    """State which methods fail the randomisation test."""
     unmoved = verdicts.unmoved(document)
     if not unmoved:
         return "Every map changes when the model is made random, as it should."
@@ -98,7 +98,7 @@ def randomised(document: Document) -> str:
 
 
 def in_the_lesion(document: Document, method: str, kind: str) -> str:
-    """How much of a map lies in the lesion, against what the lesion covers of the picture.
+    """State how much of a map lies in the lesion, compared with the lesion's area.
 
     Args:
         document: what was measured.
@@ -116,7 +116,7 @@ def in_the_lesion(document: Document, method: str, kind: str) -> str:
 
 
 def planted(document: Document, method: str) -> str:
-    """Whether the map of a model that answers by an artefact shows the artefact."""
+    """State whether the map of a model with a planted artefact shows the artefact."""
     verdict = verdicts.artefact_shown(document, method)
     if document["planted"] is None or verdict == "unknown":
         return "Whether a planted artefact is shown was not measured."
@@ -133,14 +133,14 @@ def planted(document: Document, method: str) -> str:
 
 
 def artefact_by_method(document: Document) -> str:
-    """Which methods show the planted artefact, which in part, and which do not."""
+    """State which methods show the planted artefact, which in part, and which not."""
     said = {"shown": "Shown by", "in part": "Shown in part by", "not shown": "Not shown by"}
     found = {verdict: verdicts.by_artefact(document, verdict) for verdict in said}
     return " ".join(f"{said[one]} {listed(names)}." for one, names in found.items() if names)
 
 
 def example(one: Document) -> str:
-    """What was answered about a photograph, and what it is filed as."""
+    """Describe the answer for a photograph, and its true label."""
     sentences = [
         f"Filed as {one['label']}. Answered “{one['answer']}”: P(cancer) = "
         f"{number(one['probability'], 2)}, threshold {number(one['threshold'], 2)}."
@@ -152,11 +152,11 @@ def example(one: Document) -> str:
     return " ".join(sentences)
 
 
-def places(shape: tuple[int, int]) -> str:
-    """How fine a map is, however smoothly it is drawn."""
+def resolution(shape: tuple[int, int]) -> str:
+    """State the resolution of a map, however smoothly it is drawn."""
     height, width = shape
-    how = "one a pixel" if min(height, width) >= SIDE else "drawn smoothly"
-    return f"{height} x {width} places, {how}"
+    how = "one per pixel" if min(height, width) >= SIDE else "interpolated smoothly"
+    return f"{height} x {width} cells, {how}"
 
 
 def _doubt(mass: Interval, area: float) -> str:
@@ -164,7 +164,7 @@ def _doubt(mass: Interval, area: float) -> str:
 
 
 def _ahead(document: Document, ours: float, kind: str) -> str:
-    """Controls with at least as much in the lesion: a map that lies there may know nothing."""
+    """Return controls with at least as much in the lesion, which the map does not beat."""
     found = {name: verdicts.located(document, name, kind, "mass") for name in document["controls"]}
     ahead = {
         name: mass

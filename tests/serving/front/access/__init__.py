@@ -1,1 +1,1 @@
-"""Tests of who may ask."""
+"""Tests of access control."""

@@ -80,8 +80,8 @@ def test_without_its_issuer_known_keys_go_on_for_a_time_and_nothing_is_open() ->
     assert (gone.status_code, gone.headers["retry-after"]) == (503, "5")
     assert "their issuer does not answer" in json.loads(gone.content)["error"]
     assert answered == 2
-    assert "known ones go on for 3600 s" in said[0]
-    assert "can be had again" in said[-1]
+    assert "known ones stay valid for 3600 s" in said[0]
+    assert "can be fetched again" in said[-1]
 
 
 def test_keys_in_a_file_are_rotated_without_a_restart(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ ROWS: dict[str, tuple[int, Headers]] = {
         401,
         lambda: bearer(issuer.signed_with_the_public_key()),
     ),
-    "a token signed by somebody else": (
+    "a token signed with another key": (
         401,
         lambda: bearer(token("first", issuer.elliptic("stranger"))),
     ),

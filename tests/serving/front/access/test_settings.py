@@ -1,4 +1,4 @@
-"""Settings of who may ask, what they refuse, and the loud line."""
+"""Settings of access control, what they refuse, and the warning."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from handlers import rendering
-from handlers.explainers.places import upsampled
+from handlers.explainers.grid import upsampled
 from handlers.imaging import SIDE
 from handlers.png import encoded
 from tests.training.report.conftest import interval, png
@@ -168,7 +168,7 @@ def lean(document: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def examples() -> list[dict[str, Any]]:
-    """A drawn lesion of each kind, with the maps that the methods might make of it."""
+    """A synthetic lesion of each kind, with the maps that the methods might make of it."""
     answered = {
         "correct": ("malignant", 0.87, "cancer", [], "cancer"),
         "wrong": ("malignant", 0.08, "no cancer", [], "no cancer"),

@@ -71,7 +71,7 @@ def test_each_example_shows_the_original_and_then_every_map_with_its_scale(writt
         titles = re.findall(r"<figcaption><b>(.*?)</b>", example)
         assert titles[:3] == ["original", "Grad-CAM", "Integrated Gradients"]
         assert len(titles) == 1 + len(MEASURED)
-        assert "7 x 7 places, drawn smoothly" in example
+        assert "7 x 7 cells, interpolated smoothly" in example
         assert example.count('class="bar"') == len(MEASURED)
         # Signed maps go from a minus to a plus, unsigned ones from nothing.
         assert len(re.findall(r"<span>\N{MINUS SIGN}0\.\d\d</span><span>0</span>", example)) == 5
@@ -138,7 +138,7 @@ def test_photographs_of_patients_are_not_to_be_published(
     html = written()
 
     assert "must not be published" not in html
-    assert "they show nobody" in html
+    assert "they show no person" in html
     assert Page(html).paragraphs[0].startswith("Nothing here holds for people")
 
 

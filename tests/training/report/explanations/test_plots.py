@@ -70,7 +70,7 @@ def test_a_panel_without_masks_says_so(lean: dict[str, Any]) -> None:
     found = panels(masses(lean))
 
     assert found["photographs, in the lesion"].texts[0].get_text() == "not measured"
-    assert len(found["drawn lesions, in the lesion"].lines) > 10
+    assert len(found["synthetic lesions, in the lesion"].lines) > 10
 
 
 @pytest.mark.parametrize("many", [1, 3, 4, 7])

@@ -61,7 +61,7 @@ def test_shares_stand_beside_what_is_covered(document: dict[str, Any]) -> None:
     mass = found["lesion?", "Mass, photographs"]
     assert mass.aside == f"the lesion covers 23.1{PERCENT}"
     assert mass.cells[0] == Cell(f"51.0{PERCENT}", "49.0 to 52.6")
-    assert found["lesion?", "Mass, drawn lesions"].cells[0].value == f"60.0{PERCENT}"
+    assert found["lesion?", "Mass, synthetic lesions"].cells[0].value == f"60.0{PERCENT}"
     artefact = found["by?", "Pointing"]
     assert artefact.aside == "strongest place on the artefact"
     assert artefact.cells[0].value == f"88.0{PERCENT}"

@@ -91,7 +91,7 @@ def test_the_share_in_the_lesion_is_held_against_what_the_lesion_covers(
 def test_a_control_with_less_in_the_lesion_is_not_mentioned(document: dict[str, Any]) -> None:
     said = wording.in_the_lesion(document, "grad_cam", "synthetic")
 
-    assert said.startswith("In 40 drawn lesions, 60.0")
+    assert said.startswith("In 40 synthetic lesions, 60.0")
     assert said.endswith(f"which covers 18.2{PERCENT} of the picture.")
 
 
@@ -149,7 +149,10 @@ def test_an_untrained_backbone_is_said_first(document: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "said"),
-    [((7, 7), "7 x 7 places, drawn smoothly"), ((224, 224), "224 x 224 places, one a pixel")],
+    [
+        ((7, 7), "7 x 7 cells, interpolated smoothly"),
+        ((224, 224), "224 x 224 cells, one per pixel"),
+    ],
 )
 def test_how_fine_a_map_is(shape: tuple[int, int], said: str) -> None:
-    assert wording.places(shape) == said
+    assert wording.resolution(shape) == said

@@ -1,4 +1,4 @@
-"""Where the results on explanations are kept."""
+"""Cache folder of the results on explanations."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from handlers import explainers
 from handlers.classifier import Classifier
 
 VERSION: Final = 1
-"""Raise it when the same model and the same methods give other results here."""
+"""Increase it when the same model and methods give other results."""
 
 
 def folder_for(cache: Path, model_folder: Path, classifier: Classifier) -> Path:
-    """Where the results of a model and of the methods as they are now belong.
+    """Return the cache folder for a model and the current code of the methods.
 
     Args:
         cache: folder of all caches.

@@ -1,4 +1,4 @@
-"""From attributions of pixels to places, and from places back to pixels."""
+"""Convert attributions of pixels to a grid of cells, and back to pixels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from handlers.captum_methods import LayerAttribution
 
 
 def summed(attributions: torch.Tensor, places: int) -> np.ndarray:
-    """Sum over colours and over square places, which keeps the sum of all.
+    """Sum over colours and over square cells; the total is unchanged.
 
     Args:
         attributions: of pixels, shape (1, channels, side, side).
@@ -26,6 +26,6 @@ def summed(attributions: torch.Tensor, places: int) -> np.ndarray:
 
 
 def upsampled(values: np.ndarray, side: int) -> np.ndarray:
-    """Attribution values of shape (h, w) on side x side pixels, bilinear."""
+    """Interpolate attributions of shape (h, w) to side x side pixels, bilinear."""
     grid = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))[None, None]
     return np.asarray(LayerAttribution.interpolate(grid, (side, side), "bilinear")[0, 0].numpy())

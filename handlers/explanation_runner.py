@@ -1,4 +1,4 @@
-"""Explains photographs for the service: within a time, in turn, or with an error that helps."""
+"""Explain photographs for the service, within a time budget, or with a helpful error."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from PIL import Image
 from handlers import explanation
 from handlers.background import Background, BusyError
 from handlers.classifier import Forward
-from handlers.explainers.question import Budget, OutOfTimeError, Question
-from handlers.explainers.repeated import Repeated
+from handlers.explainers.frozen_model import FrozenModel
+from handlers.explainers.task import AttributionTask, Budget, OutOfTimeError
 from handlers.protocol import Request, RequestError
 from handlers.settings import HandlerSettings
 from handlers.telemetry import Recorder
 
 
-class Explaining:
-    """Of one worker; not shared between threads."""
+class ExplanationRunner:
+    """Runs the explanations of one worker; not shared between threads."""
 
     def __init__(self, model: Any, settings: HandlerSettings, scratch: Path | None = None) -> None:
         """Take the model and the limits.
@@ -35,11 +35,12 @@ class Explaining:
                 temporary files.
         """
         self._model = model
-        # Half a second and the memory of a model: a worker that only predicts never needs it.
-        self._repeated = cache(lambda: Repeated(model))
+        # It takes half a second and the memory of a model; a worker that only predicts
+        # never needs it.
+        self._repeated = cache(lambda: FrozenModel(model))
         self._settings = settings
         folder = scratch or Path(tempfile.gettempdir())
-        self._background = Background(settings.explain_at_once, folder)
+        self._background = Background(settings.explain_max_concurrency, folder)
 
     def explain(
         self,
@@ -52,7 +53,7 @@ class Explaining:
         deadline: float,
         recorder: Recorder,
     ) -> dict[str, Any]:
-        """The fields that an explanation adds to the prediction of one photograph.
+        """Compute the fields that an explanation adds to the prediction of one photograph.
 
         Args:
             request: with the instance.
@@ -77,8 +78,8 @@ class Explaining:
         def explained() -> dict[str, Any]:
             target = explanation.target_of(instance, label)
             model = self._repeated() if slow else self._model
-            question = Question(model, inputs, forward.activations, target, Budget(seconds))
-            return explanation.fields(question, view, instance, recorder)
+            task = AttributionTask(model, inputs, forward.activations, target, Budget(seconds))
+            return explanation.fields(task, view, instance, recorder)
 
         if time.perf_counter() > deadline:
             batch = self._settings.explain_batch_seconds
@@ -90,19 +91,19 @@ class Explaining:
         try:
             if not slow:
                 return explained()
-            with self._background.turn():
+            with self._background.slot():
                 return self._background.run(explained)
         except BusyError:
             wait = math.ceil(seconds)
             raise refusal(
-                f"another explanation by a slow method is being made: send this one again in "
+                f"another slow explanation is running: send this one again in "
                 f"{wait} s, or use grad_cam",
                 wait=wait,
             ) from None
         except OutOfTimeError:
             raise refusal(
-                f"{name} was not done within {seconds:g} s: send it again when there is less to "
-                "do, use grad_cam, or allow it more with LESIONLENS_EXPLAIN_SECONDS",
+                f"{name} was not done within {seconds:g} s: send it again under less load, "
+                "use grad_cam, or raise LESIONLENS_EXPLAIN_SECONDS",
                 wait=math.ceil(seconds),
             ) from None
         except explanation.NoAttributionError:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from handlers.explainers.places import summed, upsampled
+from handlers.explainers.grid import summed, upsampled
 from tests.handlers.explainers.known import noise
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from handlers.explainers.question import Budget, OutOfTimeError
+from handlers.explainers.task import Budget, OutOfTimeError
 from tests.handlers.explainers.known import Linear, ask, ticking
 
 
@@ -40,9 +40,9 @@ def test_a_step_is_the_model_on_each_copy(picture: torch.Tensor) -> None:
 
 def test_out_of_time_the_model_is_not_run(picture: torch.Tensor) -> None:
     model = Linear()
-    question = ask(model, picture, budget=Budget(-1))
+    task = ask(model, picture, budget=Budget(-1))
 
     with pytest.raises(OutOfTimeError):
-        question.logits(picture)
+        task.logits(picture)
 
     assert model.batches == []

@@ -11,8 +11,8 @@ from torch import nn
 from handlers.background import Background
 from handlers.classifier import Classifier
 from handlers.explainers.methods import METHODS
-from handlers.explaining import Explaining
-from handlers.job import Row
+from handlers.explanation_runner import ExplanationRunner
+from handlers.request_state import RawRequest
 from handlers.service import Answer, MelanomaService
 from handlers.settings import HandlerSettings
 from handlers.telemetry import Recorder
@@ -41,9 +41,9 @@ def asked(
     def ask(*methods: str, model: nn.Module | None = None, **settings: float) -> list[Answer]:
         limits = HandlerSettings(**settings)  # type: ignore[arg-type]
         service = MelanomaService(classifier, limits)
-        service.explaining = Explaining(model or classifier.model, limits, tmp_path)
-        rows = [Row(photograph(3, 1), "explain", method=name) for name in methods]
-        return service.answer([*rows, Row(photograph(3, 1), "predict")], Recorder("v1"))
+        service.explaining = ExplanationRunner(model or classifier.model, limits, tmp_path)
+        rows = [RawRequest(photograph(3, 1), "explain", method=name) for name in methods]
+        return service.answer([*rows, RawRequest(photograph(3, 1), "predict")], Recorder("v1"))
 
     return ask
 
@@ -66,7 +66,7 @@ def test_every_method_stops_when_its_time_is_over(
 def test_while_another_worker_explains_slowly_one_is_told_to_come_back(
     method: str, asked: Callable[..., list[Answer]], tmp_path: Path
 ) -> None:
-    with Background(1, tmp_path).turn():
+    with Background(1, tmp_path).slot():
         refused, quick, predicted = asked(method, "grad_cam", explain_seconds=7)
 
     assert (refused.status, refused.retry_after) == (503, 7)
@@ -90,7 +90,7 @@ def test_numbers_that_are_not_finite_are_an_error_that_names_the_method(
     classifier: Classifier,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("handlers.explaining.Repeated", lambda model: model)
+    monkeypatch.setattr("handlers.explanation_runner.FrozenModel", lambda model: model)
 
     failed, predicted = asked(method, model=Broken(classifier.model.head))
 
@@ -105,13 +105,13 @@ def test_what_is_quick_is_answered_before_what_is_slow(
     classifier: Classifier, photograph: Photograph, tmp_path: Path
 ) -> None:
     service = MelanomaService(classifier, HandlerSettings(batch_seconds=60, explain_seconds=60))
-    service.explaining = Explaining(classifier.model, service.settings, tmp_path)
+    service.explaining = ExplanationRunner(classifier.model, service.settings, tmp_path)
     image, recorder = photograph(3, 1), Recorder("v1")
     rows = [
-        Row(image, "explain", method="smooth_grad"),
-        *([Row(image, "predict")] * (2 * service.settings.forward_batch)),
-        Row(image, "explain", method="grad_cam"),
-        Row(b"text", "predict"),
+        RawRequest(image, "explain", method="smooth_grad"),
+        *([RawRequest(image, "predict")] * (2 * service.settings.forward_batch)),
+        RawRequest(image, "explain", method="grad_cam"),
+        RawRequest(b"text", "predict"),
     ]
     given: list[dict[int, Answer]] = []
     explained: list[int] = []
@@ -136,7 +136,7 @@ def test_nothing_is_early_where_nothing_is_slow(
     classifier: Classifier, photograph: Photograph
 ) -> None:
     service = MelanomaService(classifier, HandlerSettings())
-    rows = [Row(photograph(3, 1), verb) for verb in ("predict", "explain")]
+    rows = [RawRequest(photograph(3, 1), verb) for verb in ("predict", "explain")]
 
     def early(answers: dict[int, Answer]) -> None:
         pytest.fail("nothing had to wait")

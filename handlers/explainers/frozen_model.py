@@ -1,4 +1,4 @@
-"""The model for methods that run it dozens of times, forward and back."""
+"""A copy of the model for methods that run it dozens of times, forward and back."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 
-class Repeated:
-    """A frozen copy in the memory layout that convolutions are fastest in; same maps.
+class FrozenModel:
+    """A frozen copy in the memory layout in which convolutions are fastest; same results.
 
-    Frozen, batch normalisation is part of the convolutions, and nothing is computed for weights
-    that no method asks about.
+    Freezing folds batch normalisation into the convolutions, and no gradients of weights are
+    computed.
     """
 
     def __init__(self, model: Any) -> None:
@@ -28,5 +28,5 @@ class Repeated:
             self._run = torch.jit.freeze(own.eval())
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Logits of shape (n, 2) of inputs of shape (n, 3, 224, 224)."""
+        """Compute logits of shape (n, 2) of inputs of shape (n, 3, 224, 224)."""
         return self._run(inputs.contiguous(memory_format=torch.channels_last))  # type: ignore[no-any-return]

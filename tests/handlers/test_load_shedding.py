@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from handlers.admission import CLEARING, FEWEST, Admission
+from handlers.load_shedding import MIN_FULL_BATCH, SHED_PERIODS, LoadShedder
 
-FULL, SECONDS = FEWEST, 1.0
+FULL, SECONDS = MIN_FULL_BATCH, 1.0
 
 
 @dataclass
@@ -28,7 +28,7 @@ def clock() -> Clock:
 @pytest.fixture
 def served(clock: Clock) -> Callable[..., int]:
     """Serves a batch and gives how many of its requests were served."""
-    admission = Admission(FULL, SECONDS, clock)
+    admission = LoadShedder(FULL, SECONDS, clock)
 
     def serve(requests: int, each: float) -> int:
         admission.begin(requests)
@@ -65,13 +65,13 @@ def test_what_comes_later_than_a_slow_batch_is_served(
     served: Callable[..., int], clock: Clock
 ) -> None:
     assert served(2, each=2.0) == 1
-    clock.now += CLEARING * SECONDS
+    clock.now += SHED_PERIODS * SECONDS
     assert served(FULL, each=0.01) == FULL
 
 
 @pytest.mark.parametrize("size", [1, 8])
 def test_a_server_of_small_batches_never_turns_a_few_clients_away(size: int, clock: Clock) -> None:
-    admission = Admission(size, SECONDS, clock)
+    admission = LoadShedder(size, SECONDS, clock)
     for _ in range(5):
         admission.begin(size)
         assert admission.open()
@@ -88,9 +88,9 @@ def test_a_load_that_never_lets_up_is_served_now_and_then(
         turned_away += 1
         clock.now += 0.01
         assert turned_away < 10_000
-    assert turned_away * 0.01 == pytest.approx(CLEARING * SECONDS, abs=0.02)
+    assert turned_away * 0.01 == pytest.approx(SHED_PERIODS * SECONDS, abs=0.02)
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(0.2, 1), (1.0, 1), (1.1, 2), (7.0, 7)])
 def test_the_wait_that_is_told_is_whole_seconds(seconds: float, told: int) -> None:
-    assert Admission(FULL, seconds).retry_after == told
+    assert LoadShedder(FULL, seconds).retry_after == told

@@ -1,4 +1,4 @@
-"""Results kept on disk as soon as they are there: an interrupted run goes on where it stopped."""
+"""Cache of results on disk, so that an interrupted run continues."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from training.files import whole
+from training.files import atomic_write
 
 Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A folder of named results, each a few arrays."""
+class ResultCache:
+    """A folder of named results, each of a few arrays."""
 
     folder: Path
 
     def get(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
-        """What was computed once, read again; computed and kept where it is missing or damaged.
+        """Read a cached result; compute and cache it if it is missing or damaged.
 
         Args:
             name: may hold slashes.
@@ -37,6 +37,6 @@ class Kept:
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             pass
         arrays = dict(compute())
-        with whole(path) as temporary, temporary.open("wb") as stream:
+        with atomic_write(path) as temporary, temporary.open("wb") as stream:
             np.savez(stream, **arrays)  # type: ignore[arg-type]
         return arrays

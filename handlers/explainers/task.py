@@ -1,4 +1,4 @@
-"""What a method is asked, within which time, and what it answers."""
+"""Input, time budget and result of an attribution method."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import torch
 
 
 class OutOfTimeError(RuntimeError):
-    """A method used up its time; there is no attribution."""
+    """A method has exceeded its time budget; there is no attribution."""
 
 
 class Budget:
-    """The time of one explanation."""
+    """Time budget of one explanation."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = perf_counter) -> None:
-        """The time begins now.
+        """Start the time budget.
 
         Args:
             seconds: that the explanation may take.
@@ -30,14 +30,14 @@ class Budget:
         self._end = clock() + seconds
 
     def check(self) -> None:
-        """Between two steps: raise OutOfTimeError where the time is over."""
+        """Check the time between two steps; raises OutOfTimeError."""
         if self._clock() > self._end:
             raise OutOfTimeError(f"not done within {self.seconds:g} s")
 
 
 @dataclass(frozen=True)
-class Question:
-    """Why a model answers so on one photograph."""
+class AttributionTask:
+    """The prediction of one photograph that is to be explained."""
 
     model: Any
     """Called on inputs of shape (n, 3, 224, 224), gives logits of shape (n, 2); has a submodule
@@ -45,13 +45,13 @@ class Question:
     inputs: torch.Tensor
     """float32 of shape (1, 3, 224, 224)."""
     activations: torch.Tensor
-    """Of the pass that answered it, before pooling, shape (1, 512, 7, 7)."""
+    """Activations of the prediction before pooling, shape (1, 512, 7, 7)."""
     target: int
     """Class whose logit is explained."""
     budget: Budget = field(default_factory=lambda: Budget(float("inf")))
 
     def logits(self, inputs: torch.Tensor) -> torch.Tensor:
-        """One step of a method: the model on n changed copies, logits of shape (n, 2).
+        """Run one step of a method: the model on n modified copies, logits of shape (n, 2).
 
         Raises:
             OutOfTimeError: there is no time left for it.
@@ -62,11 +62,11 @@ class Question:
 
 @dataclass(frozen=True)
 class Attribution:
-    """How much each place of a photograph spoke for (above 0) or against (below 0) the target."""
+    """How much each region of a photograph increases (above 0) or decreases the target's score."""
 
     values: np.ndarray
     """float32 of shape (h, w), in units of the target's logit."""
     steps: int
-    """Times the model was run, forward or forward and back; 0, it was not."""
+    """Number of forward passes, with or without a backward pass; 0 if the model was not run."""
     convergence_delta: float | None = None
     """For path methods: sum of the attributions minus the difference of the logits."""

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from handlers import explainers
-from training.explaining.kept import folder_for
+from training.explaining.cache_key import folder_for
 from training.explaining.subjects import Explained
-from training.kept import Kept
+from training.result_cache import ResultCache
 from training.settings import TrainingSettings
 
 
@@ -17,7 +17,7 @@ def refuse() -> dict[str, np.ndarray]:
     raise AssertionError("it was there already")
 
 
-def test_a_result_is_read_again_as_it_was(kept: Kept) -> None:
+def test_a_result_is_read_again_as_it_was(kept: ResultCache) -> None:
     first = kept.get("curves/a-b", lambda: {"x": np.arange(3.0), "y": np.asarray(2)})
     again = kept.get("curves/a-b", refuse)
 
@@ -26,7 +26,7 @@ def test_a_result_is_read_again_as_it_was(kept: Kept) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"half", None])
-def test_a_damaged_result_is_computed_anew(kept: Kept, damage: bytes | None) -> None:
+def test_a_damaged_result_is_computed_anew(kept: ResultCache, damage: bytes | None) -> None:
     kept.get("one", lambda: {"x": np.arange(100.0)})
     path = kept.folder / "one.npz"
     data = bytearray(path.read_bytes())
@@ -37,7 +37,7 @@ def test_a_damaged_result_is_computed_anew(kept: Kept, damage: bytes | None) -> 
     assert np.array_equal(kept.get("one", refuse)["x"], np.ones(2))
 
 
-def test_an_interruption_leaves_nothing_behind(kept: Kept) -> None:
+def test_an_interruption_leaves_nothing_behind(kept: ResultCache) -> None:
     def interrupt() -> dict[str, np.ndarray]:
         raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""One request of a batch on its way through the stages of the service."""
+"""State of a request on its way through the stages of the service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from handlers.protocol import Request, RequestError
 
 
 @dataclass(frozen=True)
-class Row:
+class RawRequest:
     """One request as the server received it."""
 
     body: bytes
@@ -22,12 +22,12 @@ class Row:
     method: str | None = None
     target: str | None = None
     probe: bool = False
-    """Whether the server itself asks if the service answers: nothing of it is counted."""
+    """Whether it is a health probe of the server itself, which metrics do not count."""
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """One photograph, ready for the model."""
+class PreprocessedImage:
+    """One photograph, preprocessed for the model."""
 
     view: Image.Image
     inputs: torch.Tensor
@@ -36,32 +36,32 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Photograph:
-    """One photograph, answered."""
+class ClassifiedImage:
+    """One photograph with its prediction."""
 
-    prepared: Prepared
+    prepared: PreprocessedImage
     forward: Forward
     decision: Decision
 
 
 @dataclass
-class Job:
+class RequestState:
     """One request on its way through the stages; ``error`` ends it early."""
 
     place: int
-    """In the batch."""
-    row: Row
+    """Index of the request in the batch."""
+    row: RawRequest
     request: Request | None = None
-    prepared: list[Prepared] = field(default_factory=list)
-    photographs: list[Photograph] = field(default_factory=list)
+    prepared: list[PreprocessedImage] = field(default_factory=list)
+    photographs: list[ClassifiedImage] = field(default_factory=list)
     seen: list[tuple[Decision, dict[str, float]]] = field(default_factory=list)
-    """What is counted of each photograph, when the rest of it is gone."""
+    """Statistics of each photograph for the metrics, kept when the photograph is released."""
     answer: str = ""
     error: RequestError | None = None
 
     @property
     def is_slow(self) -> bool:
-        """Whether it is alive and its explanation takes longer than a handful of predictions."""
+        """Whether it has not failed and its explanation takes longer than some predictions."""
         request = self.request
         if self.error is not None or request is None or request.verb != "explain":
             return False

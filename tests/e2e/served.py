@@ -1,0 +1,41 @@
+"""`make serve` as a process, and its words until it is ready."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Trained
+from tests.e2e.environment import ROOT, without_settings
+
+
+def serve(
+    trained: Trained, logs: Path, ports: Mapping[str, int], **more: str
+) -> subprocess.Popen[str]:
+    """Start it with the trained archive; ``more`` are variables of its environment."""
+    variables = {f"LESIONLENS_{name.upper()}": str(port) for name, port in ports.items()}
+    variables |= {"LESIONLENS_ARCHIVE": str(trained.store), "LESIONLENS_LOGS": str(logs)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "serving"],
+        cwd=ROOT,
+        env=without_settings(os.environ) | variables | more,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def until_ready(process: subprocess.Popen[str]) -> list[str]:
+    """Wait for the last line of its start; all lines until then."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line.rstrip())
+        if line.startswith("Ctrl-C"):
+            return lines
+    pytest.fail(f"it ended before it was ready: {lines}")

@@ -1,0 +1,46 @@
+"""Snapshots of what a visitor reads: after a text has changed, read the difference of the file."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from tests.page_texts import compare
+from tests.web.conftest import explanation, prediction
+from web import texts
+from web.answers import Explanation, Prediction
+from web.errors import Kind, PageError
+from web.wording import answer_words, explanation_words, failure_words, method_words
+
+VALUES = {"limit": 15, "seen": 30, "reason": "a reason", "seconds": 60}
+
+
+def sentences(language: texts.Texts) -> list[str]:
+    """All texts that are made from numbers and names, of both labels and of signed and unsigned."""
+    lines: list[str] = []
+    for changes in (
+        {},
+        {"label": "no cancer", "probability": 0.02},
+        {"review": True, "reasons": ["near_threshold"]},
+        {"review": True, "reasons": ["low_quality", "unlike_training_data"]},
+        {"model_version": "synthetic-untrained-1a2b3c4d"},
+    ):
+        answer = answer_words(Prediction.model_validate(prediction(**changes)), language)
+        lines += [answer.heading, *([answer.choice] if answer.choice else []), answer.frequency]
+        lines += [answer.threshold, *answer.origin, answer.review, *answer.reasons, *answer.advice]
+        lines += [answer.version, ""]
+    for changes in ({}, {"method": "saliency", "signed": False, "model_version": "another"}):
+        given = Explanation.model_validate(explanation(**changes))
+        explained = explanation_words(given, prediction()["model_version"], b"", language)
+        lines += [explained.seen_caption, explained.colours, *explained.notes, ""]
+    lines += [method.label for method in method_words(language)] + [""]
+    for kind in get_args(Kind):
+        failure = failure_words(PageError(kind, retry_after=7, **VALUES), language)
+        lines.append(f"{failure.heading}: {failure.text}")
+    return lines
+
+
+@pytest.mark.parametrize("name", texts.load())
+def test_a_visitor_reads_these_sentences(name: str) -> None:
+    compare(f"{name}.txt", "\n".join(sentences(texts.load()[name])).replace("\u00a0", "~") + "\n")
