@@ -31,12 +31,20 @@ ifdef RUNTIME
 export LESIONLENS_RUNTIME := $(RUNTIME)
 endif
 
-.PHONY: help setup check data audit train report explain-report archive serve key certificate page demo test lint format rules thresholds dashboards monitor drift-report bench loadtest overload attack fuzz measure-access measure-training measure-report measure-decoding measure-explanations measure-explaining measure-features measure-gpu measure-page measure-request measure-telemetry screenshots samples docs images sbom pod namespace publish deploy rollback cluster-test lock clean
+.PHONY: help setup demo data audit train report explain-report archive serve page key certificate check test lint format loadtest overload attack fuzz images sbom pod publish namespace deploy rollback cluster-test monitor drift-report dashboards rules thresholds benchmark bench docs tables screenshots samples lock clean
+
+##@ Start here
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' \
+		$(MAKEFILE_LIST)
 
 setup: $(INSTALLED) $(if $(HEIF),$(HEIF_INSTALLED)) ## Create .venv with every package at its fixed version; HEIF=yes also reads HEIC and AVIF
+
+demo: $(INSTALLED) ## Run everything once: data, training, archive, server, predict, explain
+	$(RUN) -m serving.demo
+
+##@ Train
 
 data: $(INSTALLED) ## Find and check the photographs (LESIONLENS_DATA, Kaggle or synthetic)
 	$(RUN) -m training data
@@ -55,8 +63,13 @@ explain-report: $(TRAINED) ## Evaluate the explanations: explanations.html in th
 
 archive: $(ARCHIVE) ## Pack the trained model as melanoma.mar (trains first if necessary)
 
+##@ Serve
+
 serve: $(ARCHIVE) ## Serve the archive until Ctrl-C, with TorchServe or RUNTIME=kserve
 	@exec $(RUN) -m serving
+
+page: $(SAMPLES) ## Run the upload page alongside `make serve`, until Ctrl-C
+	@exec $(RUN) -m web
 
 key: $(INSTALLED) ## List the API keys; NAME=ward-3 makes one, with VERBS=predict EXPIRES=2027-12-31; REVOKE=... revokes one
 	@$(RUN) -m serving.front.access $(if $(NAME),--name "$(NAME)") $(if $(VERBS),--verbs "$(VERBS)") \
@@ -65,24 +78,13 @@ key: $(INSTALLED) ## List the API keys; NAME=ward-3 makes one, with VERBS=predic
 certificate: $(INSTALLED) ## Make a self-signed certificate for a trial of TLS, for this machine's names and NAMES=...
 	@$(RUN) -m serving.front.access.certificate --names "$(NAMES)"
 
-page: $(SAMPLES) ## Run the upload page alongside `make serve`, until Ctrl-C
-	@exec $(RUN) -m web
-
-demo: $(INSTALLED) ## Run everything once: data, training, archive, server, predict, explain
-	$(RUN) -m serving.demo
-
-samples: $(SAMPLES) ## Draw the synthetic examples of the upload page
-
-docs: $(INSTALLED) ## Build the documentation site in build/site and check its links
-	@# Not --quiet: --strict counts only warnings that are printed.
-	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
-	@echo "open build/site/index.html"
-
-test: $(SAMPLES) ## Run every test
-	$(PYTEST)
+##@ Check
 
 check: lint $(SAMPLES) ## Check style, types and words, and run every test that starts no server, container or training
 	$(PYTEST) -m "not slow"
+
+test: $(SAMPLES) ## Run every test
+	$(PYTEST)
 
 lint: $(INSTALLED) ## Check style, types and words (docs/reference/glossary.md)
 	$(RUN) -m ruff check .
@@ -94,81 +96,16 @@ format: $(INSTALLED) ## Format the code and fix style errors
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
-rules: $(INSTALLED) ## Write Prometheus' rules from objectives.yaml and thresholds.json
-	$(RUN) -m monitoring.build rules
-
-thresholds: $(INSTALLED) ## Recalibrate the drift thresholds by resampling (minutes)
-	$(RUN) -m monitoring.build thresholds
-	$(RUN) -m monitoring.build rules
-	$(RUN) -m loadtests.tables
-
-dashboards: $(INSTALLED) ## Write Grafana's dashboards
-	$(RUN) -m monitoring.dashboards
-
-monitor: $(INSTALLED) ## Run Prometheus, and Grafana if it is on PATH, alongside `make serve`, until Ctrl-C
-	@exec $(RUN) -m monitoring.local
-
-drift-report: $(INSTALLED) ## Compare REFERENCE=... with CURRENT=...: two folders of photographs or two windows
-	@test -n "$(REFERENCE)" -a -n "$(CURRENT)" || { echo "error: name what to compare:" \
-		"make drift-report REFERENCE=folder CURRENT=folder, or REFERENCE=-2d/-1d CURRENT=-1d/now" >&2; exit 2; }
-	@$(RUN) -m monitoring.drift_report "$(REFERENCE)" "$(CURRENT)"
-
-measure-training: $(INSTALLED) ## Time the training: without a cache, with the cache, and layer4 (15 minutes)
-	$(RUN) -m loadtests.training_time
-	$(RUN) -m loadtests.tables
-
-measure-report: $(TRAINED) ## Make the report of the trained model and store its numbers for the documentation
-	$(RUN) -m loadtests.reports report docs/results/report.json
-	$(RUN) -m loadtests.tables
-
-measure-explanations: $(TRAINED) ## Evaluate every attribution method and store the numbers for the documentation (30 minutes)
-	$(RUN) -m loadtests.reports explain-report docs/results/explanations.json
-	$(RUN) -m loadtests.tables
-
-measure-explaining: $(ARCHIVE) ## Time served explanations compared with predictions (10 minutes)
-	$(RUN) -m loadtests.explain_cost
-	$(RUN) -m loadtests.tables
-
-measure-request: $(ARCHIVE) ## Time the parts of one request
-	$(RUN) -m loadtests.request_life
-	$(RUN) -m loadtests.tables
-
-measure-access: $(ARCHIVE) ## Time the cost of keys and tokens, and a server under a flood of wrong keys (3 minutes)
-	$(RUN) -m loadtests.access_cost
-	$(RUN) -m loadtests.tables
-
-measure-decoding: $(INSTALLED) ## Measure the decoding cost of every kind of hostile file (4 minutes)
-	$(RUN) -m loadtests.decode_cost
-	$(if $(wildcard $(HEIF_INSTALLED)),$(RUN) -m loadtests.decode_cost --heif)
-	$(RUN) -m loadtests.tables
-
-measure-page: $(ARCHIVE) $(SAMPLES) ## Time the upload page in Chromium, from a dropped photograph to its answer
-	$(RUN) -m loadtests.page.timing
-	$(RUN) -m loadtests.tables
-
-screenshots: $(ARCHIVE) $(SAMPLES) ## Take the documentation's screenshots of the upload page, in Chromium
-	$(RUN) -m loadtests.page.pictures
-
-measure-features: $(INSTALLED) ## Time feature extraction, and its memory with 10,000 synthetic pictures (15 minutes)
-	$(RUN) -m loadtests.feature_cost
-	$(RUN) -m loadtests.tables
-
-measure-gpu: $(INSTALLED) ## Fit FINETUNE=all with and without the GPU of this machine
-	$(RUN) -m loadtests.gpu_time
-	$(RUN) -m loadtests.tables
-
-bench: $(ARCHIVE) ## Compare this project with other servers of the same model (15 minutes)
-	$(RUN) -m loadtests.bench
-	$(RUN) -m loadtests.tables
+##@ Load tests
 
 loadtest: $(ARCHIVE) ## Run Locust users on HOST=... or a new local server; SHAPE=steady, spike or soak
 	@$(if $(SHAPE),LESIONLENS_LOAD_SHAPE=$(SHAPE)) $(RUN) -m loadtests.run --host "$(HOST)" --metrics "$(METRICS)" \
 		$(if $(RESULT),--output $(RESULT))
-	@$(if $(RESULT),$(RUN) -m loadtests.tables)
+	@$(if $(RESULT),$(RUN) -m docs.tables)
 
 overload: $(ARCHIVE) ## Load a server with ten times its capacity
 	$(RUN) -m loadtests.overload
-	$(RUN) -m loadtests.tables
+	$(RUN) -m docs.tables
 
 attack: $(ARCHIVE) ## Run every known attack on a new local server and page (3 minutes)
 	$(RUN) -m loadtests.attack
@@ -176,9 +113,7 @@ attack: $(ARCHIVE) ## Run every known attack on a new local server and page (3 m
 fuzz: $(ARCHIVE) ## Send 20,000 damaged requests to a new local server; REQUESTS=... and SEED=... choose others
 	$(RUN) -m loadtests.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
 
-measure-telemetry: $(ARCHIVE) ## Time requests with and without metrics
-	$(RUN) -m loadtests.telemetry_cost
-	$(RUN) -m loadtests.tables
+##@ Kubernetes
 
 images: $(SAMPLES) ## Build the container images, or IMAGE=serving; with Docker, podman or buildah
 	$(RUN) -m k8s.images $(IMAGE)
@@ -208,6 +143,53 @@ cluster-test: $(ARCHIVE) ## Test a cluster with KServe, in a new namespace; CONT
 	@LESIONLENS_CLUSTER_CONTEXT="$(CLUSTER)" LESIONLENS_CLUSTER_ARCHIVE="$(STORE)" \
 		$(if $(KEEP),LESIONLENS_CLUSTER_KEEP="$(KEEP)") $(if $(OUTPUT),LESIONLENS_CLUSTER_OUTPUT="$(OUTPUT)") \
 		$(RUN) -m pytest tests/cluster --verbose -rN --tb=short -k "$(ONLY)"
+
+##@ Monitoring
+
+monitor: $(INSTALLED) ## Run Prometheus, and Grafana if it is on PATH, alongside `make serve`, until Ctrl-C
+	@exec $(RUN) -m monitoring.local
+
+drift-report: $(INSTALLED) ## Compare REFERENCE=... with CURRENT=...: two folders of photographs or two windows
+	@test -n "$(REFERENCE)" -a -n "$(CURRENT)" || { echo "error: name what to compare:" \
+		"make drift-report REFERENCE=folder CURRENT=folder, or REFERENCE=-2d/-1d CURRENT=-1d/now" >&2; exit 2; }
+	@$(RUN) -m monitoring.drift_report "$(REFERENCE)" "$(CURRENT)"
+
+dashboards: $(INSTALLED) ## Write Grafana's dashboards
+	$(RUN) -m monitoring.dashboards
+
+rules: $(INSTALLED) ## Write Prometheus' rules from objectives.yaml and thresholds.json
+	$(RUN) -m monitoring.build rules
+
+thresholds: $(INSTALLED) ## Recalibrate the drift thresholds by resampling (minutes)
+	$(RUN) -m monitoring.build thresholds
+	$(RUN) -m monitoring.build rules
+	$(RUN) -m docs.tables
+
+##@ Benchmarks
+
+benchmark: $(if $(NAME),$(ARCHIVE) $(SAMPLES),$(INSTALLED)) ## Make the measurement NAME=... and store its result; without a name, list them
+	@$(RUN) -m benchmarks $(NAME)
+	@$(if $(NAME),$(RUN) -m docs.tables)
+
+bench: ## Compare this project with other servers of the same model: NAME=peers (15 minutes)
+	@$(MAKE) --no-print-directory benchmark NAME=peers
+
+##@ Documentation
+
+docs: $(INSTALLED) ## Build the documentation site in build/site and check its links
+	@# Not --quiet: --strict counts only warnings that are printed.
+	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
+	@echo "open build/site/index.html"
+
+tables: $(INSTALLED) ## Fill the tables of the documents from the committed results
+	$(RUN) -m docs.tables
+
+screenshots: $(ARCHIVE) $(SAMPLES) ## Take the documentation's screenshots of the upload page, in Chromium
+	$(RUN) -m docs.screenshots
+
+samples: $(SAMPLES) ## Draw the synthetic examples of the upload page
+
+##@ Maintenance
 
 lock: ## Update all locked package versions within requirements.in
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv==0.13.9

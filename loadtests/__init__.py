@@ -1,4 +1,4 @@
-"""Measurements and load tests: commands that write the JSON results behind the published figures.
+"""Load tests: Locust users, objectives as data, overload, attacks and damaged requests.
 
 Knows the project by its commands, its REST contract and its files only.
 """

@@ -6,7 +6,6 @@ import argparse
 import http.client
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,15 +13,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from loadtests import open_loop
-from loadtests.bench.client import burst
-from loadtests.bench.client import request as ask
-from loadtests.machine import kind
+from loadtests import open_loop, results
+from loadtests.closed_loop import burst
+from loadtests.closed_loop import request as ask
 from loadtests.open_loop import Reply
 from loadtests.photographs import bodies
 from loadtests.settings import LoadSettings
-from serving.local import MODEL, LocalServer
-from serving.settings import ServingSettings, free_ports
+from serving.local import MODEL, temporary_server
 
 PATH: Final = f"/v1/models/{MODEL}:predict"
 TIMES: Final = 10
@@ -91,21 +88,17 @@ def _recovery(port: int, photographs: Sequence[bytes], alone: float, since: floa
 def main() -> int:
     """Measure and write the result."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=Path("docs/results/overload.json"))
+    parser.add_argument("--output", type=Path, default=results.FOLDER / "overload.json")
     output = parser.parse_args().output
     try:
         photographs = [json.dumps(body).encode() for body in bodies(LoadSettings())]
     except FileNotFoundError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch:
-        settings = ServingSettings(logs=Path(scratch)).model_copy(update=free_ports())
-        with LocalServer(settings, keyed=True):
-            result = measure(settings.inference_port, photographs)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps({"machine": kind(), **result}, indent=1) + "\n")
+    with temporary_server() as server:
+        result = measure(server.settings.inference_port, photographs)
     print(json.dumps(result, indent=1))
-    print(f"written to {output}")
+    results.write(output, result)
     return 0
 
 

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -16,14 +15,13 @@ import httpx
 import numpy as np
 from pydantic import ValidationError
 
+from loadtests import results
 from loadtests.key import key_headers
-from loadtests.machine import kind
 from loadtests.memory import slope_per_hour, watched, watched_processes
 from loadtests.objectives import FAILED, Plan, Verdict, judge
 from loadtests.photographs import files, left_out
 from loadtests.settings import LoadSettings
-from serving.local import LocalServer, ServerError
-from serving.settings import ServingSettings, free_ports
+from serving.local import ServerError, temporary_server
 
 CONNECT_SECONDS: Final = 10.0
 SHOWN: Final = 5
@@ -63,10 +61,8 @@ def main() -> int:
         host, metrics = asked.host, asked.metrics
         processes: dict[str, list[tuple[float, float]]] = {}
         if not host:
-            logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lesionlens-")))
-            own = ServingSettings(logs=logs).model_copy(update=free_ports())
             try:
-                server = stack.enter_context(LocalServer(own, keyed=True))
+                server = stack.enter_context(temporary_server())
             except ServerError as error:
                 return _wrong(str(error))
             host, metrics = server.inference, server.metrics
@@ -83,7 +79,6 @@ def main() -> int:
     print(f"report: {asked.report}")
     if asked.output:
         document = {
-            "machine": kind(),
             "shape": settings.load_shape,
             "seconds": shape.seconds,
             "verbs": seen,
@@ -94,8 +89,7 @@ def main() -> int:
             "worker_memory": memory,
             "process_memory": by_process,
         }
-        asked.output.parent.mkdir(parents=True, exist_ok=True)
-        asked.output.write_text(json.dumps(document, indent=1) + "\n")
+        results.write(asked.output, document)
     return 0 if all(verdict.met for verdict in verdicts) else 1
 
 

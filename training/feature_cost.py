@@ -1,6 +1,6 @@
 """``python -m training.feature_cost``: cost of feature extraction, as JSON.
 
-``make measure-features`` runs it, each measurement in a separate process.
+``make benchmark NAME=features`` runs it, each measurement in a separate process.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The attribution methods that a visitor may choose, and how long each takes.
 
-The costs are those that ``make measure-explaining`` measured; ``methods.json`` is written with the
-tables of the documentation.
+``make benchmark NAME=explaining`` measured the costs; ``methods.json`` is written with the tables
+of the documentation.
 """
 
 from __future__ import annotations

@@ -10,7 +10,9 @@ from typing import Final
 import griffe
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-SHOWN: Final = ("handlers", "training", "serving", "monitoring", "loadtests", "web", "k8s")
+SHOWN: Final = (
+    *("handlers", "training", "serving", "monitoring", "loadtests", "benchmarks", "web", "k8s"),
+)
 """In the order of the way of the data; all that mypy checks but these pages."""
 
 

@@ -4,7 +4,7 @@ In megapixel equivalents: a megapixel of a baseline JPEG as phones write it, of 
 costs 1. The weights are fitted to processor time with Pillow 13 (libjpeg-turbo 3.2, zlib-ng 2,
 libwebp 1.6, dav1d 1.5) and pillow-heif 1.8 (libde265 1.1): to the slowest pictures of each kind, so
 that an estimate is rather too high.
-``make measure-decoding`` compares estimates with what was measured.
+``make benchmark NAME=decoding`` compares estimates with what was measured.
 """
 
 from __future__ import annotations

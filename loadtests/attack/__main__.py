@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -17,10 +16,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from loadtests import results
 from loadtests.attack.attacks import ATTACKS
 from loadtests.attack.outcomes import Attack, Outcome
 from loadtests.attack.targets import WORKERS, Target, target
-from loadtests.machine import kind
 from serving.local import LocalServer, ServerError
 from serving.settings import ServingSettings, free_ports
 
@@ -57,7 +56,8 @@ def main() -> int:
     failed = sum(not outcome.passed for outcome in outcomes)
     console.print(f"{len(outcomes) - failed} of {len(outcomes)} passed in {seconds:.0f} s")
     if arguments.output is not None:
-        _write(arguments.output, outcomes, seconds)
+        document = {"seconds": round(seconds, 1), "attacks": [asdict(one) for one in outcomes]}
+        results.write(arguments.output, document)
     return 1 if failed else 0
 
 
@@ -83,16 +83,6 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
         word = "[green]passed[/]" if outcome.passed else "[bold red]FAILED[/]"
         table.add_row(outcome.name, outcome.sent, escape(outcome.detail), word)
     return table
-
-
-def _write(path: Path, outcomes: Sequence[Outcome], seconds: float) -> None:
-    document = {
-        "machine": kind(),
-        "seconds": round(seconds, 1),
-        "attacks": [asdict(outcome) for outcome in outcomes],
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,15 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import httpx
 import psutil
 
 from loadtests.attack.pictures import photographs
+from loadtests.page import local_page
 from serving.local import LocalServer
-from serving.settings import free_ports
 
-START_SECONDS: Final = 30.0
-"""Seconds that the page may take to start."""
 IDLE_START_SECONDS: Final = 12.0
 """Seconds that a server takes to start on two otherwise idle cores."""
 WORKERS: Final = 2
@@ -110,45 +103,6 @@ def target(
     with server:
         server.wait_ready(WORKERS)
         busy = (time.monotonic() - start) / IDLE_START_SECONDS
-        log = scratch / "page.log"
-        with _page(server.inference, log, scratch) as port:
+        with local_page(server.inference, scratch) as (port, log):
             tolerance = max(tolerance, busy)
             yield Target(server, port, log, scratch, photographs(), tolerance, quick)
-
-
-@contextmanager
-def _page(predictor: str, log: Path, scratch: Path) -> Iterator[int]:
-    port = free_ports()["inference_port"]
-    variables = {
-        "LESIONLENS_PAGE_PORT": str(port),
-        "LESIONLENS_PREDICTOR_URL": predictor,
-        "TMPDIR": str(scratch),
-    }
-    with log.open("wb") as output:
-        page = subprocess.Popen(
-            [sys.executable, "-m", "web"],
-            env=os.environ | variables,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        _wait(f"http://127.0.0.1:{port}/healthz", page, log)
-        yield port
-    finally:
-        page.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            page.wait(5)
-        page.kill()
-        page.wait()
-
-
-def _wait(url: str, page: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while page.poll() is None and time.monotonic() < deadline:
-        try:
-            if httpx.get(url, trust_env=False).is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise RuntimeError(f"the page did not start: {log.read_text(errors='replace')[-400:]}")

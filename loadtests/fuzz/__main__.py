@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -16,10 +15,10 @@ from typing import Any, Final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from loadtests import results
 from loadtests.fuzz.markers import found_in
 from loadtests.fuzz.requests import fuzz_request
 from loadtests.fuzz.running import Run
-from loadtests.machine import kind
 from serving.local import LocalServer, ServerError
 from serving.settings import ServingSettings, free_ports
 
@@ -60,14 +59,13 @@ def fuzz(
 
 
 def summary(run: Run) -> dict[str, Any]:
-    """Count by route, kind of body, content type and status, with machine and time."""
+    """Count by route, kind of body, content type and status, with the time."""
     fields = ("route", "kind", "content_type", "status")
     counts: dict[str, Counter[str]] = {name: Counter() for name in fields}
     for key, count in run.counts.items():
         for name, value in zip(fields, key, strict=True):
             counts[name][str(value) or "none"] += count
     return {
-        "machine": kind(),
         "seed": run.seed,
         "requests": sum(run.counts.values()),
         "megabytes": round(run.sent_bytes / 1e6, 1),
@@ -95,7 +93,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=REQUESTS)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--output", type=Path, default=Path("docs/results/fuzz.json"))
+    parser.add_argument("--output", type=Path, default=results.FOLDER / "fuzz.json")
     arguments = parser.parse_args()
     console = Console()
     os.environ.setdefault("LESIONLENS_EXPLAIN_SECONDS", "60")
@@ -106,9 +104,8 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     result = summary(run)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(f"{result['requests']} requests in {result['seconds']} s; {arguments.output}")
+    print(f"{result['requests']} requests in {result['seconds']} s")
+    results.write(arguments.output, result)
     for problem in run.problems:
         print(f"seed {run.seed}, index {problem.index}: {problem.message}")
     for path in keep_bodies(run, FOLDER):

@@ -12,11 +12,12 @@ import httpx
 from pydantic import ValidationError
 
 from monitoring.local.grafana import command, grafana
-from monitoring.local.process import POLL_SECONDS, LocalError, Process
+from monitoring.local.program import LocalError, Program
 from monitoring.local.prometheus import Prometheus, Target
 from monitoring.local.settings import LocalSettings
 from monitoring.settings import MonitoringSettings
 from serving.front.sockets import host_port
+from serving.process import POLL_SECONDS
 
 
 class Ended(BaseException):
@@ -44,10 +45,10 @@ def main() -> int:
         return 2
 
 
-def _start(settings: LocalSettings, service: str, stack: ExitStack) -> list[Process]:
+def _start(settings: LocalSettings, service: str, stack: ExitStack) -> list[Program]:
     metrics = host_port(settings.host, settings.metrics_port)
     prometheus = Prometheus(settings, [Target(metrics, service)])
-    started: list[Process] = [stack.enter_context(prometheus)]
+    started: list[Program] = [stack.enter_context(prometheus)]
     print(f"prometheus  {prometheus.url}/graph", flush=True)
     print(f"alerts      {prometheus.url}/alerts", flush=True)
     program = command()
@@ -72,7 +73,7 @@ def _unless_it_answers(metrics: str) -> str:
     return ""
 
 
-def _watch(started: list[Process]) -> int:
+def _watch(started: list[Program]) -> int:
     while all(process.running() for process in started):
         time.sleep(POLL_SECONDS)
     for process in started:

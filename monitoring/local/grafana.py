@@ -6,7 +6,7 @@ import shutil
 from typing import Final
 
 from monitoring.dashboards import files
-from monitoring.local.process import Process
+from monitoring.local.program import Program
 from monitoring.local.settings import LocalSettings
 
 PROVISIONING: Final = files.FOLDER.parent.parent / "grafana" / "provisioning"
@@ -19,13 +19,13 @@ def command() -> list[str] | None:
     return [program] if (program := shutil.which("grafana-server")) else None
 
 
-def grafana(settings: LocalSettings, program: list[str], prometheus: str) -> Process:
+def grafana(settings: LocalSettings, program: list[str], prometheus: str) -> Program:
     """Grafana as a context manager: dashboards provisioned, readable without a password.
 
     It listens on one address of this machine, so only users of this machine can read it.
     """
     folder = (settings.build / "grafana").resolve()
-    return Process(
+    return Program(
         "grafana",
         program,
         (settings.host, settings.grafana_port),

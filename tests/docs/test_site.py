@@ -13,11 +13,11 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from PIL import Image
 
+from docs import screenshots
 from docs.generate import names, settings, targets
 from handlers import telemetry
 from handlers.settings import HandlerSettings
 from k8s.pod.settings import PodSettings
-from loadtests.page import pictures
 from serving.front.settings import FrontSettings
 from serving.settings import ServingSettings
 from training.settings import TrainingSettings
@@ -198,7 +198,7 @@ def test_every_metric_is_shown(site: Path) -> None:
 
 
 def test_every_target_that_a_page_names_is_there(root: Path) -> None:
-    known, named = set(targets.targets()), set()
+    known, named = {name for group in targets.groups().values() for name in group}, set()
     for page in [*root.glob("*.md"), *root.glob("docs/*/*.md"), *root.glob("monitoring/*/*.md")]:
         text = page.read_text(encoding="utf-8")
         named |= set(re.findall(r"(?:`|^)make ([a-z][a-z-]*[a-z])(?![a-z.-])", text, re.MULTILINE))
@@ -214,8 +214,8 @@ def test_no_picture_is_of_a_patient(root: Path) -> None:
     found = {name for name in listed.stdout.splitlines() if Path(name).suffix.lower() in kinds}
 
     # `make screenshots` drops synthetic lesions on the page, `make bench` plots numbers.
-    drawn = {f"docs/pictures/page-{name}.png" for name in pictures.SHOTS}
-    assert found == drawn | {"docs/results/bench.png"}
+    drawn = {f"docs/pictures/page-{name}.png" for name in screenshots.SHOTS}
+    assert found == drawn | {"docs/pictures/peers.png"}
     for name in found:
         with Image.open(root / name) as picture:
             assert not picture.getexif()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, BrowserContext, Request
 from playwright.sync_api import Page as Tab
 
-from loadtests.page.browser import chromium as start
+from benchmarks.browser import chromium as start
 from tests.conftest import program
 
 DESKTOP: Final[dict[str, Any]] = {"viewport": {"width": 1100, "height": 900}}

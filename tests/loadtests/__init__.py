@@ -1,1 +1,1 @@
-"""Tests of the measurements."""
+"""Tests of the load tests."""

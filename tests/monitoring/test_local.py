@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from monitoring.local.grafana import PROVISIONING, grafana
-from monitoring.local.process import LocalError, Process
+from monitoring.local.program import LocalError, Program
 from monitoring.local.prometheus import Prometheus, Target, configuration
 from monitoring.local.settings import LocalSettings
 from monitoring.prometheus import files
@@ -102,7 +102,7 @@ def test_a_missing_prometheus_is_named_with_what_installs_it(
 def test_a_program_that_ends_at_once_is_quoted(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "raise SystemExit('bad option')"]
     address = ("127.0.0.1", free_ports()["metrics_port"])
-    process = Process("thing", command, address, "/ready", log=tmp_path / "thing.log", seconds=30)
+    process = Program("thing", command, address, "/ready", log=tmp_path / "thing.log", seconds=30)
 
     with pytest.raises(LocalError, match="thing ended while starting: bad option"):
         process.__enter__()

@@ -1,0 +1,92 @@
+"""Measure the overhead of the front: requests through it and around it, alternately.
+
+Around it they go over the Unix socket on which TorchServe listens for the front.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import httpx
+import numpy as np
+from rich.progress import track
+
+from benchmarks.client import Body, client_of, p50, timed
+from serving.local import LocalServer
+
+PAIRS: Final = 600
+"""Requests by one client, each sent through the front and around it."""
+CLIENTS: Final = 8
+ROUNDS: Final = 6
+"""Rounds of several clients, through the front and around it."""
+SECONDS: Final = 5.0
+"""Seconds of a round."""
+
+
+def front_cost(server: LocalServer, photographs: Sequence[Body]) -> dict[str, Any]:
+    """Measure milliseconds of one client and throughput of eight, with and without the front.
+
+    Args:
+        server: idle but for this, warm.
+        photographs: bodies, sent in turn.
+    """
+    with client_of(server.inference) as front, _past(server) as direct:
+        pairs = [
+            _pair(front, direct, photographs[number % len(photographs)], number % 2 == 0)
+            for number in track(range(PAIRS), description="with and without front", transient=True)
+        ]
+    through, past = np.asarray(pairs).T
+    throughput: dict[str, list[float]] = {"with": [], "without": []}
+    for number in track(range(ROUNDS), description="8 clients", transient=True):
+        order = ("with", "without") if number % 2 == 0 else ("without", "with")
+        for which in order:
+            throughput[which].append(_throughput(server, photographs, which == "with"))
+    return {
+        "pairs": PAIRS,
+        "with_p50_ms": p50(through.tolist()),
+        "without_p50_ms": p50(past.tolist()),
+        "median_difference_ms": p50((through - past).tolist()),
+        "clients": CLIENTS,
+        "with_per_second": round(float(np.median(throughput["with"])), 1),
+        "without_per_second": round(float(np.median(throughput["without"])), 1),
+        "rounds": throughput,
+    }
+
+
+def _past(server: LocalServer) -> httpx.Client:
+    transport = httpx.HTTPTransport(uds=str(server.torchserve_socket()))
+    return httpx.Client(
+        base_url="http://torchserve", transport=transport, timeout=60, trust_env=False
+    )
+
+
+def _pair(
+    front: httpx.Client, direct: httpx.Client, body: Body, front_first: bool
+) -> tuple[float, float]:
+    """Measure milliseconds of one request each, with and without the front."""
+    order = (front, direct) if front_first else (direct, front)
+    first, second = (timed(client, "predict", body)[0] for client in order)
+    return (first, second) if front_first else (second, first)
+
+
+def _throughput(server: LocalServer, photographs: Sequence[Body], front: bool) -> float:
+    """Measure requests a second of several clients."""
+    end = time.perf_counter() + SECONDS
+    answered = [0] * CLIENTS
+
+    def ask(place: int) -> None:
+        with client_of(server.inference) if front else _past(server) as client:
+            while time.perf_counter() < end:
+                number = place + CLIENTS * answered[place]
+                timed(client, "predict", photographs[number % len(photographs)])
+                answered[place] += 1
+
+    threads = [threading.Thread(target=ask, args=(place,)) for place in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return round(sum(answered) / SECONDS, 1)

@@ -1,0 +1,42 @@
+"""``make benchmark NAME=report`` and ``NAME=explanations``: keep the numbers of the reports.
+
+Without file names, pictures and curves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+NUMBERS: Final = {"report": "metrics.json", "explain-report": "explanations.json"}
+"""Steps of ``python -m training`` that write a report, and the files of its numbers."""
+
+
+def measured(step: str, reports: Path) -> dict[str, Any]:
+    """Return the numbers of a report, from the one folder in ``reports``."""
+    (found,) = reports.glob(f"*/{NUMBERS[step]}")
+    document: dict[str, Any] = json.loads(found.read_text(encoding="utf-8"))
+    document.pop("curves")
+    if "leaks" in document:
+        del document["leaks"]["listed"]
+    return document
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of a report."""
+    parser.add_argument("step", choices=NUMBERS)
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Make a report of the trained model, with the existing cache and model."""
+    with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch:
+        variables = {"LESIONLENS_REPORTS": scratch, "LESIONLENS_TRACKING": ""}
+        command = [sys.executable, "-m", "training", options.step]
+        subprocess.run(command, env=os.environ | variables, check=True)
+        return measured(options.step, Path(scratch))

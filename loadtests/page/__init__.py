@@ -1,1 +1,0 @@
-"""The upload page in a real browser: its speed, and its screenshots."""

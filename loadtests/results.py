@@ -1,0 +1,35 @@
+"""Results as JSON, each with the kind of machine that its figures were measured on."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+FOLDER: Final = Path("benchmarks/results")
+"""Folder of the committed results."""
+VECTOR_UNITS: Final = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8")
+
+
+def machine() -> dict[str, object]:
+    """Describe usable cores, architecture and relevant vector units, but not which machine."""
+    cpuinfo = Path("/proc/cpuinfo")
+    text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.is_file() else ""
+    flags = set(text.partition("flags")[2].partition("\n")[0].split())
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "architecture": platform.machine(),
+        "vector_units": [unit for unit in VECTOR_UNITS if unit in flags],
+        "python": platform.python_version(),
+    }
+
+
+def write(path: Path, result: Mapping[str, Any]) -> None:
+    """Write a result with its machine to a file in a folder that is made if it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = {"machine": machine(), **result}
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    print(f"written to {path}", flush=True)

@@ -1,0 +1,108 @@
+"""The figures in the pages are those of the committed results."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docs.tables import filled, page_costs, pages, shown, table, templates
+
+
+def test_the_pages_show_the_committed_results(root: Path) -> None:
+    found = pages(root)
+    assert len(found) > 10
+    for page in found:
+        text = page.read_text(encoding="utf-8")
+        assert filled(text, root) == text, page
+
+
+def test_the_page_names_the_committed_costs(root: Path) -> None:
+    assert (root / "web/methods.json").read_text("utf-8") == page_costs(root)
+
+
+def test_every_table_is_shown_somewhere(root: Path) -> None:
+    names = [shown(page.read_text(encoding="utf-8")) for page in pages(root)]
+
+    assert set().union(*names) == set(templates())
+
+
+def result_of(root: Path, name: str) -> dict[str, Any]:
+    folder = "monitoring" if name.startswith("thresholds") else "benchmarks/results"
+    path = root / folder / f"{name.partition('-')[0]}.json"
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "shows"),
+    [
+        (
+            "training",
+            ("from_nothing", "scores", "test", "auroc", "value"),
+            "0.123",
+        ),
+        ("report-scores", ("scores", "test", "auprc", "value"), "0.123"),
+        (
+            "report-recipes",
+            ("recipes", "head", "test", "auroc", 0),
+            "0.740 ± ",
+        ),
+        (
+            "report-flags",
+            ("review", "caught", "face", "caught", "value"),
+            "0.123",
+        ),
+        ("report-stress", ("covered", "auroc", "value"), "0.123"),
+        (
+            "training-backends",
+            ("from_nothing", "backends", "measured", "fp32", "auroc_loss"),
+            "| 0.1230 |",
+        ),
+        ("features", ("time", "ratio"), "| 0.12 |"),
+        ("gpu", ("auroc", "with", "test", "value"), "| 0.123 ("),
+        ("explaining", ("alone", "ratio"), ": 0.12 times"),
+        (
+            "explanations",
+            ("methods", "grad_cam", "deletion", "value"),
+            "| 0.123 (",
+        ),
+        (
+            "explanations-baselines",
+            ("baselines", "integrated_gradients", "black", "insertion", "value"),
+            "| 0.123 (",
+        ),
+        ("page", ("answered", "p95_ms"), ", 0 ms |"),
+        ("telemetry", ("cost_ms", "median"), "0.12 ms"),
+        (
+            "peers-servers",
+            ("servers", "lesionlens", "cells", "predict phone", "8", "per_second"),
+            "| 0.1 |",
+        ),
+        ("peers-limit", ("in_process", "phone", "both_ms", "fp32"), "| 0.1 |"),
+        ("peers", ("in_process", "small", "forward_ms", "eager"), ", 0.0"),
+        ("peers-resources", ("servers", "kserve", "start_seconds"), "| 0.1 |"),
+        ("overload", ("recovered_after_seconds",), "| 0.1 s |"),
+        ("loadtest", ("objectives", 0, "found"), "| 0.123 ms |"),
+        ("decoding", ("most_memory",), "| **0.12** |"),
+        ("decoding_heif", ("most",), "| **0.12** |"),
+        ("decoding-child", ("child", "structure_ms"), "| 0.1 of it"),
+        ("thresholds", ("measured", "false_alarms", "days"), "| 0.123 |"),
+        (
+            "thresholds-power",
+            ("measured", "power", 0, "1h", "median_hours_until_found"),
+            "| 0.123 |",
+        ),
+    ],
+)
+def test_another_result_makes_another_table(
+    root: Path, name: str, path: tuple[str | int, ...], shows: str
+) -> None:
+    document = result_of(root, name)
+    assert shows not in table(name, document)
+    inside: Any = document
+    for key in path[:-1]:
+        inside = inside[key]
+    inside[path[-1]] = 0.123
+
+    assert shows in table(name, document)

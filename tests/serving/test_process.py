@@ -1,0 +1,160 @@
+"""One way to run a process, with real ones: start, wait, last lines, and the end of the tree."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from serving.process import Process
+
+SECONDS = 60.0
+"""Deadline of what takes a moment."""
+FAMILY = """
+import subprocess, sys, time
+child = [sys.executable, "-c", "import time; time.sleep(600)"]
+subprocess.Popen(child)
+subprocess.Popen(child, start_new_session=True)
+print("started", flush=True)
+time.sleep(600)
+"""
+DEAF = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("started", flush=True)
+time.sleep(600)
+"""
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts Python with some code, which is stopped at the end of the test."""
+    started: list[Process] = []
+
+    def run(code: str, **options: object) -> Process:
+        log = options.pop("log", tmp_path / "log.txt")
+        process = Process([sys.executable, "-c", code], log, **options)  # type: ignore[arg-type]
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.stop(0)
+
+
+def printed(process: Process) -> bool:
+    return process.wait_until(lambda: "started" in process.lines(), SECONDS)
+
+
+def test_environment_and_folder(start: Start, tmp_path: Path) -> None:
+    code = "import os; print(os.getcwd(), sorted(set(os.environ) & {'HOME', 'WORD'}))"
+    process = start(code, environment={"WORD": "x"}, folder=tmp_path)
+
+    assert process.wait(SECONDS) == 0
+    assert process.lines() == [f"{tmp_path} ['WORD']"]
+
+
+def test_input_is_empty_or_what_is_given(start: Start, tmp_path: Path) -> None:
+    code = "import sys; print(sys.stdin.read())"
+    (tmp_path / "input").write_text("some text")
+    with (tmp_path / "input").open("rb") as stream:
+        given = start(code, stdin=stream.fileno(), log=tmp_path / "given")
+    empty = start(code, log=tmp_path / "empty")
+
+    assert (given.wait(SECONDS), empty.wait(SECONDS)) == (0, 0)
+    assert (given.lines(), empty.lines()) == (["some text"], [""])
+
+
+def test_a_stream_gets_everything_and_the_last_lines_are_kept(start: Start) -> None:
+    log = io.BytesIO()
+    process = start("import sys; [print(n, file=sys.stderr) for n in range(1000)]", log=log)
+
+    assert process.wait(SECONDS) == 0
+    assert log.getvalue().decode().splitlines() == [str(number) for number in range(1000)]
+    assert process.lines() == [str(number) for number in range(800, 1000)]
+
+
+@pytest.mark.parametrize(
+    ("signs", "expected"), [((), "the end"), (("Fatal", "Error"), "Error: b"), (("?",), "the end")]
+)
+def test_the_last_error(start: Start, signs: tuple[str, ...], expected: str) -> None:
+    process = start("print('Error: a'); print('Error: b'); print(' the end '); print()")
+    process.error_signs = signs
+
+    process.wait(SECONDS)
+
+    assert process.last_error == expected
+
+
+def test_without_output_there_is_no_error(start: Start) -> None:
+    process = start("")
+
+    assert process.wait(SECONDS) == 0
+    assert process.last_error == "it printed nothing"
+
+
+def test_waiting_ends_with_readiness_the_deadline_or_the_process(start: Start) -> None:
+    assert printed(start(DEAF))
+    assert not start(DEAF).wait_until(lambda: False, 0.2)
+    ended = start("raise SystemExit(3)")
+    assert not ended.wait_until(lambda: False, SECONDS)
+    assert ended.status == 3
+
+
+def test_a_wait_may_end_before_the_process(start: Start) -> None:
+    assert start(DEAF).wait(0.01) is None
+
+
+def test_stopping_ends_the_whole_tree(start: Start) -> None:
+    process = start(FAMILY)
+    assert printed(process)
+    tree = process.tree()
+    assert len(tree) == 3
+
+    process.stop(SECONDS)
+
+    _, alive = psutil.wait_procs(tree, timeout=SECONDS)
+    assert not alive
+    assert process.tree() == []
+
+
+def test_what_does_not_end_is_killed(start: Start) -> None:
+    process = start(DEAF)
+    assert printed(process)
+
+    process.stop(0.1)
+
+    assert process.status == -9
+
+
+def test_what_an_ended_process_leaves_is_killed(start: Start) -> None:
+    child = "[sys.executable, '-c', 'import time; time.sleep(600)']"
+    process = start(f"import subprocess, sys; print(subprocess.Popen({child}).pid)")
+    assert process.wait(SECONDS) == 0
+    left = psutil.Process(int(process.lines()[0]))
+
+    process.stop(0)
+
+    left.wait(SECONDS)
+
+
+def test_a_program_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Process([str(tmp_path / "nothing")], tmp_path / "log")
+
+
+def test_nothing_heavy_is_imported() -> None:
+    code = "import sys, serving.process; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, check=True
+    )
+
+    assert not {"torch", "numpy", "httpx", "pydantic"} & set(done.stdout.split())
