@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import numpy as np
 
-from loadtests.key import key_headers
+from loadtests.settings import key_headers
 from serving.local import MODEL
 
 Body = dict[str, Any]
@@ -30,6 +31,36 @@ def timed(client: httpx.Client, verb: str, body: Body) -> tuple[float, Any]:
     path = f"/v1/models/{MODEL}:{verb}"
     reply = client.post(path, json=body, headers=key_headers()).raise_for_status()
     return (time.perf_counter() - start) * 1000, reply.json()
+
+
+def timed_together(
+    connect: Callable[[], httpx.Client],
+    verb: str,
+    photographs: Sequence[Body],
+    clients: int,
+    seconds: float,
+) -> list[float]:
+    """Return milliseconds of all requests of several clients, each as fast as it is answered.
+
+    Args:
+        connect: makes a client.
+        verb: ``predict`` or ``explain``.
+        photographs: bodies, sent in turn.
+        clients: number of them.
+        seconds: after which none sends another.
+    """
+    end = time.perf_counter() + seconds
+
+    def run(number: int) -> list[float]:
+        own: list[float] = []
+        with connect() as client:
+            while time.perf_counter() < end:
+                body = photographs[(number + clients * len(own)) % len(photographs)]
+                own.append(timed(client, verb, body)[0])
+        return own
+
+    with ThreadPoolExecutor(clients) as pool:
+        return [taken for own in pool.map(run, range(clients)) for taken in own]
 
 
 def p50(times: Sequence[float]) -> float:

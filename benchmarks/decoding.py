@@ -28,9 +28,9 @@ from benchmarks import decode_child
 from handlers import budget, decoding, protocol
 from handlers.structure import ImageError, optional
 from handlers.structure.costs import HEIF_MAX_COST, MAX_COST
-from loadtests.hostile import bodies, files, heifs, phone_photograph
-from loadtests.hostile.bodies import body
-from loadtests.hostile.jpegs import encoded
+from loadtests.hostile import files, heifs
+from loadtests.hostile.files import body
+from loadtests.hostile.jpegs import encoded, phone_photograph
 
 REPEATS: Final = 5
 """Processes per row; the lowest processor time counts, because the rest is other load."""
@@ -62,7 +62,7 @@ def requests(heif: bool = False) -> dict[str, Callable[[], bytes]]:
     rows: dict[str, Callable[[], bytes]] = {
         name: partial(_made_alone, make) for name, make in single.items()
     }
-    return rows if heif else rows | bodies.makers()
+    return rows if heif else rows | files.body_makers()
 
 
 def _made_alone(make: Callable[[], bytes]) -> bytes:

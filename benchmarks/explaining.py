@@ -18,8 +18,9 @@ import httpx
 import numpy as np
 from rich.progress import track
 
-from benchmarks.client import Body, client_of, p50, p95, timed
+from benchmarks.client import Body, client_of, p50, p95, timed, timed_together
 from loadtests.photographs import bodies
+from loadtests.results import percentiles
 from loadtests.settings import LoadSettings
 from serving.local import MODEL, temporary_server
 
@@ -61,27 +62,15 @@ def together(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
     times: dict[str, list[float]] = {"predict": [], "explain": []}
     for _ in track(range(ROUNDS), description="eight clients", transient=True):
         for verb, found in times.items():
-            end = time.perf_counter() + SECONDS
-
-            def one(start: int, verb: str = verb, end: float = end) -> list[float]:
-                own: list[float] = []
-                with client_of(address) as client:
-                    while time.perf_counter() < end:
-                        body = photographs[(start + CLIENTS * len(own)) % len(photographs)]
-                        own.append(timed(client, verb, body)[0])
-                return own
-
-            with ThreadPoolExecutor(CLIENTS) as pool:
-                for own in pool.map(one, range(CLIENTS)):
-                    found += own
+            found += timed_together(lambda: client_of(address), verb, photographs, CLIENTS, SECONDS)
     return compared(times["predict"], times["explain"])
 
 
 def compared(predict: Sequence[float], explain: Sequence[float]) -> dict[str, Any]:
     """Compare two p50: both, and their ratio."""
     return {
-        "predict": {"count": len(predict), "p50_ms": p50(predict)},
-        "explain": {"count": len(explain), "p50_ms": p50(explain)},
+        "predict": {"count": len(predict), **percentiles(predict, 50)},
+        "explain": {"count": len(explain), **percentiles(explain, 50)},
         "ratio": round(p50(explain) / p50(predict), 3),
     }
 
@@ -114,9 +103,9 @@ def concurrent(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
                     explaining.result()
     return {
         "method": SLOW,
-        "explanations": {"count": len(slow), "p50_ms": p50(slow)},
+        "explanations": {"count": len(slow), **percentiles(slow, 50)},
         **{
-            which: {"count": len(found), "p50_ms": p50(found), "p95_ms": p95(found)}
+            which: {"count": len(found), **percentiles(found, 50, 95)}
             for which, found in times.items()
         },
         "p95_ratio": round(p95(times["concurrent"]) / p95(times["alone"]), 3),
@@ -136,7 +125,7 @@ def methods(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]
             steps[name].append(answer["explanations"][0]["steps"])
     # The first request of each is slow: TorchScript optimises itself.
     return {
-        name: {"p50_ms": p50(times[name][1:]), "steps": int(np.median(steps[name][1:]))}
+        name: {**percentiles(times[name][1:], 50), "steps": int(np.median(steps[name][1:]))}
         for name in names
     }
 
@@ -154,8 +143,7 @@ def paths(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]:
         missed.append(abs(delta / (total - delta)))
     return {
         "photographs": len(times),
-        "p50_ms": p50(times),
-        "p95_ms": p95(times),
+        **percentiles(times, 50, 95),
         "steps": {"median": int(np.median(steps)), "largest": max(steps)},
         "relative_delta": {
             "median": round(float(np.median(missed)), 4),

@@ -5,16 +5,15 @@ Around it they go over the Unix socket on which TorchServe listens for the front
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import httpx
 import numpy as np
 from rich.progress import track
 
-from benchmarks.client import Body, client_of, p50, timed
+from benchmarks.client import Body, client_of, p50, timed, timed_together
 from serving.local import LocalServer
 
 PAIRS: Final = 600
@@ -33,7 +32,8 @@ def front_cost(server: LocalServer, photographs: Sequence[Body]) -> dict[str, An
         server: idle but for this, warm.
         photographs: bodies, sent in turn.
     """
-    with client_of(server.inference) as front, _past(server) as direct:
+    direct_client = partial(_past, server)
+    with client_of(server.inference) as front, direct_client() as direct:
         pairs = [
             _pair(front, direct, photographs[number % len(photographs)], number % 2 == 0)
             for number in track(range(PAIRS), description="with and without front", transient=True)
@@ -43,7 +43,9 @@ def front_cost(server: LocalServer, photographs: Sequence[Body]) -> dict[str, An
     for number in track(range(ROUNDS), description="8 clients", transient=True):
         order = ("with", "without") if number % 2 == 0 else ("without", "with")
         for which in order:
-            throughput[which].append(_throughput(server, photographs, which == "with"))
+            connect = partial(client_of, server.inference) if which == "with" else direct_client
+            answered = timed_together(connect, "predict", photographs, CLIENTS, SECONDS)
+            throughput[which].append(round(len(answered) / SECONDS, 1))
     return {
         "pairs": PAIRS,
         "with_p50_ms": p50(through.tolist()),
@@ -70,23 +72,3 @@ def _pair(
     order = (front, direct) if front_first else (direct, front)
     first, second = (timed(client, "predict", body)[0] for client in order)
     return (first, second) if front_first else (second, first)
-
-
-def _throughput(server: LocalServer, photographs: Sequence[Body], front: bool) -> float:
-    """Measure requests a second of several clients."""
-    end = time.perf_counter() + SECONDS
-    answered = [0] * CLIENTS
-
-    def ask(place: int) -> None:
-        with client_of(server.inference) if front else _past(server) as client:
-            while time.perf_counter() < end:
-                number = place + CLIENTS * answered[place]
-                timed(client, "predict", photographs[number % len(photographs)])
-                answered[place] += 1
-
-    threads = [threading.Thread(target=ask, args=(place,)) for place in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return round(sum(answered) / SECONDS, 1)

@@ -14,6 +14,7 @@ from playwright.sync_api import Page, Response
 from rich.progress import track
 
 from benchmarks.browser import chromium, served
+from loadtests.results import percentiles
 from web import samples
 
 SIZE: Final = (4000, 3000)
@@ -62,10 +63,7 @@ def times(tab: Page, url: str, data: bytes) -> dict[str, Any]:
         found.append(tab.evaluate(DROP, encoded))
     answered, explained = np.asarray(found[WARM:]).T
     return {
-        name: {
-            "p50_ms": round(float(np.median(taken)), 1),
-            "p95_ms": round(float(np.quantile(taken, 0.95)), 1),
-        }
+        name: percentiles(taken, 50, 95, digits=1)
         for name, taken in (("answered", answered), ("explained", explained))
     }
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from loadtests.key import key_headers
+from loadtests.settings import key_headers
 
 TIMEOUT: Final = 120.0
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -20,63 +21,65 @@ SETTLED: Final = 0.25
 """Share of the first samples that is ignored: a new worker still grows."""
 
 
+Samples = list[tuple[float, float]]
+"""Seconds on a monotonic clock, and bytes."""
+
+
 @contextmanager
-def watched(address: str) -> Iterator[list[tuple[float, float]]]:
-    """Sample the memory each second in a thread: a growing list of seconds and bytes.
+def watched(address: str) -> Iterator[Samples]:
+    """Sample the worker's memory each second; yields a growing list.
 
     Args:
         address: of the metrics endpoint.
     """
-    samples: list[tuple[float, float]] = []
-    over = threading.Event()
+    samples: Samples = []
 
-    def watch() -> None:
-        with httpx.Client(timeout=5, trust_env=False) as client:
-            while not over.wait(PERIOD):
-                try:
-                    text = client.get(f"{address.rstrip('/')}/metrics").text
-                except httpx.HTTPError:
-                    continue  # a busy server misses a sample
-                found = memory_in(text)
-                if found is not None:
-                    samples.append((time.monotonic(), found))
+    def sample() -> None:
+        with contextlib.suppress(httpx.HTTPError):  # a busy server misses a sample
+            found = memory_in(client.get(f"{address.rstrip('/')}/metrics").text)
+            if found is not None:
+                samples.append((time.monotonic(), found))
 
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
+    with httpx.Client(timeout=5, trust_env=False) as client, _each_second(sample):
         yield samples
-    finally:
-        over.set()
-        thread.join()
 
 
 @contextmanager
-def watched_processes(leader: int) -> Iterator[dict[str, list[tuple[float, float]]]]:
-    """Sample each process of a local server each second: seconds and bytes, by its name.
+def watched_processes(leader: int) -> Iterator[dict[str, Samples]]:
+    """Sample each process of a local server each second; yields growing lists by name.
 
     Args:
         leader: process id of ``python -m serving``.
     """
-    samples: dict[str, list[tuple[float, float]]] = {}
+    samples: dict[str, Samples] = {}
+
+    def sample() -> None:
+        with contextlib.suppress(psutil.NoSuchProcess):  # a worker was replaced
+            front = psutil.Process(leader)
+            family = {f"worker {p.pid}": p for p in front.children(recursive=True)}
+            java = {f"worker {p.pid}" for p in front.children()}
+            for name, process in [("front", front), *family.items()]:
+                size = process.memory_info().rss
+                shown = "TorchServe's frontend" if name in java else name
+                samples.setdefault(shown, []).append((time.monotonic(), float(size)))
+
+    with _each_second(sample):
+        yield samples
+
+
+@contextmanager
+def _each_second(sample: Callable[[], None]) -> Iterator[None]:
+    """Call a function each second in a thread."""
     over = threading.Event()
 
     def watch() -> None:
         while not over.wait(PERIOD):
-            try:
-                front = psutil.Process(leader)
-                family = {f"worker {p.pid}": p for p in front.children(recursive=True)}
-                java = {f"worker {p.pid}" for p in front.children()}
-                for name, process in [("front", front), *family.items()]:
-                    size = process.memory_info().rss
-                    shown = "TorchServe's frontend" if name in java else name
-                    samples.setdefault(shown, []).append((time.monotonic(), float(size)))
-            except psutil.NoSuchProcess:
-                continue  # a worker was replaced
+            sample()
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
-        yield samples
+        yield
     finally:
         over.set()
         thread.join()
@@ -90,7 +93,7 @@ def memory_in(text: str) -> float | None:
     return None
 
 
-def slope_per_hour(samples: list[tuple[float, float]]) -> dict[str, float] | None:
+def slope_per_hour(samples: Samples) -> dict[str, float] | None:
     """Return median and slope in megabytes; None if there are too few samples.
 
     The slope is Theil and Sen's (Sen 1968), the median over all pairs, which single jumps of the

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from loadtests.key import key_headers
+from loadtests.settings import key_headers
 
 HEAD: Final = re.compile(rb"HTTP/1\.1 (\d{3})")
 LENGTH: Final = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)

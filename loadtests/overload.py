@@ -60,13 +60,11 @@ def measure(port: int, photographs: Sequence[bytes]) -> dict[str, Any]:
 
 
 def _times(replies: Sequence[Reply]) -> dict[str, Any]:
-    shares = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99, "largest_ms": 1.0}
-    seconds = [reply.seconds for reply in replies]
-    found = {
-        name: round(1000 * float(np.quantile(seconds, share)), 1) if seconds else None
-        for name, share in shares.items()
-    }
-    return {"count": len(replies), **found}
+    milliseconds = [1000 * reply.seconds for reply in replies]
+    if not milliseconds:
+        return {"count": 0, **dict.fromkeys(("p50_ms", "p95_ms", "p99_ms", "largest_ms"))}
+    found = results.percentiles(milliseconds, 50, 95, 99, digits=1)
+    return {"count": len(replies), **found, "largest_ms": round(max(milliseconds), 1)}
 
 
 def _recovery(port: int, photographs: Sequence[bytes], alone: float, since: float) -> float | None:

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import httpx
-
+from serving.local import answers
 from serving.process import Process
 from serving.settings import free_ports
 
@@ -35,17 +34,9 @@ def local_page(predictor: str, folder: Path) -> Iterator[tuple[int, Path]]:
         "LESIONLENS_PREDICTOR_URL": predictor,
         "TMPDIR": str(folder),
     }
-
-    def answers() -> bool:
-        try:
-            url = f"http://127.0.0.1:{port}/healthz"
-            return httpx.get(url, trust_env=False).is_success
-        except httpx.TransportError:
-            return False
-
     page = Process([sys.executable, "-m", "web"], log, environment=os.environ | variables)
     try:
-        if not page.wait_until(answers, START_SECONDS):
+        if not page.wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), START_SECONDS):
             raise RuntimeError(f"the page did not start: {page.last_error}")
         yield port, log
     finally:

@@ -6,7 +6,6 @@ Separate from the users, because importing Locust changes the standard library's
 from __future__ import annotations
 
 import base64
-from itertools import islice
 from pathlib import Path
 
 from handlers import photograph_files
@@ -19,27 +18,26 @@ def bodies(settings: LoadSettings) -> list[dict[str, object]]:
 
 
 def files(settings: LoadSettings) -> list[Path]:
-    """Return photographs to send, in the order of their paths.
+    """Return photographs to send, in the order of their paths; raises as :func:`select`."""
+    return select(settings)[0]
+
+
+def select(settings: LoadSettings) -> tuple[list[Path], list[str]]:
+    """Return photographs to send, and files that are not sent, each with the reason.
 
     Raises:
         FileNotFoundError: the folder holds no photograph.
     """
     folder = _folder(settings)
-    paths = photograph_files.find(folder).photographs if folder.is_dir() else ()
-    if not paths:
+    listed = photograph_files.find(folder) if folder.is_dir() else None
+    if listed is None or not listed.photographs:
         raise FileNotFoundError(
             f"no photograph in {folder}: set LESIONLENS_DATA to a folder of photographs, or run "
             "`make data`"
         )
-    step = max(1, len(paths) // settings.load_photographs)  # some of each class
-    return list(islice(paths[::step], settings.load_photographs))
-
-
-def left_out(settings: LoadSettings) -> list[str]:
-    """Return files of the folder that are not sent, each with the reason."""
-    folder = _folder(settings)
-    found = photograph_files.find(folder).left_out if folder.is_dir() else ()
-    return [f"{path.relative_to(folder)}: {why}" for path, why in found]
+    paths, count = listed.photographs, settings.load_photographs
+    left_out = [f"{path.relative_to(folder)}: {why}" for path, why in listed.left_out]
+    return list(paths[:: max(1, len(paths) // count)][:count]), left_out  # some of each class
 
 
 def _folder(settings: LoadSettings) -> Path:

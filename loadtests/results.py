@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+import numpy as np
 
 FOLDER: Final = Path("benchmarks/results")
 """Folder of the committed results."""
@@ -24,6 +26,21 @@ def machine() -> dict[str, object]:
         "architecture": platform.machine(),
         "vector_units": [unit for unit in VECTOR_UNITS if unit in flags],
         "python": platform.python_version(),
+    }
+
+
+def percentiles(milliseconds: Sequence[float], *percents: int, digits: int = 2) -> dict[str, float]:
+    """Return percentiles by name, such as ``p50_ms``.
+
+    Args:
+        milliseconds: at least one.
+        percents: which, of 100.
+        digits: that they are rounded to.
+    """
+    values = np.percentile(milliseconds, percents)
+    return {
+        f"p{percent}_ms": round(float(value), digits)
+        for percent, value in zip(percents, values, strict=True)
     }
 
 

@@ -16,11 +16,10 @@ import numpy as np
 from pydantic import ValidationError
 
 from loadtests import results
-from loadtests.key import key_headers
 from loadtests.memory import slope_per_hour, watched, watched_processes
 from loadtests.objectives import FAILED, Plan, Verdict, judge
-from loadtests.photographs import files, left_out
-from loadtests.settings import LoadSettings
+from loadtests.photographs import select
+from loadtests.settings import LoadSettings, key_headers
 from serving.local import ServerError, temporary_server
 
 CONNECT_SECONDS: Final = 10.0
@@ -44,8 +43,7 @@ def main() -> int:
         return _wrong(str(error))
     try:
         plan = Plan.read(settings.load_objectives)
-        files(settings)
-        _say_left_out(left_out(settings))
+        _say_left_out(select(settings)[1])
     except (ValidationError, OSError) as error:
         return _wrong(f"{settings.load_objectives}: {error}")
     if settings.load_shape not in plan.shapes:

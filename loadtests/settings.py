@@ -1,13 +1,16 @@
-"""Settings of the load tests, from ``LESIONLENS_*`` variables."""
+"""Settings of the load tests, from ``LESIONLENS_*`` variables, and the API key that they send."""
 
 from __future__ import annotations
 
+import os
+from functools import cache
 from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from loadtests.objectives import FILE
+from serving.front.client_key import authorization
 
 
 class LoadSettings(BaseSettings):
@@ -32,3 +35,13 @@ class LoadSettings(BaseSettings):
 
     load_shape: str = "steady"
     """Name of a shape in that file."""
+
+
+@cache
+def key_headers() -> dict[str, str]:
+    """Return the headers of every request; read once, so that it costs no time per request.
+
+    Raises:
+        ValueError: the file holds no key.
+    """
+    return authorization(os.environ)

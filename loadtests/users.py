@@ -9,10 +9,9 @@ from itertools import cycle
 
 from locust import FastHttpUser, task
 
-from loadtests.key import key_headers
 from loadtests.objectives import FAILED
 from loadtests.photographs import bodies
-from loadtests.settings import LoadSettings
+from loadtests.settings import LoadSettings, key_headers
 
 
 class _User(FastHttpUser):

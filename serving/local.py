@@ -164,11 +164,15 @@ class LocalServer:
             self._process = None
 
     def _is_ready(self, workers: int) -> bool:
-        try:
-            reply = httpx.get(f"{self.inference}/ready", timeout=5, trust_env=False)
-        except httpx.HTTPError:
-            return False
-        return reply.is_success and len(self.worker_pids()) >= workers
+        return answers(f"{self.inference}/ready") and len(self.worker_pids()) >= workers
+
+
+def answers(url: str) -> bool:
+    """Whether an address answers with success."""
+    try:
+        return httpx.get(url, timeout=5, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
 
 
 @contextlib.contextmanager

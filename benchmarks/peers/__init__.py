@@ -3,8 +3,3 @@
 Each server has a separate process and virtual environment (``servers/`` has the code that runs in
 them), and is paused while another is measured.
 """
-
-from typing import Final
-
-OURS: Final = "lesionlens"
-"""This project's name among the servers; here, so that tables do not need PyTorch."""

@@ -14,14 +14,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.peers import OURS, environments, plot
-from benchmarks.peers.contenders import CONTENDERS, Contender, unpacked
+from benchmarks.peers import environments, plot
+from benchmarks.peers.contenders import CONTENDERS, OURS, Contender, unpacked
 from benchmarks.peers.limit import Limit
 from benchmarks.peers.server import Server
 from benchmarks.photographs import texts
 from loadtests.closed_loop import Burst, burst
 from loadtests.photographs import files
-from loadtests.results import machine
+from loadtests.results import machine, percentiles
 from loadtests.settings import LoadSettings
 from serving.settings import ServingSettings
 
@@ -144,16 +144,12 @@ def cells(seen: Cells) -> dict[str, Any]:
     """Combine the rounds: latency over all, throughput as the median."""
     found: dict[str, Any] = {}
     for (verb, kind_, clients), bursts in seen.items():
-        seconds = [took for one in bursts for took in one.seconds]
-        quantiles = {
-            f"p{share}_ms": round(1000 * float(np.quantile(seconds, share / 100)), 2)
-            for share in ((50, 95, 99) if seconds else ())
-        }
+        taken = [1000 * seconds for one in bursts for seconds in one.seconds]
         found.setdefault(f"{verb} {kind_}", {})[str(clients)] = {
-            "answers": len(seconds),
+            "answers": len(taken),
             "failures": sum(one.failures for one in bursts),
             "per_second": round(float(np.median([one.throughput for one in bursts])), 2),
-            **quantiles,
+            **(percentiles(taken, 50, 95, 99) if taken else {}),
         }
     return found
 

@@ -16,9 +16,10 @@ from typing import Final
 
 import torch
 
-from benchmarks.peers import OURS
 from serving.settings import free_ports
 
+OURS: Final = "lesionlens"
+"""This project's name among the servers."""
 SERVERS: Final = Path(__file__).parent / "servers"
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 
-from benchmarks.peers import OURS
+from benchmarks.peers.contenders import OURS
 
 OWN: Final = "#2166ac"
 OTHER: Final = "#9aa5b1"

@@ -18,8 +18,7 @@ from rich.table import Table
 
 from loadtests import results
 from loadtests.attack.attacks import ATTACKS
-from loadtests.attack.outcomes import Attack, Outcome
-from loadtests.attack.targets import WORKERS, Target, target
+from loadtests.attack.targets import WORKERS, Attack, Outcome, Target, target
 from serving.local import LocalServer, ServerError
 from serving.settings import ServingSettings, free_ports
 

@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from loadtests.attack import (
-    configuration,
-    forms,
-    framing,
-    hostile_pictures,
-    occupation,
-    page,
-    pipelining,
-    quiet,
-    workers,
-)
-from loadtests.attack.outcomes import Attack
+from loadtests.attack import forms, framing, hostile_pictures, occupation, page, server
+from loadtests.attack.targets import Attack
 
 ATTACKS: Final[tuple[Attack, ...]] = (
     framing.strict_http,
     framing.no_hidden_explanations,
-    pipelining.pipelined,
+    framing.pipelined,
     forms.camera_in_a_form,
     forms.forged_log,
     forms.many_pairs,
@@ -35,9 +25,9 @@ ATTACKS: Final[tuple[Attack, ...]] = (
     page.cross_site,
     page.slow_uploads,
     page.senders_who_hang_up,
-    quiet.no_tracebacks,
-    configuration.java_option_that_runs_a_command,
-    workers.killed_workers,
-    workers.stopped_workers,
-    workers.terminated_server,
+    server.no_tracebacks,
+    server.java_option_that_runs_a_command,
+    server.killed_workers,
+    server.stopped_workers,
+    server.terminated_server,
 )

@@ -6,9 +6,8 @@ import time
 from typing import Final
 
 from loadtests.attack.bystanders import PREDICT, ordinary
-from loadtests.attack.outcomes import Outcome
 from loadtests.attack.pictures import with_camera
-from loadtests.attack.targets import Target
+from loadtests.attack.targets import Outcome, Target
 from loadtests.attack.wire import exchange, request
 
 FORM: Final = "application/x-www-form-urlencoded"

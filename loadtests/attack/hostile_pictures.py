@@ -10,13 +10,11 @@ from typing import Final
 
 from loadtests.attack.bystanders import PREDICT, V1_PREDICT, ordinary
 from loadtests.attack.clients import Tally
-from loadtests.attack.outcomes import Outcome
 from loadtests.attack.pictures import with_tags
-from loadtests.attack.targets import Target
+from loadtests.attack.targets import Outcome, Target
 from loadtests.attack.wire import Response, exchange, request
-from loadtests.hostile.bodies import INSTANCES
-from loadtests.hostile.bodies import body as instances
-from loadtests.hostile.files import makers
+from loadtests.hostile.files import INSTANCES, makers
+from loadtests.hostile.files import body as instances
 from loadtests.hostile.jpegs import scans
 from loadtests.hostile.webps import one_colour
 

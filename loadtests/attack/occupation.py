@@ -9,9 +9,8 @@ import psutil
 
 from loadtests.attack.bystanders import PREDICT, ordinary, visitors
 from loadtests.attack.clients import Tally
-from loadtests.attack.outcomes import Outcome
 from loadtests.attack.slow_connections import Script, slow_connections
-from loadtests.attack.targets import Target
+from loadtests.attack.targets import Outcome, Target
 
 BODIES: Final = 260
 BODY_BYTES: Final = 8_000_000

@@ -1,9 +1,9 @@
-"""A server and a page to attack, started and stopped here."""
+"""An attack, its target (a server and a page, started and stopped here), and its outcome."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +80,27 @@ class Target:
     def _logs(self) -> list[Path]:
         folder = self.server.settings.logs
         return [*(path for path in sorted(folder.rglob("*")) if path.is_file()), self.page_log]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Outcome of one attack."""
+
+    name: str
+    """Name in the table of outcomes."""
+
+    sent: str
+    """Description of what was sent or done."""
+
+    passed: bool
+    """Whether the service behaved as required."""
+
+    detail: str
+    """Measured values, or what went wrong; quotes no input."""
+
+
+Attack = Callable[[Target], Outcome]
+"""Interface of an attack."""
 
 
 @contextmanager

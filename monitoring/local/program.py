@@ -8,9 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-import httpx
-
 from serving.front.sockets import host_port, listen, why_not_bound
+from serving.local import answers
 from serving.process import Process
 
 STOP_SECONDS: Final = 10.0
@@ -92,13 +91,7 @@ class Program:
         return f"{said} (log: {self._log})"
 
     def _wait_ready(self, process: Process) -> None:
-        def ready() -> bool:
-            try:
-                return httpx.get(self._ready, timeout=5, trust_env=False).status_code == 200
-            except httpx.HTTPError:
-                return False
-
-        if process.wait_until(ready, self._seconds):
+        if process.wait_until(lambda: answers(self._ready), self._seconds):
             return
         if process.status is not None:
             raise LocalError(f"{self.name} ended while starting: {self.last_error()}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.peers import OURS
 from benchmarks.peers.comparison import cells
+from benchmarks.peers.contenders import OURS
 from docs.tables import table
 from loadtests.closed_loop import Burst
 

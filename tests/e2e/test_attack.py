@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from loadtests.attack.attacks import ATTACKS
-from loadtests.attack.outcomes import Attack
-from loadtests.attack.targets import WORKERS, Target, target
+from loadtests.attack.targets import WORKERS, Attack, Target, target
 from serving.local import LocalServer
 
 TOLERANCE = 5.0

@@ -14,7 +14,7 @@ from handlers.request_state import RawRequest
 from handlers.service import MelanomaService
 from handlers.structure import ImageError, Structure
 from handlers.telemetry import Recorder
-from loadtests.hostile.bodies import body
+from loadtests.hostile.files import body
 from loadtests.hostile.webps import one_colour
 
 Photograph = Callable[[int, int], bytes]

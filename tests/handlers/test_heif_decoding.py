@@ -20,7 +20,7 @@ from handlers.service import MelanomaService
 from handlers.structure import ImageError, inspect, optional
 from handlers.telemetry import Recorder
 from loadtests.hostile import heifs
-from loadtests.hostile.bodies import body
+from loadtests.hostile.files import body
 from loadtests.hostile.heifs import heic
 from loadtests.hostile.jpegs import encoded
 from tests.handlers.heif_files import FAST, avif, by_library, deep, picture, turned

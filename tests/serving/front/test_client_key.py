@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.key import key_headers
 from loadtests.open_loop import request
+from loadtests.settings import key_headers
 from serving.front.client_key import authorization
 from serving.local import unlocked
 

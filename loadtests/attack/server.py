@@ -1,9 +1,11 @@
-"""Killed and stopped workers, and the shutdown of the whole server."""
+"""Killed and stopped workers, the shutdown of the server, a forbidden release, and tracebacks."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shutil
 import signal
 import time
 from typing import Final
@@ -12,8 +14,7 @@ import httpx
 
 from loadtests.attack.bystanders import ordinary
 from loadtests.attack.clients import clients
-from loadtests.attack.outcomes import Outcome
-from loadtests.attack.targets import WORKERS, Target
+from loadtests.attack.targets import WORKERS, Outcome, Target
 from serving.local import LocalServer
 from serving.settings import free_ports
 
@@ -28,6 +29,9 @@ REPLACED_SECONDS: Final = 30.0
 """Seconds until a dead worker must be replaced."""
 ENDED_SECONDS: Final = 15.0
 """Seconds until a server under load must have ended."""
+OPTION: Final = "OnOutOfMemoryError"
+BUGS: Final = re.compile(rb"Traceback|Exception in |never retrieved|never awaited")
+"""Texts that Python prints for an uncaught exception."""
 
 
 def killed_workers(target: Target) -> Outcome:
@@ -92,6 +96,48 @@ def terminated_server(target: Target) -> Outcome:
         f"SIGTERM of a server under {CLIENTS} clients",
         tally.unharmed and status == 0 and seconds <= ENDED_SECONDS * target.tolerance,
         f"{tally.summary}; ended with status {status} after {seconds:.1f} s",
+    )
+
+
+def java_option_that_runs_a_command(target: Target) -> Outcome:
+    """Configure a Java option that runs a command: the server must refuse to start."""
+    folder = target.scratch / "configuration"
+    evidence = target.scratch / "command-ran"
+    shutil.copytree(target.server.settings.config, folder, dirs_exist_ok=True)
+    properties = folder / "config.properties"
+    lines = properties.read_text(encoding="utf-8").splitlines()
+    changed = [
+        f'{line} -XX:{OPTION}="touch {evidence}"' if line.startswith("vmargs=") else line
+        for line in lines
+    ]
+    properties.write_text("\n".join(changed) + "\n", encoding="utf-8")
+    settings = target.server.settings.model_copy(
+        update={**free_ports(), "config": folder, "logs": target.scratch / "configured"}
+    )
+    server = LocalServer(settings)
+    server.start()
+    try:
+        status = server.wait()
+    finally:
+        server.stop()
+    printed = server.console.read_text(errors="replace")
+    return Outcome(
+        "release: Java option",
+        f"-XX:{OPTION} in config.properties",
+        status == 2 and OPTION in printed and not evidence.exists() and changed != lines,
+        f"exit status {status}; the option is {'' if OPTION in printed else 'not '}named; "
+        f"the command {'ran' if evidence.exists() else 'did not run'}",
+    )
+
+
+def no_tracebacks(target: Target) -> Outcome:
+    """Check that no attack made server, workers or page print a traceback."""
+    found = BUGS.findall(target.logged())
+    return Outcome(
+        "no traceback",
+        "everything above",
+        not found,
+        f"{len(found)} in the logs of server, workers and page",
     )
 
 
