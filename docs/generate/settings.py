@@ -25,7 +25,7 @@ TITLES: Final = {
     "loadtests.settings.LoadSettings": "Load tests",
     "k8s.rollout.settings.RolloutSettings": "Publish, deploy, roll back",
     "k8s.images.settings.ImageSettings": "Building images",
-    "k8s.pod.settings.PodSettings": "A pod",
+    "serving.pod.settings.PodSettings": "A pod",
 }
 """In the order of the page."""
 PREFIX: Final = "LESIONLENS_"

@@ -16,9 +16,9 @@ from PIL import Image
 from docs.generate import names, settings, targets
 from handlers import telemetry
 from handlers.settings import HandlerSettings
-from k8s.pod.settings import PodSettings
 from loadtests.page import pictures
 from serving.front.settings import FrontSettings
+from serving.pod.settings import PodSettings
 from serving.settings import ServingSettings
 from training.settings import TrainingSettings
 

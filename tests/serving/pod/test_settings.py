@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from k8s.pod.errors import ExitCode, PodError
-from k8s.pod.settings import PodSettings
+from serving.pod.errors import ExitCode, PodError
+from serving.pod.settings import PodSettings
 
 DIGEST = "sha256:" + "0a" * 32
 DANGEROUSLY = "LESIONLENS_DANGEROUSLY_RUN_UNVERIFIED_MODEL"

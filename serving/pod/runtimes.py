@@ -8,12 +8,12 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from k8s.pod import resources
-from k8s.pod.settings import PodSettings
 from serving import release
 from serving.front.access.settings import AccessSettings
 from serving.front.hosting import Addresses, Lifetime
 from serving.front.settings import FrontSettings
+from serving.pod import resources
+from serving.pod.settings import PodSettings
 
 NAMES: Final = {"torchserve": "TorchServe", "kserve": "KServe's model server"}
 

@@ -1,7 +1,7 @@
-"""``python -m k8s.pod``: run the service as a pod does, until SIGTERM or SIGINT.
+"""``python -m serving.pod``: run the service as a pod does, until SIGTERM or SIGINT.
 
 Exit status 0 when a signal ended it once it had been ready, else one of
-:class:`k8s.pod.errors.ExitCode`, with the reason as the last line.
+:class:`serving.pod.errors.ExitCode`, with the reason as the last line.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import sys
 import threading
 import time
 
-from k8s.pod import model_volume, resources, runtimes
-from k8s.pod.errors import ExitCode, PodError
-from k8s.pod.runtimes import RunningServer, Workers
-from k8s.pod.settings import PodSettings
 from serving.front.access.settings import AccessSettings
 from serving.front.access_log import logger as access_log
 from serving.front.hosting import RuntimeEndedError, StartError
 from serving.front.service_links import without_service_links
 from serving.front.settings import FrontSettings
+from serving.pod import model_volume, resources, runtimes
+from serving.pod.errors import ExitCode, PodError
+from serving.pod.runtimes import RunningServer, Workers
+from serving.pod.settings import PodSettings
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from k8s.pod.errors import ExitCode, PodError
 from serving.front.service_links import without_service_links
+from serving.pod.errors import ExitCode, PodError
 
 RUNTIMES: Final = ("torchserve", "kserve")
 

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from k8s.pod.errors import ExitCode
-from tests.k8s.pod.test_start_failures import GIVEN_UP_SECONDS, HANGS, IMPORTS, Pod, pod
+from serving.pod.errors import ExitCode
+from tests.serving.pod.test_start_failures import GIVEN_UP_SECONDS, HANGS, IMPORTS, Pod, pod
 
 __all__ = ["pod"]
 pytestmark = pytest.mark.slow
