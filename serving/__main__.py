@@ -31,10 +31,14 @@ class Console:
 
     Args:
         settings: name the addresses.
+        encrypted: whether the front accepts TLS only.
     """
 
-    def __init__(self, settings: ServingSettings) -> None:
+    def __init__(self, settings: ServingSettings, encrypted: bool) -> None:
         self._settings = settings
+        self._inference = settings.inference
+        if encrypted:
+            self._inference = self._inference.replace("http:", "https:", 1)
         self.ready = False
         """Whether it has ever been ready."""
 
@@ -45,8 +49,8 @@ class Console:
             settings = self._settings
             line = (
                 f"ready\n"
-                f"  predict  POST {settings.inference}/v1/models/melanoma:predict\n"
-                f"  explain  POST {settings.inference}/v1/models/melanoma:explain\n"
+                f"  predict  POST {self._inference}/v1/models/melanoma:predict\n"
+                f"  explain  POST {self._inference}/v1/models/melanoma:explain\n"
                 f"{self._v2()}"
                 f"  metrics  GET  {settings.metrics}/metrics\n"
                 f"  logs     {settings.logs}\n"
@@ -59,9 +63,7 @@ class Console:
         if settings.runtime != "kserve":
             return ""
         where = host_port(settings.host, settings.grpc_inference_port)
-        return (
-            f"  V2       POST {settings.inference}/v2/models/melanoma/infer\n  gRPC     {where}\n"
-        )
+        return f"  V2       POST {self._inference}/v2/models/melanoma/infer\n  gRPC     {where}\n"
 
 
 def main() -> int:
@@ -72,12 +74,11 @@ def main() -> int:
         front = FrontSettings.from_environment(os.environ)
         access = AccessSettings.from_environment(os.environ)
         check(settings, access.redirect_port)
-        if warning := exposed(
-            settings.host, bool(access.tls_certificate), access.locked, "LESIONLENS_API_KEYS"
-        ):
+        encrypted = bool(access.tls_certificate)
+        if warning := exposed(settings.host, encrypted, access.locked, "LESIONLENS_API_KEYS"):
             print(warning, flush=True)
         _log_requests(settings.logs / "access.log")
-        console = Console(settings)
+        console = Console(settings, encrypted)
         print(f"starting {runtimes.NAMES[settings.runtime]} ...", flush=True)
         # For the unpacked archive and the sockets between processes.
         with (

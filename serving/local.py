@@ -46,7 +46,7 @@ class LocalServer:
     """
 
     def __init__(self, settings: ServingSettings, keyed: bool = False) -> None:
-        self.settings = settings = settings.model_copy(update={"tls_certificate": ""})
+        self.settings = settings
         self._keyed = keyed
         self.inference = settings.inference
         self.metrics = settings.metrics
@@ -97,7 +97,7 @@ class LocalServer:
             for name, value in settings.model_dump(
                 include=set(ServingSettings.model_fields)
             ).items()
-            if value != ""
+            if value not in ("", None)
         }
         with self.console.open("wb") as console:
             self._process = subprocess.Popen(

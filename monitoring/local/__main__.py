@@ -14,8 +14,7 @@ from pydantic import ValidationError
 from monitoring.local.grafana import command, grafana
 from monitoring.local.process import POLL_SECONDS, LocalError, Process
 from monitoring.local.prometheus import Prometheus, Target
-from monitoring.local.settings import LocalSettings
-from monitoring.settings import MonitoringSettings
+from monitoring.settings import LocalSettings, MonitoringSettings
 from serving.front.sockets import host_port
 
 

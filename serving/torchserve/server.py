@@ -65,7 +65,7 @@ class Server:
             settings,
             addresses,
             lifetime,
-            tls_files(access.tls_certificate, access.tls_key, report),
+            tls_files(access, report),
             access.redirect_port,
             report,
         )

@@ -85,7 +85,7 @@ def test_services_that_are_called_like_our_ports_do_not_matter_either(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = settings()
-    for field in PodSettings.__annotations__:
+    for field in PodSettings.__dataclass_fields__:
         if field.endswith("_port"):
             service = f"lesionlens-{field.removesuffix('_port').replace('_', '-')}"
             for variable, value in links(service, 80, address).items():
