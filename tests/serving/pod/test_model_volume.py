@@ -57,7 +57,9 @@ def settings(tmp_path: Path) -> PodSettings:
     """Of a pod with a release mounted, and its digest."""
     (tmp_path / "scratch").mkdir()
     models = write_release(tmp_path / "models")
-    return PodSettings(models, tmp_path / "scratch", digest=release.digest_of(models))
+    return PodSettings(
+        models=models, scratch=tmp_path / "scratch", digest=release.digest_of(models)
+    )
 
 
 def refusal(settings: PodSettings, **changes: Any) -> PodError:
