@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from serving import release, runtimes
+from serving.front import access_log
 from serving.front.access.settings import AccessSettings
-from serving.front.access_log import logger as access_log
 from serving.front.exposure import exposed
 from serving.front.hosting import Server, ServerPlan, StartError
 from serving.front.settings import FrontSettings
@@ -76,7 +76,8 @@ def main() -> int:
         encrypted = bool(access.tls_certificate)
         if warning := exposed(settings.host, encrypted, access.locked, "LESIONLENS_API_KEYS"):
             print(warning, flush=True)
-        _log_requests(settings.logs / "access.log")
+        requests = settings.logs / "access.log"
+        access_log.send_to(logging.FileHandler(requests, mode="w", encoding="utf-8"))
         console = Console(settings, encrypted)
         print(f"starting {runtimes.NAMES[settings.runtime]} ...", flush=True)
         # For the unpacked archive and the sockets between processes.
@@ -117,12 +118,6 @@ async def _until_signal(server: Server) -> None:
         # Ignore further signals: a second Ctrl-C must not interrupt the draining.
         loop.add_signal_handler(number, ended.set)
     await server.run(ended)
-
-
-def _log_requests(path: Path) -> None:
-    access_log.setLevel(logging.INFO)
-    access_log.propagate = False
-    access_log.addHandler(logging.FileHandler(path, mode="w", encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ import psutil
 
 from serving.front.access.settings import AccessSettings
 from serving.front.client_key import VARIABLE
+from serving.heartbeats import PREFIX
 from serving.settings import ServingSettings
-from serving.torchserve.heartbeats import PREFIX
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 MODEL: Final = "melanoma"

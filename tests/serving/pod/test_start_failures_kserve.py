@@ -36,7 +36,7 @@ def test_an_archive_that_cannot_be_loaded_ends_the_pod(pod: Callable[..., Pod]) 
 
 
 def test_a_worker_that_dies_as_it_loads_ends_the_pod(pod: Callable[..., Pod]) -> None:
-    with pod({"openvino/__init__.py": "", "handlers/admission.py": DIES}, **KSERVE) as broken:
+    with pod({"openvino/__init__.py": "", "handlers/load_shedding.py": DIES}, **KSERVE) as broken:
         status, _ = broken.wait(GIVEN_UP_SECONDS)
 
     assert status == ExitCode.WORKER
