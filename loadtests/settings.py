@@ -7,25 +7,14 @@ from functools import cache
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from loadtests.objectives import FILE
 from serving.front.client_key import authorization
+from serving.paths import PathSettings
 
 
-class LoadSettings(BaseSettings):
+class LoadSettings(PathSettings):
     """Settings of the users and their requests."""
-
-    model_config = SettingsConfigDict(env_prefix="LESIONLENS_", extra="ignore", frozen=True)
-
-    data: Path | None = None
-    """Folder of photographs; unset, the synthetic lesions that ``make data`` draws."""
-
-    cache: Path = Path("build/cache")
-    """Folder in which they are drawn."""
-
-    key_file: Path | None = None
-    """File of the API key that is sent; ``make key`` makes it."""
 
     load_photographs: int = Field(default=100, ge=1)
     """Number of different photographs that are sent, in turn."""

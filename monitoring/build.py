@@ -9,14 +9,13 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from monitoring.prometheus import files, operator_manifest
+from monitoring.prometheus import files
 from monitoring.settings import MonitoringSettings
 
 
 def _rules() -> None:
     """Write recording and alert rules, as files and for the operator."""
-    settings = MonitoringSettings()
-    for path in [*files.write(settings), operator_manifest.write(settings)]:
+    for path in files.write(MonitoringSettings()):
         print(path)
 
 

@@ -1,4 +1,4 @@
-"""Run TorchServe on this machine: start it, wait until it is ready, send requests, stop it.
+"""Serve the archive, on this machine or in a pod, with TorchServe or KServe's model server.
 
 Knows the service by its files and its REST contract only.
 """

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from serving import release, runtimes
+from serving.front import access_log
 from serving.front.access.settings import AccessSettings
-from serving.front.access_log import logger as access_log
 from serving.front.exposure import exposed
-from serving.front.hosting import StartError
+from serving.front.hosting import Server, ServerPlan, StartError
 from serving.front.settings import FrontSettings
 from serving.front.sockets import host_port
 from serving.preflight import PreflightError, check
-from serving.runtimes import RunningServer
 from serving.settings import ServingSettings
 
 FAILURES: Final = (StartError, PreflightError, release.ReleaseError, ValueError, OSError)
@@ -31,10 +30,14 @@ class Console:
 
     Args:
         settings: name the addresses.
+        encrypted: whether the front accepts TLS only.
     """
 
-    def __init__(self, settings: ServingSettings) -> None:
+    def __init__(self, settings: ServingSettings, encrypted: bool) -> None:
         self._settings = settings
+        self._inference = settings.inference
+        if encrypted:
+            self._inference = self._inference.replace("http:", "https:", 1)
         self.ready = False
         """Whether it has ever been ready."""
 
@@ -45,8 +48,8 @@ class Console:
             settings = self._settings
             line = (
                 f"ready\n"
-                f"  predict  POST {settings.inference}/v1/models/melanoma:predict\n"
-                f"  explain  POST {settings.inference}/v1/models/melanoma:explain\n"
+                f"  predict  POST {self._inference}/v1/models/melanoma:predict\n"
+                f"  explain  POST {self._inference}/v1/models/melanoma:explain\n"
                 f"{self._v2()}"
                 f"  metrics  GET  {settings.metrics}/metrics\n"
                 f"  logs     {settings.logs}\n"
@@ -59,9 +62,7 @@ class Console:
         if settings.runtime != "kserve":
             return ""
         where = host_port(settings.host, settings.grpc_inference_port)
-        return (
-            f"  V2       POST {settings.inference}/v2/models/melanoma/infer\n  gRPC     {where}\n"
-        )
+        return f"  V2       POST {self._inference}/v2/models/melanoma/infer\n  gRPC     {where}\n"
 
 
 def main() -> int:
@@ -72,20 +73,28 @@ def main() -> int:
         front = FrontSettings.from_environment(os.environ)
         access = AccessSettings.from_environment(os.environ)
         check(settings, access.redirect_port)
-        if warning := exposed(
-            settings.host, bool(access.tls_certificate), access.locked, "LESIONLENS_API_KEYS"
-        ):
+        encrypted = bool(access.tls_certificate)
+        if warning := exposed(settings.host, encrypted, access.locked, "LESIONLENS_API_KEYS"):
             print(warning, flush=True)
-        _log_requests(settings.logs / "access.log")
-        console = Console(settings)
+        requests = settings.logs / "access.log"
+        access_log.send_to(logging.FileHandler(requests, mode="w", encoding="utf-8"))
+        console = Console(settings, encrypted)
         print(f"starting {runtimes.NAMES[settings.runtime]} ...", flush=True)
         # For the unpacked archive and the sockets between processes.
         with (
             tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch,
             (settings.logs / "console.log").open("wb") as log,
         ):
-            folder = Path(scratch)
-            server = runtimes.prepared(settings, front, access, folder, log, console.report)
+            copy = Path(scratch) / "release"
+            _copy_verified(settings, copy)
+            server = runtimes.create_server(
+                ServerPlan(
+                    settings,
+                    *(front, access, copy, Path(scratch), log, console.report),
+                    host=settings.host,
+                    workers=settings.workers,
+                )
+            )
             asyncio.run(_until_signal(server))
     except FAILURES as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
@@ -94,19 +103,21 @@ def main() -> int:
     return 0
 
 
-async def _until_signal(server: RunningServer) -> None:
+def _copy_verified(settings: ServingSettings, copy: Path) -> None:
+    """Copy configuration and archive to a private folder, laid out and verified as a release."""
+    with tempfile.TemporaryDirectory(prefix="lesionlens-") as layout:
+        (Path(layout) / "config").symlink_to(settings.config.resolve())
+        (Path(layout) / "model-store").symlink_to(settings.archive.resolve())
+        release.copy_verified(Path(layout), copy, settings.digest or None)
+
+
+async def _until_signal(server: Server) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         # Ignore further signals: a second Ctrl-C must not interrupt the draining.
         loop.add_signal_handler(number, ended.set)
-    await server(ended)
-
-
-def _log_requests(path: Path) -> None:
-    access_log.setLevel(logging.INFO)
-    access_log.propagate = False
-    access_log.addHandler(logging.FileHandler(path, mode="w", encoding="utf-8"))
+    await server.run(ended)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from serving.front.client_key import authorization
 from serving.local import MODEL, LocalServer, ServerError
 from serving.picture import side_by_side
 from serving.runtimes import NAMES
-from serving.settings import DemoSettings, free_ports
+from serving.settings import ServingSettings, free_ports
 
 
 class DemoError(RuntimeError):
@@ -72,7 +72,7 @@ class Diary:
 def main() -> int:
     """Run all steps; returns 0 if all succeeded."""
     console = Console()
-    settings = DemoSettings()
+    settings = ServingSettings()
     diary = Diary()
     try:
         summary = _train(settings, diary)
@@ -97,7 +97,7 @@ def main() -> int:
     return 0
 
 
-def _train(settings: DemoSettings, diary: Diary) -> dict[str, Any]:
+def _train(settings: ServingSettings, diary: Diary) -> dict[str, Any]:
     start = time.perf_counter()
     done = subprocess.run([sys.executable, "-m", "training"], check=False)
     if done.returncode != 0:

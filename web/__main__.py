@@ -28,7 +28,7 @@ def main() -> int:
     try:
         settings = PageSettings()
         app = create_app(settings)
-        tls = tls_files(settings.tls_certificate, settings.tls_key, _say)
+        tls = tls_files(settings, _say)
     except ValueError as error:  # pydantic's errors are one
         print(f"error: {error}", file=sys.stderr)
         return 2

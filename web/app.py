@@ -20,8 +20,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from serving.front.bodies import run_until_disconnect
-from serving.front.body_errors import ClientGone
 from serving.front.buffers import ByteBudget
+from serving.front.messages import ClientGone
 from web import texts as languages
 from web.answers import Explanation
 from web.decoding import BUSY_SECONDS, Decoder

@@ -10,14 +10,14 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serving.front.service_links import is_service_link
-from serving.front.tls import check_together
+from serving.front.tls import TlsSettings
 
 ADDRESS: Final = r"^https?://[^\s/]+"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 HOST: Final = r"(\[[0-9A-Fa-f:.]+\]|[^\s/:,\[\]]+)"
 
 
-class PageSettings(BaseSettings):
+class PageSettings(BaseSettings, TlsSettings):  # type: ignore[misc]  # both are frozen
     """Settings of one upload page."""
 
     model_config = SettingsConfigDict(env_prefix="LESIONLENS_", extra="ignore", frozen=True)
@@ -40,12 +40,6 @@ class PageSettings(BaseSettings):
     page_proxies: str = ""
     """Addresses and networks of that proxy, separated by commas; requests from others are
     refused."""
-
-    tls_certificate: str = ""
-    """The page's certificate with its chain (PEM); unset, the page uses plain HTTP."""
-
-    tls_key: str = ""
-    """The certificate's private key (PEM, without a passphrase)."""
 
     page_host: str = "127.0.0.1"
     """Address on which the page listens; ``::`` is every address, IPv4 and IPv6."""
@@ -121,7 +115,7 @@ class PageSettings(BaseSettings):
                 "LESIONLENS_PAGE_USER_HEADER and LESIONLENS_PAGE_PROXIES are set together or not "
                 "at all: otherwise any client could set the header"
             )
-        check_together(self.tls_certificate, self.tls_key)
+        self.check_together()
         return self
 
     @field_validator("page_port", mode="before")

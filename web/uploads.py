@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from serving.front.bodies import BodyLimits, BoundedReceive, content_length
-from serving.front.body_errors import BodyError, BodyTooLarge, BodyTooSlow, BuffersFull
 from serving.front.buffers import ByteBudget, Reservation
+from serving.front.messages import BodyError, BodyTooLarge, BodyTooSlow, BuffersFull
 from web import samples
 from web.errors import PageError
 from web.methods import DEFAULT, SECONDS

@@ -12,20 +12,22 @@ import griffe
 from docs.generate import names
 
 TITLES: Final = {
+    "serving.paths.PathSettings": "Paths",
     "training.settings.TrainingSettings": "Training and its reports",
     "handlers.settings.HandlerSettings": "Limits and budgets of the service",
+    "serving.front.settings.ServerSettings": "A server, on this machine or in a pod",
     "serving.settings.ServingSettings": "The server on this machine",
+    "serving.pod.settings.PodSettings": "A pod",
     "serving.front.settings.FrontSettings": "The front: what a client may send",
+    "serving.front.tls.TlsSettings": "The front and the page: TLS",
     "serving.front.access.settings.AccessSettings": "The front: access control",
-    "serving.settings.DemoSettings": "The demo",
     "web.settings.PageSettings": "The upload page",
     "monitoring.settings.MonitoringSettings": "Rules and alerts",
-    "monitoring.local.settings.LocalSettings": "`make monitor`",
-    "monitoring.drift_report.settings.ReportSettings": "`make drift-report`",
+    "monitoring.settings.ReportSettings": "`make drift-report`",
+    "monitoring.settings.LocalSettings": "`make monitor`",
     "loadtests.settings.LoadSettings": "Load tests",
     "k8s.rollout.settings.RolloutSettings": "Publish, deploy, roll back",
     "k8s.images.settings.ImageSettings": "Building images",
-    "k8s.pod.settings.PodSettings": "A pod",
 }
 """In the order of the page."""
 PREFIX: Final = "LESIONLENS_"
@@ -53,7 +55,7 @@ def classes() -> list[griffe.Class]:
 
 
 def fields(settings: griffe.Class) -> Iterator[tuple[str, str, str]]:
-    """Variable, default as one would write it, and what it is, of each field."""
+    """Variable, default and meaning of each field that the class itself declares."""
     prefix = _prefix(settings)
     for field in settings.attributes.values():
         if field.annotation is None or field.docstring is None or "property" in field.labels:
@@ -76,7 +78,9 @@ def page() -> str:
     for settings in classes():
         assert settings.docstring is not None
         parts.append(f"## {TITLES[settings.path]}\n")
-        parts.append(f"`{settings.path}`: {settings.docstring.value.splitlines()[0]}\n")
+        parts.append(
+            f"`{settings.path}`: {settings.docstring.value.splitlines()[0]}{_also(settings)}\n"
+        )
         parts.append("| variable | default | |\n| --- | --- | --- |")
         parts += [
             f"| `{variable}` | {f'`{default}`' if default else 'unset'} | {_cell(text)} |"
@@ -84,6 +88,13 @@ def page() -> str:
         ]
         parts.append("")
     return "\n".join(parts)
+
+
+def _also(settings: griffe.Class) -> str:
+    """Name the sections of the classes that it inherits from."""
+    bases = {str(base) for base in settings.bases}
+    titles = [title for path, title in TITLES.items() if path.rpartition(".")[2] in bases]
+    return f" Also all of: {', '.join(titles)}." if titles else ""
 
 
 def _cell(text: str) -> str:

@@ -14,8 +14,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from k8s.images import sbom
-from k8s.images.build import NAMES, ROOT, VARIANTS, build, tag_of
-from k8s.images.errors import ImageError
+from k8s.images.build import NAMES, ROOT, VARIANTS, ImageError, build, tag_of
 from k8s.images.settings import ImageSettings
 
 LISTS: Final = Path("build/sbom")

@@ -1,4 +1,4 @@
-"""Build an image from its Dockerfile, with any available builder."""
+"""Build an image from its Dockerfile, with any available builder; make its base if asked to."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from k8s.images import base, pip_config, torch_choice
-from k8s.images.errors import ImageError
+from k8s.images import pip_config, torch_choice
 from k8s.images.settings import ImageSettings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -26,6 +25,18 @@ AUTO: Final = "auto"
 """Value of the torch setting for automatic choice: see :mod:`k8s.images.torch_choice`."""
 BUILDERS: Final = ("docker", "podman", "buildah")
 """Builders in the order in which they are tried."""
+
+BASE: Final = "localhost/lesionlens-base:bookworm"
+BASE_RELEASE: Final = "bookworm"
+BASE_PACKAGES: Final = ("python3", "python3-venv", "ca-certificates")
+UNREAD: Final = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
+"""Files of the base that are not needed in a container."""
+_CONTAINER: Final = "lesionlens-base"
+"""Name of buildah's working container during the import."""
+
+
+class ImageError(RuntimeError):
+    """An image was not built or a container not started; the message says why."""
 
 
 def build(name: str, version: str, settings: ImageSettings) -> str:
@@ -131,8 +142,55 @@ def builder_of(settings: ImageSettings) -> str:
 
 
 def base_of(settings: ImageSettings) -> str:
-    """Return the name of the configured base image, made first if necessary; "" for the default."""
-    return base.make(builder_of(settings), settings) if settings.base == "debian" else settings.base
+    """Return the name of the base image; "" for the Dockerfile's default.
+
+    The one called ``debian`` is made of Debian packages with mmdebstrap if it does not exist, which
+    needs no image registry.
+
+    Raises:
+        ImageError: a program is missing, or fails.
+    """
+    if settings.base != "debian":
+        return settings.base
+    builder = builder_of(settings)
+    if missing := [name for name in ("mmdebstrap", builder) if shutil.which(name) is None]:
+        raise ImageError(f"{', '.join(missing)} missing: apt-get install {' '.join(missing)}")
+    program = settings.program(builder)
+    kind = () if builder == "docker" else ("--type", "image")
+    inspect = [*program, *(("image",) if builder == "docker" else ()), "inspect", *kind, BASE]
+    if subprocess.run(inspect, capture_output=True, check=False).returncode == 0:
+        return BASE
+    with tempfile.TemporaryDirectory(prefix="lesionlens-base-") as scratch:
+        archive = Path(scratch) / "base.tar"
+        command = [
+            "mmdebstrap",
+            "--quiet",
+            "--variant=minbase",
+            f"--include={','.join(BASE_PACKAGES)}",
+        ]
+        command += [f"--dpkgopt=path-exclude={pattern}" for pattern in UNREAD]
+        _run([*command, BASE_RELEASE, str(archive)])
+        if builder == "buildah":
+            _import_with_buildah(program, archive)
+        else:
+            _run([*program, "import", str(archive), BASE])
+    return BASE
+
+
+def _import_with_buildah(program: list[str], archive: Path) -> None:
+    """Import with buildah, which has no ``import``: unpack into an empty container."""
+    _run([*program, "from", "--name", _CONTAINER, "scratch"])
+    try:
+        _run([*program, "add", "--quiet", _CONTAINER, str(archive), "/"])
+        _run([*program, "commit", "--quiet", "--format", "docker", _CONTAINER, BASE])
+    finally:
+        subprocess.run([*program, "rm", _CONTAINER], capture_output=True, check=False)
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ImageError(f"{command[0]} failed: {done.stderr.strip()[-500:]}")
 
 
 def _revision() -> str:

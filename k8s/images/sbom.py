@@ -8,8 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from k8s.images.build import builder_of
-from k8s.images.errors import ImageError
+from k8s.images.build import ImageError, builder_of
 from k8s.images.settings import ImageSettings
 
 

@@ -1,7 +1,7 @@
 """Last step of the serving image's build: start a pod in it and send requests.
 
 ``python self_test.py PROJECT`` makes the release of a tiny untrained model, with the handlers and
-the configuration from the folder of this file, and runs ``python -m k8s.pod`` on it in the folder
+the configuration from the folder of this file, and runs ``python -m serving.pod`` in the folder
 PROJECT. So an image whose torch cannot be imported, or that lacks a package, is never built. The
 build mounts this file with its inputs, so that nothing of it stays in the image.
 """
@@ -137,7 +137,7 @@ def run(project: Path, source: Path) -> None:
         }
         with log.open("wb") as output:
             pod = subprocess.Popen(
-                [sys.executable, "-m", "k8s.pod"],
+                [sys.executable, "-m", "serving.pod"],
                 cwd=project,
                 env={**os.environ, **variables},
                 stdin=subprocess.DEVNULL,

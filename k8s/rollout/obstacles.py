@@ -11,7 +11,7 @@ from k8s.rollout.manifests import Object
 MAX_RESTARTS: Final = 3
 """Restarts of a container that never became ready, after which waiting is pointless."""
 REFUSALS: Final = range(10, 20)
-"""Exit codes of a serving pod that will never run as configured (``k8s.pod.errors``)."""
+"""Exit codes of a serving pod that will never run as configured (``serving.pod.errors``)."""
 STARTING: Final = ("ContainerCreating", "PodInitializing")
 EVENTS: Final = ("FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox")
 """Reasons of warning events that are not in a pod's status."""

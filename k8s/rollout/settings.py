@@ -5,19 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from serving.paths import PathSettings
 
 
-class RolloutSettings(BaseSettings):
+class RolloutSettings(PathSettings):
     """Settings of publish, deploy and rollback."""
-
-    model_config = SettingsConfigDict(env_prefix="LESIONLENS_", extra="ignore", frozen=True)
-
-    archive: Path = Path("model_store/model-store")
-    """Folder of ``melanoma.mar``: TorchServe's model store."""
-
-    config: Path = Path("model_store/config")
-    """TorchServe's configuration, which is part of the release."""
 
     releases: str = "build/releases"
     """Address to publish releases to: a folder, ``s3://bucket/path`` (or another address that
@@ -41,9 +34,6 @@ class RolloutSettings(BaseSettings):
 
     url: str = ""
     """Address of the service to test after a deployment; unset, the one that KServe gives it."""
-
-    key_file: Path | None = None
-    """File of the API key for the test requests; ``make key`` makes it."""
 
     deploy_seconds: float = Field(default=600, gt=0, allow_inf_nan=False)
     """Seconds until a deployment must be complete, outages of the API server included."""

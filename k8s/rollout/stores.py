@@ -12,7 +12,6 @@ from typing import Any, Final
 import fsspec
 
 from k8s.images import build
-from k8s.images.errors import ImageError
 from k8s.images.settings import ImageSettings
 from k8s.rollout import bundle
 from k8s.rollout.errors import RolloutError
@@ -89,7 +88,7 @@ def _to_registry(folder: Path, address: str) -> bool:
     try:
         build.run_build(dockerfile, folder, tag, {"BASE": build.base_of(settings)}, settings)
         program = settings.program(build.builder_of(settings))
-    except ImageError as error:
+    except build.ImageError as error:
         raise RolloutError(str(error)) from None
     if not tag.startswith(HERE):
         done = subprocess.run([*program, "push", *settings.push_options.split(), tag], check=False)

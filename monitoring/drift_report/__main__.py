@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from monitoring.drift_report import page, report
 from monitoring.drift_report.errors import ReportError
 from monitoring.drift_report.photographs import model_of, score_folder
-from monitoring.drift_report.settings import ReportSettings
 from monitoring.drift_report.windows import FORM, baseline_at, traffic_in, window_of
+from monitoring.settings import ReportSettings
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 
 from handlers.telemetry import DRIFT_BASELINE, DRIFT_OBSERVATIONS, VERSION
 from monitoring.drift_report.errors import ReportError
-from monitoring.drift_report.settings import ReportSettings
+from monitoring.settings import ReportSettings
 
 FORM: Final = "START/END, as in 2026-11-20T00:00Z/2026-11-21T00:00Z or -24h/now"
 AGO: Final = re.compile(r"-(\d+)([mhd])")

@@ -14,8 +14,7 @@ from pydantic import ValidationError
 from monitoring.local.grafana import command, grafana
 from monitoring.local.program import LocalError, Program
 from monitoring.local.prometheus import Prometheus, Target
-from monitoring.local.settings import LocalSettings
-from monitoring.settings import MonitoringSettings
+from monitoring.settings import LocalSettings, MonitoringSettings
 from serving.front.sockets import host_port
 from serving.process import POLL_SECONDS
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from monitoring.dashboards import files
 from monitoring.local.program import Program
-from monitoring.local.settings import LocalSettings
+from monitoring.settings import LocalSettings
 
 PROVISIONING: Final = files.FOLDER.parent.parent / "grafana" / "provisioning"
 

@@ -12,8 +12,8 @@ import httpx
 import yaml
 
 from monitoring.local.program import LocalError, Program
-from monitoring.local.settings import LocalSettings
 from monitoring.prometheus import files
+from monitoring.settings import LocalSettings
 from serving.front.sockets import host_port
 
 NAMESPACE: Final = "local"

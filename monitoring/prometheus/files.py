@@ -1,4 +1,4 @@
-"""The rule files: their texts, paths and expressions."""
+"""The rule files, and the same rules as one PrometheusRule for the Prometheus operator."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Final
 
 from monitoring import threshold_file
-from monitoring.prometheus import alerts, objectives, recording
-from monitoring.prometheus.rule import Group, rule_file
+from monitoring.prometheus import answer_alerts, burn_alerts, objectives, recording, server_alerts
+from monitoring.prometheus.rule import Group, dump, rule_file
 from monitoring.settings import MonitoringSettings
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "rules"
+MANIFEST: Final = FOLDER.parent.parent / "k8s/components/monitoring/prometheusrule.yaml"
 
 
 def groups(settings: MonitoringSettings) -> dict[str, tuple[Group, ...]]:
@@ -18,7 +19,11 @@ def groups(settings: MonitoringSettings) -> dict[str, tuple[Group, ...]]:
     promised, limits = objectives.load(), threshold_file.load()
     return {
         "recording.yaml": recording.groups(promised, limits),
-        "alerts.yaml": alerts.groups(promised, limits, settings.service),
+        "alerts.yaml": (
+            *burn_alerts.groups(promised),
+            *answer_alerts.groups(promised.answers, limits),
+            *server_alerts.groups(promised.server, settings.service),
+        ),
     }
 
 
@@ -29,14 +34,32 @@ def texts(settings: MonitoringSettings) -> dict[str, str]:
     }
 
 
-def write(settings: MonitoringSettings, folder: Path = FOLDER) -> list[Path]:
-    """Write the files; returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, text in texts(settings).items():
-        paths.append(folder / name)
-        paths[-1].write_text(text, encoding="utf-8")
-    return paths
+def manifest(settings: MonitoringSettings) -> str:
+    """Return the PrometheusRule: every group of every file, in the order of evaluation."""
+    every = [group for content in groups(settings).values() for group in content]
+    return dump(
+        {
+            "apiVersion": "monitoring.coreos.com/v1",
+            "kind": "PrometheusRule",
+            "metadata": {
+                "name": "lesionlens",
+                "labels": {"app.kubernetes.io/part-of": "lesionlens"},
+            },
+            "spec": {"groups": [group.document(settings.runbooks) for group in every]},
+        }
+    )
+
+
+def write(
+    settings: MonitoringSettings, folder: Path = FOLDER, operator: Path = MANIFEST
+) -> list[Path]:
+    """Write the files into a folder, and the operator's manifest; returns their paths."""
+    written = {folder / name: text for name, text in texts(settings).items()}
+    written[operator] = manifest(settings)
+    for path, text in written.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return list(written)
 
 
 def expressions(settings: MonitoringSettings | None = None) -> list[tuple[str, str]]:

@@ -8,6 +8,17 @@ from datetime import UTC, datetime
 logger = logging.getLogger("lesionlens.access")
 
 
+def send_to(handler: logging.Handler) -> None:
+    """Write every line to a handler, and nowhere else.
+
+    Args:
+        handler: of a file or a stream.
+    """
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.addHandler(handler)
+
+
 def log_request(name: str, status: int, seconds: float, request_id: str, caller: str = "-") -> None:
     """Write a line.
 

@@ -17,11 +17,16 @@ from serving.front import media
 from serving.front.access.control import AccessControl
 from serving.front.access.settings import AccessSettings
 from serving.front.access_log import log_request
-from serving.front.backend import Backend
 from serving.front.bodies import BodyLimits, content_length, read_body, run_until_disconnect
-from serving.front.body_errors import BodyError, ClientGone
 from serving.front.buffers import ByteBudget
-from serving.front.messages import FrontRequest, FrontResponse, RejectedError, error_body
+from serving.front.messages import (
+    Backend,
+    ClientGone,
+    FrontRequest,
+    FrontResponse,
+    RejectedError,
+    error_body,
+)
 from serving.front.routes import MODEL, ROUTES, Route, route_of
 from serving.front.settings import FrontSettings
 from serving.front.telemetry import FrontMetrics
@@ -102,9 +107,6 @@ class Front:
         except ClientGone:
             self._count(request, CLIENT_CLOSED_REQUEST)
             return
-        except BodyError as error:
-            response = FrontResponse(error.status, error_body(error.message), error.retry_after)
-            headers = {"Connection": "close"}
         except RejectedError as rejected:
             response = FrontResponse(
                 rejected.status, error_body(rejected.message), rejected.retry_after

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from starlette.types import Message, Receive, Scope
 
-from serving.front.body_errors import BodyTooLarge, BodyTooSlow, ClientGone
 from serving.front.buffers import Reservation
+from serving.front.messages import BodyTooLarge, BodyTooSlow, ClientGone
 
 Result = TypeVar("Result")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from serving.front.body_errors import BuffersFull
+from serving.front.messages import BuffersFull
 
 
 class ByteBudget:

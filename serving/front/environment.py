@@ -1,16 +1,47 @@
-"""Values of ``LESIONLENS_*`` variables for plain dataclasses; the serving image has no pydantic."""
+"""Read ``LESIONLENS_*`` variables into plain dataclasses; the serving image has no pydantic."""
 
 from __future__ import annotations
 
+import ast
 import math
+from collections.abc import Container, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import TypeVar
+
+Settings = TypeVar("Settings")
+
+
+def read(
+    kind: type[Settings], environment: Mapping[str, str], may_be_zero: Container[str] = ()
+) -> Settings:
+    """Read each field from ``LESIONLENS_<FIELD>``; empty variables count as unset.
+
+    Args:
+        kind: the dataclass.
+        environment: variables of the process.
+        may_be_zero: fields whose number may be zero.
+
+    Raises:
+        ValueError: an invalid value; names the variable and what it expects.
+    """
+    values: dict[str, object] = {}
+    for field in fields(kind):  # type: ignore[arg-type]
+        name = f"LESIONLENS_{field.name.upper()}"
+        if text := environment.get(name, "").strip():
+            values[field.name] = parsed(
+                name, str(field.type), text, may_be_zero=field.name in may_be_zero
+            )
+    return kind(**values)
 
 
 def parsed(name: str, kind: str, text: str, *, may_be_zero: bool = False) -> object:
-    """What a variable says, as its field's type has it.
+    """Convert the text of a variable to its field's type.
 
     Args:
         name: of the variable.
-        kind: the field's annotation, as text: ``str``, ``tuple[str, ...]``, ``int`` or ``float``.
+        kind: the field's annotation, as text: ``str``, ``Path``, ``bool``, ``int``, ``float``,
+            ``tuple[str, ...]`` or ``Literal[...]``.
         text: of the variable, not empty.
         may_be_zero: whether a number may be zero.
 
@@ -18,6 +49,17 @@ def parsed(name: str, kind: str, text: str, *, may_be_zero: bool = False) -> obj
         ValueError: not such a value; names the variable and what it expects.
     """
     if kind == "str":
+        return text
+    if kind == "Path":
+        return Path(text)
+    if kind == "bool":
+        if text not in ("true", "false"):
+            raise ValueError(f"{name}={text!r} is neither true nor false")
+        return text == "true"
+    if kind.startswith("Literal"):
+        choices = ast.literal_eval(kind.removeprefix("Literal"))
+        if text not in choices:
+            raise ValueError(f"{name}={text!r} is not one of: {', '.join(choices)}")
         return text
     if kind.startswith("tuple"):
         return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,27 +1,36 @@
-"""Host a front: addresses, phases of the life, listeners and draining, for either runtime."""
+"""Host a front for either runtime: listeners, the phases of the server's life, draining."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar, Final, Protocol
 
+from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
+from serving.front.access.control import AccessControl
+from serving.front.access.settings import AccessSettings
 from serving.front.app import Front
 from serving.front.connections import ConnectionLimits
 from serving.front.cors import with_cors
 from serving.front.listener import Listener
-from serving.front.monitoring import Probe, probes_app
+from serving.front.messages import Backend
+from serving.front.monitoring import metrics_app, probes_app
 from serving.front.redirect import redirect_app
-from serving.front.settings import FrontSettings
+from serving.front.routes import ROUTES, Route
+from serving.front.settings import FrontSettings, ServerSettings
 from serving.front.sockets import listen
-from serving.front.tls import TlsFiles
+from serving.front.telemetry import FrontMetrics
+from serving.front.tls import TlsFiles, tls_files
 
 OTHER_CONNECTIONS: Final = 64
 """Maximum connections to the metrics and to the probes, each."""
+POLL_SECONDS: Final = 0.25
 
 
 class StartError(RuntimeError):
@@ -32,87 +41,187 @@ class RuntimeEndedError(StartError):
     """A process that the runtime needs has ended."""
 
 
-@dataclass(frozen=True)
-class Addresses:
-    """Addresses of a server; the host ``::`` is every address, IPv4 and IPv6."""
+class Workers(Protocol):
+    """Workers of a runtime, as their server sees them."""
 
-    host: str
-    inference_port: int
-    metrics_port: int
+    started: bool
+    """Whether one was ever ready."""
+    deaths: int
+    """Workers in a row that died before they were ready."""
+
+    async def run(self) -> None:
+        """Look after them until cancelled; raises StartError if none can be started."""
+
+    def why_not_started(self) -> str:
+        """Explain why none was ever ready; may take a moment."""
+
+
+@dataclass(frozen=True)
+class ServerPlan:
+    """A verified release, and how one server serves it."""
+
+    settings: ServerSettings
+    front: FrontSettings
+    access: AccessSettings
+
+    release: Path
+    """Folder with ``config/`` and ``model-store/``, verified and private."""
+
+    scratch: Path
+    """Private folder of temporary files."""
+
+    log: BinaryIO
+    """File of all that the runtime prints."""
+
+    report: Callable[[str], None]
+    """Called with what an operator should know, a line each."""
+
+    host: str = "::"
+    """Address of all listeners; ``::`` is every address, IPv4 and IPv6."""
+
     health_port: int | None = None
     """Port of ``/started``, ``/ready`` and ``/alive``; None without probes."""
 
+    workers: int = 1
+    """Workers of the runtime; the first answers while the others load."""
 
-@dataclass(frozen=True)
-class Lifetime:
-    """Durations of the phases of a server's life, in seconds."""
-
-    start: float
-    """Seconds until a worker must be ready."""
-
-    drain: float
-    """Seconds for which requests are still accepted after the shutdown signal: clients and a
-    cluster need a moment to notice."""
-
-    finish: float
-    """Seconds that requests in flight may take after that."""
+    java_options: tuple[str, ...] = ()
+    """JVM options after those of the release: if one occurs twice, Java uses the last."""
 
 
-@dataclass(frozen=True)
-class Host:
-    """Listens for a front, its metrics, its probes and its redirect.
+class Server(ABC):
+    """One server, from start to end; see :meth:`run`.
 
-    Attributes:
-        front: that answers clients.
-        settings: its limits.
-        addresses: to listen on.
-        lifetime: of the server's phases.
-        tls: certificate of the front; None for plain HTTP.
-        redirect_port: that sends clients of plain HTTP to the front; 0 for none.
-        report: called with what an operator should know, a line each.
+    Args:
+        plan: what is served and how.
+        routes: routes of the front, by path.
+
+    Raises:
+        ValueError: a file that the plan's ``access`` names cannot be used.
     """
 
-    front: Front
-    settings: FrontSettings
-    addresses: Addresses
-    lifetime: Lifetime
-    tls: TlsFiles | None
-    redirect_port: int
-    report: Callable[[str], None]
+    keeps_workers_while_draining: ClassVar[bool] = True
+    """Whether workers are looked after until the last request is answered."""
 
-    @contextlib.asynccontextmanager
-    async def listening(
-        self, metrics: ASGIApp, probes: Mapping[str, Probe]
-    ) -> AsyncIterator[Listener]:
-        """Serve until the context ends; yields the front's listener.
+    def __init__(self, plan: ServerPlan, routes: Mapping[bytes, Route] = ROUTES) -> None:
+        self.plan = plan
+        self._registry = CollectorRegistry()
+        metrics = FrontMetrics(self._registry)
+        self._access = AccessControl(plan.access, plan.report)
+        self._backend = self.make_backend(metrics)
+        self.front = Front(plan.front, self._backend, metrics, self._access, routes)
+        self._tls = tls_files(plan.access, plan.report)
+
+    @abstractmethod
+    def make_backend(self, metrics: FrontMetrics) -> Backend:
+        """Make what answers the front's requests, once."""
+
+    @abstractmethod
+    def runtime(self) -> contextlib.AbstractAsyncContextManager[Workers]:
+        """Start the runtime and yield its workers; stop it as the context ends."""
+
+    @abstractmethod
+    async def metrics_page(self) -> bytes:
+        """Return the runtime's metrics in the text format; raises OSError where it cannot."""
+
+    def further_listeners(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """Listen on what only this runtime has."""
+        return contextlib.nullcontext()
+
+    async def once_started(self) -> None:
+        """Called when the first worker is ready."""
+        return
+
+    def alive(self) -> tuple[bool, str]:
+        """Probe ``/alive``. The same process answers: that it does is usually enough."""
+        return True, ""
+
+    async def run(
+        self, ended: asyncio.Event, check: Callable[[Workers], None] = lambda workers: None
+    ) -> str:
+        """Serve until an event is set, then drain.
+
+        Returns:
+            Why no worker was ready before the event was set; empty if one was.
 
         Args:
-            metrics: answers Prometheus.
-            probes: for the kubelet, by path.
+            ended: set when the server must end.
+            check: called again and again; may raise.
 
         Raises:
+            StartError: it cannot start or go on.
             OSError: an address cannot be bound.
         """
-        where, finish = self.addresses, self.lifetime.finish
+        try:
+            async with self.runtime() as workers, _running(workers.run()) as running:
+                async with self._listening(workers) as listener, self.further_listeners():
+                    await self._watch(workers, running, ended, check)
+                    if not workers.started:
+                        return await asyncio.to_thread(workers.why_not_started)
+                    if not self.keeps_workers_while_draining:
+                        running.cancel()
+                    await self._drain(listener)
+                    return ""
+        finally:
+            await self._access.close()
+
+    async def _watch(
+        self,
+        workers: Workers,
+        running: asyncio.Task[None],
+        ended: asyncio.Event,
+        check: Callable[[Workers], None],
+    ) -> None:
+        """Wait until the server must end.
+
+        Raises:
+            StartError: no worker was ready in time, or none can be started.
+        """
+        loop = asyncio.get_running_loop()
+        seconds = self.plan.settings.start_seconds
+        deadline = loop.time() + seconds
+        known = False
+        while not ended.is_set():
+            check(workers)
+            if running.done():
+                running.result()
+            if workers.started and not known:
+                known = True
+                await self.once_started()
+            if not workers.started and loop.time() > deadline:
+                why = await asyncio.to_thread(workers.why_not_started)
+                raise StartError(f"no worker was ready after {seconds:g} s: {why}")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), POLL_SECONDS)
+
+    @contextlib.asynccontextmanager
+    async def _listening(self, workers: Workers) -> AsyncIterator[Listener]:
+        """Serve front, metrics, probes and redirect until the context ends.
+
+        Yields the front's listener; raises OSError if an address cannot be bound.
+        """
+        plan, front = self.plan, self.plan.front
         limits = ConnectionLimits(
-            max_connections=self.settings.max_connections,
-            header_seconds=self.settings.header_seconds,
+            max_connections=front.max_connections, header_seconds=front.header_seconds
         )
         few = ConnectionLimits(max_connections=OTHER_CONNECTIONS)
-        front = with_cors(self.front, self.settings.cors_origins)
         # Prometheus and the kubelet have no key; metrics and probes are plain HTTP on
         # separate ports.
+        inference, finish = plan.settings.inference_port, plan.settings.finish_seconds
         planned: list[tuple[ASGIApp, int, ConnectionLimits, float, TlsFiles | None]] = [
-            (front, where.inference_port, limits, finish, self.tls),
-            (metrics, where.metrics_port, few, 1.0, None),
+            (with_cors(self.front, front.cors_origins), inference, limits, finish, self._tls),
+            (
+                metrics_app(self._registry, self.metrics_page),
+                *(plan.settings.metrics_port, few, 1.0, None),
+            ),
         ]
-        if where.health_port is not None:
-            planned.append((probes_app(probes), where.health_port, few, 1.0, None))
-        if self.redirect_port:
-            redirect = redirect_app(where.inference_port)
-            planned.append((redirect, self.redirect_port, few, 1.0, None))
+        if plan.health_port is not None:
+            planned.append((self._probes(workers), plan.health_port, few, 1.0, None))
+        if plan.access.redirect_port:
+            redirect = redirect_app(inference)
+            planned.append((redirect, plan.access.redirect_port, few, 1.0, None))
         listeners = [
-            Listener(app, listen(where.host, port), bounds, seconds, tls)
+            Listener(app, listen(plan.host, port), bounds, seconds, tls)
             for app, port, bounds, seconds, tls in planned
         ]
         serving = [asyncio.create_task(listener.run_until_ended()) for listener in listeners]
@@ -123,14 +232,43 @@ class Host:
                 listener.end()
             await asyncio.gather(*serving)
 
-    async def drain(self, listener: Listener) -> None:
+    def _probes(self, workers: Workers) -> ASGIApp:
+        """For the kubelet: a pod that is not ready gets no requests, one not alive is killed."""
+
+        def ready() -> tuple[bool, str]:
+            if self.front.draining:
+                return False, "the pod is ending"
+            return self._backend.ready, self._backend.why_not_ready
+
+        return probes_app(
+            {
+                "/started": lambda: (workers.started, self._backend.why_not_ready),
+                "/ready": ready,
+                "/alive": self.alive,
+            }
+        )
+
+    async def _drain(self, listener: Listener) -> None:
         """Drain: report not ready, accept requests that still come, then wait for the last one."""
+        drain, finish = self.plan.settings.drain_seconds, self.plan.settings.finish_seconds
         self.front.draining = True
-        self.report(f"draining: requests are accepted for {self.lifetime.drain:g} s more")
-        await asyncio.sleep(self.lifetime.drain)
+        self.plan.report(f"draining: requests are accepted for {drain:g} s more")
+        await asyncio.sleep(drain)
         listener.end()
-        if not await self.front.wait_idle(self.lifetime.finish):
-            self.report(
-                f"{self.front.in_flight} requests are still in flight after "
-                f"{self.lifetime.finish:g} s more: they are dropped"
+        if not await self.front.wait_idle(finish):
+            self.plan.report(
+                f"{self.front.in_flight} requests are still in flight after {finish:g} s more: "
+                "they are dropped"
             )
+
+
+@contextlib.asynccontextmanager
+async def _running(coroutine: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
+    """Run it as a task, which is cancelled as the context ends."""
+    task = asyncio.create_task(coroutine)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, StartError):
+            await task

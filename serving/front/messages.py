@@ -1,9 +1,10 @@
-"""Messages of the front: a checked request, its response, and a rejection."""
+"""Messages of the front: a checked request, its response, rejections; and who answers them."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,24 @@ class FrontResponse:
     """That it is about; None where the body itself shows it, as V1's does."""
 
 
+class Backend(Protocol):
+    """Answers checked requests. One instance per process; called from one event loop."""
+
+    async def answer(self, request: FrontRequest) -> FrontResponse:
+        """Answer a request; never raises for client input, and may be cancelled."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether predictions are answered at this moment."""
+        ...
+
+    @property
+    def why_not_ready(self) -> str:
+        """Return why the backend is not ready; empty if it is."""
+        ...
+
+
 class RejectedError(Exception):
     """A request is rejected and not forwarded.
 
@@ -79,6 +98,44 @@ class RejectedError(Exception):
         self.unread = unread
         self.caller = caller
         self.logged = logged
+
+
+class BodyError(RejectedError):
+    """A body is not read to its end; the connection closes after the response.
+
+    Args:
+        message: what is wrong and what to do; quotes nothing of the request.
+        retry_after: seconds after which the same request may succeed.
+    """
+
+    code = 400
+
+    def __init__(self, message: str, retry_after: int | None = None) -> None:
+        super().__init__(self.code, message, retry_after, {"Connection": "close"})
+
+
+class BodyTooLarge(BodyError):
+    """The body has more bytes than the limit."""
+
+    code = 413
+
+
+class BodyTooSlow(BodyError):
+    """The body was not complete in time, or came below the minimum rate."""
+
+    code = 408
+
+
+class ClientGone(BodyError):
+    """The client closed the connection; no answer can be sent."""
+
+    code = 499
+
+
+class BuffersFull(BodyError):
+    """All bytes that may be buffered at a time are in use by other requests."""
+
+    code = 503
 
 
 def error_body(message: str) -> bytes:

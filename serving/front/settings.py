@@ -1,17 +1,57 @@
-"""Limits of the front, from ``LESIONLENS_*`` variables.
+"""Settings of a server and limits of its front, from ``LESIONLENS_*`` variables.
 
-A plain dataclass and not pydantic-settings: the serving image does without pydantic.
+Plain dataclasses and not pydantic-settings: the serving image does without pydantic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
-from serving.front.environment import parsed
+from serving.front.environment import read
 
 VERBS: Final = ("predict", "explain")
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """Settings that a server on this machine and one in a pod share."""
+
+    runtime: Literal["torchserve", "kserve"] = "torchserve"
+    """Runtime of the archive: TorchServe, or KServe's own model server, without Java and with the
+    Open Inference Protocol (V2) over REST and gRPC. An image has one of them and sets it."""
+
+    digest: str = ""
+    """``sha256:`` and 64 hex digits that the release must have (``serving.release``); unset, the
+    last build is served on this machine, and nothing in a pod."""
+
+    inference_port: int = 8080
+    """Port of predictions and explanations: the front. TorchServe itself listens on a Unix
+    socket."""
+
+    management_port: int = 8081
+    """Port of TorchServe's management, on loopback, from which readiness is read."""
+
+    metrics_port: int = 8082
+    """Port of the Prometheus metrics."""
+
+    grpc_inference_port: int = 7070
+    """Port of gRPC with the runtime ``kserve``. TorchServe opens it on loopback, whether it is used
+    or not."""
+
+    grpc_management_port: int = 7071
+    """Port that TorchServe opens on loopback, whether it is used or not."""
+
+    start_seconds: float = 120.0
+    """Seconds until a worker must be ready."""
+
+    drain_seconds: float = 1.0
+    """Seconds for which new requests are still accepted after SIGTERM or Ctrl-C, so that clients
+    notice the shutdown between two requests and not during one."""
+
+    finish_seconds: float = 45.0
+    """Seconds that requests in flight may take after that."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +92,7 @@ class FrontSettings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> FrontSettings:
         """Read the settings; raises ValueError that names the variable and the expected value."""
-        values: dict[str, object] = {}
-        for field in fields(cls):
-            name = f"LESIONLENS_{field.name.upper()}"
-            if text := environment.get(name, "").strip():
-                values[field.name] = parsed(name, str(field.type), text)
-        settings = cls(**values)  # type: ignore[arg-type]
+        settings = read(cls, environment)
         if unknown := set(settings.verbs) - set(VERBS):
             raise ValueError(
                 f"LESIONLENS_VERBS={','.join(sorted(unknown))!r} is not a verb; there are: "

@@ -5,12 +5,29 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Cipher suites of TLS 1.2 with forward secrecy and authenticated encryption, as all of 1.3."""
 NAMES: Final = ("LESIONLENS_TLS_CERTIFICATE", "LESIONLENS_TLS_KEY")
+
+
+@dataclass(frozen=True)
+class TlsSettings:
+    """Settings of TLS, of the front and of the upload page; off by default."""
+
+    tls_certificate: str = ""
+    """Certificate with its chain (PEM). If set, only TLS (1.2 and later) is accepted."""
+
+    tls_key: str = ""
+    """The certificate's private key (PEM, without a passphrase)."""
+
+    def check_together(self) -> None:
+        """Refuse one of the two settings without the other; raises ValueError."""
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError(f"{' and '.join(NAMES)} are set together or not at all")
 
 
 class TlsFiles:
@@ -72,32 +89,19 @@ class TlsFiles:
         return tuple(states)
 
 
-def tls_files(certificate: str, key: str, report: Callable[[str], None]) -> TlsFiles | None:
-    """Return the files of two settings; None if they are unset.
+def tls_files(settings: TlsSettings, report: Callable[[str], None]) -> TlsFiles | None:
+    """Return the files that the settings name; None if they are unset.
 
     Args:
-        certificate: path, or empty.
-        key: path, or empty.
+        settings: of TLS.
         report: see :class:`TlsFiles`.
 
     Raises:
         ValueError: they cannot be loaded.
     """
-    return TlsFiles(Path(certificate), Path(key), report) if certificate else None
-
-
-def check_together(certificate: str, key: str) -> None:
-    """Refuse one of the two settings without the other.
-
-    Args:
-        certificate: path, or empty.
-        key: path, or empty.
-
-    Raises:
-        ValueError: one of them is unset.
-    """
-    if bool(certificate) != bool(key):
-        raise ValueError(f"{' and '.join(NAMES)} are set together or not at all")
+    if not settings.tls_certificate:
+        return None
+    return TlsFiles(Path(settings.tls_certificate), Path(settings.tls_key), report)
 
 
 def new_context() -> ssl.SSLContext:

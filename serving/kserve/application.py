@@ -105,7 +105,7 @@ async def _answer_error(request: Request, error: AnswerError) -> Response:
 
 
 class KServeBackend:
-    """A :class:`serving.front.backend.Backend`: what is behind the front, in the same process.
+    """A :class:`serving.front.messages.Backend`: what is behind the front, in the same process.
 
     Args:
         plane: of the model server.
@@ -118,16 +118,16 @@ class KServeBackend:
 
     @property
     def ready(self) -> bool:
-        """See :meth:`serving.front.backend.Backend.ready`."""
+        """See :meth:`serving.front.messages.Backend.ready`."""
         return self._pool.ready
 
     @property
     def why_not_ready(self) -> str:
-        """See :meth:`serving.front.backend.Backend.why_not_ready`."""
+        """See :meth:`serving.front.messages.Backend.why_not_ready`."""
         return "" if self.ready else self._pool.why_not_ready
 
     async def answer(self, request: FrontRequest) -> FrontResponse:
-        """See :meth:`serving.front.backend.Backend.answer`."""
+        """See :meth:`serving.front.messages.Backend.answer`."""
         try:
             if request.path == GRPC_INFER:
                 return await infer_over_grpc(self._plane, request)

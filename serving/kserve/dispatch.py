@@ -2,7 +2,7 @@
 
 What waits is taken together, up to a worker's batch, and nobody waits for company. Within a batch
 the service itself puts predictions before slow explanations and rejects what it has no time for
-(load shedding, ``handlers/admission.py``).
+(load shedding, ``handlers/load_shedding.py``).
 """
 
 from __future__ import annotations

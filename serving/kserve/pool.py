@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import BinaryIO, Final
 
 from serving.front.hosting import StartError
+from serving.heartbeats import Heartbeats
 from serving.kserve import wire
 from serving.kserve.dispatch import Dispatcher
 from serving.kserve.forking import ForkServer, ForkServerError, Plan
-from serving.torchserve.heartbeats import Heartbeats
 
 MAX_DEATHS: Final = 3
 """Of workers in a row that never became ready; more tries would end in the same way."""
@@ -129,6 +129,10 @@ class WorkerPool:
     def ready(self) -> bool:
         """Whether predictions are answered at this moment."""
         return self._dispatcher.ready
+
+    def why_not_started(self) -> str:
+        """Explain why no worker was ever ready."""
+        return self.why_not_ready
 
     @property
     def pids(self) -> list[int]:

@@ -1,25 +1,22 @@
-"""The whole server of this runtime: workers, KServe's model server, the front, an orderly end."""
+"""The whole server with KServe's model server: workers, REST, gRPC, and a graceful shutdown."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import BinaryIO, Final
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
-from serving.front.access.control import AccessControl
-from serving.front.access.settings import AccessSettings
-from serving.front.app import Front
-from serving.front.hosting import Addresses, Host, Lifetime, StartError
-from serving.front.monitoring import Probe, metrics_app
+from serving import release
+from serving.front import hosting
 from serving.front.routes import ROUTES, V2_ROUTES
-from serving.front.settings import FrontSettings
 from serving.front.telemetry import FrontMetrics
-from serving.front.tls import tls_files
-from serving.kserve import pages
 from serving.kserve.application import KServeBackend, data_plane
+from serving.kserve.archive import unpack
 from serving.kserve.calls import Calls
 from serving.kserve.dispatch import Dispatcher
 from serving.kserve.forking import Plan
@@ -29,142 +26,74 @@ from serving.kserve.pool import WorkerPool
 
 STOP_SECONDS: Final = 5.0
 """Given to the workers to end by themselves; what is left then is killed."""
-POLL_SECONDS: Final = 0.25
 
 
-class Server:
-    """One server, from start to end; see :meth:`run`.
+class Server(hosting.Server):
+    """A front with KServe's model server; see :meth:`serving.front.hosting.Server.run`.
 
     Args:
-        plan: of the workers.
-        settings: of the front.
-        access: who may ask, and TLS.
-        addresses: to listen on.
-        grpc_port: of gRPC, on the same host; 0 for none.
-        lifetime: of its phases.
-        log: for what the workers print.
-        report: called with what an operator should know, a line each.
+        plan: what is served and how.
 
     Raises:
-        ValueError: a file that ``access`` names will not do.
+        StartError: the archive cannot be unpacked.
+        ValueError: a file that the plan's ``access`` names cannot be used.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        settings: FrontSettings,
-        access: AccessSettings,
-        addresses: Addresses,
-        grpc_port: int,
-        lifetime: Lifetime,
-        log: BinaryIO,
-        report: Callable[[str], None],
-    ) -> None:
-        self._plan, self._lifetime = plan, lifetime
-        self._registry = CollectorRegistry()
-        metrics = FrontMetrics(self._registry)
-        dispatcher = Dispatcher(plan.batch_size, settings.answer_seconds, metrics.repeated.inc)
-        self._pool = WorkerPool(plan, dispatcher, log, report)
-        backend = KServeBackend(data_plane(MelanomaModel(dispatcher)), self._pool)
-        self._backend = backend
-        self._access = AccessControl(access, report)
-        self._front = Front(settings, backend, metrics, self._access, ROUTES | V2_ROUTES)
-        self._host = Host(
-            self._front,
-            settings,
-            addresses,
-            lifetime,
-            tls_files(access.tls_certificate, access.tls_key, report),
-            access.redirect_port,
-            report,
-        )
-        self._grpc = (
-            GrpcListener(Calls(self._front), settings, access, addresses.host, grpc_port)
-            if grpc_port
-            else None
-        )
+    def __init__(self, plan: hosting.ServerPlan) -> None:
+        super().__init__(plan, ROUTES | V2_ROUTES)
 
-    async def run(
-        self,
-        ended: asyncio.Event,
-        check: Callable[[WorkerPool], None] = lambda pool: None,
-    ) -> str:
-        """Serve until an event is set, then drain.
+    def make_backend(self, metrics: FrontMetrics) -> KServeBackend:
+        """See :class:`serving.front.hosting.Server`."""
+        plan = self.plan
+        archive = plan.scratch / "archive"
+        batch_size = unpack(plan.release / release.ARCHIVE, archive)
+        workers = Plan(archive, plan.scratch, plan.workers, batch_size)
+        dispatcher = Dispatcher(batch_size, plan.front.answer_seconds, metrics.repeated.inc)
+        self._metrics_folder = workers.metrics
+        self._pool = WorkerPool(workers, dispatcher, plan.log, plan.report)
+        return KServeBackend(data_plane(MelanomaModel(dispatcher)), self._pool)
 
-        Returns:
-            Why no worker was ready before the event was set; empty where one was.
-
-        Args:
-            ended: set when the server must end.
-            check: called again and again; may raise.
-
-        Raises:
-            StartError: it cannot start or go on.
-            OSError: an address cannot be had.
-        """
-        metrics = metrics_app(self._registry, self._metrics_page)
-        pool = asyncio.create_task(self._pool.run())
+    @contextlib.asynccontextmanager
+    async def runtime(self) -> AsyncIterator[WorkerPool]:
+        """See :class:`serving.front.hosting.Server`."""
         try:
-            async with self._host.listening(metrics, self._probes()) as listener, self._calls():
-                await self._watch(pool, ended, check)
-                if not self._pool.started:
-                    return self._pool.why_not_ready
-                await self._host.drain(listener)
-                return ""
+            yield self._pool
         finally:
-            pool.cancel()
-            with contextlib.suppress(asyncio.CancelledError, StartError):
-                await pool
-            await self._access.close()
             await asyncio.to_thread(self._pool.stop, STOP_SECONDS)
 
     @contextlib.asynccontextmanager
-    async def _calls(self) -> AsyncIterator[None]:
-        if self._grpc is None:
+    async def further_listeners(self) -> AsyncIterator[None]:
+        """Serve gRPC, on the same host."""
+        plan, port = self.plan, self.plan.settings.grpc_inference_port
+        if not port:
             yield
             return
-        await self._grpc.start()
+        grpc = GrpcListener(Calls(self.front), plan.front, plan.access, plan.host, port)
+        await grpc.start()
         try:
             yield
         finally:
-            await self._grpc.stop(self._lifetime.finish)
+            await grpc.stop(plan.settings.finish_seconds)
 
-    async def _watch(
-        self, pool: asyncio.Task[None], ended: asyncio.Event, check: Callable[[WorkerPool], None]
-    ) -> None:
-        """Wait until it must end.
+    async def metrics_page(self) -> bytes:
+        """See :class:`serving.front.hosting.Server`."""
+        return await asyncio.to_thread(exported, self._metrics_folder)
 
-        Raises:
-            StartError: no worker was ready in time, or none can be started.
-        """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._lifetime.start
-        while not ended.is_set():
-            check(self._pool)
-            if pool.done():
-                pool.result()
-            if not self._pool.started and loop.time() > deadline:
-                raise StartError(
-                    f"no worker was ready after {self._lifetime.start:g} s: "
-                    f"{self._pool.why_not_ready}"
-                )
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), POLL_SECONDS)
 
-    async def _metrics_page(self) -> bytes:
-        return await asyncio.to_thread(pages.exported, self._plan.metrics)
+def exported(folder: Path) -> bytes:
+    """Add up what all workers have counted, in Prometheus' text format.
 
-    def _probes(self) -> Mapping[str, Probe]:
-        """For the kubelet: a pod that is not ready gets no requests, one not alive is killed."""
+    Not in :mod:`serving.kserve.exporter`: the server imports neither torch nor the handlers.
 
-        def ready() -> tuple[bool, str]:
-            if self._front.draining:
-                return False, "the pod is ending"
-            return self._backend.ready, self._backend.why_not_ready
+    Args:
+        folder: that they write to.
 
-        return {
-            "/started": lambda: (self._pool.started, self._pool.why_not_ready),
-            "/ready": ready,
-            # The same process answers: that it does is all that is asked.
-            "/alive": lambda: (True, ""),
-        }
+    Raises:
+        OSError: it is not there yet.
+    """
+    registry = CollectorRegistry()
+    try:
+        MultiProcessCollector(registry, path=str(folder))
+    except ValueError:
+        raise OSError("no worker has started yet") from None
+    return generate_latest(registry)

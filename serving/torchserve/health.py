@@ -12,8 +12,8 @@ from typing import Any, Final
 import aiohttp
 
 from serving.front.hosting import RuntimeEndedError, StartError
+from serving.heartbeats import Heartbeats
 from serving.torchserve.client import TorchServeClient
-from serving.torchserve.heartbeats import Heartbeats
 from serving.torchserve.process import TorchServeProcess
 from serving.torchserve.starts import WorkerStarts
 

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from serving.torchserve.heartbeats import PREFIX as HEARTBEAT
+from serving.heartbeats import PREFIX as HEARTBEAT
 
 PREFIX: Final = "lesionlens-start-"
 DUMP_SECONDS: Final = 1.0

@@ -44,7 +44,7 @@ for entry in os.listdir("/proc"):
         command = open(f"/proc/{entry}/cmdline", "rb").read() if entry.isdigit() else b""
     except OSError:
         continue
-    if command.split(bytes(1))[1:3] == [b"-m", b"k8s.pod"]:
+    if command.split(bytes(1))[1:3] == [b"-m", b"serving.pod"]:
         print("killed", entry, flush=True)
         os.kill(int(entry), signal.SIGKILL)
 """

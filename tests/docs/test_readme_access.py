@@ -55,7 +55,7 @@ def test_they_make_a_server_safe(lines: list[str], root: Path, tmp_path: Path) -
     access = AccessSettings.from_environment(variables)
     assert shlex.split(serve)[0] == "LESIONLENS_HOST=0.0.0.0"
     assert exposed("0.0.0.0", bool(access.tls_certificate), access.locked, "") == ""
-    tls = tls_files(access.tls_certificate, access.tls_key, print)
+    tls = tls_files(access, print)
     trust = ssl.create_default_context(cafile=access.tls_certificate)
     with serving(FrontSettings(), AccessControl(access), tls) as (_, _, client, _):
         url = f"https://localhost:{client.base_url.port}{PREDICT}"

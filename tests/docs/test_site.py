@@ -17,9 +17,9 @@ from docs import screenshots
 from docs.generate import names, settings, targets
 from handlers import telemetry
 from handlers.settings import HandlerSettings
-from k8s.pod.settings import PodSettings
-from serving.front.settings import FrontSettings
-from serving.settings import ServingSettings
+from serving.front.settings import FrontSettings, ServerSettings
+from serving.paths import PathSettings
+from serving.pod.settings import PodSettings
 from training.settings import TrainingSettings
 
 BROKEN = {
@@ -171,7 +171,7 @@ def test_the_packages_shown_are_all_there_are() -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [FrontSettings, HandlerSettings, PodSettings, ServingSettings, TrainingSettings],
+    [FrontSettings, HandlerSettings, PathSettings, PodSettings, ServerSettings, TrainingSettings],
     ids=str,
 )
 def test_the_settings_shown_are_those_of_the_classes(kind: type) -> None:
@@ -180,7 +180,7 @@ def test_the_settings_shown_are_those_of_the_classes(kind: type) -> None:
     own = kind() if hasattr(kind, "__dataclass_fields__") else kind.model_construct()
     expected = {
         f"LESIONLENS_{name.upper()}": getattr(own, name)
-        for name in getattr(kind, "model_fields", None) or kind.__dataclass_fields__
+        for name in kind.__annotations__.keys() - {"model_config"}
     }
 
     assert {

@@ -13,9 +13,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from k8s.pod.errors import ExitCode
 from k8s.rollout import bundle
 from k8s.rollout.settings import RolloutSettings
+from serving.pod.errors import ExitCode
 from serving.release import ARCHIVE, digest_of
 from tests.e2e.conftest import Trained
 from tests.e2e.containers import Container

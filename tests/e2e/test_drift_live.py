@@ -33,9 +33,9 @@ from monitoring import threshold_file
 from monitoring.dashboards import files as dashboards
 from monitoring.drift_report.__main__ import main as drift_report
 from monitoring.local.prometheus import Prometheus, Target
-from monitoring.local.settings import LocalSettings
 from monitoring.prometheus import files as rules
 from monitoring.resampling import drift_index
+from monitoring.settings import LocalSettings
 from serving.local import LocalServer
 from serving.settings import free_ports
 from tests.e2e import kept_back

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from k8s.pod.errors import ExitCode
-from k8s.pod.settings import PodSettings
+from serving.pod.errors import ExitCode
+from serving.pod.settings import PodSettings
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def page(root: Path) -> str:
 
 
 def test_every_exit_status_is_explained(page: str) -> None:
-    rows = page.partition("<!-- k8s/pod/errors.py -->")[2].partition("<!-- end -->")[0]
+    rows = page.partition("<!-- serving/pod/errors.py -->")[2].partition("<!-- end -->")[0]
 
     assert [int(status) for status in re.findall(r"^\| (\d+) \|", rows, re.MULTILINE)] == [
         int(code) for code in ExitCode

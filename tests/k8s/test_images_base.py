@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from k8s.images import base
-from k8s.images.build import base_of
-from k8s.images.errors import ImageError
+from k8s.images.build import BASE, ImageError, base_of
 from k8s.images.settings import ImageSettings
 
 PROGRAM = """\
@@ -40,7 +38,7 @@ def settings(builder: str, storage: Path | None = None) -> ImageSettings:
 def test_buildah_needs_no_podman(calls: Path, tmp_path: Path) -> None:
     put(calls, "mmdebstrap", "buildah")
 
-    assert base_of(settings("buildah", tmp_path / "images")) == base.NAME
+    assert base_of(settings("buildah", tmp_path / "images")) == BASE
 
     made, *lines = [line for line in calls.read_text().splitlines() if "inspect" not in line]
     archive = made.split()[-1]
@@ -49,7 +47,7 @@ def test_buildah_needs_no_podman(calls: Path, tmp_path: Path) -> None:
     assert lines == [
         f"{store} from --name lesionlens-base scratch",
         f"{store} add --quiet lesionlens-base {archive} /",
-        f"{store} commit --quiet --format docker lesionlens-base {base.NAME}",
+        f"{store} commit --quiet --format docker lesionlens-base {BASE}",
         f"{store} rm lesionlens-base",
     ]
 
@@ -58,18 +56,18 @@ def test_buildah_needs_no_podman(calls: Path, tmp_path: Path) -> None:
 def test_the_others_import_it_where_they_keep_images(calls: Path, builder: str) -> None:
     put(calls, "mmdebstrap", builder)
 
-    base.make(builder, settings(builder))
+    base_of(settings(builder))
 
     last = calls.read_text().splitlines()[-1].split()
     assert last[:2] == [builder, "import"]
-    assert last[-1] == base.NAME
+    assert last[-1] == BASE
 
 
 @pytest.mark.parametrize("builder", ["docker", "podman", "buildah"])
 def test_it_is_made_once(calls: Path, builder: str) -> None:
     put(calls, "mmdebstrap", builder, there=True)
 
-    base.make(builder, settings(builder))
+    base_of(settings(builder))
 
     assert len(calls.read_text().splitlines()) == 1
 
@@ -77,4 +75,4 @@ def test_it_is_made_once(calls: Path, builder: str) -> None:
 def test_what_is_missing_is_named(calls: Path) -> None:
     put(calls, "buildah")
     with pytest.raises(ImageError, match="mmdebstrap missing: apt-get install mmdebstrap"):
-        base.make("buildah", settings("buildah"))
+        base_of(settings("buildah"))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from monitoring.prometheus import files, operator_manifest
+from monitoring.prometheus import files
 from monitoring.settings import MonitoringSettings
 from tests.k8s.manifests.building import COMPLETE, combined, objects_of, parsed
 from tests.k8s.manifests.pods import named, of_kind, selects, workloads
@@ -23,11 +23,10 @@ def monitor() -> dict[str, Any]:
     return spec
 
 
-def test_the_rules_are_what_the_python_writes(tmp_path: Path) -> None:
-    written = operator_manifest.write(MonitoringSettings(), tmp_path / "new" / "rule.yaml")
+def test_the_rules_are_what_the_python_writes() -> None:
+    committed = files.MANIFEST.read_text(encoding="utf-8")
 
-    committed = operator_manifest.FILE.read_text(encoding="utf-8")
-    assert written.read_text(encoding="utf-8") == committed, (
+    assert files.manifest(MonitoringSettings()) == committed, (
         "run `python -m monitoring.build rules`"
     )
 
@@ -45,7 +44,7 @@ def test_the_operator_loads_the_rules_that_promtool_tested() -> None:
 
 def test_runbooks_have_the_address_that_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LESIONLENS_RUNBOOKS", "https://wiki.example")
-    text = operator_manifest.text(MonitoringSettings())
+    text = files.manifest(MonitoringSettings())
 
     assert "runbook_url: https://wiki.example/LesionLensAbsent.md" in text
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from handlers.settings import HandlerSettings
-from k8s.pod.settings import PodSettings
 from k8s.rollout.settings import RolloutSettings
 from serving.front.service_links import without_service_links
 from serving.front.settings import FrontSettings
+from serving.pod.settings import PodSettings
 from tests.k8s.manifests.building import EVERY, objects_of
 from training.settings import TrainingSettings
 from web.settings import PageSettings
@@ -85,7 +85,7 @@ def test_services_that_are_called_like_our_ports_do_not_matter_either(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = settings()
-    for field in PodSettings.__annotations__:
+    for field in PodSettings.__dataclass_fields__:
         if field.endswith("_port"):
             service = f"lesionlens-{field.removesuffix('_port').replace('_', '-')}"
             for variable, value in links(service, 80, address).items():

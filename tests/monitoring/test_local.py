@@ -18,8 +18,8 @@ import yaml
 from monitoring.local.grafana import PROVISIONING, grafana
 from monitoring.local.program import LocalError, Program
 from monitoring.local.prometheus import Prometheus, Target, configuration
-from monitoring.local.settings import LocalSettings
 from monitoring.prometheus import files
+from monitoring.settings import LocalSettings
 from serving.settings import free_ports
 
 

@@ -9,7 +9,8 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from handlers.telemetry import METRICS
-from monitoring.prometheus import alerts, files, objectives
+from monitoring.prometheus import files, objectives
+from monitoring.prometheus.rule import Alert
 from monitoring.settings import MonitoringSettings
 from serving.front.telemetry import FrontMetrics
 
@@ -17,7 +18,14 @@ MONITORING = files.FOLDER.parent
 RULES = sorted(files.FOLDER.glob("*.yaml"))
 UNIT_TESTS = sorted((MONITORING / "tests").glob("*.yaml"))
 RUNBOOKS = MONITORING / "runbooks"
-NAMES = alerts.names(files.groups(MonitoringSettings())["alerts.yaml"])
+NAMES = tuple(
+    dict.fromkeys(
+        rule.name
+        for group in files.groups(MonitoringSettings())["alerts.yaml"]
+        for rule in group.rules
+        if isinstance(rule, Alert)
+    )
+)
 TORCHSERVE = {"ts_queue_latency_microseconds", "ts_inference_requests_total"}
 
 
@@ -55,9 +63,11 @@ def test_every_alert_is_tested_by_name(name: str) -> None:
 
 
 def test_the_committed_rules_are_what_the_python_writes(tmp_path: Path) -> None:
-    files.write(MonitoringSettings(), tmp_path)
+    operator = tmp_path / "new" / "rule.yaml"
+    written = files.write(MonitoringSettings(), tmp_path, operator)
 
-    assert {path.name for path in RULES} == {path.name for path in tmp_path.iterdir()}
+    assert written == [*(tmp_path / name for name in ("recording.yaml", "alerts.yaml")), operator]
+    assert {path.name for path in RULES} == {path.name for path in tmp_path.glob("*.yaml")}
     for path in RULES:
         written = (tmp_path / path.name).read_text(encoding="utf-8")
         assert written == path.read_text(encoding="utf-8"), "run `python -m monitoring.build rules`"

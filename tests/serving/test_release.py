@@ -11,7 +11,7 @@ from typing import BinaryIO
 import pytest
 
 from serving import release
-from tests.k8s.pod.releases import add_property, write_release
+from tests.serving.pod.releases import add_property, write_release
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from serving import release
-from tests.k8s.pod.releases import CONFIG, add_property, write_release
+from tests.serving.pod.releases import CONFIG, add_property, write_release
 
 SHIPPED = (CONFIG / "config.properties").read_text()
 

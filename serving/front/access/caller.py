@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-VERBS: Final = ("predict", "explain")
+from serving.front.settings import VERBS
+
 MAX_KEY_CHARACTERS: Final = 4_096
 """Maximum characters of a key or token. Ours have 54; tokens with many claims one or two
 thousand."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final
 
-from serving.front.environment import parsed
-from serving.front.tls import check_together
+from serving.front.environment import read
+from serving.front.tls import TlsSettings
 
 ASYMMETRIC: Final = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
@@ -18,7 +18,7 @@ _MAY_BE_ZERO: Final = ("rate_requests", "rate_photographs", "redirect_port", "to
 
 
 @dataclass(frozen=True)
-class AccessSettings:
+class AccessSettings(TlsSettings):
     """Settings of access control. Each field is ``LESIONLENS_<FIELD>``.
 
     Files are read again when they change.
@@ -72,12 +72,6 @@ class AccessSettings:
     """Requests a minute from one address that are answered with 401; more get 429, without a log
     line."""
 
-    tls_certificate: str = ""
-    """Certificate with its chain (PEM). If set, the front accepts TLS (1.2 and later) only."""
-
-    tls_key: str = ""
-    """The certificate's private key (PEM, without a passphrase)."""
-
     redirect_port: int = 0
     """Port whose plain HTTP requests are redirected to TLS; 0 for none. Requests to it are in clear
     text."""
@@ -97,14 +91,7 @@ class AccessSettings:
         Raises:
             ValueError: one that will not do, by name, with what it expects.
         """
-        values: dict[str, object] = {}
-        for field in fields(cls):
-            name = f"LESIONLENS_{field.name.upper()}"
-            if text := environment.get(name, "").strip():
-                values[field.name] = parsed(
-                    name, str(field.type), text, may_be_zero=field.name in _MAY_BE_ZERO
-                )
-        settings = cls(**values)  # type: ignore[arg-type]
+        settings = read(cls, environment, _MAY_BE_ZERO)
         settings._check()
         return settings
 
@@ -121,6 +108,6 @@ class AccessSettings:
                 "set together or not at all: otherwise a token for another service would be "
                 "accepted"
             )
-        check_together(self.tls_certificate, self.tls_key)
+        self.check_together()
         if self.redirect_port and not self.tls_certificate:
             raise ValueError("LESIONLENS_REDIRECT_PORT needs LESIONLENS_TLS_CERTIFICATE")

@@ -17,8 +17,8 @@ from serving.front.bodies import (
     read_body,
     run_until_disconnect,
 )
-from serving.front.body_errors import BodyError, BodyTooLarge, BodyTooSlow, BuffersFull, ClientGone
 from serving.front.buffers import ByteBudget
+from serving.front.messages import BodyError, BodyTooLarge, BodyTooSlow, BuffersFull, ClientGone
 from tests.serving.front.conftest import Serving, rest, until
 
 LIMITS = BodyLimits(

@@ -8,7 +8,7 @@ import pytest
 from starlette.types import Message
 
 from serving.front.bodies import run_until_disconnect
-from serving.front.body_errors import ClientGone
+from serving.front.messages import ClientGone
 
 
 def test_work_goes_on_while_its_client_waits() -> None:

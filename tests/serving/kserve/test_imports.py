@@ -30,12 +30,8 @@ def test_it_knows_the_front_and_in_workers_the_archives_modules() -> None:
 
     assert len(runtime) > 10
     for path, source in runtime.items():
-        allowed = {
-            "serving.kserve",
-            "serving.front",
-            "serving.process",
-            "serving.torchserve.heartbeats",
-        }
+        allowed = {"serving.kserve", "serving.front", "serving.heartbeats", "serving.release"}
+        allowed.add("serving.process")
         if path.name in OF_WORKERS:
             allowed.add("handlers")
         assert not strangers(source, allowed), path

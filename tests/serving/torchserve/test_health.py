@@ -11,11 +11,11 @@ from prometheus_client import CollectorRegistry
 
 from serving.front.hosting import StartError
 from serving.front.telemetry import FrontMetrics
+from serving.heartbeats import PREFIX as HEARTBEAT
+from serving.heartbeats import Heartbeats
 from serving.torchserve import health
 from serving.torchserve.client import TorchServeClient
 from serving.torchserve.health import FAILING_SECONDS, UNSTARTED_SECONDS, HealthMonitor
-from serving.torchserve.heartbeats import PREFIX as HEARTBEAT
-from serving.torchserve.heartbeats import Heartbeats
 from serving.torchserve.process import TorchServeProcess
 from serving.torchserve.starts import PREFIX, WorkerStarts
 

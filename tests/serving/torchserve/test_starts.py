@@ -13,7 +13,7 @@ from threading import Timer
 
 import pytest
 
-from serving.torchserve.heartbeats import PREFIX as HEARTBEAT
+from serving.heartbeats import PREFIX as HEARTBEAT
 from serving.torchserve.process import WORKER
 from serving.torchserve.starts import PREFIX, WorkerStarts
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from k8s.pod import resources
-from k8s.pod.errors import ExitCode, PodError
-from k8s.pod.settings import PodSettings
+from serving.pod import resources
+from serving.pod.errors import ExitCode, PodError
+from serving.pod.settings import PodSettings
 
 
 def lay(folder: Path, files: dict[str, str]) -> Path:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from k8s.pod.errors import ExitCode, PodError
-from k8s.pod.settings import PodSettings
+from serving.pod.errors import ExitCode, PodError
+from serving.pod.settings import PodSettings
 
 DIGEST = "sha256:" + "0a" * 32
 DANGEROUSLY = "LESIONLENS_DANGEROUSLY_RUN_UNVERIFIED_MODEL"
@@ -48,8 +48,8 @@ def test_an_argument_of_a_later_kserve_is_said_and_passed_over(
         ({"LESIONLENS_DIGEST": "sha256:0a"}, [], "LESIONLENS_DIGEST='sha256:0a' is not sha256:"),
         ({"LESIONLENS_DIGEST": DIGEST.upper()}, [], "is not sha256:"),
         ({"LESIONLENS_HEALTH_PORT": "8o90"}, [], "LESIONLENS_HEALTH_PORT='8o90' is not a number"),
-        ({"LESIONLENS_FINISH_SECONDS": "-1"}, [], "must be zero or more, and finite"),
-        ({"LESIONLENS_FINISH_SECONDS": "nan"}, [], "must be zero or more, and finite"),
+        ({"LESIONLENS_FINISH_SECONDS": "-1"}, [], "must be zero or more and finite"),
+        ({"LESIONLENS_FINISH_SECONDS": "nan"}, [], "must be zero or more and finite"),
         ({DANGEROUSLY: "1"}, [], f"{DANGEROUSLY}='1' is neither true nor false"),
         ({DANGEROUSLY: "True"}, [], "is neither true nor false"),
         ({}, ["--http_port", "http"], "--http_port='http' is not a number"),

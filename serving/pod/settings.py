@@ -6,21 +6,19 @@ A plain dataclass and not pydantic-settings: fewer packages make a smaller image
 from __future__ import annotations
 
 import argparse
-import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Final
 
-from k8s.pod.errors import ExitCode, PodError
+from serving.front.environment import parsed, read
 from serving.front.service_links import without_service_links
-
-RUNTIMES: Final = ("torchserve", "kserve")
+from serving.front.settings import ServerSettings
+from serving.pod.errors import ExitCode, PodError
 
 
 @dataclass(frozen=True)
-class PodSettings:
+class PodSettings(ServerSettings):
     """Settings of one pod, each from ``LESIONLENS_<FIELD>``, ports and paths included."""
 
     models: Path = Path("/mnt/models")
@@ -29,9 +27,6 @@ class PodSettings:
     scratch: Path = Path("/tmp")  # noqa: S108  the pod's own emptyDir
     """The only writable folder; TorchServe unpacks the archive there."""
 
-    digest: str = ""
-    """``sha256:`` and 64 hex digits of the release (``serving.release``); unset, no model runs."""
-
     dangerously_run_unverified_model: bool = False
     """``true``: run any mounted model if no digest is set. Never use it with real data."""
 
@@ -39,43 +34,21 @@ class PodSettings:
     """Path of the public key with which the release must be signed; unset, no signature is
     required."""
 
-    inference_port: int = 8080
-    """Port of KServe's V1 protocol."""
-
-    management_port: int = 8081
-    """Port of TorchServe's management, on loopback."""
-
-    metrics_port: int = 8082
-    """Port of the Prometheus metrics."""
-
     health_port: int = 8090
     """Port of ``/started``, ``/ready`` and ``/alive`` for the kubelet's probes."""
 
     start_seconds: float = 600.0
     """Seconds until a worker must be ready; the startup probe gives up sooner."""
 
-    grpc_inference_port: int = 7070
-    """Port of gRPC with the runtime ``kserve``. TorchServe opens it on loopback, whether it is used
-    or not."""
-
-    grpc_management_port: int = 7071
-    """Port that TorchServe opens on loopback, whether it is used or not."""
-
     drain_seconds: float = 10.0
     """Seconds for which requests are still accepted after SIGTERM: they arrive until the cluster
     has removed the pod's address from its Services."""
-
-    finish_seconds: float = 45.0
-    """Seconds that requests in flight may take after that."""
 
     model_seconds: float = 90.0
     """Seconds until a model must be mounted if KServe mounts it after the start (model car)."""
 
     min_memory: int = 1_000_000_000
     """Bytes below which a memory limit is rejected: worker and frontend do not fit."""
-
-    runtime: str = "torchserve"
-    """``torchserve`` or ``kserve``; the image says which it has."""
 
     @classmethod
     def read(cls, environment: Mapping[str, str], arguments: Sequence[str]) -> PodSettings:
@@ -84,20 +57,14 @@ class PodSettings:
         Raises:
             PodError: a value that cannot be understood; the message names it.
         """
-        environment = without_service_links(environment)
-        values: dict[str, object] = {}
-        for name, kind in cls.__annotations__.items():
-            variable = f"LESIONLENS_{name.upper()}"
-            if text := environment.get(variable, "").strip():
-                values[name] = _value(variable, kind, text)
-        if (port := _arguments(arguments).http_port) is not None:
-            values["inference_port"] = _value("--http_port", "int", port)
-        settings = cls(**values)  # type: ignore[arg-type]
-        if settings.runtime not in RUNTIMES:
-            raise PodError(
-                ExitCode.SETTING,
-                f"LESIONLENS_RUNTIME={settings.runtime!r} is not one of: {', '.join(RUNTIMES)}",
-            )
+        numbers = {field.name for field in fields(cls)}
+        try:
+            settings = read(cls, without_service_links(environment), may_be_zero=numbers)
+            if (port := _arguments(arguments).http_port) is not None:
+                number = parsed("--http_port", "int", port, may_be_zero=True)
+                settings = replace(settings, inference_port=number)  # type: ignore[arg-type]
+        except ValueError as error:
+            raise PodError(ExitCode.SETTING, str(error)) from None
         if settings.digest and not re.fullmatch("sha256:[0-9a-f]{64}", settings.digest):
             raise PodError(
                 ExitCode.SETTING,
@@ -121,19 +88,3 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     if unknown:
         print(f"pod: ignored arguments: {' '.join(unknown)}", flush=True)
     return known
-
-
-def _value(name: str, kind: str, text: str) -> object:
-    if kind in ("str", "Path"):
-        return text if kind == "str" else Path(text)
-    if kind == "bool":
-        if text not in ("true", "false"):
-            raise PodError(ExitCode.SETTING, f"{name}={text!r} is neither true nor false")
-        return text == "true"
-    try:
-        number = int(text) if kind == "int" else float(text)
-    except ValueError:
-        raise PodError(ExitCode.SETTING, f"{name}={text!r} is not a number ({kind})") from None
-    if not (math.isfinite(number) and number >= 0):
-        raise PodError(ExitCode.SETTING, f"{name}={text!r} must be zero or more, and finite")
-    return number

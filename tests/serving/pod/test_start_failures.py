@@ -22,7 +22,7 @@ from typing import Final
 import pytest
 
 from k8s.images.self_test import write_release
-from k8s.pod.errors import ExitCode
+from serving.pod.errors import ExitCode
 from serving.settings import free_ports
 
 pytestmark = pytest.mark.slow
@@ -81,7 +81,7 @@ class Pod:
         self.began = time.monotonic()
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "k8s.pod"],
+                [sys.executable, "-m", "serving.pod"],
                 cwd=ROOT,
                 env={**os.environ, **variables, **self.more},
                 stdin=subprocess.DEVNULL,

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from k8s.pod.errors import ExitCode, PodError
-from k8s.pod.settings import PodSettings
 from serving import release
+from serving.pod.errors import ExitCode, PodError
+from serving.pod.settings import PodSettings
 
 MODEL: Final = "melanoma"
 PRIVATE: Final = "release"

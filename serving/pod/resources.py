@@ -7,9 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from k8s.pod.errors import ExitCode, PodError
-from k8s.pod.settings import PodSettings
 from serving.front.sockets import listen
+from serving.pod.errors import ExitCode, PodError
+from serving.pod.settings import PodSettings
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
 LIMITS: Final = ("memory.max", "memory/memory.limit_in_bytes")

@@ -1,7 +1,7 @@
-"""``python -m k8s.pod``: run the service as a pod does, until SIGTERM or SIGINT.
+"""``python -m serving.pod``: run the service as a pod does, until SIGTERM or SIGINT.
 
 Exit status 0 when a signal ended it once it had been ready, else one of
-:class:`k8s.pod.errors.ExitCode`, with the reason as the last line.
+:class:`serving.pod.errors.ExitCode`, with the reason as the last line.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import sys
 import threading
 import time
 
-from k8s.pod import model_volume, resources, runtimes
-from k8s.pod.errors import ExitCode, PodError
-from k8s.pod.runtimes import RunningServer, Workers
-from k8s.pod.settings import PodSettings
+from serving.front import access_log
 from serving.front.access.settings import AccessSettings
-from serving.front.access_log import logger as access_log
-from serving.front.hosting import RuntimeEndedError, StartError
+from serving.front.hosting import RuntimeEndedError, Server, ServerPlan, StartError, Workers
 from serving.front.service_links import without_service_links
 from serving.front.settings import FrontSettings
+from serving.pod import model_volume, resources
+from serving.pod.errors import ExitCode, PodError
+from serving.pod.settings import PodSettings
+from serving.runtimes import NAMES, create_server
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -61,19 +61,24 @@ def _run(
     loaded = model_volume.load(settings)
     named = "verified" if settings.digest else "NOT VERIFIED (LESIONLENS_DIGEST is empty)"
     signed = "signature verified" if loaded.signed else "signature not asked for"
-    runtime = runtimes.NAMES[settings.runtime]
+    runtime = NAMES[settings.runtime]
     print(f"pod: release {loaded.digest} {named}, {signed}; starting {runtime}", flush=True)
-    access_log.setLevel(logging.INFO)
-    access_log.propagate = False
-    access_log.addHandler(logging.StreamHandler(sys.stdout))
+    access_log.send_to(logging.StreamHandler(sys.stdout))
     try:
-        serve = runtimes.prepared(settings, front, access, loaded.folder, limit)
+        server = create_server(
+            ServerPlan(
+                settings,
+                *(front, access, loaded.folder, settings.scratch, sys.stdout.buffer, _report),
+                health_port=settings.health_port,
+                java_options=tuple(resources.jvm_memory(limit)),
+            )
+        )
     except ValueError as error:  # a file of keys or a certificate
         raise PodError(ExitCode.SETTING, str(error)) from None
     memory = _MemoryWatch()
     began = time.monotonic()
     try:
-        why = asyncio.run(_until_signal(serve, ended, memory))
+        why = asyncio.run(_until_signal(server, ended, memory))
     except StartError as error:
         raise memory.explained(error) from None
     if why:
@@ -116,14 +121,18 @@ class _MemoryWatch:
         )
 
 
-async def _until_signal(serve: RunningServer, ended: threading.Event, memory: _MemoryWatch) -> str:
+def _report(line: str) -> None:
+    print(f"pod: {line}", flush=True)
+
+
+async def _until_signal(server: Server, ended: threading.Event, memory: _MemoryWatch) -> str:
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
     if ended.is_set():
         over.set()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, over.set)
-    return await serve(over, memory.check)
+    return await server.run(over, memory.check)
 
 
 if __name__ == "__main__":

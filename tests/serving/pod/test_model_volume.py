@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from model_signing import signing
 
-from k8s.pod import model_volume
-from k8s.pod.errors import ExitCode, PodError
-from k8s.pod.settings import PodSettings
 from serving import release
+from serving.pod import model_volume
+from serving.pod.errors import ExitCode, PodError
+from serving.pod.settings import PodSettings
 from serving.torchserve import process
 from serving.torchserve.process import Plan
-from tests.k8s.pod.releases import add_property, write_release
+from tests.serving.pod.releases import add_property, write_release
 
 
 def test_a_model_that_comes_later_is_waited_for(tmp_path: Path) -> None:
@@ -57,7 +57,9 @@ def settings(tmp_path: Path) -> PodSettings:
     """Of a pod with a release mounted, and its digest."""
     (tmp_path / "scratch").mkdir()
     models = write_release(tmp_path / "models")
-    return PodSettings(models, tmp_path / "scratch", digest=release.digest_of(models))
+    return PodSettings(
+        models=models, scratch=tmp_path / "scratch", digest=release.digest_of(models)
+    )
 
 
 def refusal(settings: PodSettings, **changes: Any) -> PodError:

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from k8s.pod.errors import ExitCode
-from tests.k8s.pod.test_start_failures import GIVEN_UP_SECONDS, HANGS, IMPORTS, Pod, pod
+from serving.pod.errors import ExitCode
+from tests.serving.pod.test_start_failures import GIVEN_UP_SECONDS, HANGS, IMPORTS, Pod, pod
 
 __all__ = ["pod"]
 pytestmark = pytest.mark.slow
@@ -36,7 +36,7 @@ def test_an_archive_that_cannot_be_loaded_ends_the_pod(pod: Callable[..., Pod]) 
 
 
 def test_a_worker_that_dies_as_it_loads_ends_the_pod(pod: Callable[..., Pod]) -> None:
-    with pod({"openvino/__init__.py": "", "handlers/admission.py": DIES}, **KSERVE) as broken:
+    with pod({"openvino/__init__.py": "", "handlers/load_shedding.py": DIES}, **KSERVE) as broken:
         status, _ = broken.wait(GIVEN_UP_SECONDS)
 
     assert status == ExitCode.WORKER

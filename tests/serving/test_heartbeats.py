@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from handlers.heartbeat import Heartbeat, report_failure
-from serving.torchserve.heartbeats import PREFIX, SILENT_SECONDS, Heartbeats
+from serving.heartbeats import PREFIX, SILENT_SECONDS, Heartbeats
 
 DEADLINE = 30
 
