@@ -228,7 +228,8 @@ def front_table(document: dict[str, Any]) -> str:
 
 
 TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
-    "docs/results/training.json": model_tables.training_table,
+    "docs/results/training.json headline": model_tables.headline_table,
+    "docs/results/training.json time": model_tables.training_time_table,
     "docs/results/training.json backends": backends_table,
     "docs/results/report.json scores": model_tables.scores_table,
     "docs/results/report.json recipes": model_tables.recipes_table,
@@ -245,6 +246,7 @@ TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "docs/results/access.json": access_table,
     "docs/results/telemetry.json": telemetry_table,
     "docs/results/bench.json": report.summary_table,
+    "docs/results/bench.json throughput": report.throughput_table,
     "docs/results/bench.json servers": report.table,
     "docs/results/bench.json limit": report.limit_table,
     "docs/results/bench.json resources": report.resources_table,

@@ -110,7 +110,7 @@ class Reader:
         self.said.append(done.stdout + done.stderr)
 
     def _serve(self, command: str, words: str, address: str, script: str, where: str) -> None:
-        name = command.split()[-1]  # `make train serve` starts what `make serve` does
+        name = command.split()[-1]
         self._end(name)
         log = self.folder / f"{name}.log"
         with log.open("wb") as output:

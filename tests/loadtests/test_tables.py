@@ -28,7 +28,7 @@ def test_every_table_is_shown_somewhere(root: Path, name: str) -> None:
     ("name", "path", "shows"),
     [
         (
-            "docs/results/training.json",
+            "docs/results/training.json headline",
             ("from_nothing", "scores", "test", "auroc", "value"),
             "0.123",
         ),
@@ -71,6 +71,12 @@ def test_every_table_is_shown_somewhere(root: Path, name: str) -> None:
         ),
         ("docs/results/bench.json limit", ("in_process", "phone", "both_ms", "fp32"), "| 0.1 |"),
         ("docs/results/bench.json", ("in_process", "small", "forward_ms", "eager"), ", 0.0"),
+        ("docs/results/training.json time", ("with_cache", "wall_seconds"), "| 0 s; "),
+        (
+            "docs/results/bench.json throughput",
+            ("servers", "kserve", "cells", "predict small", "8", "per_second"),
+            "| 0.1 |",
+        ),
         ("docs/results/bench.json resources", ("servers", "kserve", "start_seconds"), "| 0.1 |"),
         ("docs/results/overload.json", ("recovered_after_seconds",), "| 0.1 s |"),
         ("docs/results/loadtest.json", ("objectives", 0, "found"), "| 0.123 ms |"),
