@@ -15,7 +15,7 @@ from serving.front.sockets import host_port
 
 
 class ServingSettings(BaseSettings):
-    """Settings of one server on this machine; its front's limits are :class:`FrontSettings`."""
+    """Settings of one server on this machine; ``FrontSettings`` has its front's limits."""
 
     model_config = SettingsConfigDict(env_prefix="LESIONLENS_", extra="ignore", frozen=True)
 

@@ -1,4 +1,4 @@
-"""The dashboards are what the code says, speak of metrics that exist, and can be drawn."""
+"""The committed dashboards match the code, use existing metrics, and are valid."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""Recording and alert rules: what is committed is what the Python says, and promtool agrees."""
+"""The committed recording and alert rules match the code and pass promtool."""
 
 import re
 import subprocess

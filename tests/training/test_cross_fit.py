@@ -1,4 +1,4 @@
-"""No answer is that of a fit which saw the photograph or one of its near-duplicates."""
+"""No out-of-fold prediction comes from a model fitted on the photograph or a near-duplicate."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""The curves have the ends and the areas that the scores say."""
+"""The curves have the end points and areas that match the scores."""
 
 from typing import Any
 

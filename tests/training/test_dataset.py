@@ -1,4 +1,4 @@
-"""Every file is used or named with a reason, and the order follows content alone."""
+"""Every file is used or listed with a reason, and the order depends only on the content."""
 
 from collections.abc import Callable
 from pathlib import Path

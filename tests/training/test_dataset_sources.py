@@ -1,4 +1,4 @@
-"""Where the photographs come from: a folder of one's own, Kaggle, else the drawn set."""
+"""Sources of photographs: a folder, Kaggle, or the synthetic set."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Scores are those of the textbook, and their intervals say how sure they are."""
+"""Scores match their definitions, and their intervals cover them."""
 
 import numpy as np
 import pytest

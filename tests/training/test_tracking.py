@@ -1,4 +1,4 @@
-"""Runs are recorded by MLflow itself: whole or visibly not, unheard, and by two at once."""
+"""MLflow records runs: complete or marked as failed, without telemetry, also two at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deletion and insertion: what they reward, and how ties are broken."""
+"""Deletion and insertion curves reward correct maps; ties are broken consistently."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Photographs for the page are picked by digest, and show what the model said of them."""
+"""Example photographs are selected by digest and shown with their predictions."""
 
 import io
 from collections import Counter

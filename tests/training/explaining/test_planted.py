@@ -1,4 +1,4 @@
-"""A model that learned an artefact, and nothing else."""
+"""A model that was trained on a planted artefact only."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The whole of ``explain-report`` on a small model, from the measuring to the page."""
+"""``explain-report`` on a small model, from measurement to page."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The page: what it says first, what it must not load, and what it does without."""
+"""The report page: first paragraph, no external resources, optional parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sentences that the numbers decide."""
+"""Sentences that depend on the results."""
 
 from __future__ import annotations
 

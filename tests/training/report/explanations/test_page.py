@@ -1,4 +1,4 @@
-"""The page: what it says first, what it must not load, how examples stand, what may be missing."""
+"""The explanation page: first paragraph, no external resources, examples, optional parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plots: a panel a method, and colours that say what the words say."""
+"""Plots have one panel per method, and colours that match the text."""
 
 from __future__ import annotations
 

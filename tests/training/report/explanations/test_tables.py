@@ -1,4 +1,4 @@
-"""Tables as data: what stands in which cell."""
+"""Content of the table cells."""
 
 from __future__ import annotations
 
