@@ -171,7 +171,7 @@ def test_the_tutorial_leads_to_an_explained_prediction(
     assert len(list(checkout.glob("reports/*/report.html"))) == 1
 
 
-def test_the_readme_does_what_it_says(
+def test_the_commands_of_the_readme_work(
     root: Path,
     checkout: Path,
     reader: Callable[..., Reader],

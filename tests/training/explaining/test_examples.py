@@ -56,7 +56,7 @@ def test_there_are_at_most_two_of_a_kind_and_label(shown: list[dict[str, Any]]) 
     assert [order.index(one) for one in counts] == sorted(order.index(one) for one in counts)
 
 
-def test_an_example_says_what_was_answered_and_shows_every_method(
+def test_an_example_has_its_prediction_and_every_method(
     shown: list[dict[str, Any]],
 ) -> None:
     for one in shown:
