@@ -1,4 +1,4 @@
-# Every target first makes what it needs. Settings are LESIONLENS_* variables; see README.md.
+# Every target first makes what it needs. Settings are LESIONLENS_* variables; docs/index.md leads to them all.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SHELL := /bin/bash

@@ -56,7 +56,7 @@ def load(name: str, folder: Path, model: Any, threads: int) -> Backend:
     """Prepare a backend.
 
     Args:
-        name: one of :data:`NAMES`.
+        name: one of ``NAMES``.
         folder: of the archive, which holds the files of some of them.
         model: the loaded TorchScript module; it is not changed.
         threads: of a forward pass, where the backend has separate threads.

@@ -85,7 +85,7 @@ class Classifier:
 
         Args:
             folder: the archive, unpacked.
-            backend: that runs the convolutions, one of :data:`handlers.backends.NAMES`; empty,
+            backend: that runs the convolutions, one of ``handlers.backends.NAMES``; empty,
                 the fastest of those the card allows that this machine can run.
             threads: of a forward pass, for backends with separate threads.
 

@@ -18,7 +18,7 @@ from serving.paths import PathSettings
 # The archive's settings are pydantic's, those that a pod shares a plain dataclass: mypy wants both
 # frozen in the same way.
 class ServingSettings(PathSettings, ServerSettings):  # type: ignore[misc]
-    """Settings of one server on this machine; its front's limits are :class:`FrontSettings`."""
+    """Settings of one server on this machine; ``FrontSettings`` has its front's limits."""
 
     host: str = "127.0.0.1"
     """Address of predictions and metrics, IPv4 or IPv6; management always stays on loopback."""

@@ -49,27 +49,25 @@ def written() -> dict[str, str]:
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Replace a folder in the navigation by its pages."""
-    pages = {*written(), *ELSEWHERE.values()}
-    pages |= {
-        str(path.relative_to(config.docs_dir)) for path in Path(config.docs_dir).rglob("*.md")
+    """Replace a folder in the navigation by its pages, its index first."""
+    docs = Path(config.docs_dir)
+    pages = {
+        *written(),
+        *ELSEWHERE.values(),
+        *(str(p.relative_to(docs)) for p in docs.rglob("*.md")),
     }
-    in_order = sorted(pages, key=lambda page: page.removesuffix(".md"))  # a package, then its own
-    config.nav = [_filled(entry, in_order) for entry in config.nav or []]
+    for section in config.nav or []:
+        for entry in next(iter(section.values())):
+            for title, value in entry.items() if isinstance(entry, dict) else ():
+                if value.endswith("/"):
+                    inside = [page for page in pages if page.startswith(value)]
+                    entry[title] = sorted(inside, key=_index_first)
     return config
 
 
-def _filled(entry: object, pages: list[str]) -> object:
-    if not isinstance(entry, dict):
-        return entry
-    ((title, value),) = entry.items()
-    if isinstance(value, list):
-        return {title: [_filled(below, pages) for below in value]}
-    if not value.endswith("/"):
-        return entry
-    own = [page for page in pages if page.startswith(value)]
-    front = [page for page in own if Path(page).stem in ("index", "README")]
-    return {title: [*front, *(page for page in own if page not in front)]}
+def _index_first(page: str) -> tuple[bool, str]:
+    path = Path(page)
+    return path.stem not in ("index", "README"), str(path.with_suffix(""))
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -83,20 +81,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Rewrite links to and from pages that lie elsewhere to their path in the site."""
-    places = {str(ROOT / source): path for source, path in ELSEWHERE.items()}
     here = page.file.src_uri
-    source = next((key for key, path in places.items() if path == here), None)
-    folder = Path(source or Path(config.docs_dir) / here).parent
+    source = next((key for key, path in ELSEWHERE.items() if path == here), f"docs/{here}")
 
-    def led(link: re.Match[str]) -> str:
-        target = Path(os.path.normpath(folder / link[2]))
-        inside = target.is_relative_to(config.docs_dir)
-        if str(target) in places:
-            path = places[str(target)]
-        elif source and inside:
-            path = str(target.relative_to(config.docs_dir))
-        else:
-            return link[0]
+    def in_site(link: re.Match[str]) -> str:
+        target = os.path.normpath(Path(source).parent / link[2])
+        path = ELSEWHERE.get(target, target.removeprefix("docs/"))
         return f"{link[1]}{os.path.relpath(path, Path(here).parent)}{link[3]}"
 
-    return LINK.sub(led, markdown)
+    return LINK.sub(in_site, markdown)

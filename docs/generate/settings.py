@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import griffe
 
@@ -102,54 +101,19 @@ def _cell(text: str) -> str:
 
 
 def _prefix(settings: griffe.Class) -> str:
-    config = settings.attributes.get("model_config")
-    if config is None:  # a dataclass, or one that inherits it
-        return PREFIX
-    for keyword in _call(str(config.value)).keywords:
-        if keyword.arg == "env_prefix":
-            return str(ast.literal_eval(keyword.value))
-    return PREFIX
-
-
-def _call(source: str) -> ast.Call:
-    expression = ast.parse(source, mode="eval").body
-    assert isinstance(expression, ast.Call), source
-    return expression
+    config: dict[str, str] = getattr(_imported(settings), "model_config", {})
+    return config.get("env_prefix", PREFIX)
 
 
 def _default(field: griffe.Attribute, settings: griffe.Class) -> str:
-    """What the field is where the variable is unset; empty where that is nothing."""
-    return _said(ast.parse(str(field.value), mode="eval").body, settings)
+    """Format a field's default as the value of its variable; empty if there is none."""
+    kind = _imported(settings)
+    made = kind.model_construct() if hasattr(kind, "model_construct") else kind()
+    value = getattr(made, field.name)
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return "" if value is None else str(value).removeprefix(f"{names.ROOT}/")
 
 
-def _said(value: ast.expr, settings: griffe.Class) -> str:
-    match value:
-        case ast.Call(func=ast.Name(id="Field"), args=[first, *_]):
-            return _said(first, settings)
-        case ast.Call(func=ast.Name(id="Field"), keywords=keywords):
-            (default,) = [keyword.value for keyword in keywords if keyword.arg == "default"]
-            return _said(default, settings)
-        case ast.Call(func=ast.Name(id="Path"), args=[ast.Constant(value=path)]):
-            return str(path)
-        case ast.Name(id=name):
-            return _named(name, settings)
-        case ast.Tuple(elts=elements):
-            return ",".join(_said(element, settings) for element in elements)
-        case ast.Constant(value=None | ""):
-            return ""
-        case ast.Constant(value=found):
-            return str(found)
-    return ast.unparse(value)
-
-
-def _named(name: str, settings: griffe.Class) -> str:
-    """The value of a constant, also of another module; one of the archive's is computed."""
-    target = settings.module[name]
-    path = target.target_path if target.is_alias else target.path
-    module, _, constant = path.rpartition(".")
-    if module.startswith("handlers."):
-        value = getattr(import_module(module), constant)
-        return ",".join(value) if isinstance(value, tuple) else str(value)
-    package, *rest = path.split(".")
-    found = names.package(package)[rest]
-    return _said(ast.parse(str(found.value), mode="eval").body, settings)
+def _imported(settings: griffe.Class) -> Any:
+    return getattr(import_module(settings.module.path), settings.name)

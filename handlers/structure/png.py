@@ -55,7 +55,7 @@ def walk(data: bytes) -> Structure:
     """Read a PNG; of an animated one the default image is used.
 
     Args:
-        data: that begins with :data:`MAGIC`.
+        data: that begins with ``MAGIC``.
 
     Raises:
         ImageError: broken, or beyond a bound.

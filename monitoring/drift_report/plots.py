@@ -29,7 +29,7 @@ def of_values(feature: str, reference: np.ndarray, current: np.ndarray) -> str:
     """Plot histograms of single values of both samples, as a data URI.
 
     Args:
-        feature: one of :data:`UNITS`.
+        feature: one of ``UNITS``.
         reference: a value a photograph, shape (n,).
         current: likewise, shape (m,).
     """

@@ -21,8 +21,7 @@ def exposed(host: str, tls: bool, locked: bool, lock: str) -> str:
         *([] if locked else [f"anyone who reaches it may use it (set {lock})"]),
     ]
     return (
-        f"WARNING: others can reach {host}, and {' and '.join(missing)}: see the README, "
-        '"Serve other machines"'
+        f"WARNING: others can reach {host}, and {' and '.join(missing)}: see docs/how-to/access.md"
     )
 
 

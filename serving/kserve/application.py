@@ -1,6 +1,6 @@
 """KServe's model server as an ASGI application, and the backend that puts the front before it.
 
-Of :class:`kserve.ModelServer` come the data plane, the model's registry and the endpoints of V1 and
+Of ``kserve.ModelServer`` come the data plane, the model's registry and the endpoints of V1 and
 V2. Its sockets, its logs and its signals do not: those are the front's, for both runtimes.
 """
 

@@ -42,7 +42,7 @@ class AnswerError(Exception):
 
 
 class MelanomaModel(Model):  # type: ignore[misc]  # kserve has no types
-    """A :class:`kserve.Model` that predicts and explains in worker processes.
+    """A ``kserve.Model`` that predicts and explains in worker processes.
 
     KServe calls it with bytes for V1, the body as it came, and with a parsed request for V2 and
     gRPC.

@@ -37,7 +37,7 @@ class WorkerStarts:
         self._folder = folder
 
     def clear(self) -> None:
-        """Remove the files of an earlier server's workers; see :meth:`Heartbeats.clear`."""
+        """Remove the files of an earlier server's workers; see ``Heartbeats.clear``."""
         self.forget(self.pids())
 
     def pids(self) -> set[int]:

@@ -50,10 +50,10 @@ def test_each_figure_stands_beside_ours() -> None:
     assert "no answer" in slow
 
 
-def test_the_summary_says_how_many_times() -> None:
+def test_summary_and_throughput_show_ratios() -> None:
     text = table("peers", document())
 
-    assert "| throughput with 8 clients over Slow | 3.00 times |" in text
+    assert "| Slow | 20.0 | 3.00 |" in table("peers-throughput", document())
     assert "12.0 ms, 1.20 times decode + forward" in text
     assert "12.0 ms, 1.00 times a 300 x 300 one" in text
     assert "quick, 2.50 times as fast as eager float32" in text

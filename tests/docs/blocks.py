@@ -1,7 +1,7 @@
-"""A page's blocks of shell and Python, typed one after the other by somebody who reads it.
+"""Run the shell and Python blocks of a page in order, as a reader would.
 
-What the reader would do besides is done here: end a server before starting it again, in the same
-terminal or another, and wait until one that was started answers.
+It also does what a reader does without being told: stop a server before starting it again, and wait
+until a started server answers.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Reader:
         self.said.append(done.stdout + done.stderr)
 
     def _serve(self, command: str, words: str, address: str, script: str, where: str) -> None:
-        name = command.split()[-1]  # `make train serve` starts what `make serve` does
+        name = command.split()[-1]
         self._end(name)
         log = self.folder / f"{name}.log"
         with log.open("wb") as output:

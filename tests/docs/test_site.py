@@ -1,4 +1,4 @@
-"""The site: built strictly and from the disk alone, whole, and with a way to every page."""
+"""The site builds strictly and without a network, and every page can be reached."""
 
 from __future__ import annotations
 

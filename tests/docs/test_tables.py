@@ -38,7 +38,7 @@ def result_of(root: Path, name: str) -> dict[str, Any]:
     ("name", "path", "shows"),
     [
         (
-            "training",
+            "training-headline",
             ("from_nothing", "scores", "test", "auroc", "value"),
             "0.123",
         ),
@@ -81,6 +81,12 @@ def result_of(root: Path, name: str) -> dict[str, Any]:
         ),
         ("peers-limit", ("in_process", "phone", "both_ms", "fp32"), "| 0.1 |"),
         ("peers", ("in_process", "small", "forward_ms", "eager"), ", 0.0"),
+        ("training-time", ("with_cache", "wall_seconds"), "| 0 s; "),
+        (
+            "peers-throughput",
+            ("servers", "kserve", "cells", "predict small", "8", "per_second"),
+            "| 0.1 |",
+        ),
         ("peers-resources", ("servers", "kserve", "start_seconds"), "| 0.1 |"),
         ("overload", ("recovered_after_seconds",), "| 0.1 s |"),
         ("loadtest", ("objectives", 0, "found"), "| 0.123 ms |"),

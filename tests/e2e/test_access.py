@@ -1,4 +1,4 @@
-"""`make serve` with a lock and TLS, as the README's four lines start it."""
+"""`make serve` with a lock and TLS, as the four lines of docs/how-to/access.md start it."""
 
 from __future__ import annotations
 

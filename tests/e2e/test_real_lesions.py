@@ -15,7 +15,7 @@ def test_real_photographs_are_told_apart(trained: Trained) -> None:
     data = trained.photographs
     metrics = trained.summary["metrics"]
     assert trained.summary["model_version"].startswith("folder-weights-")
-    # Four of five training photographs are kept back; with all of them it is 0.90 (README).
+    # Four of five training photographs are kept back (all: docs/explanation/model.md).
     assert metrics["auroc"]["value"] >= 0.87
     assert metrics["sensitivity"]["value"] >= 0.85
     assert trained.summary["largest_difference_to_eager"] <= 1e-5

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 WITH_PROMETHEUS = (
     "tests/monitoring/test_rules.py::test_promtool_accepts_the_rules",
     "tests/e2e/test_drift_live.py::test_every_expression_parses_and_returns_series",
-    "tests/monitoring/test_local.py::test_the_stack_starts_says_where_it_is_and_ends",
+    "tests/monitoring/test_local.py::test_the_stack_starts_prints_its_addresses_and_stops",
 )
 
 

@@ -1,4 +1,4 @@
-"""The dashboards are what the code says, speak of metrics that exist, and can be drawn."""
+"""The committed dashboards match the code, use existing metrics, and are valid."""
 
 import itertools
 import json
@@ -116,7 +116,7 @@ def test_version_may_be_several_or_all() -> None:
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=title)
-def test_a_panel_says_what_it_shows(panel: dict[str, Any]) -> None:
+def test_every_panel_has_a_description(panel: dict[str, Any]) -> None:
     assert panel["title"]
     assert panel["description"].endswith(".")
     assert len(panel["description"]) > 40

@@ -47,7 +47,7 @@ def variables(folder: Path) -> dict[str, str]:
     }
 
 
-def test_the_stack_starts_says_where_it_is_and_ends(
+def test_the_stack_starts_prints_its_addresses_and_stops(
     prometheus: str, root: Path, tmp_path: Path
 ) -> None:
     chosen = variables(tmp_path)

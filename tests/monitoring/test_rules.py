@@ -1,4 +1,4 @@
-"""Recording and alert rules: what is committed is what the Python says, and promtool agrees."""
+"""The committed recording and alert rules match the code and pass promtool."""
 
 import re
 import subprocess
@@ -78,7 +78,7 @@ def test_every_alert_has_its_runbook_and_every_runbook_its_alert() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_runbook_says_what_it_means_how_to_look_and_what_to_do(name: str) -> None:
+def test_a_runbook_has_meaning_diagnosis_and_action(name: str) -> None:
     text = (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
 
     assert text.startswith(f"# {name}\n")
@@ -91,7 +91,7 @@ def alert_rules(settings: MonitoringSettings) -> list[dict[str, dict[str, str]]]
     return [rule for group in document["groups"] for rule in group["rules"]]
 
 
-def test_every_alert_says_what_a_person_needs(root: Path) -> None:
+def test_every_alert_has_the_required_annotations(root: Path) -> None:
     for rule in alert_rules(MonitoringSettings()):
         assert rule["labels"]["severity"] in ("page", "ticket", "info")
         assert rule["annotations"]["summary"]

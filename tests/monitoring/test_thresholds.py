@@ -1,4 +1,4 @@
-"""The calibrated thresholds: what is committed keeps its promise, and a short run agrees."""
+"""The committed thresholds have the stated false-alarm rate, and a short run agrees."""
 
 import numpy as np
 import pytest

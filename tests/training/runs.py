@@ -1,4 +1,4 @@
-"""What tests of whole runs share: a console that keeps what was said, and JSON read back."""
+"""Helpers for tests of complete runs: a recording console, and a JSON reader."""
 
 import json
 from io import StringIO

@@ -1,4 +1,4 @@
-"""Answers come back as they were written, and each set of them is scored on its own."""
+"""Stored predictions are read back unchanged, and each set is scored separately."""
 
 from dataclasses import fields, replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The archive holds what was trained with the handlers, and is replaced whole."""
+"""The archive holds model and handlers, and is replaced atomically."""
 
 import json
 import shutil

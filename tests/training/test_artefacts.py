@@ -1,4 +1,4 @@
-"""Artefacts are painted as asked, over a lesion that stays as it was, and tell nothing."""
+"""Artefacts are drawn as requested, leave the lesion unchanged, and do not depend on the class."""
 
 import numpy as np
 import pytest

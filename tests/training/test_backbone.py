@@ -1,4 +1,4 @@
-"""Weights are loaded as they are or refused by name; without them the backbone says so."""
+"""Weights are loaded unchanged or rejected with a reason; an untrained backbone is labelled."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What keeps the answers passes, what changes them does not, and the card says which."""
+"""Backends that keep the predictions pass, others do not, and the card records both."""
 
 import json
 import shutil

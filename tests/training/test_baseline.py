@@ -1,4 +1,4 @@
-"""The baseline has the values that it was given, and limits that hold the shares stated."""
+"""The drift baseline has the given values, and limits with the stated shares."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Temperature, threshold and band: recovered, on the safe side, and in order."""
+"""Temperature, threshold and uncertainty band are recovered, conservative and ordered."""
 
 import numpy as np
 import pytest

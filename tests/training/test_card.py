@@ -1,4 +1,4 @@
-"""The card says what the model is, and two models never share a version."""
+"""The card describes the model, and two models never share a version."""
 
 import json
 import re

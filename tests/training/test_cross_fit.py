@@ -1,4 +1,4 @@
-"""No answer is that of a fit which saw the photograph or one of its near-duplicates."""
+"""No out-of-fold prediction comes from a model fitted on the photograph or a near-duplicate."""
 
 from dataclasses import dataclass, field
 
@@ -91,7 +91,7 @@ def test_the_distance_is_to_what_the_fit_learned_from(
     assert np.median(seen) < np.median(found.distance)
 
 
-def test_progress_is_told_of_each_fold(recorder: Recorder, labels: np.ndarray) -> None:
+def test_progress_is_reported_for_each_fold(recorder: Recorder, labels: np.ndarray) -> None:
     calls: list[tuple[str, int, int]] = []
     split = folds.grouped(labels, np.arange(COUNT), 4, 0)
     cross_fit(recorder.fit, split, 0, lambda *call: calls.append(call))

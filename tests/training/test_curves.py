@@ -1,4 +1,4 @@
-"""The curves have the ends and the areas that the scores say."""
+"""The curves have the end points and areas that match the scores."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def drawn(request: pytest.FixtureRequest) -> tuple[dict[str, Any], np.ndarray, n
     return curves(probabilities, labels, THRESHOLD, 0), probabilities, labels
 
 
-def test_the_roc_curve_goes_from_nobody_to_everybody_and_never_back(
+def test_the_roc_curve_is_monotonic_from_0_to_1(
     drawn: tuple[dict[str, Any], np.ndarray, np.ndarray],
 ) -> None:
     given, probabilities, labels = drawn

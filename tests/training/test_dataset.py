@@ -1,4 +1,4 @@
-"""Every file is used or named with a reason, and the order follows content alone."""
+"""Every file is used or listed with a reason, and the order depends only on the content."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_the_layout_three_levels_below_is_not_looked_for(tmp_path: Path) -> None
         dataset.find_layout(tmp_path)
 
 
-def test_a_folder_without_the_layout_is_told_what_was_expected_and_what_is_there(
+def test_a_folder_without_the_layout_gets_an_error_with_expected_and_found(
     tmp_path: Path,
 ) -> None:
     for folder in FOLDERS[:-1]:
@@ -65,7 +65,7 @@ def test_a_folder_without_the_layout_is_told_what_was_expected_and_what_is_there
 
 
 @pytest.mark.parametrize("kind", ["missing", "file", "empty"])
-def test_no_folder_or_an_empty_one_is_told_the_layout(tmp_path: Path, kind: str) -> None:
+def test_a_missing_or_empty_folder_gets_an_error_with_the_layout(tmp_path: Path, kind: str) -> None:
     folder = tmp_path / kind
     if kind == "file":
         folder.touch()

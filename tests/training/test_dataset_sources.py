@@ -1,4 +1,4 @@
-"""Where the photographs come from: a folder of one's own, Kaggle, else the drawn set."""
+"""Sources of photographs: a folder, Kaggle, or the synthetic set."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def laid_out(folder: Path) -> Path:
     return folder
 
 
-def test_a_folder_of_ones_own_wins_and_kaggle_is_not_asked(
+def test_a_configured_folder_is_used_instead_of_kaggle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: Progress
 ) -> None:
     monkeypatch.setattr(kagglehub, "dataset_download", lambda name: pytest.fail("asked Kaggle"))
@@ -66,7 +66,7 @@ def test_a_kaggle_set_without_the_layout_is_an_error(
         dataset.locate(TrainingSettings(), silent, lambda message: None)
 
 
-def test_without_a_network_the_drawn_set_takes_over_and_says_so(
+def test_without_a_network_the_synthetic_set_is_used_and_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: Progress
 ) -> None:
     def offline(name: str) -> str:

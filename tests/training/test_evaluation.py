@@ -1,4 +1,4 @@
-"""Scores are those of the textbook, and their intervals say how sure they are."""
+"""Scores match their definitions, and their intervals cover them."""
 
 import numpy as np
 import pytest
@@ -89,7 +89,7 @@ def test_every_score_is_that_of_scikit_learn(threshold: float) -> None:
         assert result[name]["value"] == pytest.approx(value, abs=5.1e-5), name
 
 
-def test_predictive_values_are_those_of_bayes_on_paper() -> None:
+def test_predictive_values_follow_bayes_theorem() -> None:
     # 8 of 10 cancers caught, 27 of 30 benign lesions cleared: 0.02 * 0.8 / (0.02 * 0.8 +
     # 0.98 * 0.1) = 0.016 / 0.114, and 0.98 * 0.9 / (0.98 * 0.9 + 0.02 * 0.2) = 0.882 / 0.886.
     labels = np.repeat([1, 0], [10, 30])
@@ -113,7 +113,7 @@ def test_a_predictive_value_that_no_photograph_gives_is_none(threshold: float, n
     assert None not in others
 
 
-def test_the_calibration_error_of_a_case_on_paper() -> None:
+def test_the_calibration_error_of_a_worked_example() -> None:
     # Each of the 4 benign lesions weighs an eighth, each of the 2 cancers a quarter. From 0.1 to
     # 0.2: (0.12 + 0.18) / 8 predicted, nothing observed. From 0.6 to 0.7: (0.65 + 0.61) / 8 +
     # 0.63 / 4 predicted, 1 / 4 observed. The last holds 1 as well: 1 / 4 and 1 / 4.
@@ -229,7 +229,7 @@ def test_a_classifier_that_is_always_right_or_always_wrong(right: bool, score: f
     assert result["ece"]["value"] == 1 - score
 
 
-def test_a_classifier_that_says_the_same_of_all_has_no_skill() -> None:
+def test_a_constant_classifier_has_no_skill() -> None:
     result = evaluate(np.full(30, 0.3), np.repeat([0, 1], [20, 10]), 0.3, seed=0)
 
     assert result["auroc"]["value"] == 0.5

@@ -1,4 +1,4 @@
-"""The exported model answers as the eager one, or is not exported."""
+"""The exported model predicts as the eager one, or is not exported."""
 
 import warnings
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is in the cache is not computed again, and nothing in it is trusted wrongly."""
+"""Cached features are reused, and damaged or outdated ones are not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both sides of the comparison do the same work, and a measurement goes on from its cache."""
+"""Both sides of the comparison do the same work, and a measurement resumes from its cache."""
 
 from __future__ import annotations
 

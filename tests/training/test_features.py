@@ -1,4 +1,4 @@
-"""Features and activations are those of the eager network, whatever the order and the cache."""
+"""Features and activations equal those of the eager network, for any order and cache."""
 
 from __future__ import annotations
 

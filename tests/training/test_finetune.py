@@ -1,4 +1,4 @@
-"""A new ``layer4`` learns from activations on the disk, and is served as it was fitted."""
+"""A new ``layer4`` is fitted on cached activations, and served as fitted."""
 
 import copy
 from collections.abc import Callable

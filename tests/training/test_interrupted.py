@@ -1,4 +1,4 @@
-"""A run that was interrupted, killed or out of space goes on from whole records only."""
+"""A run that was interrupted, killed or out of space resumes from complete records only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One lesion counts once, and never in the test where it was learned from."""
+"""A lesion counts once, and not in the test if it is in the training data."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def test_an_interruption_is_not_a_fault(run: Run, monkeypatch: pytest.MonkeyPatc
     assert "run it again to go on" in text
 
 
-def test_without_settings_and_network_all_of_it_runs_and_says_what_it_is_worth(
+def test_without_settings_and_network_everything_runs_and_is_labelled(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def offline(*_: object, **__: object) -> None:

@@ -1,4 +1,4 @@
-"""The same lesion is found again, saved again, turned, flipped or cropped; another one is not."""
+"""Copies of a lesion are found: resaved, rotated, flipped, cropped. Other lesions are not."""
 
 from __future__ import annotations
 

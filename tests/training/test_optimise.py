@@ -1,4 +1,4 @@
-"""Gradient descent finds what the final layer alone cannot, and keeps the best of it."""
+"""Gradient descent improves on the final layer alone, and keeps the best epoch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace

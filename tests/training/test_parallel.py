@@ -44,7 +44,7 @@ def test_each_thread_computes_alone_and_afterwards_all_is_as_before() -> None:
     assert torch.get_num_threads() == THREADS
 
 
-def test_nothing_is_computed_for_nobody() -> None:
+def test_nothing_is_computed_without_a_consumer() -> None:
     begun: list[int] = []
     with closing(map_ordered(begun.append, range(100))) as found:
         next(found)
@@ -81,7 +81,7 @@ def test_the_next_is_made_while_the_one_before_is_worked_on() -> None:
     assert found == [0, 1, 2]
 
 
-def test_what_cannot_be_made_is_said_in_its_turn() -> None:
+def test_an_error_is_raised_in_order() -> None:
     def make() -> Iterator[int]:
         yield 0
         raise OSError("the second")

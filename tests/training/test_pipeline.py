@@ -1,4 +1,4 @@
-"""The whole way from photographs to the archive, on a small set."""
+"""The complete training, from photographs to the archive, on a small set."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""A record is what was written, byte for byte, or it is none."""
+"""A record is read back exactly as written, or rejected."""
 
 from __future__ import annotations
 

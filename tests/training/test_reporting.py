@@ -1,4 +1,4 @@
-"""The report of a trained model, from the measuring to the files."""
+"""The report of a trained model, from measurement to files."""
 
 import json
 from collections.abc import Callable

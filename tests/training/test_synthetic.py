@@ -1,4 +1,4 @@
-"""Synthetic lesions: deterministic, well formed, and laid out whole or not at all."""
+"""Synthetic lesions are deterministic and well formed, and a set is written atomically."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a model learns from the synthetic lesions: the lesion, and nothing around it."""
+"""A model learns from the synthetic lesion itself, not from its surroundings."""
 
 import numpy as np
 import pytest

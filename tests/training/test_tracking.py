@@ -1,4 +1,4 @@
-"""Runs are recorded by MLflow itself: whole or visibly not, unheard, and by two at once."""
+"""MLflow records runs: complete or marked as failed, without telemetry, also two at once."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert "LESIONLENS_TRACKING" in str(caught.value)
 
 
-def test_a_file_that_is_no_database_is_told_at_once(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_reported_at_once(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("no database " * 500)
     begun = time.monotonic()
 
@@ -190,7 +190,7 @@ def test_a_folder_that_mlflow_would_misread_is_refused(tmp_path: Path, name: str
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_store_of_another_version_is_told_and_left(store: Path) -> None:
+def test_a_store_of_another_version_is_reported_and_unchanged(store: Path) -> None:
     with sqlite3.connect(store / "mlflow.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'of_the_future'")
     connection.close()

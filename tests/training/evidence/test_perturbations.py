@@ -1,4 +1,4 @@
-"""Perturbations change only what says nothing; the cover hides the lesion and its size."""
+"""Perturbations leave the lesion unchanged; the cover hides the lesion and its size."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Unsuitable pictures are as unsuitable as they say, and no two alike."""
+"""Unsuitable pictures have the stated defect, and differ from each other."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What Integrated Gradients starts from."""
+"""Baselines of Integrated Gradients."""
 
 import numpy as np
 import pytest

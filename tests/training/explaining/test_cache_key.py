@@ -1,4 +1,4 @@
-"""What was computed once is not computed again, unless it cannot be trusted."""
+"""Cached results are reused unless their key has changed."""
 
 from pathlib import Path
 from typing import Any

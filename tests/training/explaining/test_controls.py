@@ -1,4 +1,4 @@
-"""The controls know the picture or nothing, and never the model."""
+"""The controls depend on the picture or on nothing, never on the model."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Deletion and insertion: what they reward, and how ties are broken."""
+"""Deletion and insertion curves reward correct maps; ties are broken consistently."""
 
 from collections.abc import Callable
 
@@ -37,7 +37,7 @@ def test_a_map_of_what_the_model_reads_has_the_best_areas_there_are(
     assert wrong == pytest.approx((0.875, 0.125))
 
 
-def test_each_step_replaces_as_many_places_as_it_says(reads_corner: Logits) -> None:
+def test_each_step_replaces_the_stated_number_of_cells(reads_corner: Logits) -> None:
     def whole(inputs: torch.Tensor) -> torch.Tensor:
         seen = inputs.mean(dim=(1, 2, 3))
         return torch.stack([-seen, seen], dim=1)

@@ -1,4 +1,4 @@
-"""Photographs for the page are picked by digest, and show what the model said of them."""
+"""Example photographs are selected by digest and shown with their predictions."""
 
 import io
 from collections import Counter
@@ -56,7 +56,7 @@ def test_there_are_at_most_two_of_a_kind_and_label(shown: list[dict[str, Any]]) 
     assert [order.index(one) for one in counts] == sorted(order.index(one) for one in counts)
 
 
-def test_an_example_says_what_was_answered_and_shows_every_method(
+def test_an_example_has_its_prediction_and_every_method(
     shown: list[dict[str, Any]],
 ) -> None:
     for one in shown:

@@ -32,9 +32,7 @@ def test_the_exact_map_of_a_linear_model_has_no_infidelity(
     assert disturbed.infidelity(1000 * values) == pytest.approx(0, abs=1e-4)
 
 
-def test_a_map_that_says_nothing_has_an_infidelity_of_1(
-    subject: Draw, reads_corner: Logits
-) -> None:
+def test_an_empty_map_has_an_infidelity_of_1(subject: Draw, reads_corner: Logits) -> None:
     disturbed = Disturbed(subject(0), reads_corner)
     elsewhere = np.random.default_rng(0).normal(size=(28, 28)).astype(np.float32)
     elsewhere[:14, :14] = 0

@@ -1,4 +1,4 @@
-"""Where a map lies, against an outline that is known."""
+"""Localisation scores of maps with a known outline."""
 
 from pathlib import Path
 

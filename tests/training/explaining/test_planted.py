@@ -1,4 +1,4 @@
-"""A model that learned an artefact, and nothing else."""
+"""A model that was trained on a planted artefact only."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from training.features import extract
 from training.result_cache import ResultCache
 
 
-def test_the_patch_is_where_its_outline_says_and_nowhere_else(few: list[Photograph]) -> None:
+def test_the_patch_lies_exactly_in_its_outline(few: list[Photograph]) -> None:
     places = set()
     for photo in few:
         view, mask = planted.planted(photo)

@@ -1,4 +1,4 @@
-"""The whole of ``explain-report`` on a small model, from the measuring to the page."""
+"""``explain-report`` on a small model, from measurement to page."""
 
 import json
 from collections.abc import Iterator
@@ -107,7 +107,7 @@ def test_the_page_is_written_under_the_models_version(
     assert (folder / "explanations.html").is_file()
 
 
-def test_every_method_and_control_is_measured_on_what_was_asked(document: dict[str, Any]) -> None:
+def test_every_method_and_control_is_measured_as_configured(document: dict[str, Any]) -> None:
     # The drawn set's masks lie elsewhere than a folder of photographs would have them.
     assert document["asked"] == {
         **{"curves": 2, "masked": 0, "synthetic": 1},
@@ -188,7 +188,7 @@ def test_an_interrupted_report_goes_on_and_a_second_one_measures_only_the_cost_a
     assert (tmp_path / "runs" / "mlflow.db").is_file()
 
 
-def test_what_the_evidence_picks_is_said(document: dict[str, Any]) -> None:
+def test_the_selected_default_method_is_stated(document: dict[str, Any]) -> None:
     default = {"method": "saliency", "not_beaten": [["edges", "deletion"]]}
     words = reporting.conclusion({"default": default})
 

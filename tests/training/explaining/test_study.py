@@ -1,4 +1,4 @@
-"""What the study makes of an answer that says how nearly it is complete."""
+"""How the study evaluates the completeness of a method."""
 
 import numpy as np
 import pytest

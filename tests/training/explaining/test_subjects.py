@@ -1,4 +1,4 @@
-"""The model is asked as the service asks it."""
+"""The study runs the model as the service does."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Which controls are beaten, and which method the rule picks."""
+"""Which controls a method beats, and which method the rule selects."""
 
 from typing import Any
 

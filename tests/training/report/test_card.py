@@ -62,7 +62,7 @@ def test_no_photograph_and_no_name_of_one(
     assert not any(name in text for name in thumbnails)
 
 
-def test_what_must_be_said(evidence: dict[str, Any]) -> None:
+def test_the_card_has_the_required_statements(evidence: dict[str, Any]) -> None:
     text = card(evidence)
     caveats = text[text.index("## Caveats") :]
 
@@ -73,7 +73,7 @@ def test_what_must_be_said(evidence: dict[str, Any]) -> None:
     assert "The background reveals the label" in one_line(text[: text.index("## Model det")])
 
 
-def test_a_synthetic_model_says_so_first(evidence: dict[str, Any]) -> None:
+def test_a_synthetic_model_is_labelled_first(evidence: dict[str, Any]) -> None:
     evidence["data"]["source"] = "synthetic"
     text = card(evidence)
 

@@ -1,4 +1,4 @@
-"""The files of a report: which there are, what is in them, and when none is written."""
+"""Files of a report: names, content, and when none is written."""
 
 from __future__ import annotations
 

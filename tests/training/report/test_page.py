@@ -1,4 +1,4 @@
-"""The page: what it says first, what it must not load, and what it does without."""
+"""The report page: first paragraph, no external resources, optional parts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_nothing_is_loaded_and_nothing_runs(written: Write) -> None:
     assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def test_every_plot_and_thumbnail_is_in_it_and_says_what_it_shows(written: Write) -> None:
+def test_every_plot_and_thumbnail_is_embedded_with_alternative_text(written: Write) -> None:
     page = Page(written())
     pictures = [Image.open(io.BytesIO(decoded(source))) for source in page.pictures]
 
@@ -71,7 +71,7 @@ def test_the_first_paragraph_has_the_leak_free_scores(
     assert "Not a medical device" in first
 
 
-def test_a_background_that_tells_is_said_at_once(written: Write) -> None:
+def test_an_informative_background_is_stated_first(written: Write) -> None:
     first = Page(written()).paragraphs[0]
 
     assert f"{LEAKS}: with the lesion covered the AUROC is 0.712 (0.662 to 0.752)" in first
@@ -101,7 +101,7 @@ def test_a_background_that_does_not_tell_is_not_accused(
         ("backbone", "untrained", "its backbone is untrained."),
     ],
 )
-def test_what_does_not_hold_for_people_says_so_first(
+def test_a_synthetic_result_is_labelled_first(
     evidence: dict[str, Any], written: Write, part: str, source: str, why: str
 ) -> None:
     evidence[part]["source"] = source
@@ -159,7 +159,7 @@ def test_a_file_name_is_text_and_not_markup(written: Write) -> None:
     assert WITHIN[0] in Page(html).text
 
 
-def test_a_pair_without_thumbnails_says_so(
+def test_a_pair_without_thumbnails_is_labelled(
     evidence: dict[str, Any], thumbnails: dict[str, bytes], written: Write
 ) -> None:
     del thumbnails[ACROSS[0]]

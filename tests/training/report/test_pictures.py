@@ -1,4 +1,4 @@
-"""Thumbnails: small, upright, and nothing of the file but its pixels."""
+"""Thumbnails are small, upright, and hold only pixels of the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sentences that the numbers decide."""
+"""Sentences that depend on the results."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def difference(low: float | None, value: float | None, high: float | None) -> di
         ((None, None, None), "could not be measured"),
     ],
 )
-def test_a_comparison_says_whether_it_is_more_than_chance(
+def test_a_comparison_states_whether_it_exceeds_chance(
     ends: tuple[float | None, float | None, float | None], said: str
 ) -> None:
     assert said in wording.comparison(difference(*ends))

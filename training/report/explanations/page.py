@@ -19,7 +19,7 @@ def html(document: Document, examples: Sequence[Document], plots: Mapping[str, b
         document: what was measured.
         examples: explained photographs; PNG or JPEG files in ``original`` and in each
             map's ``overlay``.
-        plots: PNG files by name, of :data:`training.report.explanations.plots.PLOTS`.
+        plots: PNG files by name, of ``plots.PLOTS``.
 
     Raises:
         ImageError: a picture cannot be read.

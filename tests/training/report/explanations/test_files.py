@@ -1,4 +1,4 @@
-"""The files: which there are, what is in them, and when none is written."""
+"""Files of the explanation report: names, content, and when none is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page: what it says first, what it must not load, how examples stand, what may be missing."""
+"""The explanation page: first paragraph, no external resources, examples, optional parts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_page_is_whole_and_loads_nothing(written: Write) -> None:
     assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
-def test_every_picture_is_in_it_and_says_what_it_shows(written: Write) -> None:
+def test_every_picture_is_embedded_with_alternative_text(written: Write) -> None:
     page = Page(written())
 
     shown = 3 * (1 + 2 * len(MEASURED))  # an original, each map with its scale
@@ -78,7 +78,7 @@ def test_each_example_shows_the_original_and_then_every_map_with_its_scale(writt
         assert len(re.findall(r'"ends"><span>0</span><span>0\.\d\d</span>', example)) == 2
 
 
-def test_an_example_says_what_was_answered_and_what_is_true(written: Write) -> None:
+def test_an_example_has_prediction_and_true_label(written: Write) -> None:
     text = Page(written()).text
 
     assert "Filed as malignant. Answered “no cancer”: P(cancer) = 0.08, threshold 0.31." in text
@@ -86,7 +86,7 @@ def test_an_example_says_what_was_answered_and_what_is_true(written: Write) -> N
     assert "Explained: “no cancer”." in text
 
 
-def test_a_kind_without_an_example_says_so(
+def test_a_missing_kind_of_example_is_stated(
     document: dict[str, Any], examples: list[dict[str, Any]]
 ) -> None:
     right = [one for one in examples if one["kind"] == "correct"]
@@ -153,7 +153,7 @@ def test_what_a_run_need_not_have_can_be_missing(lean: dict[str, Any]) -> None:
     assert not re.search(r"\bnan\b", page.text)
 
 
-def test_how_far_a_correlation_must_fall_is_said_where_it_is_known(
+def test_the_limit_of_a_correlation_is_stated_where_it_is_known(
     document: dict[str, Any], written: Write
 ) -> None:
     assert "falls\nfar enough;" in Page(written()).text

@@ -1,4 +1,4 @@
-"""Plots: a panel a method, and colours that say what the words say."""
+"""Plots have one panel per method, and colours that match the text."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_mass_is_blue_above_what_is_covered_and_controls_are_grey(
     ]
 
 
-def test_a_panel_without_masks_says_so(lean: dict[str, Any]) -> None:
+def test_a_panel_without_masks_is_labelled(lean: dict[str, Any]) -> None:
     found = panels(masses(lean))
 
     assert found["photographs, in the lesion"].texts[0].get_text() == "not measured"

@@ -1,4 +1,4 @@
-"""Tables as data: what stands in which cell."""
+"""Content of the table cells."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_baselines_of_integrated_gradients(document: dict[str, Any]) -> None:
     )
 
 
-def test_a_method_that_nobody_named_keeps_its_name(document: dict[str, Any]) -> None:
+def test_a_method_without_a_display_name_keeps_its_name(document: dict[str, Any]) -> None:
     document["methods"] = {"new_method": document["methods"]["lime"]}
 
     assert tables.of(document)["methods"].rows == (("new method", "", "for and against", ""),)

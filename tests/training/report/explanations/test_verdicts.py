@@ -1,4 +1,4 @@
-"""What the numbers decide, at its edges."""
+"""Verdicts at the limits of their conditions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sentences that the numbers decide."""
+"""Sentences that depend on the results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def decide(document: dict[str, Any], measure: str, beaten: tuple[str, ...]) -> N
         document["beats"]["grad_cam"][name][measure]["apart"] = name in beaten
 
 
-def test_what_is_beaten_and_what_not_is_said_once_where_both_measures_agree(
+def test_beaten_controls_are_stated_once_where_both_measures_agree(
     document: dict[str, Any],
 ) -> None:
     for measure in ("deletion", "insertion"):
@@ -33,7 +33,7 @@ def test_what_is_beaten_and_what_not_is_said_once_where_both_measures_agree(
     )
 
 
-def test_measures_that_disagree_are_said_apart(document: dict[str, Any]) -> None:
+def test_measures_that_disagree_are_stated_separately(document: dict[str, Any]) -> None:
     decide(document, "deletion", ())
     decide(document, "insertion", ("random", "edges", "centre"))
     said = wording.against_controls(document, "grad_cam")
@@ -139,7 +139,7 @@ def test_the_rule_is_a_sentence_with_one_full_stop(document: dict[str, Any]) -> 
     assert wording.rule(document) == "The rule that picks Grad-CAM: the best on deletion."
 
 
-def test_an_untrained_backbone_is_said_first(document: dict[str, Any]) -> None:
+def test_an_untrained_backbone_is_stated_first(document: dict[str, Any]) -> None:
     document["backbone"] = {"source": "untrained"}
 
     assert wording.first_paragraph(document).startswith(

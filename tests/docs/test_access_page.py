@@ -1,4 +1,4 @@
-"""The README's four lines for others to use, run by make in a separate folder."""
+"""The four lines of the access page that secure a server, run by make in a separate folder."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tests.serving.front.fronts import JPEG, PREDICT, serving
 
 @pytest.fixture
 def lines(root: Path) -> list[str]:
-    section = (root / "README.md").read_text(encoding="utf-8").split("## Serve other machines")[1]
-    block = re.search(r"```bash\n(.*?)```", section, re.DOTALL)
+    page = (root / "docs/how-to/access.md").read_text(encoding="utf-8")
+    block = re.search(r"```bash\n(.*?)```", page, re.DOTALL)
     assert block is not None
     return block[1].strip().splitlines()
 
