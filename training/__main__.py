@@ -8,15 +8,15 @@ import sys
 from pydantic import ValidationError
 
 from handlers.classifier import ArchiveError
-from training import audit, finetune_all, pipeline, reporting
+from training import audit, finetune_all, pipeline
 from training.archive import NothingToArchiveError
 from training.backbone import WeightsError
 from training.console import Reporter
 from training.dataset import DatasetError
-from training.explaining import reporting as explaining
+from training.evaluation import explanation_report, model_report
+from training.evaluation.trained import NothingToReportError
 from training.export import ParityError
 from training.settings import TrainingSettings
-from training.trained import NothingToReportError
 
 EXPECTED = (
     DatasetError,
@@ -82,9 +82,9 @@ def _run(step: str, settings: TrainingSettings, report: Reporter) -> int:
         if step in ("train", "all"):
             pipeline.train(settings, report)
         if step == "report":
-            reporting.report(settings, report)
+            model_report.report(settings, report)
         if step == "explain-report":
-            explaining.report(settings, report)
+            explanation_report.report(settings, report)
         if step in ("archive", "all"):
             pipeline.pack(settings, report)
     finally:

@@ -25,11 +25,11 @@ from training import (
     summary,
     tracking,
 )
-from training.answers import Answers
 from training.calibration import Calibration
 from training.console import Reporter
 from training.cross_fit import Fitted
 from training.dataset import Dataset
+from training.evaluation.answers import Answers
 from training.files import atomic_write, write_json
 from training.recipes import Prepared
 from training.settings import TrainingSettings
@@ -155,16 +155,10 @@ def _record(settings: TrainingSettings, written: dict[str, Any], report: Reporte
     parameters = {**settings.asked(), **written["parameters"], **written["near_duplicates"]}
     tags = {"model_version": written["model_version"], "data_digest": written["data_digest"]}
     numbers = {name: written[name] for name in ("scores", "counts", "threshold", "temperature")}
+    card = settings.model_folder / "card.json"
+    run = tracking.Run(f"train {settings.finetune}", parameters, numbers, tags, (card,))
     with report.step("record"):
-        tracking.keep(
-            settings.store,
-            f"train {settings.finetune}",
-            parameters,
-            numbers,
-            tags,
-            (settings.model_folder / "card.json",),
-            report.say,
-        )
+        tracking.keep(settings.store, run, report.say)
 
 
 def pack(settings: TrainingSettings, report: Reporter) -> Path:
