@@ -133,9 +133,7 @@ def of_folders(reference: Sample, current: Sample, baseline: Baseline, version: 
         model_version=version,
         counts=(len(reference), len(current)),
         changes=changes,
-        figures=_drawn(
-            (reference, current), {name: partial(of_values, feature=name) for name in FEATURES}
-        ),
+        figures=_drawn(of_values, (reference, current), FEATURES),
         domain=domain,
         odd=_odd(reference, current, domain),
         shares={

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
+from sklearn.metrics import roc_curve
 
 from training.evaluation.intervals import RESAMPLES
 from training.evaluation.scores import BINS
@@ -25,12 +26,8 @@ def curves(
         seed: of the resampling behind the intervals.
     """
     weights = np.where(labels == 1, 0.5 / (labels == 1).sum(), 0.5 / (labels == 0).sum())
-    order = np.argsort(-probabilities, kind="stable")
-    caught = np.cumsum(labels[order]) / (labels == 1).sum()
-    alarms = np.cumsum(1 - labels[order]) / (labels == 0).sum()
     # One step per distinct probability: equal ones get the same label.
-    ends = np.append(np.diff(probabilities[order]) != 0, True)
-    caught, alarms = np.append(0, caught[ends]), np.append(0, alarms[ends])
+    alarms, caught, _ = roc_curve(labels, probabilities, drop_intermediate=False)
     precision = caught[1:] / (caught[1:] + alarms[1:])
     return {
         "roc": {"false_positive_rate": _thinned(alarms), "sensitivity": _thinned(caught)},

@@ -28,30 +28,25 @@ STEPS: Final = 16
 SHARES: Final = np.linspace(0, 1, STEPS + 1)
 """Shares of the cells that are replaced, or shown."""
 
+MEASURES: Final = ("deletion", "insertion")
+
 _TIES: Final = np.random.default_rng(0).permutation(GRID**2)
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Probability of the explained class at each of ``SHARES``, shapes (17,)."""
+    """Probability of the explained class at each of ``SHARES``.
 
-    deletion: np.ndarray
-    insertion: np.ndarray
-
-
-@dataclass(frozen=True)
-class PerturbationCurves:
-    """Perturbation curves of n photographs, each of shape (n, 17)."""
+    Shapes (17,) for one photograph, (n, 17) for n.
+    """
 
     deletion: np.ndarray
     insertion: np.ndarray
 
     @classmethod
-    def of(cls, rows: Sequence[Curves]) -> PerturbationCurves:
+    def stacked(cls, rows: Sequence[Curves]) -> Curves:
         """Stack the curves of single photographs."""
-        return cls(
-            np.stack([row.deletion for row in rows]), np.stack([row.insertion for row in rows])
-        )
+        return cls(*(np.stack([getattr(row, one) for row in rows]) for one in MEASURES))
 
     def areas(self, name: str) -> np.ndarray:
         """Compute the area under ``deletion`` or ``insertion`` of each photograph; shape (n,)."""

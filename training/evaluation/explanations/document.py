@@ -14,7 +14,7 @@ from handlers.explainers.methods import METHODS
 from training.evaluation import intervals
 from training.evaluation.explanations import randomisation, verdict
 from training.evaluation.explanations.controls import CONTROLS
-from training.evaluation.explanations.curves import SHARES, PerturbationCurves
+from training.evaluation.explanations.curves import MEASURES, SHARES, Curves
 from training.evaluation.explanations.localisation import LocalisationScores
 from training.evaluation.explanations.study import StudyResult
 from training.evaluation.intervals import share
@@ -46,19 +46,18 @@ def document(measured: StudyResult, card: Mapping[str, Any], seed: int) -> dict[
         "baselines": {
             "integrated_gradients": {
                 name: {
-                    **_areas(found.curves, seed),
-                    "completeness": intervals.middle_and_tail(found.incompleteness),
+                    **_areas(found, seed),
+                    "completeness": intervals.middle_and_tail(
+                        measured.baseline_incompleteness[name]
+                    ),
                 }
-                for name, found in measured.baselines.items()
+                for name, found in measured.baseline_curves.items()
             }
         },
         "curves": {
-            "shares": [round(float(one), 4) for one in SHARES],
+            "shares": _rounded(SHARES),
             **{
-                name: {
-                    "deletion": _rounded(found.deletion.mean(axis=0)),
-                    "insertion": _rounded(found.insertion.mean(axis=0)),
-                }
+                name: {one: _rounded(getattr(found, one).mean(axis=0)) for one in MEASURES}
                 for name, found in measured.curves.items()
             },
         },
@@ -67,17 +66,17 @@ def document(measured: StudyResult, card: Mapping[str, Any], seed: int) -> dict[
 
 
 def _method(name: str, measured: StudyResult, seed: int) -> dict[str, Any]:
-    method, repeated = METHODS[name], measured.repeated
+    method = METHODS[name]
     missed = measured.incompleteness.get(name)
     return {
         "slow": method.slow,
         "signed": method.signed,
         "complete": method.complete,
         **_of_any(name, measured, seed),
-        "infidelity": intervals.mean(repeated.infidelity[name], seed),
-        "max_sensitivity": intervals.mean(repeated.max_sensitivity[name], seed),
+        "infidelity": intervals.mean(measured.infidelity[name], seed),
+        "max_sensitivity": intervals.mean(measured.max_sensitivity[name], seed),
         "completeness": None if missed is None else intervals.middle_and_tail(missed),
-        "randomisation": _randomisation(repeated.randomised[name], seed),
+        "randomisation": _randomisation(measured.randomised[name], seed),
         "cost": measured.cost["methods"][name],
     }
 
@@ -92,8 +91,8 @@ def _of_any(name: str, measured: StudyResult, seed: int) -> dict[str, Any]:
     }
 
 
-def _areas(drawn: PerturbationCurves, seed: int) -> dict[str, Any]:
-    return {name: intervals.mean(drawn.areas(name), seed) for name in verdict.BETTER}
+def _areas(drawn: Curves, seed: int) -> dict[str, Any]:
+    return {name: intervals.mean(drawn.areas(name), seed) for name in MEASURES}
 
 
 def _located(found: LocalisationScores, name: str, seed: int) -> dict[str, Any] | None:
@@ -125,10 +124,10 @@ def _asked(measured: StudyResult) -> dict[str, int]:
         "curves": len(measured.curves[first].deletion),
         "masked": len(measured.located["real"].area),
         "synthetic": len(measured.located["synthetic"].area),
-        "randomised": len(measured.repeated.randomised[first]),
-        "perturbed": len(measured.repeated.infidelity[first]),
+        "randomised": len(measured.randomised[first]),
+        "perturbed": len(measured.infidelity[first]),
         "planted": len(measured.located["artefact"].area),
-        "baselines": len(next(iter(measured.baselines.values())).incompleteness),
+        "baselines": len(next(iter(measured.baseline_incompleteness.values()))),
     }
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,52 +24,38 @@ from training.evaluation.explanations import (
     randomisation,
 )
 from training.evaluation.explanations.controls import BASELINES, CONTROLS
-from training.evaluation.explanations.curves import Curves, PerturbationCurves, Replacing
+from training.evaluation.explanations.curves import Curves, Replacing
 from training.evaluation.explanations.localisation import LocalisationScores, Outlined
 from training.evaluation.explanations.subjects import Explained, Subject
 from training.settings import TrainingSettings
 
 Attribute = Callable[[Subject, str], Attribution]
-"""Function from a method's name and a subject to an attribution."""
-
-
-@dataclass(frozen=True)
-class RobustnessScores:
-    """Measurements that need many explanations of few photographs, by method."""
-
-    infidelity: dict[str, np.ndarray]
-    """Shape (n,)."""
-    max_sensitivity: dict[str, np.ndarray]
-    """Shape (n,)."""
-    randomised: dict[str, np.ndarray]
-    """Rank correlation with the map of the trained network, shape (n, number of stages)."""
-
-
-@dataclass(frozen=True)
-class BaselineScores:
-    """Integrated Gradients from one baseline, on n photographs."""
-
-    curves: PerturbationCurves
-    incompleteness: np.ndarray
-    """Shape (n,)."""
+"""Function from a subject and a method's name to an attribution."""
+Columns = dict[str, np.ndarray]
+"""A number a photograph, shape (n,), by method or control."""
 
 
 @dataclass(frozen=True)
 class StudyResult:
-    """All measurements."""
+    """All measurements, by method (some by control too), a number a photograph, shape (n,)."""
 
-    curves: dict[str, PerturbationCurves]
+    curves: dict[str, Curves]
     """Curves of methods and controls."""
     incompleteness: dict[str, np.ndarray]
-    """Relative convergence delta of complete methods, shape (n,)."""
-    repeated: RobustnessScores
+    """Relative convergence delta of complete methods."""
     located: dict[str, LocalisationScores]
     """Localisation on ``real``, ``synthetic`` and ``artefact`` pictures."""
     accuracy: float
     """Accuracy of the model that learned the artefact."""
     held_out: int
     """Number of photographs of that accuracy."""
-    baselines: dict[str, BaselineScores]
+    infidelity: dict[str, np.ndarray]
+    max_sensitivity: dict[str, np.ndarray]
+    randomised: dict[str, np.ndarray]
+    """Rank correlation with the map of the trained network, shape (n, number of stages)."""
+    baseline_curves: dict[str, Curves]
+    """Curves of Integrated Gradients, by its baseline."""
+    baseline_incompleteness: dict[str, np.ndarray]
     cost: dict[str, Any]
     """From :func:`training.evaluation.explanations.cost.measure`."""
 
@@ -109,30 +94,36 @@ class Study:
         with step("outlines"):
             located, accuracy, held_out = self._outlines(masks)
         with step("repeat"):
-            repeated = self._repeated()
+            infidelity, sensitivity, correlation = self._repeated()
         with step("baselines"):
-            started = self._baselines()
+            started, started_incomplete = self._baselines()
         with step("cost"):
             few = list(self.explained.photographs(self.found.test[: cost.PHOTOGRAPHS]))
             spent = cost.measure(self.explained, few, self.reporter.progress)
-        return StudyResult(drawn, incomplete, repeated, located, accuracy, held_out, started, spent)
+        return StudyResult(
+            drawn,
+            incomplete,
+            located,
+            accuracy,
+            held_out,
+            infidelity,
+            sensitivity,
+            correlation,
+            started,
+            started_incomplete,
+            spent,
+        )
 
-    def _curves(self) -> tuple[dict[str, PerturbationCurves], dict[str, np.ndarray]]:
-        rows: dict[str, list[Curves]] = defaultdict(list)
-        missed: dict[str, list[float]] = defaultdict(list)
+    def _curves(self) -> tuple[dict[str, Curves], Columns]:
+        rows, missed = [], []
         for subject in self._subjects(self.settings.explain_photographs, "curves"):
             replacing = Replacing(self.explained, subject)
-            for name in METHODS:
-                found = self.explained.attribution(subject, name)
-                rows[name].append(replacing.curves(name, found.values))
-                if found.convergence_delta is not None:
-                    missed[name].append(incompleteness(found))
-            for name, control in CONTROLS.items():
-                rows[name].append(replacing.curves(name, control(subject)))
-        return (
-            {name: PerturbationCurves.of(found) for name, found in rows.items()},
-            {name: np.asarray(found) for name, found in missed.items()},
-        )
+            found = {name: self.explained.attribution(subject, name) for name in METHODS}
+            maps = {name: one.values for name, one in found.items()} | _controls(subject)
+            rows.append({name: replacing.curves(name, values) for name, values in maps.items()})
+            complete = [name for name, one in found.items() if one.convergence_delta is not None]
+            missed.append({name: incompleteness(found[name]) for name in complete})
+        return _stacked(rows), _columns(missed)
 
     def _outlines(
         self, masks: Mapping[str, Path]
@@ -141,64 +132,51 @@ class Study:
         trained = self.explained.attribution
         real = localisation.masked(self.explained, self.found.train, masks, most)
         drawn = localisation.synthetic(self.explained, most)
-        located = {
-            "real": self._located(real, trained, "outlined", min(most, len(masks))),
-            "synthetic": self._located(drawn, trained, "drawn", most),
-        }
         spoilt = planted.train(self.explained, self.found.train, most, progress)
 
         def attribution(subject: Subject, method: str) -> Attribution:
             name = f"planted/{spoilt.digest}/{subject.name}-{method}"
-            return self.explained.attributed(
-                name, METHODS[method].explain, lambda: spoilt.task(subject)
-            )
+            explain = METHODS[method].explain
+            return self.explained.attributed(name, explain, lambda: spoilt.task(subject))
 
         count = len(spoilt.held_out)
-        located["artefact"] = self._located(spoilt.outlined(), attribution, "planted", count)
+        located = {
+            "real": self._located(real, trained, "outlined", min(most, len(masks))),
+            "synthetic": self._located(drawn, trained, "drawn", most),
+            "artefact": self._located(spoilt.outlined(), attribution, "planted", count),
+        }
         return located, spoilt.accuracy, count
 
     def _located(
         self, outlined: Iterable[Outlined], attribution: Attribute, what: str, total: int
     ) -> LocalisationScores:
-        mass: dict[str, list[float]] = defaultdict(list)
-        pointing: dict[str, list[bool]] = defaultdict(list)
-        area: list[float] = []
+        mass, pointing, area = [], [], []
         for done, one in enumerate(outlined, 1):
             maps = {name: attribution(one.subject, name).values for name in METHODS}
-            maps |= {name: control(one.subject) for name, control in CONTROLS.items()}
-            for name, values in maps.items():
-                inside = localisation.locate(values, one.mask)
-                mass[name].append(inside.mass)
-                pointing[name].append(inside.pointing)
+            maps |= _controls(one.subject)
+            found = {name: localisation.locate(values, one.mask) for name, values in maps.items()}
+            mass.append({name: inside.mass for name, inside in found.items()})
+            pointing.append({name: inside.pointing for name, inside in found.items()})
             area.append(float(one.mask.mean()))
             self.reporter.progress(what, done, total)
-        return LocalisationScores(
-            {name: np.asarray(found) for name, found in mass.items()},
-            {name: np.asarray(found, dtype=bool) for name, found in pointing.items()},
-            np.asarray(area),
-        )
+        return LocalisationScores(_columns(mass), _columns(pointing), np.asarray(area))
 
-    def _repeated(self) -> RobustnessScores:
-        infidelity: dict[str, list[float]] = defaultdict(list)
-        sensitivity: dict[str, list[float]] = defaultdict(list)
-        correlation: dict[str, list[list[float]]] = defaultdict(list)
+    def _repeated(self) -> tuple[Columns, Columns, Columns]:
+        infidelity, sensitivity, correlation = [], [], []
         for subject in self._subjects(self.settings.explain_repeated, "repeat"):
             disturbed = faithfulness.Disturbed(subject, self.explained.logits)
             maps = {name: self.explained.attribution(subject, name).values for name in METHODS}
-            for name, values in maps.items():
-                infidelity[name].append(disturbed.infidelity(values))
-                sensitivity[name].append(self._sensitivity(subject, name, values))
-                correlation[name].append([])
+            infidelity.append({name: disturbed.infidelity(one) for name, one in maps.items()})
+            sensitivity.append(
+                {name: self._sensitivity(subject, name, one) for name, one in maps.items()}
+            )
+            stages: dict[str, list[float]] = {name: [] for name in maps}
             for stage, task in randomisation.cascade(self.explained.model, subject):
                 for name, values in maps.items():
                     other = self._randomised(subject, stage, name, task)
-                    found = randomisation.rank_correlation(values, other)
-                    correlation[name][-1].append(found)
-        return RobustnessScores(
-            {name: np.asarray(found) for name, found in infidelity.items()},
-            {name: np.asarray(found) for name, found in sensitivity.items()},
-            {name: np.asarray(found) for name, found in correlation.items()},
-        )
+                    stages[name].append(randomisation.rank_correlation(values, other))
+            correlation.append(stages)
+        return _columns(infidelity), _columns(sensitivity), _columns(correlation)
 
     def _randomised(
         self, subject: Subject, stage: str, method: str, task: AttributionTask
@@ -218,19 +196,19 @@ class Study:
 
         return float(self.explained.kept.get(f"sensitivity/{subject.name}-{method}", compute)[0])
 
-    def _baselines(self) -> dict[str, BaselineScores]:
-        rows: dict[str, list[Curves]] = defaultdict(list)
-        missed: dict[str, list[float]] = defaultdict(list)
+    def _baselines(self) -> tuple[dict[str, Curves], Columns]:
+        rows, missed = [], []
         for subject in self._subjects(self.settings.explain_outlined, "baselines"):
             replacing = Replacing(self.explained, subject)
-            for name in BASELINES:
-                found = self._from(subject, name)
-                rows[name].append(replacing.curves(f"integrated_gradients-{name}", found.values))
-                missed[name].append(incompleteness(found))
-        return {
-            name: BaselineScores(PerturbationCurves.of(rows[name]), np.asarray(missed[name]))
-            for name in BASELINES
-        }
+            found = {name: self._from(subject, name) for name in BASELINES}
+            rows.append(
+                {
+                    name: replacing.curves(f"integrated_gradients-{name}", one.values)
+                    for name, one in found.items()
+                }
+            )
+            missed.append({name: incompleteness(one) for name, one in found.items()})
+        return _stacked(rows), _columns(missed)
 
     def _from(self, subject: Subject, baseline: str) -> Attribution:
         """Run Integrated Gradients from one of ``BASELINES``."""
@@ -251,6 +229,19 @@ class Study:
             self.reporter.progress(what, done, len(asked))
             yield subject
         self.reporter.progress(what, len(asked), len(asked))
+
+
+def _controls(subject: Subject) -> dict[str, np.ndarray]:
+    return {name: control(subject) for name, control in CONTROLS.items()}
+
+
+def _stacked(rows: Sequence[Mapping[str, Curves]]) -> dict[str, Curves]:
+    return {name: Curves.stacked([row[name] for row in rows]) for name in rows[0]}
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> Columns:
+    """Turn one row per photograph into one array per name; without rows, into none."""
+    return {name: np.asarray([row[name] for row in rows]) for row in rows[:1] for name in row}
 
 
 def incompleteness(found: Attribution) -> float:

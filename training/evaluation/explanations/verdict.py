@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from training.evaluation import intervals
-from training.evaluation.explanations.curves import PerturbationCurves
+from training.evaluation.explanations.curves import Curves
 
 BETTER: Final = {"deletion": -1, "insertion": 1}
 """Whether more is better (1) or less (-1), by measure."""
@@ -22,7 +22,7 @@ Document = Mapping[str, Any]
 
 
 def beats(
-    drawn: Mapping[str, PerturbationCurves],
+    drawn: Mapping[str, Curves],
     methods: Sequence[str],
     controls: Sequence[str],
     seed: int,
@@ -83,9 +83,7 @@ def default(methods: Document, beaten: Document) -> dict[str, Any]:
     }
 
 
-def _against(
-    ours: PerturbationCurves, theirs: PerturbationCurves, name: str, seed: int
-) -> dict[str, Any]:
+def _against(ours: Curves, theirs: Curves, name: str, seed: int) -> dict[str, Any]:
     one, other = ours.areas(name), theirs.areas(name)
     means = intervals.mean(one, seed), intervals.mean(other, seed)
     lower, higher = means if BETTER[name] < 0 else means[::-1]

@@ -10,7 +10,6 @@ from training.evaluation.explanations.curves import (
     GRID,
     SHARES,
     Curves,
-    PerturbationCurves,
     curves,
     on_grid,
     ranks,
@@ -29,7 +28,7 @@ def curves_of(logits: Logits, values: np.ndarray) -> Curves:
 
 
 def areas(found: Curves) -> tuple[float, float]:
-    drawn = PerturbationCurves.of([found])
+    drawn = Curves.stacked([found])
     return float(drawn.areas("deletion")[0]), float(drawn.areas("insertion")[0])
 
 

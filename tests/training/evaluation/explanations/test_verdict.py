@@ -4,16 +4,16 @@ from typing import Any
 
 import numpy as np
 
-from training.evaluation.explanations.curves import PerturbationCurves
+from training.evaluation.explanations.curves import Curves
 from training.evaluation.explanations.verdict import RULE, beats, default
 
 RNG = np.random.default_rng(0)
 CONTROLS = ("random", "centre")
 
 
-def drawn(deletion: float, insertion: float, spread: float = 0.01) -> PerturbationCurves:
+def drawn(deletion: float, insertion: float, spread: float = 0.01) -> Curves:
     levels = RNG.normal(0, spread, (2, 30))
-    return PerturbationCurves(
+    return Curves(
         np.repeat((deletion + levels[0])[:, None], 17, axis=1),
         np.repeat((insertion + levels[1])[:, None], 17, axis=1),
     )
