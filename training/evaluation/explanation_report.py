@@ -7,7 +7,7 @@ from typing import Any
 
 from handlers.explainers.methods import DEFAULT
 from training import dataset
-from training.console import Reporter
+from training.console import RunLog
 from training.dataset import Dataset
 from training.evaluation.explanations.document import document
 from training.evaluation.explanations.examples import examples
@@ -19,26 +19,26 @@ from training.evaluation.trained import TrainedModel
 from training.settings import TrainingSettings
 
 
-def report(settings: TrainingSettings, reporter: Reporter) -> Path:
+def report(settings: TrainingSettings, log: RunLog) -> Path:
     """Measure every method and write the page into ``reports/<version>/``; returns its path.
 
     Raises:
         NothingToReportError: train first.
         ArchiveError: the trained model cannot be read.
     """
-    trained = TrainedModel.load(settings, reporter)
+    trained = TrainedModel.load(settings, log)
     explained = Explained(settings.model_folder, settings.cache)
-    study = Study(explained, trained.found, settings, reporter)
+    study = Study(explained, trained.found, settings, log)
     measured = study.measure(_masks(settings, trained.found))
     written = document(measured, trained.card, settings.seed)
-    with reporter.step("examples"):
-        shown = examples(explained, trained.found.test, reporter.progress)
-    with reporter.step("write"):
+    with log.step("examples"):
+        shown = examples(explained, trained.found.test, log.progress)
+    with log.step("write"):
         path = page.write(written, shown, trained.reports)
     numbers = {name: written[name] for name in ("methods", "controls", "planted")}
-    trained.record("explain-report", numbers, (page.NUMBERS,), reporter)
-    reporter.say(conclusion(written))
-    reporter.say(f"report: {path}")
+    trained.record("explain-report", numbers, (page.NUMBERS,), log)
+    log.say(conclusion(written))
+    log.say(f"report: {path}")
     return path
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from handlers import threads
 from training import backbone, recipes
 from training.calibration import PREVALENCE, threshold_interval
-from training.console import Reporter
+from training.console import RunLog
 from training.dataset import Dataset, Photograph
 from training.evaluation.answers import Answers
 from training.evaluation.curves import curves
@@ -28,34 +28,34 @@ MOST: Final = 400
 """Maximum number of test photographs that are perturbed: each is predicted 13 times."""
 
 
-def report(settings: TrainingSettings, reporter: Reporter) -> Path:
+def report(settings: TrainingSettings, log: RunLog) -> Path:
     """Measure the trained model and write ``reports/<version>/``; returns the page's path.
 
     Raises:
         NothingToReportError: train first.
     """
-    trained = TrainedModel.load(settings, reporter)
+    trained = TrainedModel.load(settings, log)
     found = trained.found
     answers = Answers.read(io.BytesIO(read_output(settings.build / "answers.npz")))
     leaks = json.loads(read_output(settings.build / "near_duplicates.json"))
     served = Served(settings.model_folder)
     asked = _spread(found)
-    with reporter.step("review"):
-        reviewed = review.measure(served, asked, settings.seed, reporter.progress)
-    with reporter.step("stress"):
-        stressed = robustness.measure(served, asked, settings.seed, reporter.progress)
-    compared = _compared(settings, found, reporter)
+    with log.step("review"):
+        reviewed = review.measure(served, asked, settings.seed, log.progress)
+    with log.step("stress"):
+        stressed = robustness.measure(served, asked, settings.seed, log.progress)
+    compared = _compared(settings, found, log)
     document = {
         **_of_the_training(trained.card, answers, leaks, settings),
         "review": reviewed,
         **stressed,
         **compared,
     }
-    with reporter.step("write"):
+    with log.step("write"):
         written = page.write(document, _thumbnails(leaks, found), trained.reports)
     numbers = {name: document[name] for name in ("scores", "review", "stress", "covered")}
-    trained.record("report", numbers, (page.CARD, page.NUMBERS), reporter)
-    reporter.say(f"report: {written}")
+    trained.record("report", numbers, (page.CARD, page.NUMBERS), log)
+    log.say(f"report: {written}")
     return written
 
 
@@ -101,13 +101,13 @@ def _of_the_training(
     }
 
 
-def _compared(settings: TrainingSettings, found: Dataset, reporter: Reporter) -> dict[str, Any]:
+def _compared(settings: TrainingSettings, found: Dataset, log: RunLog) -> dict[str, Any]:
     deepest = settings.model_copy(update={"finetune": settings.report_recipes[-1]})
-    with reporter.step("backbone"):
-        network = backbone.load(settings.weights, settings.seed, reporter.say)
-    prepared = recipes.prepare(found, network, deepest, reporter)
-    with reporter.step("compare recipes"):
-        return RecipeComparison(prepared, settings, reporter).run()
+    with log.step("backbone"):
+        network = backbone.load(settings.weights, settings.seed, log.say)
+    prepared = recipes.prepare(found, network, deepest, log)
+    with log.step("compare recipes"):
+        return RecipeComparison(prepared, settings, log).run()
 
 
 def _spread(found: Dataset) -> list[Photograph]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from training import calibration, dataset, folds, recipes
 from training.cache import Arrays, Cache
-from training.console import Reporter
+from training.console import RunLog
 from training.evaluation.intervals import RESAMPLES, interval
 from training.evaluation.scores import auroc, evaluate
 from training.finetune import PLAN
@@ -71,7 +71,7 @@ class RecipeComparison:
     """The train folder; with activations where ``layer4`` is among the recipes."""
     settings: TrainingSettings
     """Aims, cache, names of the recipes (``head`` first), and how many seeds."""
-    reporter: Reporter
+    log: RunLog
 
     def run(self) -> dict[str, Any]:
         """Run every recipe with every seed.
@@ -97,13 +97,13 @@ class RecipeComparison:
         return {"recipes": table, "comparison": _difference(unseen, truth)}
 
     def _run(self, name: str, seed: int) -> _SeedResult:
-        self.reporter.say(f"  {name}, seed {seed}")
+        self.log.say(f"  {name}, seed {seed}")
         prepared, settings, truth = self.prepared, self.settings, self.prepared.labels
         fits = Cache(settings.cache / "fits" / _key(prepared))
 
         @cache
         def recipe() -> Recipe:  # only if a fit is missing
-            return recipes.recipe_of(prepared, settings, self.reporter, name=name, seed=seed)
+            return recipes.recipe_of(prepared, settings, self.log, name=name, seed=seed)
 
         def folded(learn: np.ndarray, hold: np.ndarray) -> np.ndarray:
             fitted = recipe().fit(learn, seed)
@@ -111,7 +111,7 @@ class RecipeComparison:
 
         def final() -> np.ndarray:
             fitted = recipe().fit(np.arange(len(truth)), seed)
-            progress = self.reporter.progress
+            progress = self.log.progress
             features = recipes.features_of_test(fitted, prepared, settings.cache, progress)
             return fitted.head.log_odds(features)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from training import pipeline, tracking
-from training.console import Reporter
+from training.console import RunLog
 from training.dataset import Dataset
 from training.settings import TrainingSettings
 
@@ -28,14 +28,14 @@ class TrainedModel:
     found: Dataset
 
     @classmethod
-    def load(cls, settings: TrainingSettings, reporter: Reporter) -> TrainedModel:
+    def load(cls, settings: TrainingSettings, log: RunLog) -> TrainedModel:
         """Read the model's card, and find its photographs.
 
         Raises:
             NothingToReportError: train first.
         """
         card = json.loads(read_output(settings.model_folder / "card.json"))
-        found = pipeline.find_data(settings, reporter)
+        found = pipeline.find_data(settings, log)
         if found.digest != card["data"]["digest"]:
             raise NothingToReportError(
                 f"the model in {settings.model_folder} was trained on other photographs: "
@@ -49,7 +49,7 @@ class TrainedModel:
         return self.settings.reports / str(self.card["model_version"])
 
     def record(
-        self, name: str, numbers: Mapping[str, Any], files: Sequence[str], reporter: Reporter
+        self, name: str, numbers: Mapping[str, Any], files: Sequence[str], log: RunLog
     ) -> None:
         """Record that a report was made.
 
@@ -57,7 +57,7 @@ class TrainedModel:
             name: of the run.
             numbers: what came out, nested.
             files: in the reports' folder.
-            reporter: told why it was not recorded.
+            log: told why it was not recorded.
         """
         run = tracking.Run(
             name,
@@ -66,8 +66,8 @@ class TrainedModel:
             {"model_version": self.card["model_version"], "data_digest": self.found.digest},
             [self.reports / file for file in files],
         )
-        with reporter.step("record"):
-            tracking.keep(self.settings.store, run, reporter.say)
+        with log.step("record"):
+            tracking.keep(self.settings.store, run, log.say)
 
 
 def read_output(path: Path) -> bytes:

@@ -14,7 +14,7 @@ from handlers.explainers.integrated_gradients import integrated_gradients
 from handlers.explainers.methods import METHODS
 from handlers.explainers.task import Attribution, AttributionTask
 from training.cache import Arrays
-from training.console import Reporter
+from training.console import RunLog
 from training.dataset import Dataset
 from training.evaluation.explanations import (
     cost,
@@ -68,7 +68,7 @@ class Study:
         explained: Explained,
         found: Dataset,
         settings: TrainingSettings,
-        reporter: Reporter,
+        log: RunLog,
     ) -> None:
         """Start without measurements.
 
@@ -77,10 +77,10 @@ class Study:
             found: its photographs. The first in the order of their digests are taken, so that a
                 larger study goes on from a smaller one.
             settings: how many photographs.
-            reporter: shows how far it is.
+            log: shows how far it is.
         """
         self.explained, self.found = explained, found
-        self.settings, self.reporter = settings, reporter
+        self.settings, self.log = settings, log
 
     def measure(self, masks: Mapping[str, Path]) -> StudyResult:
         """Run all measurements.
@@ -88,7 +88,7 @@ class Study:
         Args:
             masks: outlines that people drew, by the digest of the photograph; perhaps none.
         """
-        step = self.reporter.step
+        step = self.log.step
         with step("curves"):
             drawn, incomplete = self._curves()
         with step("outlines"):
@@ -99,7 +99,7 @@ class Study:
             started, started_incomplete = self._baselines()
         with step("cost"):
             few = list(self.explained.photographs(self.found.test[: cost.PHOTOGRAPHS]))
-            spent = cost.measure(self.explained, few, self.reporter.progress)
+            spent = cost.measure(self.explained, few, self.log.progress)
         return StudyResult(
             drawn,
             incomplete,
@@ -128,7 +128,7 @@ class Study:
     def _outlines(
         self, masks: Mapping[str, Path]
     ) -> tuple[dict[str, LocalisationScores], float, int]:
-        most, progress = self.settings.explain_outlined, self.reporter.progress
+        most, progress = self.settings.explain_outlined, self.log.progress
         trained = self.explained.attribution
         real = localisation.masked(self.explained, self.found.train, masks, most)
         drawn = localisation.synthetic(self.explained, most)
@@ -158,7 +158,7 @@ class Study:
             mass.append({name: inside.mass for name, inside in found.items()})
             pointing.append({name: inside.pointing for name, inside in found.items()})
             area.append(float(one.mask.mean()))
-            self.reporter.progress(what, done, total)
+            self.log.progress(what, done, total)
         return LocalisationScores(_columns(mass), _columns(pointing), np.asarray(area))
 
     def _repeated(self) -> tuple[Columns, Columns, Columns]:
@@ -226,9 +226,9 @@ class Study:
         """Yield test photographs, opened one by one, with progress."""
         asked = self.found.test[:count]
         for done, subject in enumerate(self.explained.photographs(asked)):
-            self.reporter.progress(what, done, len(asked))
+            self.log.progress(what, done, len(asked))
             yield subject
-        self.reporter.progress(what, len(asked), len(asked))
+        self.log.progress(what, len(asked), len(asked))
 
 
 def _controls(subject: Subject) -> dict[str, np.ndarray]:
