@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final, TypedDict
 
 import numpy as np
 from scipy.stats import binomtest
 
-Interval = Mapping[str, float | None]
-"""``value`` and its 95 % interval, ``low`` to ``high``; each may be None."""
-
 RESAMPLES: Final = 2000
 
 
-def interval(value: float, spread: np.ndarray) -> dict[str, float | None]:
+class Interval(TypedDict):
+    """A value with its 95 % interval, as documents hold it; None where it was not measured."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+def interval(value: float, spread: np.ndarray) -> Interval:
     """``value``, and ``low`` and ``high``: the 2.5th and 97.5th percentile of resamples.
 
     All in the unit of ``value``, rounded to four decimals.
@@ -26,11 +30,10 @@ def interval(value: float, spread: np.ndarray) -> dict[str, float | None]:
     if not np.isfinite(value):
         return {"value": None, "low": None, "high": None}
     low, high = np.nanpercentile(spread, (2.5, 97.5))
-    numbers = {"value": value, "low": low, "high": high}
-    return {key: round(float(number), 4) for key, number in numbers.items()}
+    return _rounded(value, low, high)
 
 
-def share(hits: np.ndarray) -> dict[str, float | None]:
+def share(hits: np.ndarray) -> Interval:
     """Compute a share with its 95 % interval (Wilson 1927), which is defined for 0 and 1 too.
 
     Args:
@@ -39,11 +42,10 @@ def share(hits: np.ndarray) -> dict[str, float | None]:
     if not len(hits):
         return interval(float("nan"), np.empty(0))
     found = binomtest(int(hits.sum()), len(hits)).proportion_ci(method="wilson")
-    numbers = {"value": float(hits.mean()), "low": float(found.low), "high": float(found.high)}
-    return {key: round(number, 4) for key, number in numbers.items()}
+    return _rounded(hits.mean(), found.low, found.high)
 
 
-def mean(values: np.ndarray, seed: int) -> dict[str, float | None]:
+def mean(values: np.ndarray, seed: int) -> Interval:
     """Compute the mean of one number per photograph, resampled over the photographs.
 
     The same seed draws the same photographs, so that methods are compared on the same resamples.
@@ -58,7 +60,7 @@ def mean(values: np.ndarray, seed: int) -> dict[str, float | None]:
     return interval(float(values.mean()), values[drawn].mean(axis=1))
 
 
-def paired(ours: np.ndarray, theirs: np.ndarray, seed: int) -> dict[str, float | None]:
+def paired(ours: np.ndarray, theirs: np.ndarray, seed: int) -> Interval:
     """Compute the mean difference of two numbers per photograph, both of shape (n,)."""
     return mean(ours - theirs, seed)
 
@@ -69,9 +71,15 @@ def below(one: Interval, other: Interval) -> bool:
     return high is not None and low is not None and high < low
 
 
-def middle_and_tail(values: np.ndarray) -> dict[str, Any]:
+def middle_and_tail(values: np.ndarray) -> dict[str, float]:
     """``median`` and ``p95`` of shape (n,), to six digits."""
-    found = np.percentile(values, (50, 95))
+    median, high = np.percentile(values, (50, 95))
+    return {"median": float(f"{median:.6g}"), "p95": float(f"{high:.6g}")}
+
+
+def _rounded(value: float, low: float, high: float) -> Interval:
     return {
-        name: float(f"{number:.6g}") for name, number in zip(("median", "p95"), found, strict=True)
+        "value": round(float(value), 4),
+        "low": round(float(low), 4),
+        "high": round(float(high), 4),
     }

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from scipy.stats import rankdata
 
-from training.evaluation.intervals import RESAMPLES, interval
+from training.evaluation.intervals import RESAMPLES, Interval, interval
 
 BINS: Final = 10
 """Number of equally wide bins of the calibration error."""
@@ -154,7 +154,7 @@ def ece(benign: np.ndarray, cancers: np.ndarray) -> np.ndarray:
     return np.asarray(np.abs(gap).sum(axis=1))
 
 
-def auroc_interval(scores: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, float | None]:
+def auroc_interval(scores: np.ndarray, labels: np.ndarray, seed: int) -> Interval:
     """Compute the AUROC of one score per photograph, resampled within each class.
 
     Args:
@@ -167,7 +167,7 @@ def auroc_interval(scores: np.ndarray, labels: np.ndarray, seed: int) -> dict[st
 
 def auroc_change(
     before: np.ndarray | None, after: np.ndarray, labels: np.ndarray, seed: int
-) -> dict[str, float | None]:
+) -> Interval:
     """Compute the difference of two AUROCs on the same photographs, resampled together.
 
     Args:

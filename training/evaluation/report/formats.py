@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from training.evaluation.intervals import Interval
+
 MISSING: Final = "\N{EN DASH}"
 """Text for a value that could not be measured, such as the AUROC of a single class."""
 PERCENT: Final = "\N{NO-BREAK SPACE}%"
 """Percent sign with a no-break space before it."""
-
-Interval = Mapping[str, float | None]
-"""``value`` and its 95 % interval, ``low`` to ``high``; each may be ``None``."""
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
+from training.evaluation.intervals import Interval
+
 BLUE: Final = "#2F6DA8"
 ORANGE: Final = "#C97A00"
 GREEN: Final = "#3F8F74"
@@ -21,8 +23,9 @@ INK: Final = "#2B3238"
 
 Plots = Mapping[str, Callable[..., Figure]]
 """Functions that draw a document, by the name of the plot."""
-Measured = Mapping[str, float | None]
-"""``value`` and its interval ``low`` to ``high``; each may be None."""
+
+GUIDE: Final[Any] = {"color": GREY, "linewidth": 0.6, "linestyle": (0, (4, 4))}
+"""Dashed line of what a value is compared with."""
 
 DOTS: Final = 300
 """Dots per inch of every plot."""
@@ -82,13 +85,13 @@ def in_percent(axis: Axis) -> None:
     axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
 
 
-def whisker(axes: Axes, x: float, found: Measured, colour: str) -> None:
+def whisker(axes: Axes, x: float, found: Mapping[str, Any], colour: str) -> None:
     """Draw a vertical 95 % interval, if there is one."""
     if found["low"] is not None and found["high"] is not None:
         axes.plot([x, x], [found["low"], found["high"]], color=colour, linewidth=0.8)
 
 
-def dot(axes: Axes, row: float, found: Measured | None, colour: str) -> None:
+def dot(axes: Axes, row: float, found: Interval | None, colour: str) -> None:
     """Draw a value in a row, with its horizontal 95 % interval; nothing without a value."""
     if found is None or found["value"] is None:
         return

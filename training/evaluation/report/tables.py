@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from math import floor, log10
 from typing import Any, Final
 
+from training.evaluation.intervals import Interval
 from training.evaluation.report.formats import (
     MISSING,
     PERCENT,
-    Interval,
     number,
     plain,
     signed,

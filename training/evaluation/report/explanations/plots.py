@@ -15,6 +15,7 @@ from training.evaluation.report.formats import number, percent
 from training.evaluation.report.style import (
     BLUE,
     GREY,
+    GUIDE,
     INK,
     ORANGE,
     Plots,
@@ -63,15 +64,9 @@ def key(axes: Axes, lines: Sequence[Line]) -> None:
     """Draw the legend: each kind of line with its name, from the top down."""
     for place, (text, colour, dashes) in enumerate(lines):
         y = 0.92 - 0.15 * place
-        axes.plot(
-            [0, 0.16],
-            [y, y],
-            color=colour,
-            linestyle=dashes,
-            transform=axes.transAxes,
-            clip_on=False,
-        )
-        axes.text(0.21, y, text, color=INK, va="center", fontsize=7, transform=axes.transAxes)
+        inside: dict[str, Any] = {"transform": axes.transAxes, "clip_on": False}
+        axes.plot([0, 0.16], [y, y], color=colour, linestyle=dashes, **inside)
+        axes.text(0.21, y, text, color=INK, va="center", fontsize=7, **inside)
 
 
 def dashes(place: int) -> object:
@@ -94,14 +89,8 @@ def curves(document: Document, measure: str) -> Figure:
         area = number(document["methods"][method][measure]["value"])
         axes.set_title(f"{title(method)}\nAUC {area}, beats {won} of {len(controls)}")
         in_percent(axes.xaxis)
-    key(
-        last,
-        [
-            ("beats every control", PASSES, "solid"),
-            ("does not", FAILS, "solid"),
-            *((title(name), GREY, dashes(place)) for place, name in enumerate(controls)),
-        ],
-    )
+    grey = [(title(name), GREY, dashes(place)) for place, name in enumerate(controls)]
+    key(last, [("beats every control", PASSES, "solid"), ("does not", FAILS, "solid"), *grey])
     drawn.supxlabel(f"share of the picture {DONE[measure]}, what the map marks first", fontsize=8)
     drawn.supylabel("P(target), mean", fontsize=8)
     return drawn
@@ -116,7 +105,7 @@ def randomisation(document: Document) -> Figure:
         colour = PASSES if found["reacts"] else FAILS
         stages = ["trained", *found["stages"]]
         values = [1.0, *(one["value"] for one in found["correlation"])]
-        axes.axhline(0, color=GREY, linewidth=0.6, linestyle=(0, (4, 4)))
+        axes.axhline(0, **GUIDE)
         axes.plot(range(len(stages)), values, "o-", color=colour, markersize=3)
         for place, one in enumerate(found["correlation"], start=1):
             whisker(axes, place, one, colour)

@@ -50,12 +50,7 @@ def _faithful(document: Document) -> tuple[Row, ...]:
     return (
         *_against_controls(document, "deletion", "AUC, lower is better"),
         *_against_controls(document, "insertion", "AUC, higher is better"),
-        _methods(
-            document,
-            "Infidelity",
-            "0 perfect, 1 says nothing",
-            lambda one: Cell.of_any_size(one["infidelity"]),
-        ),
+        _methods(document, "Infidelity", "0 perfect, 1 says nothing", _any_size("infidelity")),
         _methods(document, "Completeness error", "median, 95th percentile", _missed),
     )
 
@@ -63,12 +58,7 @@ def _faithful(document: Document) -> tuple[Row, ...]:
 def _sound(document: Document) -> tuple[Row, ...]:
     return (
         _methods(document, "Randomisation", "rank correlation, all random", _reacts),
-        _methods(
-            document,
-            "Max-sensitivity",
-            "lower is better",
-            lambda one: Cell.of_any_size(one["max_sensitivity"]),
-        ),
+        _methods(document, "Max-sensitivity", "lower is better", _any_size("max_sensitivity")),
     )
 
 
@@ -80,26 +70,11 @@ def _in_the_lesion(document: Document) -> tuple[Row, ...]:
 
 
 def _cost(document: Document) -> tuple[Row, ...]:
-    forward = number(document["forward_milliseconds"], 1)
+    worth = f"that it is worth, of {number(document['forward_milliseconds'], 1)} ms"
     return (
-        _methods(
-            document,
-            "Milliseconds",
-            "median",
-            lambda one: Cell(significant(one["cost"]["milliseconds"])),
-        ),
-        _methods(
-            document,
-            "Steps",
-            "runs of the model, median",
-            lambda one: Cell(number(one["cost"]["steps"], 0)),
-        ),
-        _methods(
-            document,
-            "Forward passes",
-            f"that it is worth, of {forward} ms",
-            lambda one: Cell(significant(one["cost"]["passes_worth"])),
-        ),
+        _methods(document, "Milliseconds", "median", _cost_of("milliseconds", significant)),
+        _methods(document, "Steps", "runs of the model, median", _cost_of("steps", _whole)),
+        _methods(document, "Forward passes", worth, _cost_of("passes_worth", significant)),
     )
 
 
@@ -135,6 +110,18 @@ def _located(document: Document, place: str, pictures: str, what: str) -> tuple[
 def _methods(document: Document, head: str, aside: str, cell: Callable[[Document], Cell]) -> Row:
     found = tuple(cell(one) for one in document["methods"].values())
     return Row(head, found + _no_controls(document), aside)
+
+
+def _any_size(measure: str) -> Callable[[Document], Cell]:
+    return lambda method: Cell.of_any_size(method[measure])
+
+
+def _cost_of(what: str, written: Callable[[float], str]) -> Callable[[Document], Cell]:
+    return lambda method: Cell(written(method["cost"][what]))
+
+
+def _whole(value: float) -> str:
+    return number(value, 0)
 
 
 def _no_controls(document: Document) -> tuple[Cell, ...]:

@@ -14,6 +14,7 @@ from training.evaluation.report.style import (
     COLOURS,
     GREEN,
     GREY,
+    GUIDE,
     INK,
     NAMES,
     ORANGE,
@@ -43,14 +44,9 @@ Evidence = Mapping[str, Any]
 
 def roc(evidence: Evidence) -> Figure:
     """Plot sensitivity against false alarms, with the served threshold."""
-    drawn = figure(3.4, 3.4)
-    axes = drawn.subplots()
-    axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.6, linestyle=(0, (4, 4)))
-    lines = []
-    for sample, curves in _samples(evidence):
-        curve = curves["roc"]
-        axes.plot(curve["false_positive_rate"], curve["sensitivity"], color=COLOURS[sample])
-        lines.append((_named(evidence, sample, "auroc", "AUROC"), COLOURS[sample]))
+    drawn, axes = _square()
+    axes.plot([0, 1], [0, 1], **GUIDE)
+    lines = _drawn(evidence, axes, ("roc", "false_positive_rate", "sensitivity"), "auroc", "AUROC")
     scores = evidence["scores"]["test"]
     sensitivity, specificity = scores["sensitivity"], scores["specificity"]
     if sensitivity["value"] is not None and specificity["value"] is not None:
@@ -60,24 +56,17 @@ def roc(evidence: Evidence) -> Figure:
         axes.annotate("threshold", place, (6, -10), textcoords="offset points", color=INK)
     labels(axes, lines, (0.98, 0.04))
     shares(axes, "1 \N{MINUS SIGN} specificity: share of benign called cancer", "sensitivity")
-    axes.set_aspect("equal")
     return drawn
 
 
 def precision_recall(evidence: Evidence) -> Figure:
     """Plot precision against recall; a dashed line shows chance level."""
-    drawn = figure(3.4, 3.4)
-    axes = drawn.subplots()
-    lines = []
-    for sample, curves in _samples(evidence):
-        curve = curves["precision_recall"]
-        axes.plot(curve["recall"], curve["precision"], color=COLOURS[sample])
-        lines.append((_named(evidence, sample, "auprc", "AUPRC"), COLOURS[sample]))
-    labels(axes, lines, (0.02, 0.04))
+    drawn, axes = _square()
+    curve = ("precision_recall", "recall", "precision")
+    labels(axes, _drawn(evidence, axes, curve, "auprc", "AUPRC"), (0.02, 0.04))
     prevalence = evidence["decision"]["prevalence"]
-    axes.axhline(prevalence, color=GREY, linewidth=0.6, linestyle=(0, (4, 4)))
+    axes.axhline(prevalence, **GUIDE)
     shares(axes, "recall (sensitivity)", f"precision (PPV at {percent(prevalence)} prevalence)")
-    axes.set_aspect("equal")
     return drawn
 
 
@@ -90,7 +79,7 @@ def reliability(evidence: Evidence) -> Figure:
         above, below = grid[0][column], grid[1][column]
         bins = curves["reliability"]
         shown = [one for one in bins if one["count"] and one["observed"] is not None]
-        above.plot([0, 1], [0, 1], color=GREY, linewidth=0.6, linestyle=(0, (4, 4)))
+        above.plot([0, 1], [0, 1], **GUIDE)
         for one in shown:
             whisker(above, one["predicted"], one, COLOURS[sample])
         predicted = [one["predicted"] for one in shown]
@@ -119,7 +108,7 @@ def risk_coverage(evidence: Evidence) -> Figure:
     labels(axes, lines, (0.03, 0.86))
     firm = evidence["review"]["errors_of_firm_answers"]["firm"]["value"]
     if firm is not None:
-        axes.axvline(firm, color=GREY, linewidth=0.6, linestyle=(0, (4, 4)))
+        axes.axvline(firm, **GUIDE)
         # Below the names of the curves, on the side with more room.
         aside, side = (0.015, "left") if firm < 0.5 else (-0.015, "right")
         text = f"firm answers:\n{percent(firm)} of the test"
@@ -134,6 +123,25 @@ def risk_coverage(evidence: Evidence) -> Figure:
     in_percent(axes.xaxis)
     in_percent(axes.yaxis)
     return drawn
+
+
+def _square() -> tuple[Figure, Axes]:
+    drawn = figure(3.4, 3.4)
+    axes = drawn.subplots()
+    axes.set_aspect("equal")
+    return drawn, axes
+
+
+def _drawn(
+    evidence: Evidence, axes: Axes, curve: tuple[str, str, str], metric: str, name: str
+) -> list[tuple[str, str]]:
+    """Draw a curve of each sample; returns their labels, with the score that sums it up."""
+    kind, x, y = curve
+    lines = []
+    for sample, curves in _samples(evidence):
+        axes.plot(curves[kind][x], curves[kind][y], color=COLOURS[sample])
+        lines.append((_named(evidence, sample, metric, name), COLOURS[sample]))
+    return lines
 
 
 def _samples(evidence: Evidence) -> Iterator[tuple[str, Evidence]]:
@@ -157,7 +165,7 @@ def stress(evidence: Evidence) -> Figure:
     left, right = drawn.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     unchanged = evidence["stress"].get("unchanged", {}).get("auroc", {}).get("value")
     if unchanged is not None:
-        left.axvline(unchanged, color=GREY, linewidth=0.6, linestyle=(0, (4, 4)))
+        left.axvline(unchanged, **GUIDE)
     for row, kind in enumerate(kinds):
         found = evidence["stress"][kind]
         dot(left, row, found["auroc"], INK if kind == "unchanged" else BLUE)

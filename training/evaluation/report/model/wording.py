@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from training.evaluation.intervals import Interval
 from training.evaluation.report.formats import (
-    Interval,
     count,
     interval,
     number,
