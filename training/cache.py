@@ -66,7 +66,7 @@ class Cache:
         return tuple(arrays) if arrays and all(map(self._fits, arrays)) else None
 
     def write(self, name: str, *arrays: np.ndarray) -> None:
-        """Write the arrays of a name.
+        """Write the arrays of a name, of the folder's shape or any.
 
         Raises:
             OSError: the disk is full or may not be written; nothing is left of the entry then.

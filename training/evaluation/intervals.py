@@ -78,8 +78,5 @@ def middle_and_tail(values: np.ndarray) -> dict[str, float]:
 
 
 def _rounded(value: float, low: float, high: float) -> Interval:
-    return {
-        "value": round(float(value), 4),
-        "low": round(float(low), 4),
-        "high": round(float(high), 4),
-    }
+    value, low, high = (round(float(number), 4) for number in (value, low, high))
+    return {"value": value, "low": low, "high": high}

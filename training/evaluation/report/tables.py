@@ -82,7 +82,7 @@ class Cell:
         Args:
             found: an AUC or another number of about 0 to 1.
             digits: decimals.
-            times: what the number is multiplied by.
+            times: what the number is multiplied by: 100 for percent.
             unit: behind the value.
         """
         if found is None or found["value"] is None:
