@@ -17,7 +17,7 @@ day hardly changes."""
 
 
 @dataclass(frozen=True)
-class Traffic:
+class SimulatedTraffic:
     """Parameters of the simulation."""
 
     photographs_per_hour: float = 200

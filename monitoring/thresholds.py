@@ -17,7 +17,7 @@ from rich.progress import track
 from scipy.stats import binomtest
 
 from monitoring import cancer_share
-from monitoring.resampling import DAY, MINUTES, STEPS, Traffic, drift_index, windows
+from monitoring.resampling import DAY, MINUTES, STEPS, SimulatedTraffic, drift_index, windows
 from monitoring.threshold_file import FILE, Thresholds, WindowLimit
 
 SEED: Final = 20
@@ -36,7 +36,7 @@ few patients are not."""
 
 def calibrate(days: int = DAYS, seed: int = SEED) -> Thresholds:
     """Choose and measure the limits; equal arguments give equal results."""
-    traffic = Traffic()
+    traffic = SimulatedTraffic()
     random = np.random.default_rng(seed)
     peaks = np.array(
         [_peaks(traffic, random) for _ in _progress(range(days), "choosing the limits")]
@@ -50,9 +50,9 @@ def calibrate(days: int = DAYS, seed: int = SEED) -> Thresholds:
         for column, window in enumerate(MINUTES)
     }
     others = (
-        Traffic(photographs_per_hour=50),
-        Traffic(photographs_per_hour=1000),
-        Traffic(baseline_photographs=480),
+        SimulatedTraffic(photographs_per_hour=50),
+        SimulatedTraffic(photographs_per_hour=1000),
+        SimulatedTraffic(baseline_photographs=480),
     )
     other_days = max(days * OTHER_DAYS // DAYS, 1)
     return Thresholds(
@@ -79,7 +79,7 @@ def calibrate(days: int = DAYS, seed: int = SEED) -> Thresholds:
     )
 
 
-def _peaks(traffic: Traffic, random: np.random.Generator) -> list[float]:
+def _peaks(traffic: SimulatedTraffic, random: np.random.Generator) -> list[float]:
     """Return the highest index of a day in each window, in units of (1/n + 1/N)."""
     counts = traffic.minutes(random, traffic.masses(random))
     peaks = []
@@ -104,7 +104,10 @@ def _alarms(
 
 
 def _false_alarms(
-    traffic: Traffic, limits: dict[str, WindowLimit], random: np.random.Generator, days: int
+    traffic: SimulatedTraffic,
+    limits: dict[str, WindowLimit],
+    random: np.random.Generator,
+    days: int,
 ) -> dict[str, Any]:
     """Share of days without drift on which an alert fires, with exact 95 % intervals."""
     title = (
@@ -135,7 +138,10 @@ def _rate(fired: np.ndarray) -> dict[str, float]:
 
 
 def _power(
-    traffic: Traffic, limits: dict[str, WindowLimit], random: np.random.Generator, shift: float
+    traffic: SimulatedTraffic,
+    limits: dict[str, WindowLimit],
+    random: np.random.Generator,
+    shift: float,
 ) -> dict[str, Any]:
     """Measure the delay of the alert when one feature shifts after a day; 200 trials."""
     result: dict[str, Any] = {"shift_in_standard_deviations": shift}

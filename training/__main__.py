@@ -8,15 +8,15 @@ import sys
 from pydantic import ValidationError
 
 from handlers.classifier import ArchiveError
-from training import audit, finetune_all, pipeline, reporting
+from training import audit, finetune_all, pipeline
 from training.archive import NothingToArchiveError
 from training.backbone import WeightsError
-from training.console import Reporter
+from training.console import RunLog
 from training.dataset import DatasetError
-from training.explaining import reporting as explaining
+from training.evaluation import explanation_report, model_report
+from training.evaluation.trained import NothingToReportError
 from training.export import ParityError
 from training.settings import TrainingSettings
-from training.trained import NothingToReportError
 
 EXPECTED = (
     DatasetError,
@@ -50,43 +50,43 @@ def main(arguments: list[str] | None = None) -> int:
         "(several with torchrun); else LESIONLENS_FINETUNE, else head",
     )
     given = parser.parse_args(arguments)
-    report = Reporter()
+    log = RunLog()
     try:
         chosen = {} if given.finetune is None else {"finetune": given.finetune}
-        return _run(given.step, TrainingSettings(**chosen), report)
+        return _run(given.step, TrainingSettings(**chosen), log)
     except EXPECTED as error:
-        report.say(f"error: {error}")
+        log.say(f"error: {error}")
         return 2
     except OSError as error:  # a full disk, a read-only folder
-        report.say(f"error: {error}")
+        log.say(f"error: {error}")
         return 2
     except ValidationError as error:
         for problem in error.errors():
             name = "LESIONLENS_" + "_".join(str(part) for part in problem["loc"]).upper()
-            report.say(f"error: {name}: {problem['msg']}")
+            log.say(f"error: {name}: {problem['msg']}")
         return 2
     except KeyboardInterrupt:
-        report.say("interrupted; what was computed is kept, run it again to go on")
+        log.say("interrupted; what was computed is kept, run it again to go on")
         return 130
 
 
-def _run(step: str, settings: TrainingSettings, report: Reporter) -> int:
+def _run(step: str, settings: TrainingSettings, log: RunLog) -> int:
     try:
         if finetune_all.join() > 0:  # torchrun's other processes only take part in fits
             finetune_all.serve_fits()
             return 0
         if step == "data":
-            pipeline.find_data(settings, report)
+            pipeline.find_data(settings, log)
         if step == "audit":
-            audit.near_duplicates_of(settings, pipeline.find_data(settings, report), report)
+            audit.near_duplicates_of(settings, pipeline.find_data(settings, log), log)
         if step in ("train", "all"):
-            pipeline.train(settings, report)
+            pipeline.train(settings, log)
         if step == "report":
-            reporting.report(settings, report)
+            model_report.report(settings, log)
         if step == "explain-report":
-            explaining.report(settings, report)
+            explanation_report.report(settings, log)
         if step in ("archive", "all"):
-            pipeline.pack(settings, report)
+            pipeline.pack(settings, log)
     finally:
         finetune_all.leave()
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from training import backbone, features, leaks, near_duplicates
-from training.console import Reporter
+from training.console import RunLog
 from training.dataset import Dataset
 from training.files import write_json
 from training.settings import TrainingSettings
@@ -14,30 +14,28 @@ SHOWN: Final = 20
 """Number of pairs that are printed; all are in ``near_duplicates.json``."""
 
 
-def near_duplicates_of(
-    settings: TrainingSettings, found: Dataset, report: Reporter
-) -> dict[str, Any]:
+def near_duplicates_of(settings: TrainingSettings, found: Dataset, log: RunLog) -> dict[str, Any]:
     """Find near-duplicates within and across the splits, print and write them.
 
     Returns:
         What is also written to ``near_duplicates.json``: counts, and each pair with its files.
     """
-    with report.step("backbone"):
-        network = backbone.load(settings.weights, settings.seed, report.say)
-    with report.step("features"):
+    with log.step("backbone"):
+        network = backbone.load(settings.weights, settings.seed, log.say)
+    with log.step("features"):
         train, test = (
-            features.extract(photographs, network, settings.cache, report.progress).views
+            features.extract(photographs, network, settings.cache, log.progress).views
             for photographs in (found.train, found.test)
         )
-    with report.step("compare"):
-        within = near_duplicates.find(found.train, train, report.progress)
-        document = leaks.between(found, test, train, within, report.progress).to_json()
+    with log.step("compare"):
+        within = near_duplicates.find(found.train, train, log.progress)
+        document = leaks.between(found, test, train, within, log.progress).to_json()
     write_json(settings.build / "near_duplicates.json", document)
-    _say(document, report)
+    _say(document, log)
     return document
 
 
-def _say(document: dict[str, Any], report: Reporter) -> None:
+def _say(document: dict[str, Any], log: RunLog) -> None:
     across = document["pairs_across_train_and_test"]
     rows = {
         "photographs": str(document["photographs"]),
@@ -45,6 +43,6 @@ def _say(document: dict[str, Any], report: Reporter) -> None:
         "across train and test": str(across),
         "labels contradict": str(document["pairs_with_contradicting_labels"]),
     }
-    report.table("Near-duplicates", rows)
+    log.table("Near-duplicates", rows)
     for pair in document["listed"][: min(across, SHOWN)]:
-        report.say(f"  across train and test: {' and '.join(pair['files'])}")
+        log.say(f"  across train and test: {' and '.join(pair['files'])}")

@@ -15,7 +15,7 @@ from scipy.special import expit
 from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 
-from training.evaluation import RESAMPLES
+from training.evaluation.intervals import RESAMPLES
 
 PREVALENCE: Final = 0.5
 """Prevalence of cancer that probabilities assume."""

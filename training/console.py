@@ -19,8 +19,8 @@ from rich.progress import (
 from rich.table import Table
 
 
-class Reporter:
-    """Progress and messages of one run, and the duration of each step."""
+class RunLog:
+    """Log of one run on the console: progress, messages, and the duration of each step."""
 
     def __init__(self, console: Console | None = None) -> None:
         """Write to a console, standard error by default."""

@@ -20,7 +20,7 @@ import torch
 from handlers.imaging import decode, to_tensor
 from training import backbone, dataset, features, near_duplicates, synthetic
 from training.backbone import Backbone
-from training.console import Reporter
+from training.console import RunLog
 from training.dataset import Dataset, Photograph, Progress
 from training.features import VIEWS
 from training.settings import TrainingSettings
@@ -83,7 +83,7 @@ def times(
     }
 
 
-def memory(found: Dataset, network: Backbone, cache: Path, views: int, report: Reporter) -> Any:
+def memory(found: Dataset, network: Backbone, cache: Path, views: int, log: RunLog) -> Any:
     """Peak memory in megabytes after each step of extraction and near-duplicate search.
 
     Args:
@@ -92,21 +92,21 @@ def memory(found: Dataset, network: Backbone, cache: Path, views: int, report: R
         cache: goes on from what it holds, and says how much that was.
         views: how many are extracted; the search is given as many as a training has, repeated,
             so that its arrays have their size.
-        report: shows how far it is.
+        log: shows how far it is.
     """
     peaks = {"before": peak_mb()}
     from_cache: list[int] = []
 
     def watch(what: str, done: int, total: int) -> None:
         from_cache.append(done)
-        report.progress(what, done, total)
+        log.progress(what, done, total)
 
-    with report.step("features"):
+    with log.step("features"):
         extracted = features.extract(found.train, network, cache, watch, views=views)
     peaks["after_extraction"] = peak_mb()
     repeated = np.resize(np.arange(views), len(VIEWS))
-    with report.step("compare"):
-        pairs = near_duplicates.find(found.train, extracted.views[:, repeated], report.progress)
+    with log.step("compare"):
+        pairs = near_duplicates.find(found.train, extracted.views[:, repeated], log.progress)
     groups = near_duplicates.groups(len(found.train), pairs)
     peaks["after_search"] = peak_mb()
     return {
@@ -116,7 +116,7 @@ def memory(found: Dataset, network: Backbone, cache: Path, views: int, report: R
         "views_compared": len(VIEWS),
         "groups": len(np.unique(groups)),
         "peak_mb": peaks,
-        "seconds": report.seconds,
+        "seconds": log.seconds,
     }
 
 
@@ -125,18 +125,18 @@ def peak_mb() -> float:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1)
 
 
-def draw(folder: Path, count: int, report: Reporter) -> Path:
+def draw(folder: Path, count: int, log: RunLog) -> Path:
     """Draw so many small pictures for ``train``, half of each class, unless they exist."""
     per_class = {"train": count // 2, "test": TESTED}
-    with report.step("draw"):
-        return synthetic.draw_set(folder, per_class=per_class, size=SMALL, progress=report.progress)
+    with log.step("draw"):
+        return synthetic.draw_set(folder, per_class=per_class, size=SMALL, progress=log.progress)
 
 
 def _quiet(what: str, done: int, total: int) -> None:
     """Shows nothing."""
 
 
-def _timed(count: int, blocks: int, settings: TrainingSettings, report: Reporter) -> Any:
+def _timed(count: int, blocks: int, settings: TrainingSettings, log: RunLog) -> Any:
     with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch:
         if settings.data is None:
             source, folder = "synthetic", Path(scratch) / "drawn"
@@ -144,12 +144,12 @@ def _timed(count: int, blocks: int, settings: TrainingSettings, report: Reporter
             synthetic.draw_set(folder, per_class=per_class, seed=settings.seed)
         else:
             source, folder = "folder", dataset.find_layout(settings.data)
-        with report.step("data"):
-            train = dataset.load(source, folder, report.progress).train
-        network = backbone.load(settings.weights, settings.seed, report.say)
+        with log.step("data"):
+            train = dataset.load(source, folder, log.progress).train
+        network = backbone.load(settings.weights, settings.seed, log.say)
         some = train[:: max(1, len(train) // count)][:count]  # by digest, so of both classes
-        with report.step("time"):
-            measured = times(some, network, blocks, report.progress)
+        with log.step("time"):
+            measured = times(some, network, blocks, log.progress)
     return {"source": source, "backbone": network.source, **measured}
 
 
@@ -162,18 +162,18 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="draw, memory: where pictures and cache lie")
     parser.add_argument("--views", type=int, default=1, help="memory: how many are extracted")
     given = parser.parse_args()
-    settings, report = TrainingSettings(), Reporter()
+    settings, log = TrainingSettings(), RunLog()
     if given.what == "time":
-        print(json.dumps(_timed(given.photographs, given.blocks, settings, report)))
+        print(json.dumps(_timed(given.photographs, given.blocks, settings, log)))
         return
     if given.folder is None:
         parser.error("--folder is needed")
-    drawn = draw(given.folder / "drawn", given.photographs, report)
+    drawn = draw(given.folder / "drawn", given.photographs, log)
     if given.what == "memory":
-        network = backbone.load(settings.weights, settings.seed, report.say)
-        with report.step("data"):
-            found = dataset.load("synthetic", drawn, report.progress)
-        measured = memory(found, network, given.folder / "cache", given.views, report)
+        network = backbone.load(settings.weights, settings.seed, log.say)
+        with log.step("data"):
+            found = dataset.load("synthetic", drawn, log.progress)
+        measured = memory(found, network, given.folder / "cache", given.views, log)
         print(json.dumps({"backbone": network.source, **measured}))
 
 

@@ -22,9 +22,9 @@ from PIL import Image
 from handlers.drift import STATISTICS, image_statistics
 from handlers.imaging import PREPROCESSING, centre_view, decode, to_tensor
 from training.backbone import Backbone
+from training.cache import Cache
 from training.dataset import Photograph, Progress
 from training.parallel import map_ordered
-from training.records import Records
 
 WIDTH: Final = 512
 ACTIVATIONS: Final = (256, 14, 14)
@@ -74,7 +74,7 @@ class Activations:
     Half precision: 100 kB per view, a gigabyte for two thousand photographs.
     """
 
-    records: Records
+    records: Cache
     digests: tuple[str, ...]
 
     def read(self, places: np.ndarray, views: np.ndarray) -> torch.Tensor:
@@ -93,7 +93,7 @@ class Activations:
                 raise OSError(
                     f"{self.records.place(name)} is gone or damaged: run it again, it is recomputed"
                 )
-            found.append(torch.from_numpy(record))
+            found.append(torch.from_numpy(record[0]))
         return torch.stack(found).float()
 
 
@@ -121,14 +121,15 @@ def extract(
     """
     records = _records(cache, backbone, views)
     kept = activations_of(photographs, backbone, cache).records if activations else None
-    result = np.empty((len(photographs), *records.shape), dtype=np.float32)
+    size = views * WIDTH
+    result = np.empty((len(photographs), size + len(STATISTICS)), dtype=np.float32)
     missing: list[int] = []
     for place, photo in enumerate(photographs):
-        record = records.read(photo.digest)
-        if record is None or (kept is not None and not _has_all(kept, photo, views)):
+        cached = records.read(photo.digest)
+        if cached is None or (kept is not None and not _has_all(kept, photo, views)):
             missing.append(place)
         else:
-            result[place] = record
+            result[place] = cached[0]
     done = len(photographs) - len(missing)
     progress("features", done, len(photographs))
     if missing:
@@ -144,7 +145,6 @@ def extract(
                 result[place] = record
                 done += 1
                 progress("features", done, len(photographs))
-    size = views * WIDTH
     return Features(result[:, :size].reshape(-1, views, WIDTH), result[:, size:])
 
 
@@ -152,13 +152,13 @@ def activations_of(
     photographs: Sequence[Photograph], backbone: Backbone, cache: Path
 ) -> Activations:
     """Return the activations that :func:`extract` has cached of these photographs."""
-    records = Records(cache / "activations" / _key(backbone), ACTIVATIONS, np.float16)
+    records = Cache(cache / "activations" / _key(backbone), ACTIVATIONS, np.float16)
     return Activations(records, tuple(photo.digest for photo in photographs))
 
 
-def _records(cache: Path, backbone: Backbone, views: int) -> Records:
+def _records(cache: Path, backbone: Backbone, views: int) -> Cache:
     folder = cache / "features" / f"{_key(backbone)}-{views}"
-    return Records(folder, (views * WIDTH + len(STATISTICS),), np.float32)
+    return Cache(folder, (views * WIDTH + len(STATISTICS),), np.float32)
 
 
 def _key(backbone: Backbone) -> str:
@@ -170,7 +170,7 @@ def _name(digest: str, view: int) -> str:
     return f"{digest}-{view}"
 
 
-def _has_all(kept: Records, photo: Photograph, views: int) -> bool:
+def _has_all(kept: Cache, photo: Photograph, views: int) -> bool:
     return all(kept.place(_name(photo.digest, view)).is_file() for view in range(views))
 
 

@@ -25,11 +25,11 @@ from training import (
     summary,
     tracking,
 )
-from training.answers import Answers
 from training.calibration import Calibration
-from training.console import Reporter
+from training.console import RunLog
 from training.cross_fit import Fitted
 from training.dataset import Dataset
+from training.evaluation.answers import Answers
 from training.files import atomic_write, write_json
 from training.recipes import Prepared
 from training.settings import TrainingSettings
@@ -40,29 +40,29 @@ SHOWN: Final = 10
 """Left-out files that are printed; all are in ``left_out.txt``."""
 
 
-def find_data(settings: TrainingSettings, report: Reporter) -> Dataset:
+def find_data(settings: TrainingSettings, log: RunLog) -> Dataset:
     """Find, check and split the photographs; report what was left out and why."""
-    with report.step("data"):
-        source, folder = dataset.locate(settings, report.progress, report.say)
-        found = dataset.load(source, folder, report.progress)
+    with log.step("data"):
+        source, folder = dataset.locate(settings, log.progress, log.say)
+        found = dataset.load(source, folder, log.progress)
     counts = found.counts()
     for split, per_class in counts.items():
-        report.say(f"  {split}: " + ", ".join(f"{n} {name}" for name, n in per_class.items()))
+        log.say(f"  {split}: " + ", ".join(f"{n} {name}" for name, n in per_class.items()))
     # A file name may hold bytes that are no text.
     lines = [
         f"{path}: {reason}".encode("utf-8", "backslashreplace").decode()
         for path, reason in found.left_out
     ]
     for line in lines[:SHOWN]:
-        report.say(f"  left out {line}")
+        log.say(f"  left out {line}")
     if len(lines) > SHOWN:
-        report.say(f"  ... and {len(lines) - SHOWN} more")
+        log.say(f"  ... and {len(lines) - SHOWN} more")
     with atomic_write(settings.build / "left_out.txt") as temporary:
         temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return found
 
 
-def train(settings: TrainingSettings, report: Reporter) -> dict[str, Any]:
+def train(settings: TrainingSettings, log: RunLog) -> dict[str, Any]:
     """Train from photographs to ``model.pt``, ``card.json`` and ``baseline.json``.
 
     Nothing is chosen with the photographs of ``test``: their features are computed at the end.
@@ -70,17 +70,17 @@ def train(settings: TrainingSettings, report: Reporter) -> dict[str, Any]:
     Returns:
         The summary that is also written to ``summary.json``: version, counts, scores, seconds.
     """
-    found = find_data(settings, report)
-    with report.step("backbone"):
-        network = backbone.load(settings.weights, settings.seed, report.say)
-    prepared = recipes.prepare(found, network, settings, report)
-    with report.step("choose"):
-        recipe = recipes.recipe_of(prepared, settings, report, seed=settings.seed)
-    with report.step("folds"):
-        unseen = recipe.out_of_sample(settings.seed, report)
+    found = find_data(settings, log)
+    with log.step("backbone"):
+        network = backbone.load(settings.weights, settings.seed, log.say)
+    prepared = recipes.prepare(found, network, settings, log)
+    with log.step("choose"):
+        recipe = recipes.recipe_of(prepared, settings, log, seed=settings.seed)
+    with log.step("folds"):
+        unseen = recipe.out_of_sample(settings.seed, log)
         calibrated = calibration.calibrate(unseen.log_odds, prepared.labels, settings.aims)
         probability = calibrated.probabilities(unseen.log_odds)
-    with report.step("fit"):
+    with log.step("fit"):
         everything = np.arange(len(prepared.labels))
         fitted = recipe.fit(everything, settings.seed)
         final, layer = fitted.backbone, fitted.head
@@ -90,21 +90,21 @@ def train(settings: TrainingSettings, report: Reporter) -> dict[str, Any]:
             prepared.features.statistics,
             fitted.features(everything),
         )
-    with report.step("export"):
+    with log.step("export"):
         folder = settings.model_folder
         difference = export.export(final, layer, folder / "model.pt", found.train[:CHECKED])
-    with report.step("backends"):
+    with log.step("backends"):
         measured = backends.measure(
             folder,
             Classifier.model_of(folder),
             found.train,
             calibrated,
             settings.backends,
-            report.progress,
+            log.progress,
         )
     # All choices are made: only now are the test photographs read.
-    with report.step("evaluation"):
-        answers, document = _evaluated(prepared, fitted, calibrated, settings, report)
+    with log.step("evaluation"):
+        answers, document = _evaluated(prepared, fitted, calibrated, settings, log)
         answers = replace(answers, train=probability, distance=unseen.distance)
         answers.write(settings.build / "answers.npz")
         scores = answers.scores(calibrated.threshold, settings.seed)
@@ -114,10 +114,10 @@ def train(settings: TrainingSettings, report: Reporter) -> dict[str, Any]:
     )
     write_json(folder / "baseline.json", reference.to_json())
     write_json(folder / "card.json", card_document)
-    written = summary.summary(card_document, found, document, difference, report.seconds)
+    written = summary.summary(card_document, found, document, difference, log.seconds)
     write_json(settings.build / "summary.json", written)
-    report.table("Trained", summary.rows(written))
-    _record(settings, written, report)
+    log.table("Trained", summary.rows(written))
+    _record(settings, written, log)
     return written
 
 
@@ -126,7 +126,7 @@ def _evaluated(
     fitted: Fitted,
     calibrated: Calibration,
     settings: TrainingSettings,
-    report: Reporter,
+    log: RunLog,
 ) -> tuple[Answers, dict[str, Any]]:
     """Predict the test photographs, and find the near-duplicates among all."""
     found = prepared.found
@@ -134,11 +134,11 @@ def _evaluated(
         found.test,
         prepared.backbone,
         settings.cache,
-        report.progress,
+        log.progress,
         activations=settings.finetune == "layer4",
     ).views
-    plain = recipes.features_of_test(fitted, prepared, settings.cache, report.progress)
-    leaked = leaks.between(found, views, prepared.features.views, prepared.pairs, report.progress)
+    plain = recipes.features_of_test(fitted, prepared, settings.cache, log.progress)
+    leaked = leaks.between(found, views, prepared.features.views, prepared.pairs, log.progress)
     answers = Answers(
         train=np.empty(0),
         distance=np.empty(0),
@@ -150,31 +150,25 @@ def _evaluated(
     return answers, leaked.to_json()
 
 
-def _record(settings: TrainingSettings, written: dict[str, Any], report: Reporter) -> None:
+def _record(settings: TrainingSettings, written: dict[str, Any], log: RunLog) -> None:
     """Record parameters, data digest and scores of the run."""
     parameters = {**settings.asked(), **written["parameters"], **written["near_duplicates"]}
     tags = {"model_version": written["model_version"], "data_digest": written["data_digest"]}
     numbers = {name: written[name] for name in ("scores", "counts", "threshold", "temperature")}
-    with report.step("record"):
-        tracking.keep(
-            settings.store,
-            f"train {settings.finetune}",
-            parameters,
-            numbers,
-            tags,
-            (settings.model_folder / "card.json",),
-            report.say,
-        )
+    card = settings.model_folder / "card.json"
+    run = tracking.Run(f"train {settings.finetune}", parameters, numbers, tags, (card,))
+    with log.step("record"):
+        tracking.keep(settings.store, run, log.say)
 
 
-def pack(settings: TrainingSettings, report: Reporter) -> Path:
+def pack(settings: TrainingSettings, log: RunLog) -> Path:
     """Archive the trained model."""
-    with report.step("archive"):
+    with log.step("archive"):
         path = archive.archive(settings.model_folder, settings.archive)
-    report.say(f"archive: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    log.say(f"archive: {path} ({path.stat().st_size / 1e6:.1f} MB)")
     written = settings.build / "summary.json"
     if written.is_file():
         document = json.loads(written.read_text(encoding="utf-8"))
-        document["seconds"] |= report.seconds
+        document["seconds"] |= log.seconds
         write_json(written, document)
     return path

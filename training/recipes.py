@@ -11,7 +11,7 @@ import numpy as np
 
 from training import dataset, features, finetune_all, folds, head, near_duplicates
 from training.backbone import Backbone
-from training.console import Reporter
+from training.console import RunLog
 from training.cross_fit import Fit, Fitted, OutOfSample, cross_fit
 from training.dataset import Dataset, Progress
 from training.features import Features
@@ -54,52 +54,52 @@ class Recipe:
     parameters: dict[str, Any]
     """Parameters for the run's record."""
 
-    def out_of_sample(self, seed: int, report: Reporter) -> OutOfSample:
+    def out_of_sample(self, seed: int, log: RunLog) -> OutOfSample:
         """Out-of-fold predictions of every photograph of the train folder."""
-        return cross_fit(self.fit, self.folds, seed, report.progress)
+        return cross_fit(self.fit, self.folds, seed, log.progress)
 
 
 def prepare(
-    found: Dataset, backbone: Backbone, settings: TrainingSettings, report: Reporter
+    found: Dataset, backbone: Backbone, settings: TrainingSettings, log: RunLog
 ) -> Prepared:
     """Compute features and near-duplicates of the train folder."""
-    with report.step("features"):
+    with log.step("features"):
         extracted = features.extract(
             found.train,
             backbone,
             settings.cache,
-            report.progress,
+            log.progress,
             activations=settings.finetune == "layer4",
         )
-    with report.step("compare"):
-        pairs = near_duplicates.find(found.train, extracted.views, report.progress)
+    with log.step("compare"):
+        pairs = near_duplicates.find(found.train, extracted.views, log.progress)
     groups = near_duplicates.groups(len(found.train), pairs)
     labels = dataset.labels(found.train)
     return Prepared(found, backbone, extracted, labels, tuple(pairs), groups)
 
 
 def recipe_of(
-    prepared: Prepared, settings: TrainingSettings, report: Reporter, *, name: str = "", seed: int
+    prepared: Prepared, settings: TrainingSettings, log: RunLog, *, name: str = "", seed: int
 ) -> Recipe:
     """Make the named recipe; its choices are made on the train folder by grouped cross-validation.
 
     Args:
         prepared: from :func:`prepare`; for ``layer4`` with activations.
         settings: name the recipe where ``name`` does not.
-        report: shows the cross-validation.
+        log: shows the cross-validation.
         name: ``head``, ``layer4`` or ``all``.
         seed: of the folds.
     """
     name = name or settings.finetune
     labels, groups = prepared.labels, prepared.groups
     split = folds.grouped(labels, groups, FOLDS["head"], seed)
-    choice = head.choose(prepared.features.views, labels, split, report.progress)
+    choice = head.choose(prepared.features.views, labels, split, log.progress)
     start = HeadRecipe(prepared.backbone, prepared.features, labels, choice)
     parameters: dict[str, Any] = {"C": choice.strength, "augmentation": choice.augmentation}
     if name == "head":
         return Recipe(name, start.fit, tuple(split), choice, parameters)
     split = folds.grouped(labels, groups, FOLDS[name], seed)
-    plan, fit = _finetuning(name, start, prepared, settings, report)
+    plan, fit = _finetuning(name, start, prepared, settings, log)
     parameters |= {name: getattr(plan, name) for name in ("epochs", "rate", "batch", "mixup")}
     return Recipe(name, fit, tuple(split), choice, parameters)
 
@@ -109,14 +109,14 @@ def _finetuning(
     start: HeadRecipe,
     prepared: Prepared,
     settings: TrainingSettings,
-    report: Reporter,
+    log: RunLog,
 ) -> tuple[Plan, Callable[[np.ndarray, int], Any]]:
     train, share = prepared.found.train, settings.validation_share
     if name == "all":
-        every = AllRecipe(start, train, prepared.groups, share, report.progress)
+        every = AllRecipe(start, train, prepared.groups, share, log.progress)
         return finetune_all.PLAN, every.fit
     activations = features.activations_of(train, prepared.backbone, settings.cache)
-    last = Layer4Recipe(start, activations, report.progress)
+    last = Layer4Recipe(start, activations, log.progress)
     return LAYER4, last.fit
 
 

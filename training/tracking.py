@@ -17,17 +17,17 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+# MLflow is imported late: that takes seconds, which commands without a record need not wait.
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT: Final = "lesionlens"
 """MLflow's experiment of all runs."""
-NOT_FINITE: Final = "not_finite"
-"""Tag that names the metrics left out because they were not finite numbers."""
 
 _ALWAYS: Final = {
     # No telemetry; MLflow heeds only "true" in the second.
@@ -45,22 +45,45 @@ _UNLESS_SET: Final = {
     "GIT_PYTHON_REFRESH": "quiet",
 }
 _LOGGERS: Final = ("mlflow", "alembic", "sqlalchemy", "urllib3")
-_BUSY: Final = 20.0
-"""Seconds to wait for another process that writes; MLflow waits as long."""
 
 
 class TrackingError(RuntimeError):
     """The run was not recorded; its results are not affected."""
 
 
-def record(
-    store: str,
-    name: str,
-    parameters: Mapping[str, object],
-    metrics: Mapping[str, float],
-    tags: Mapping[str, str],
-    files: Sequence[Path] = (),
-) -> str:
+@dataclass(frozen=True)
+class Run:
+    """What is recorded of one run."""
+
+    name: str
+    """Such as ``train head``."""
+    parameters: Mapping[str, object]
+    """What the run was asked to do; MLflow cuts a value to 6000 characters."""
+    numbers: Mapping[str, Any]
+    """What came out, nested. MLflow would keep an infinity as the largest float, and a NaN draws as
+    nothing: they are left out and named in the tag ``not_finite``."""
+    tags: Mapping[str, str]
+    """What to find the run by."""
+    files: Sequence[Path] = ()
+    """Small files to keep, each by its own name."""
+
+
+def keep(store: str, run: Run, say: Callable[[str], None]) -> None:
+    """Record a run whose results are written already: a failure is only reported.
+
+    Args:
+        store: as for :func:`record`; empty records nowhere.
+        run: what is recorded.
+        say: told why it was not recorded.
+    """
+    if store:
+        try:
+            record(store, run)
+        except TrackingError as error:
+            say(f"warning: {error}")
+
+
+def record(store: str, run: Run) -> str:
     """Record one run; returns its id.
 
     It shows as finished only when all of it is there: as failed after an error, and as running
@@ -70,12 +93,7 @@ def record(
     Args:
         store: a folder, which gets ``mlflow.db`` and ``artefacts/``, or whatever MLflow takes as a
             tracking URI, with ``://`` in it. Several processes may use one at the same time.
-        name: of the run, such as ``train head``.
-        parameters: what the run was asked to do; MLflow cuts a value to 6000 characters.
-        metrics: numbers that came out. MLflow would keep an infinity as the largest float, and a
-            NaN draws as nothing: they are left out and named in the tag ``not_finite``.
-        tags: what to find the run by.
-        files: small files to keep, each by its own name.
+        run: what is recorded.
 
     Raises:
         TrackingError: naming the store and what can be done.
@@ -83,38 +101,10 @@ def record(
     with _quiet():
         try:
             with _opened(store) as (client, artefacts):
-                return _write(client, artefacts, name, parameters, metrics, tags, files)
+                return _write(client, artefacts, run)
         except Exception as error:
             # MLflow raises any exception of its database and its HTTP client.
             raise TrackingError(_explained(store, error)) from error
-
-
-def keep(
-    store: str,
-    name: str,
-    parameters: Mapping[str, object],
-    numbers: Mapping[str, Any],
-    tags: Mapping[str, str],
-    files: Sequence[Path],
-    say: Callable[[str], None],
-) -> None:
-    """Record a run whose results are written already: a failure is only reported.
-
-    Args:
-        store: as above; empty records nowhere.
-        name: as for :func:`record`.
-        parameters: as for :func:`record`.
-        tags: as for :func:`record`.
-        files: as for :func:`record`.
-        numbers: what came out, nested.
-        say: told why it was not recorded.
-    """
-    if not store:
-        return
-    try:
-        record(store, name, parameters, flat(numbers), tags, files)
-    except TrackingError as error:
-        say(f"warning: {error}")
 
 
 def flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
@@ -132,38 +122,30 @@ def flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
     return found
 
 
-def _write(
-    client: MlflowClient,
-    artefacts: str | None,
-    name: str,
-    parameters: Mapping[str, object],
-    metrics: Mapping[str, float],
-    tags: Mapping[str, str],
-    files: Sequence[Path],
-) -> str:
+def _write(client: MlflowClient, artefacts: str | None, run: Run) -> str:
     from mlflow.entities import Metric, Param
 
-    left_out = sorted(key for key, value in metrics.items() if not math.isfinite(value))
-    known = {**tags, NOT_FINITE: ", ".join(left_out)} if left_out else tags
+    metrics = flat(run.numbers)
+    left_out = ", ".join(sorted(key for key in metrics if not math.isfinite(metrics[key])))
+    tags = {**run.tags, "not_finite": left_out} if left_out else dict(run.tags)
     now = int(time.time() * 1000)
-    run = client.create_run(
-        _experiment(client, artefacts), tags=dict(known), run_name=name
-    ).info.run_id
+    experiment = _experiment(client, artefacts)
+    identity = str(client.create_run(experiment, tags=tags, run_name=run.name).info.run_id)
     try:
         client.log_batch(
-            run,
-            [Metric(key, float(metrics[key]), now, 0) for key in metrics if key not in left_out],
-            [Param(key, str(value)) for key, value in parameters.items()],
+            identity,
+            [Metric(key, one, now, 0) for key, one in metrics.items() if math.isfinite(one)],
+            [Param(key, str(value)) for key, value in run.parameters.items()],
         )
-        for file in files:
-            client.log_artifact(run, str(file))
-        client.set_terminated(run)
+        for file in run.files:
+            client.log_artifact(identity, str(file))
+        client.set_terminated(identity)
     except BaseException:
         # A store that has just failed may fail again; report the first error.
         with suppress(Exception):
-            client.set_terminated(run, "FAILED")
+            client.set_terminated(identity, "FAILED")
         raise
-    return str(run)
+    return identity
 
 
 def _experiment(client: MlflowClient, artefacts: str | None) -> str:
@@ -185,8 +167,6 @@ def _experiment(client: MlflowClient, artefacts: str | None) -> str:
 @contextmanager
 def _opened(store: str) -> Iterator[tuple[MlflowClient, str | None]]:
     """Return a client, and where the artefacts go; None if a server decides that."""
-    # Imported late, because importing MLflow takes seconds that commands without a record, such
-    # as --help, need not wait.
     from mlflow import MlflowClient
 
     if "://" in store:
@@ -200,46 +180,27 @@ def _opened(store: str) -> Iterator[tuple[MlflowClient, str | None]]:
         raise ValueError("MLflow takes no % and no ? in the name of a folder")
     database, artefacts = folder / "mlflow.db", (folder / "artefacts").as_uri()
     if not database.exists():
-        _create(database, artefacts)
-    _check(database)
-    engine = SqlAlchemyStore(_uri(database), artefacts).engine
+        # MLflow would make it in place, table by table: two processes would do so at once, and a
+        # killed one would leave an incomplete database.
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".mlflow.", dir=folder) as temporary:
+            new = Path(temporary) / database.name
+            SqlAlchemyStore(f"sqlite:///{new}", artefacts).engine.dispose()
+            try:
+                os.link(new, database)
+            except OSError:  # another process was first, or there are no hard links here
+                if not database.exists():
+                    new.replace(database)
+    # An error now, where it is not writable or not a database: MLflow retries for minutes.
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=20)) as tried:
+        tried.execute("BEGIN IMMEDIATE")
+        tried.rollback()
+    engine = SqlAlchemyStore(f"sqlite:///{database}", artefacts).engine
     try:
-        yield MlflowClient(tracking_uri=_uri(database)), artefacts
+        yield MlflowClient(tracking_uri=f"sqlite:///{database}"), artefacts
     finally:
         # MLflow keeps connections open: to a file that may be deleted by then.
         engine.dispose()
-
-
-def _create(database: Path, artefacts: str) -> None:
-    """Make the database under a temporary name, and rename it when it is complete.
-
-    MLflow would make it in place, table by table: two processes would do so at once, and a killed
-    one would leave an incomplete database.
-    """
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".mlflow.", dir=database.parent) as temporary:
-        new = Path(temporary) / database.name
-        SqlAlchemyStore(_uri(new), artefacts).engine.dispose()
-        try:
-            os.link(new, database)
-        except OSError:
-            # Another process was first, or there are no hard links here.
-            if not database.exists():
-                new.replace(database)
-
-
-def _check(database: Path) -> None:
-    """Raise at once if it is not writable or not a database: MLflow retries for minutes."""
-    address = f"{database.as_uri()}?mode=rw"
-    with closing(sqlite3.connect(address, uri=True, timeout=_BUSY)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.rollback()
-
-
-def _uri(database: Path) -> str:
-    return f"sqlite:///{database}"
 
 
 @contextmanager

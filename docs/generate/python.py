@@ -22,8 +22,8 @@ def _index(paths: list[str]) -> str:
     lines = [
         "# Python\n",
         "Every public name, from the docstrings. Shapes, units and errors are stated there; a test "
-        "holds that. Nothing imports `training` but the tests, and `handlers` imports nothing else "
-        "of the repository: [Architecture](../../explanation/architecture.md).\n",
+        "holds that. Nothing that is served imports `training`, and `handlers` imports nothing "
+        "else of the repository: [Architecture](../../explanation/architecture.md).\n",
     ]
     for path in paths:
         package = path.removeprefix(f"{FOLDER}/").removesuffix(".md")

@@ -27,19 +27,31 @@ class FeatureChange:
     shares: np.ndarray
     """Share of the training data in each bin, shape (bins,)."""
     reference: np.ndarray
-    """Photographs of the reference in each bin, shape (bins,)."""
+    """Photographs of the reference in each bin, integers of shape (bins,)."""
     current: np.ndarray
-    """Photographs of the current sample in each bin, shape (bins,)."""
-    index_reference: float
-    """Population stability index of each sample against the training data, no unit."""
-    index_current: float
-    index_between: float
-    """Population stability index of the current sample against the reference, no unit."""
+    """Photographs of the current sample in each bin, integers of shape (bins,)."""
     test: str
     p: float
     """p-value, corrected for the number of features (Benjamini & Hochberg 1995)."""
     medians: tuple[float, float] | None = None
     """Medians of reference and current, in the feature's unit, if single values are known."""
+
+    @property
+    def index_reference(self) -> float:
+        """Population stability index of the reference against the training data, no unit."""
+        return float(drift_index(self.reference, self.shares))
+
+    @property
+    def index_current(self) -> float:
+        """Population stability index of the current sample against the training data, no unit."""
+        return float(drift_index(self.current, self.shares))
+
+    @property
+    def index_between(self) -> float:
+        """Population stability index of the current sample against the reference, no unit."""
+        # Add half a photograph to each bin, as the rules do, so that one empty bin does not decide.
+        smoothed = (self.reference + 0.5) / (self.reference.sum() + 0.5 * len(self.shares))
+        return float(drift_index(self.current, smoothed))
 
     @property
     def changed(self) -> bool:
@@ -49,21 +61,21 @@ class FeatureChange:
 
 def of_photographs(reference: Sample, current: Sample, baseline: Baseline) -> list[FeatureChange]:
     """Kolmogorov-Smirnov test on the values, indices on the drift baseline's bins."""
-    tests = [ks_2samp(reference.values[name], current.values[name]).pvalue for name in FEATURES]
+    pairs = {name: (reference.values[name], current.values[name]) for name in FEATURES}
+    tests = [ks_2samp(*pair).pvalue for pair in pairs.values()]
     return [
-        _change(
-            name,
-            np.asarray(baseline.shares[name]),
-            _binned(baseline, name, reference.values[name]),
-            _binned(baseline, name, current.values[name]),
-            "Kolmogorov-Smirnov",
-            p,
-            medians=(
-                float(np.median(reference.values[name])),
-                float(np.median(current.values[name])),
-            ),
+        FeatureChange(
+            feature=name,
+            shares=np.asarray(baseline.shares[name]),
+            reference=_binned(baseline, name, before),
+            current=_binned(baseline, name, after),
+            test="Kolmogorov-Smirnov",
+            p=float(p),
+            medians=(float(np.median(before)), float(np.median(after))),
         )
-        for name, p in zip(FEATURES, false_discovery_control(tests), strict=True)
+        for (name, (before, after)), p in zip(
+            pairs.items(), false_discovery_control(tests), strict=True
+        )
     ]
 
 
@@ -82,7 +94,14 @@ def of_bins(
     names = [name for name in FEATURES if name in reference.keys() & current.keys() & shares.keys()]
     tests = [_homogeneity(reference[name], current[name]) for name in names]
     return [
-        _change(name, shares[name], reference[name], current[name], "chi-squared", p)
+        FeatureChange(
+            feature=name,
+            shares=shares[name],
+            reference=np.rint(reference[name]).astype(int),
+            current=np.rint(current[name]).astype(int),
+            test="chi-squared",
+            p=float(p),
+        )
         for name, p in zip(names, false_discovery_control(tests), strict=True)
     ]
 
@@ -96,29 +115,3 @@ def _homogeneity(one: np.ndarray, other: np.ndarray) -> float:
 def _binned(baseline: Baseline, feature: str, values: np.ndarray) -> np.ndarray:
     places = [int(baseline.bin_of(feature, value)) for value in values]
     return np.bincount(places, minlength=len(baseline.shares[feature]))
-
-
-def _change(
-    feature: str,
-    shares: np.ndarray,
-    reference: np.ndarray,
-    current: np.ndarray,
-    test: str,
-    p: float,
-    medians: tuple[float, float] | None = None,
-) -> FeatureChange:
-    counted = np.rint(reference).astype(int), np.rint(current).astype(int)
-    # Add half a photograph to each bin, as the rules do, so that one empty bin does not decide.
-    smoothed = (counted[0] + 0.5) / (counted[0].sum() + 0.5 * len(shares))
-    return FeatureChange(
-        feature=feature,
-        shares=shares,
-        reference=counted[0],
-        current=counted[1],
-        index_reference=float(drift_index(counted[0], shares)),
-        index_current=float(drift_index(counted[1], shares)),
-        index_between=float(drift_index(counted[1], smoothed)),
-        test=test,
-        p=float(p),
-        medians=medians,
-    )

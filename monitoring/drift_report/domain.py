@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.stats import bootstrap
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from monitoring.drift_report.photographs import Sample
+from training.evaluation.scores import auroc_interval
 
 FOLDS: Final = 5
 STRENGTH: Final = 0.01
@@ -32,7 +31,7 @@ class Domain:
     """AUROC of out-of-fold scores; 0.5 means no difference."""
     low: float
     high: float
-    """95 % interval, resampling photographs."""
+    """95 % interval, resampling photographs of each folder."""
     scores: np.ndarray
     """Log-odds of belonging to the current folder, for each of its photographs, shape (n,)."""
     shared: int
@@ -67,23 +66,12 @@ def domain_classifier(reference: Sample, current: Sample) -> Domain:
     scores = cross_val_predict(
         model, features, side, groups=groups, cv=folds, method="decision_function"
     )
-    interval = bootstrap(
-        (side, scores),
-        _auroc,
-        paired=True,
-        vectorized=False,
-        n_resamples=1000,
-        method="percentile",
-        rng=np.random.default_rng(SEED),
-    ).confidence_interval
+    found = auroc_interval(scores, side, SEED)
+    value, low, high = (float(found[name] or 0) for name in ("value", "low", "high"))
     return Domain(
-        auroc=_auroc(side, scores),
-        low=float(interval.low),
-        high=float(interval.high),
+        auroc=value,
+        low=low,
+        high=high,
         scores=scores[side == 1],
         shared=sum(digest in set(reference.digests) for digest in current.digests),
     )
-
-
-def _auroc(side: np.ndarray, scores: np.ndarray) -> float:
-    return float(roc_auc_score(side, scores))

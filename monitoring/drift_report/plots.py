@@ -1,21 +1,18 @@
-"""Plots of the report, as PNG data embedded in the page."""
+"""Plots of the report: the distribution of each drift feature in both samples."""
 
 from __future__ import annotations
 
-import base64
-import io
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image, ImageOps
 
 from monitoring.drift_report.comparison import FeatureChange
+from monitoring.drift_report.photographs import Sample
+from training.evaluation.report.style import BLUE, GREY, ORANGE, figure
 
-GREY: Final = "#8C8C8C"
-BLUE: Final = "#3A7EBF"
-ORANGE: Final = "#E08E0B"
-THUMBNAIL: Final = 96
 UNITS: Final = {
     "brightness": "mean luma, 0 to 1",
     "contrast": "standard deviation of luma",
@@ -25,30 +22,23 @@ UNITS: Final = {
 }
 
 
-def of_values(feature: str, reference: np.ndarray, current: np.ndarray) -> str:
-    """Plot histograms of single values of both samples, as a data URI.
-
-    Args:
-        feature: one of ``UNITS``.
-        reference: a value a photograph, shape (n,).
-        current: likewise, shape (m,).
-    """
-    figure = Figure(figsize=(4.6, 2.3), layout="constrained")
-    axes = figure.subplots()
-    edges = np.histogram_bin_edges(np.concatenate([reference, current]), 30).tolist()
-    for values, colour, name in ((reference, BLUE, "reference"), (current, ORANGE, "current")):
-        weights = np.full(len(values), 1 / len(values))
-        axes.hist(values, edges, weights=weights, color=colour, alpha=0.25)
-        axes.hist(values, edges, weights=weights, color=colour, histtype="step", label=name)
-    axes.set_xlabel(UNITS[feature])
-    axes.set_ylabel("share")
-    return _written(figure)
+def of_values(samples: tuple[Sample, Sample], feature: str) -> Figure:
+    """Plot histograms of single values, of reference and current sample."""
+    drawn, axes = _empty(UNITS[feature])
+    values = [sample.values[feature] for sample in samples]
+    edges = np.histogram_bin_edges(np.concatenate(values), 30).tolist()
+    for own, colour, name in zip(values, (BLUE, ORANGE), ("reference", "current"), strict=True):
+        weights = np.full(len(own), 1 / len(own))
+        axes.hist(own, edges, weights=weights, color=colour, alpha=0.25)
+        axes.hist(own, edges, weights=weights, color=colour, histtype="step", label=name)
+    axes.legend(frameon=False)
+    return drawn
 
 
-def of_bins(change: FeatureChange) -> str:
-    """Plot shares in the drift baseline's bins, of training and both samples, as a data URI."""
-    figure = Figure(figsize=(4.6, 2.3), layout="constrained")
-    axes = figure.subplots()
+def of_bins(changes: Mapping[str, FeatureChange], feature: str) -> Figure:
+    """Plot shares in the drift baseline's bins, of training and both samples."""
+    change = changes[feature]
+    drawn, axes = _empty("bin, lowest values left")
     places = np.arange(len(change.shares))
     for shift, counts, colour, name in (
         (-0.2, change.reference, BLUE, "reference"),
@@ -63,29 +53,12 @@ def of_bins(change: FeatureChange) -> str:
         label="training",
     )
     axes.set_xticks(places)
-    axes.set_xlabel("bin, lowest values left")
-    axes.set_ylabel("share")
-    return _written(figure)
+    axes.legend(frameon=False)
+    return drawn
 
 
-def thumbnail(data: bytes) -> str:
-    """Make a small copy of a photograph without its metadata, as a data URI."""
-    picture = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
-    picture.thumbnail((THUMBNAIL, THUMBNAIL))
-    out = io.BytesIO()
-    # A new picture: nothing of the file except its pixels.
-    Image.fromarray(np.asarray(picture)).save(out, "PNG")
-    return _uri(out.getvalue())
-
-
-def _written(figure: Figure) -> str:
-    axes = figure.axes[0]
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize="small")
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=150)
-    return _uri(out.getvalue())
-
-
-def _uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def _empty(name: str) -> tuple[Figure, Axes]:
+    drawn = figure(4.6, 2.3)
+    axes = drawn.subplots()
+    axes.set(xlabel=name, ylabel="share")
+    return drawn, axes

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from handlers.drift import FEATURES, Baseline
-from monitoring.drift_report import comparison, plots
+from monitoring.drift_report import comparison
 from monitoring.drift_report.comparison import FeatureChange
 from monitoring.drift_report.domain import Domain, domain_classifier
 from monitoring.drift_report.photographs import Sample
+from monitoring.drift_report.plots import of_bins, of_values
 from monitoring.drift_report.windows import Traffic
+from training.evaluation.report.pictures import data_uri, thumbnail
+from training.evaluation.report.style import draw
 
 SHOWN: Final = 12
 """Number of top contributors that are shown."""
@@ -128,10 +133,7 @@ def of_folders(reference: Sample, current: Sample, baseline: Baseline, version: 
         model_version=version,
         counts=(len(reference), len(current)),
         changes=changes,
-        figures={
-            name: plots.of_values(name, reference.values[name], current.values[name])
-            for name in FEATURES
-        },
+        figures=_drawn(of_values, (reference, current), FEATURES),
         domain=domain,
         odd=_odd(reference, current, domain),
         shares={
@@ -156,9 +158,16 @@ def of_windows(reference: Traffic, current: Traffic, baseline: Traffic) -> list[
         )
         counts = (int(changes[0].reference.sum()), int(changes[0].current.sum()))
         if min(counts) > 0:
-            figures = {change.feature: plots.of_bins(change) for change in changes}
+            of_feature = {change.feature: change for change in changes}
+            figures = _drawn(of_bins, of_feature, tuple(of_feature))
             sections.append(Section(version, counts, tuple(changes), figures))
     return sections
+
+
+def _drawn(plot: Callable[..., Figure], samples: Any, features: Sequence[str]) -> dict[str, str]:
+    """Draw a plot of each feature, as data URIs."""
+    drawn = draw(samples, {name: partial(plot, feature=name) for name in features})
+    return {name: data_uri(data) for name, data in drawn.items()}
 
 
 def _odd(reference: Sample, current: Sample, domain: Domain) -> tuple[TopContributor, ...]:
@@ -168,7 +177,7 @@ def _odd(reference: Sample, current: Sample, domain: Domain) -> tuple[TopContrib
             name=str(current.paths[place].relative_to(current.folder)),
             score=float(domain.scores[place]),
             why=_why({name: float(current.values[name][place]) for name in FEATURES}, limits),
-            thumbnail=plots.thumbnail(current.paths[place].read_bytes()),
+            thumbnail=data_uri(thumbnail(current.paths[place].read_bytes())),
         )
         for place in np.argsort(-domain.scores, kind="stable")[:SHOWN]
     )

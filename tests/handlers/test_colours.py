@@ -15,7 +15,7 @@ from handlers.colours import PROFILE, ignored, to_srgb
 from handlers.decoding import centre_view, decode
 from handlers.structure import inspect
 from handlers.structure.profiles import MAX_PROFILE
-from training.evidence.colour_spaces import SPACES, in_space, profile
+from training.evaluation.stress.colour_spaces import SPACES, in_space, profile
 from training.synthetic import BENIGN, draw
 
 FORMATS: dict[str, dict[str, Any]] = {

@@ -24,7 +24,7 @@ from loadtests.hostile.files import body
 from loadtests.hostile.heifs import heic
 from loadtests.hostile.jpegs import encoded
 from tests.handlers.heif_files import FAST, avif, by_library, deep, picture, turned
-from training.evidence.colour_spaces import profile
+from training.evaluation.stress.colour_spaces import profile
 
 pytestmark = pytest.mark.usefixtures("heif")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from monitoring import cancer_share, threshold_file, thresholds
-from monitoring.resampling import DAY, HOUR, Traffic, drift_index, windows
+from monitoring.resampling import DAY, HOUR, SimulatedTraffic, drift_index, windows
 
 COMMITTED = threshold_file.load()
 
@@ -61,7 +61,7 @@ def test_a_window_adds_up_what_lies_in_it() -> None:
 
 def test_traffic_comes_at_its_rate_and_falls_into_its_bins() -> None:
     random = np.random.default_rng(0)
-    traffic = Traffic(photographs_per_hour=600)
+    traffic = SimulatedTraffic(photographs_per_hour=600)
     masses = np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]])
     counts = traffic.minutes(random, masses)
 
@@ -73,7 +73,7 @@ def test_traffic_comes_at_its_rate_and_falls_into_its_bins() -> None:
 
 def test_without_drift_the_index_is_that_of_chi_squared() -> None:
     random = np.random.default_rng(0)
-    shares, photographs = Traffic().shares, 1000
+    shares, photographs = SimulatedTraffic().shares, 1000
     counts = random.multinomial(photographs, shares, size=4000)
 
     scaled = drift_index(counts, shares) * photographs
@@ -83,7 +83,7 @@ def test_without_drift_the_index_is_that_of_chi_squared() -> None:
 
 
 def test_a_shift_of_a_normal_feature_has_the_index_that_theory_says() -> None:
-    traffic = Traffic()
+    traffic = SimulatedTraffic()
     for deviations in (0.25, 0.5):
         masses = traffic.shifted(deviations)[0]
         index = ((masses - 0.1) * np.log(masses / 0.1)).sum()

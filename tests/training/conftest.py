@@ -19,7 +19,7 @@ from torchvision.models import resnet18
 
 from training import backbone, backends, dataset, features, pipeline, synthetic
 from training.backbone import Backbone
-from training.console import Reporter
+from training.console import RunLog
 from training.dataset import Dataset, Photograph, Progress
 from training.features import Features
 from training.settings import TrainingSettings
@@ -182,9 +182,9 @@ def trained(
     """Settings of a run that has trained and archived a model; read only."""
     del learned  # its features are in the cache then
     settings = small_settings(tmp_path_factory.mktemp("trained"))
-    report = Reporter()
-    pipeline.train(settings, report)
-    pipeline.pack(settings, report)
+    log = RunLog()
+    pipeline.train(settings, log)
+    pipeline.pack(settings, log)
     return settings
 
 

@@ -7,16 +7,16 @@ from typing import Any
 
 from rich.console import Console
 
-from training.console import Reporter
+from training.console import RunLog
 
 
-def quiet() -> Reporter:
-    return Reporter(Console(file=StringIO(), width=200))
+def quiet() -> RunLog:
+    return RunLog(Console(file=StringIO(), width=200))
 
 
-def said(report: Reporter) -> str:
-    assert isinstance(report.console.file, StringIO)
-    return report.console.file.getvalue()
+def said(log: RunLog) -> str:
+    assert isinstance(log.console.file, StringIO)
+    return log.console.file.getvalue()
 
 
 def read(path: Path) -> dict[str, Any]:

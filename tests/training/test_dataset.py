@@ -9,7 +9,7 @@ from PIL import Image
 
 from training import dataset
 from training.dataset import Dataset, DatasetError, Progress
-from training.evidence.colour_spaces import profile
+from training.evaluation.stress.colour_spaces import profile
 
 FOLDERS = [f"{split}/{name}" for split in ("train", "test") for name in ("benign", "malignant")]
 

@@ -12,15 +12,15 @@ from rich.console import Console
 
 from training import dataset, feature_cost, features
 from training.backbone import Backbone
-from training.console import Reporter
+from training.console import RunLog
 from training.dataset import Dataset, Photograph, Progress
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def quiet() -> Reporter:
-    return Reporter(Console(file=io.StringIO()))
+def quiet() -> RunLog:
+    return RunLog(Console(file=io.StringIO()))
 
 
 def test_plain_forward_passes_give_the_features_that_are_extracted(
@@ -44,7 +44,7 @@ def test_each_block_gives_a_ratio(few: list[Photograph], network: Backbone) -> N
 
 
 def test_peaks_rise_and_what_came_from_the_cache_is_said(
-    found: Dataset, network: Backbone, tmp_path: Path, quiet: Reporter
+    found: Dataset, network: Backbone, tmp_path: Path, quiet: RunLog
 ) -> None:
     some = replace(found, train=found.train[:6])
     features.extract(some.train[:2], network, tmp_path, quiet.progress, views=1)
@@ -59,7 +59,7 @@ def test_peaks_rise_and_what_came_from_the_cache_is_said(
     assert 100 < peaks[0] < 100_000, "megabytes of a process that holds PyTorch"
 
 
-def test_as_many_are_drawn_as_asked_for(tmp_path: Path, quiet: Reporter, silent: Progress) -> None:
+def test_as_many_are_drawn_as_asked_for(tmp_path: Path, quiet: RunLog, silent: Progress) -> None:
     drawn = feature_cost.draw(tmp_path / "drawn", 6, quiet)
 
     assert len(dataset.load("synthetic", drawn, silent).train) == 6

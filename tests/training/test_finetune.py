@@ -14,13 +14,13 @@ from handlers.classifier import Classifier, Forward
 from handlers.imaging import centre_view, decode, to_tensor
 from training import dataset, export, features
 from training.backbone import Backbone
+from training.cache import Cache
 from training.dataset import Dataset, DatasetError, Progress
 from training.features import VIEWS, Activations, Features
 from training.finetune import FittedLayer4, Layer4Recipe
 from training.folds import held_out
 from training.head import Choice, HeadRecipe
 from training.optimise import Plan
-from training.records import Records
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +43,7 @@ def planted(
     for name, weight in layer4.named_parameters():
         if name in ("0.conv1.weight", "0.downsample.0.weight"):
             weight[:, :16] = 0
-    records = Records(tmp_path_factory.mktemp("activations"), (256, 2, 2), np.float16)
+    records = Cache(tmp_path_factory.mktemp("activations"), (256, 2, 2), np.float16)
     views = np.empty((COUNT, len(VIEWS), 512), dtype=np.float32)
     for place, label in enumerate(labels):
         one = np.abs(rng.normal(size=(256, 2, 2)))
@@ -126,14 +126,14 @@ def test_the_seed_decides_everything(planted: Layer4Recipe, fitted: FittedLayer4
 
 def test_what_is_not_to_be_learned_from_is_not_read(planted: Layer4Recipe, tmp_path: Path) -> None:
     # Of the photographs left out there is not even a record.
-    records = Records(tmp_path, planted.activations.records.shape, np.float16)
+    records = Cache(tmp_path, (256, 2, 2), np.float16)
     learn = np.arange(0, COUNT, 2)
     for place in learn:
         for view in range(len(VIEWS)):
             name = f"{place:02d}-{view}"
             array = planted.activations.records.read(name)
             assert array is not None
-            records.write(name, array)
+            records.write(name, *array)
     own = replace(
         planted,
         activations=replace(planted.activations, records=records),

@@ -17,6 +17,7 @@ from handlers.classifier import Classifier
 from handlers.imaging import centre_view, decode, to_tensor
 from training import backbone, dataset, export, features, finetune_all
 from training.backbone import Backbone
+from training.cache import Cache
 from training.dataset import Dataset, Photograph, Progress
 from training.features import VIEWS, Activations
 from training.finetune import Layer4Recipe
@@ -24,7 +25,6 @@ from training.finetune_all import AllRecipe, FittedAll
 from training.folds import held_out
 from training.head import Choice, HeadRecipe
 from training.optimise import Plan
-from training.records import Records
 
 pytestmark = pytest.mark.slow
 
@@ -176,10 +176,10 @@ def main(folder: Path) -> None:
         own = recipe(found, network, folder / "cache", quiet)
         first = log_odds(own.fit(EVERY, 0))
         # A recipe that is not shared asks nothing of the others.
-        records = Records(folder / "activations", (256, 2, 2), np.float16)
+        records = Cache(folder / "activations", (256, 2, 2), np.float16)
         for photo in found.train:
             for view in range(len(VIEWS)):
-                records.write(f"{photo.digest}-{view}", np.ones(records.shape))
+                records.write(f"{photo.digest}-{view}", np.ones((256, 2, 2)))
         kept = Activations(records, tuple(photo.digest for photo in found.train))
         Layer4Recipe(own.start, kept, quiet, PLAN).fit(EVERY, 0)
         np.testing.assert_array_equal(log_odds(own.fit(EVERY, 0)), first)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from training import audit, dataset, features, near_duplicates
 from training.backbone import Backbone
-from training.console import Reporter
+from training.console import RunLog
 from training.dataset import Photograph, Progress
 from training.near_duplicates import Pair
 from training.settings import TrainingSettings
@@ -108,7 +108,7 @@ def test_the_audit_names_what_lies_on_both_sides(
     settings = small_settings(tmp_path).model_copy(update={"data": data})
     found = dataset.load("folder", data, lambda *_: None)
 
-    document = audit.near_duplicates_of(settings, found, Reporter())
+    document = audit.near_duplicates_of(settings, found, RunLog())
 
     (pair,) = [pair for pair in document["listed"] if "again.jpg" in " ".join(pair["files"])]
     ours = [name for name in pair["files"] if "again" in name]

@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 
 from training import tracking
-from training.tracking import TrackingError, flat, record
+from training.tracking import Run, TrackingError, flat, record
 
 pytestmark = pytest.mark.slow
 
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
+    from mlflow.entities import Run as Recorded
 
 ROOT = Path(__file__).parents[2]
 PARAMETERS = {"seed": 7, "strengths": (0.1, 1.0), "long": "x" * 9000}
@@ -33,7 +33,7 @@ WORKER: Final = """
 import json, sys
 from training import tracking
 
-tracking.record(sys.argv[1], sys.argv[2], {}, {"n": 1.0}, {})
+tracking.record(sys.argv[1], tracking.Run(sys.argv[2], {}, {"n": 1.0}, {}))
 from mlflow.telemetry import get_telemetry_client
 from mlflow.telemetry.utils import is_telemetry_disabled
 
@@ -47,7 +47,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tracking")
     (folder / "summary.json").write_text('{"auroc": 0.91}')
     store = folder / "made for all"
-    record(str(store), "train head", PARAMETERS, METRICS, TAGS, [folder / "summary.json"])
+    record(str(store), Run("train head", PARAMETERS, METRICS, TAGS, [folder / "summary.json"]))
     return store
 
 
@@ -56,7 +56,7 @@ def store(made: Path, tmp_path: Path) -> Path:
     return shutil.copytree(made, tmp_path / "store")
 
 
-def runs(store: Path) -> list[Run]:
+def runs(store: Path) -> list[Recorded]:
     """Newest first."""
     from mlflow import MlflowClient
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -83,7 +83,7 @@ def test_what_was_recorded_is_read_back(made: Path) -> None:
 
 
 def test_the_next_run_joins_the_first(store: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    identity = record(str(store), "report", {}, {"auroc": 0.5}, {})
+    identity = record(str(store), Run("report", {}, {"auroc": 0.5}, {}))
 
     found = {run.info.run_id: run for run in runs(store)}
     assert len(found) == 2
@@ -93,12 +93,12 @@ def test_the_next_run_joins_the_first(store: Path, capfd: pytest.CaptureFixture[
 
 
 def test_a_folder_that_was_emptied_is_a_new_store(store: Path) -> None:
-    record(str(store), "before", {}, {}, {})
+    record(str(store), Run("before", {}, {}, {}))
     kept = shutil.copytree(store, store.with_name("kept"))
     shutil.rmtree(store)
     shutil.copytree(kept, store)
 
-    record(str(store), "after", {}, {}, {})
+    record(str(store), Run("after", {}, {}, {}))
 
     assert [run.info.run_name for run in runs(store)] == ["after", "before", "train head"]
 
@@ -113,7 +113,7 @@ def test_the_first_run_is_silent_and_leaves_only_the_store(
     caplog.set_level(logging.INFO)
     levels = [logging.getLogger(name).level for name in ("mlflow", "alembic", "urllib3")]
 
-    record("build/ml flow", "first", {}, {}, {})
+    record("build/ml flow", Run("first", {}, {}, {}))
 
     assert (capfd.readouterr(), caplog.records) == (("", ""), [])
     assert levels == [logging.getLogger(name).level for name in ("mlflow", "alembic", "urllib3")]
@@ -126,7 +126,7 @@ def test_the_first_run_is_silent_and_leaves_only_the_store(
 
 def test_a_run_that_breaks_off_does_not_look_finished(store: Path, tmp_path: Path) -> None:
     with pytest.raises(TrackingError, match=r"nowhere\.json"):
-        record(str(store), "broken", {}, {"auroc": 0.5}, {}, [tmp_path / "nowhere.json"])
+        record(str(store), Run("broken", {}, {"auroc": 0.5}, {}, [tmp_path / "nowhere.json"]))
 
     assert {run.info.run_name: run.info.status for run in runs(store)} == {
         "train head": "FINISHED",
@@ -143,7 +143,7 @@ class _Interrupting:
 
 def test_an_interrupt_stays_one_and_marks_the_run(store: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        record(str(store), "interrupted", {"a": _Interrupting()}, {}, {})
+        record(str(store), Run("interrupted", {"a": _Interrupting()}, {}, {}))
 
     assert runs(store)[0].info.status == "FAILED"
 
@@ -156,7 +156,7 @@ def test_until_all_is_there_a_run_does_not_look_finished(store: Path) -> None:
             seen.extend(run.info.status for run in runs(store) if run.info.run_name == "killed")
             return "watched"
 
-    record(str(store), "killed", {"a": Watching()}, {}, {})
+    record(str(store), Run("killed", {"a": Watching()}, {}, {}))
 
     assert seen == ["RUNNING"]
 
@@ -166,7 +166,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     store = tmp_path / "file" / "mlflow"
 
     with pytest.raises(TrackingError, match="make the folder writable") as caught:
-        record(str(store), "train", {}, {}, {})
+        record(str(store), Run("train", {}, {}, {}))
 
     assert str(store) in str(caught.value)
     assert "LESIONLENS_TRACKING" in str(caught.value)
@@ -177,7 +177,7 @@ def test_a_file_that_is_not_a_database_is_reported_at_once(tmp_path: Path) -> No
     begun = time.monotonic()
 
     with pytest.raises(TrackingError, match="not a database"):
-        record(str(tmp_path), "train", {}, {}, {})
+        record(str(tmp_path), Run("train", {}, {}, {}))
 
     assert time.monotonic() - begun < 20  # MLflow itself tries for 100 seconds
 
@@ -185,7 +185,7 @@ def test_a_file_that_is_not_a_database_is_reported_at_once(tmp_path: Path) -> No
 @pytest.mark.parametrize("name", ["50%25", "what?"])
 def test_a_folder_that_mlflow_would_misread_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(TrackingError, match="MLflow takes no % and no"):
-        record(str(tmp_path / name), "train", {}, {}, {})
+        record(str(tmp_path / name), Run("train", {}, {}, {}))
 
     assert list(tmp_path.iterdir()) == []
 
@@ -197,7 +197,7 @@ def test_a_store_of_another_version_is_reported_and_unchanged(store: Path) -> No
     before = (store / "mlflow.db").read_bytes()
 
     with pytest.raises(TrackingError, match="another version of MLflow made this store"):
-        record(str(store), "train", {}, {}, {})
+        record(str(store), Run("train", {}, {}, {}))
 
     assert (store / "mlflow.db").read_bytes() == before
 
@@ -208,7 +208,7 @@ def test_a_server_that_is_away_is_named_without_the_password(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 
     with pytest.raises(TrackingError, match="see that it runs") as caught:
-        record("http://team:secret@127.0.0.1:1", "train", {}, {}, {})
+        record("http://team:secret@127.0.0.1:1", Run("train", {}, {}, {}))
 
     assert "http://127.0.0.1:1" in str(caught.value)
     assert "secret" not in str(caught.value)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from tests.web.conftest import encoded
-from training.evidence.colour_spaces import SPACES, in_space, profile
+from training.evaluation.stress.colour_spaces import SPACES, in_space, profile
 
 
 def tiff(*entries: tuple[int, int, int, int], order: str = "<") -> bytes:

@@ -1,0 +1,95 @@
+"""Tables as data and as Markdown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from training.evaluation.report.formats import MISSING as DASH
+from training.evaluation.report.formats import PERCENT
+from training.evaluation.report.model import tables
+
+
+def rows(evidence: dict[str, Any], name: str) -> dict[str, tuple[str, ...]]:
+    return {row[0]: row[1:] for row in tables.of(evidence)[name].rows}
+
+
+def test_each_score_of_each_sample_with_its_interval(evidence: dict[str, Any]) -> None:
+    found = rows(evidence, "scores")
+
+    assert found["AUROC"] == (
+        "0.903 (0.853 to 0.943)",
+        "0.898 (0.848 to 0.938)",
+        "0.881 (0.831 to 0.921)",
+    )
+    assert found["photographs"] == ("120", "118", "1,543")
+    assert f"PPV at 2{PERCENT} prevalence" in found
+
+
+def test_a_score_of_one_class_is_a_dash(lean: dict[str, Any]) -> None:
+    assert rows(lean, "scores")["AUROC"] == (DASH, DASH, DASH)
+
+
+def test_undisturbed_photographs_have_no_change(evidence: dict[str, Any]) -> None:
+    found = rows(evidence, "stress")
+
+    assert found["unchanged"][1:] == (DASH, DASH)
+    assert found["hair"][1:] == (
+        "\N{MINUS SIGN}0.003 (\N{MINUS SIGN}0.013 to +0.005)",
+        f"3.0{PERCENT} (1.0 to 4.6)",
+    )
+
+
+def test_what_is_caught_in_all(evidence: dict[str, Any]) -> None:
+    found = rows(evidence, "caught")
+
+    assert found["no lesion"][:2] == ("120", f"60.0{PERCENT} (55.0 to 64.0)")
+    assert found["in all"] == ("600", f"74.0{PERCENT} (71.0 to 76.4)", DASH, DASH)
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ([0.90, 0.91, 0.92], "0.910 ± 0.010"),
+        ([0.9], f"0.900 ± {DASH}"),
+        ([None, 0.9, 0.92], "0.910 ± 0.014"),
+        ([None], DASH),
+        (None, DASH),
+    ],
+)
+def test_the_spread_over_seeds(values: list[float | None] | None, text: str) -> None:
+    assert tables.mean_and_spread(values) == text
+
+
+def test_recipes_stand_side_by_side(evidence: dict[str, Any]) -> None:
+    table = tables.of(evidence)["recipes"]
+
+    assert table.head == ("score", "head", "layer4", "all")
+    assert rows(evidence, "recipes")["seconds"] == ("3.2", "412.5", "1,290.0")
+
+
+def test_markdown_lines_up() -> None:
+    table = tables.Table("Name", ("score", "value"), (("AUROC", "0.9"), ("b", "0.12")))
+
+    assert table.markdown().split("\n") == [
+        "| score | value |",
+        "| ----- | ----: |",
+        "| AUROC |   0.9 |",
+        "| b     |  0.12 |",
+    ]
+
+
+def test_a_cell_cannot_break_out_of_markdown() -> None:
+    table = tables.Table("Name", ("tried", "gave"), (("a | b\nc", "<img> *x* x86_64 _y_"),), True)
+
+    assert table.markdown().split("\n")[2] == r"| a \| b c | \<img> \*x\* x86_64 \_y\_ |"
+
+
+def test_what_chance_alone_makes_of_a_calibration_error_stands_beside_it(
+    evidence: dict[str, Any],
+) -> None:
+    rows = {row[0]: row[1:] for row in tables.of(evidence)["scores"].rows}
+
+    perfect = rows["ECE if every probability were right"]
+    assert perfect == ("0.046", "0.046", "0.013")

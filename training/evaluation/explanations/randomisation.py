@@ -1,0 +1,132 @@
+"""Model randomisation test, cascading (Adebayo et al. 2018).
+
+A map that does not change while the network is replaced by an untrained one, from the head to the
+stem, shows the picture and not the model.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, cast
+from zlib import crc32
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+from torch import nn
+from torchvision.models import resnet18
+
+from handlers.classifier import LABELS
+from handlers.explainers.task import AttributionTask
+from training.backbone import Backbone, ParallelStages
+from training.evaluation.explanations.subjects import Subject
+from training.export import SplitResNet
+from training.features import WIDTH
+
+STAGES: Final[Mapping[str, tuple[int, ...]]] = {
+    "head": (),
+    "layer4": (7,),
+    "layer3": (6,),
+    "layer2": (5,),
+    "layer1": (4,),
+    "stem": (0, 1),
+}
+"""Stages in the order in which they are replaced, with their indices in
+``SplitResNet.features``."""
+MOST: Final = 0.5
+"""Rank correlation with the map of the trained network, above which a method fails. An untrained
+network still transmits edges, so its map resembles the picture to some degree; more than half is no
+longer about the model."""
+
+
+def cascade(model: Any, subject: Subject) -> Iterator[tuple[str, AttributionTask]]:
+    """Yield tasks for networks with one more untrained stage each time.
+
+    Every photograph gets a different untrained network: a single one can resemble the trained one,
+    or its reverse, by chance.
+
+    Args:
+        model: the TorchScript module; it is not changed.
+        subject: the photograph; the target stays what the trained network answered.
+
+    Yields:
+        The stage that was exchanged last, and the question.
+    """
+    network = eager_of(model)
+    fresh = untrained(crc32(subject.name.encode()), network)
+    features = cast(nn.Sequential, network.features)
+    others = cast(nn.Sequential, fresh.features)
+    for stage, places in STAGES.items():
+        if stage == "head":
+            network.head = fresh.head
+        for place in places:
+            features[place] = others[place]
+        yield stage, Frozen(network).task(subject.inputs, subject.target)
+
+
+def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Spearman's rank correlation of two maps of one shape; 0 for a constant map."""
+    flat = one.ravel(), other.ravel()
+    if any(np.ptp(values) == 0 for values in flat):
+        return 0.0
+    return float(spearmanr(*flat).statistic)
+
+
+def eager_of(model: Any) -> SplitResNet:
+    """Build an eager copy of a TorchScript module from ``training.export``, with its weights."""
+    state = model.state_dict()
+    with torch.random.fork_rng():  # random weights, which are replaced
+        network = _drawn(any(name.startswith("features.7.fitted.") for name in state))
+    network.load_state_dict(state)
+    return network
+
+
+def untrained(seed: int, like: SplitResNet) -> SplitResNet:
+    """Build a network with random initial weights.
+
+    Args:
+        seed: of its weights.
+        like: has one last stage, or two in parallel.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return _drawn(isinstance(cast(nn.Sequential, like.features)[7], ParallelStages))
+
+
+def with_head(network: SplitResNet, layer: nn.Linear) -> SplitResNet:
+    """Combine the same convolutions, not copied, with another final layer."""
+    return SplitResNet(network.features, layer).eval()
+
+
+class Frozen:
+    """A copy of a network that later changes do not affect.
+
+    Eager, a tenth slower than TorchScript: modules made by torch.jit.freeze are never released, and
+    there is a new network for every stage of every photograph.
+    """
+
+    def __init__(self, network: SplitResNet) -> None:
+        """Copy it into the memory layout in which convolutions are fastest."""
+        self._network = copy.deepcopy(network).to(memory_format=torch.channels_last)
+
+    def task(self, inputs: torch.Tensor, target: int) -> AttributionTask:
+        """Make an attribution task for this network.
+
+        Args:
+            inputs: shape (1, 3, 224, 224).
+            target: class that is explained.
+        """
+        with torch.inference_mode():
+            activations = self._network.features(inputs)
+        return AttributionTask(self._network, inputs, activations, target)
+
+
+def _drawn(parallel: bool) -> SplitResNet:
+    network, width = resnet18(weights=None), WIDTH
+    if parallel:
+        added = resnet18(weights=None).layer4
+        network.layer4, width = ParallelStages(network.layer4, added), 2 * WIDTH
+    convolutions = Backbone(network, "untrained").convolutions()
+    layer = nn.Linear(width, len(LABELS))
+    return SplitResNet(convolutions, layer).eval().requires_grad_(False)

@@ -1,0 +1,1 @@
+"""The reports: pages, model card, tables and plots, rendered from documents of measurements."""

@@ -1,0 +1,114 @@
+"""Write the report of a model: a page that needs no network, plots, numbers and model card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from training.evaluation.report.files import environment, put
+from training.evaluation.report.model import tables, wording
+from training.evaluation.report.model.plots import PLOTS
+from training.evaluation.report.pictures import data_uri
+from training.evaluation.report.style import draw
+
+PAGE: Final = "report.html"
+NUMBERS: Final = "metrics.json"
+CARD: Final = "MODEL_CARD.md"
+HERE: Final = Path(__file__).parent
+SHOWN: Final = 100
+"""Number of pairs on the page; all are in metrics.json."""
+
+Evidence = Mapping[str, Any]
+
+
+def write(evidence: Evidence, thumbnails: Mapping[str, bytes], folder: Path) -> Path:
+    """Write report.html, metrics.json, MODEL_CARD.md and plots/*.png into a folder.
+
+    Args:
+        evidence: the document of ``training.evaluation``; metrics.json is the same.
+        thumbnails: small JPEG or PNG files by the names in ``leaks.listed``, from
+            :func:`training.evaluation.report.pictures.thumbnail`. Only the page shows them; one
+            that is missing is said to be.
+        folder: made where it is missing.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        ValueError: a number is not finite, or a thumbnail is neither JPEG nor PNG.
+        jinja2.UndefinedError, KeyError: the document lacks what every run has.
+    """
+    # Everything is made before the first file is written, so that an error leaves an old report
+    # intact.
+    drawn = draw(evidence, PLOTS)
+    page = html(evidence, thumbnails, drawn)
+    text = card(evidence)
+    put(folder, (NUMBERS, evidence), drawn, {CARD: text, PAGE: page})
+    return folder / PAGE
+
+
+def html(evidence: Evidence, thumbnails: Mapping[str, bytes], plots: Mapping[str, bytes]) -> str:
+    """Render the page.
+
+    Args:
+        evidence: the document.
+        thumbnails: JPEG or PNG files by the names of ``leaks.listed``.
+        plots: PNG files by name, from :func:`training.evaluation.report.style.draw`.
+
+    Raises:
+        ValueError: a picture is neither JPEG nor PNG.
+        jinja2.UndefinedError, KeyError: the document lacks what every run has.
+    """
+    # File names may contain HTML: everything is escaped.
+    return (
+        environment(HERE)
+        .get_template("page.html.j2")
+        .render(
+            evidence,
+            tables=tables.of(evidence),
+            plots={name: data_uri(data) for name, data in plots.items()},
+            pairs=[
+                _pair(pair, thumbnails) for pair in ordered(evidence["leaks"]["listed"])[:SHOWN]
+            ],
+            say=wording,
+            evidence=evidence,
+        )
+    )
+
+
+def card(evidence: Evidence) -> str:
+    """Render MODEL_CARD.md (Mitchell et al. 2019): no picture, no file name."""
+    return (
+        environment(HERE, autoescape=False)
+        .get_template("model_card.md.j2")
+        .render(evidence, tables=tables.of(evidence), say=wording, evidence=evidence)
+    )
+
+
+def ordered(pairs: Sequence[Evidence]) -> list[Evidence]:
+    """Sort pairs by importance: between splits, contradicting labels, then by similarity."""
+    return sorted(
+        pairs,
+        key=lambda pair: (
+            not _across(pair["files"]),
+            not pair["labels_contradict"],
+            -(pair["correlation"] or 0),
+        ),
+    )
+
+
+def _pair(pair: Evidence, thumbnails: Mapping[str, bytes]) -> dict[str, Any]:
+    files = [
+        {
+            "name": name,
+            "label": name.split("/")[1] if name.count("/") > 1 else "",
+            "uri": data_uri(thumbnails[name]) if name in thumbnails else None,
+        }
+        for name in pair["files"]
+    ]
+    return {**pair, "files": files, "across": _across(pair["files"])}
+
+
+def _across(files: Sequence[str]) -> bool:
+    return len({name.startswith("test/") for name in files}) == 2
