@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,10 +16,12 @@ import torch
 from handlers import backends
 from handlers.backends import PLAIN, Backend
 from handlers.drift import Baseline
-from handlers.imaging import SIDE
+from handlers.imaging import SIDE, PreprocessedImage
 
 LABELS: Final = ("no cancer", "cancer")
 CANCER: Final = 1
+BATCH: Final = 8
+"""Photographs in one forward pass, where nothing else is asked for."""
 REASONS: Final = ("near_threshold", "unlike_training_data", "low_quality")
 """Reasons for review: why a person must check the photograph."""
 
@@ -35,6 +38,10 @@ class Forward:
     """Before pooling, float32 of shape (n, width, 7, 7): 512 wide, 1024 with a fitted `layer4`."""
     logits: torch.Tensor
     """float32 of shape (n, 2), before calibration."""
+
+    def row(self, index: int) -> Forward:
+        """Return the pass of one photograph."""
+        return Forward(self.activations[index : index + 1], self.logits[index : index + 1])
 
     @property
     def features(self) -> np.ndarray:
@@ -53,6 +60,23 @@ class Decision:
     distance: float
     """Distance to the training features, from :class:`handlers.reference.Reference`; 0 to 2, no
     unit."""
+
+
+@dataclass(frozen=True)
+class ClassifiedImage:
+    """One photograph with its prediction."""
+
+    image: PreprocessedImage
+    forward: Forward
+    """The photograph's row of the forward pass, n = 1."""
+    decision: Decision
+
+    @property
+    def measurements(self) -> dict[str, float]:
+        """Image statistics, probability and distance: among them every drift feature."""
+        decision = self.decision
+        measured = {"probability": decision.probability, "distance": decision.distance}
+        return self.image.statistics | measured
 
 
 class Classifier:
@@ -115,6 +139,22 @@ class Classifier:
             # The archive's format: TorchServe runs TorchScript, deprecated or not.
             warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
             return torch.jit.load(folder / "model.pt", map_location="cpu").eval()
+
+    def classify(
+        self, images: Iterable[PreprocessedImage], batch: int = BATCH
+    ) -> Iterator[ClassifiedImage]:
+        """Predict photographs in their order: the one path from preprocessed image to decision.
+
+        Args:
+            images: from :func:`handlers.imaging.preprocess`; read as they are needed.
+            batch: photographs in one forward pass, at most.
+        """
+        rest = iter(images)
+        while chunk := list(islice(rest, batch)):
+            forward = self.forward(torch.stack([image.inputs for image in chunk]))
+            decisions = self.decide(forward, [image.statistics for image in chunk])
+            for row, (image, decision) in enumerate(zip(chunk, decisions, strict=True)):
+                yield ClassifiedImage(image, forward.row(row), decision)
 
     def forward(self, inputs: torch.Tensor) -> Forward:
         """Run the model on inputs of shape (n, 3, 224, 224) from :mod:`handlers.imaging`."""

@@ -23,7 +23,7 @@ from ts.protocol.otf_message_handler import create_predict_response
 from handlers import service, telemetry, threads
 from handlers.classifier import ArchiveError, Classifier
 from handlers.heartbeat import Heartbeat, report_failure
-from handlers.request_state import RawRequest
+from handlers.protocol import RawRequest
 from handlers.settings import HandlerSettings
 
 HANDLER: Final = "X-LesionLens-Handler"

@@ -25,7 +25,7 @@ from PIL import Image
 from rich.progress import track
 
 from handlers import budget, decoding, protocol
-from handlers.structure import ImageError, optional
+from handlers.structure import LIMITS, ImageError, formats
 from handlers.structure.costs import HEIF_MAX_COST, MAX_COST
 from loadtests import decode_child
 from loadtests.hostile import bodies, files, heifs, phone_photograph
@@ -78,14 +78,8 @@ def _alone(image: bytes) -> bytes:
 def outcome(document: bytes) -> str:
     """Process a body up to the model; returns ``accepted``, or the error."""
     try:
-        request = protocol.parse(document, verb="predict")
-        budget.check(
-            request,
-            max_pixels=25_000_000,
-            min_side=32,
-            max_cost=MAX_COST,
-            max_heif_cost=HEIF_MAX_COST,
-        )
+        request = protocol.parse(protocol.RawRequest(document, "predict"))
+        budget.check(request, LIMITS)
         for instance in request.instances:
             decoding.centre_view(decoding.decode(instance.image))
     except (protocol.RequestError, ImageError) as error:
@@ -102,8 +96,8 @@ def run_row(path: Path) -> dict[str, Any]:
     picture = Image.new("RGB", (64, 64))
     for name in ("JPEG", "PNG", "WEBP"):  # modules that are imported at first use
         outcome(body([encoded(picture, name)]))
-    if optional.is_installed():
-        import_module(optional.PACKAGE)
+    if formats.heif_enabled():
+        import_module(formats.HEIF_PACKAGE)
         import_module("PIL.AvifImagePlugin")
     document = path.read_bytes()
     start = time.process_time()
@@ -186,7 +180,7 @@ def main() -> int:
     if given.row is not None:
         print(json.dumps(run_row(given.row)))
         return 0
-    if given.heif and not optional.is_installed():
+    if given.heif and not formats.heif_enabled():
         print("error: HEIC and AVIF are not switched on: make setup HEIF=yes", file=sys.stderr)
         return 1
     result = measure(given.heif)

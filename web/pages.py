@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from handlers.structure import optional
+from handlers.structure.formats import heif_enabled
 from web import samples
 from web.answers import Explanation, Prediction
 from web.errors import Kind, PageError
@@ -34,7 +34,7 @@ SAID_BY_THE_SCRIPT: Final[tuple[Kind, ...]] = (
 
 OPTIONAL: Final[tuple[Kind, ...]] = ("heic", "avif")
 """Formats that the script sends unchanged if the server reads them
-(:mod:`handlers.structure.optional`)."""
+(:mod:`handlers.structure.formats`)."""
 
 
 class Pages:
@@ -101,7 +101,7 @@ class Pages:
 
     def _page(self, template: str, texts: Texts, **known: Any) -> str:
         limit = f"{self._max_bytes / 1e6:g}"
-        formats = texts["form"]["all_formats" if optional.is_installed() else "formats"]
+        formats = texts["form"]["all_formats" if heif_enabled() else "formats"]
         pictures = [
             {"name": name, "alt": texts["samples"]["alt"].format(number=number)}
             for number, name in enumerate(samples.names(), 1)
@@ -130,7 +130,7 @@ class Pages:
         return {
             "progress": texts["progress"],
             "failures": told,
-            "optional": list(OPTIONAL) if optional.is_installed() else [],
+            "optional": list(OPTIONAL) if heif_enabled() else [],
             "max_bytes": self._max_bytes,
             "locale": texts["language"],
         }

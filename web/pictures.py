@@ -8,17 +8,13 @@ from typing import BinaryIO, Final
 from PIL import Image
 
 from handlers.decoding import SIDE, centre_view, decode
-from handlers.structure import ImageError
-from handlers.structure import errors as structure_errors
+from handlers.structure import ImageError, Limits, result
 from web.disguises import is_polyglot
 from web.errors import Kind, PageError
 
-__all__ = ["SHORTEST", "SIDE", "read"]
+__all__ = ["SIDE", "read"]
 
-SHORTEST: Final = 32
-"""Pixels of the short side below which the service rejects a photograph."""
-
-_KINDS: Final[dict[structure_errors.Kind, Kind]] = {
+_KINDS: Final[dict[result.Kind, Kind]] = {
     "empty": "not_a_picture",
     "not_an_image": "not_a_picture",
     "heic": "heic",
@@ -56,7 +52,7 @@ def read(file: BinaryIO, max_pixels: int) -> bytes:
     """
     data = file.read()
     try:
-        picture = decode(data, max_pixels=max_pixels, min_side=SHORTEST)
+        picture = decode(data, Limits(max_pixels=max_pixels))
     except ImageError as error:
         raise PageError(_KINDS[error.kind], None, **error.values) from error
     if is_polyglot(data):

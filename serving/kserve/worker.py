@@ -20,8 +20,7 @@ import torch
 from handlers import service, telemetry, threads
 from handlers.classifier import ArchiveError, Classifier
 from handlers.heartbeat import Heartbeat
-from handlers.protocol import Verb
-from handlers.request_state import RawRequest
+from handlers.protocol import RawRequest, Verb
 from handlers.settings import HandlerSettings
 from serving.kserve import wire
 from serving.kserve.exporter import Exporter

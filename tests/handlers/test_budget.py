@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from handlers import budget, decoding, imaging
-from handlers.protocol import Instance, Request, RequestError
-from handlers.request_state import RawRequest
+from handlers.protocol import Instance, RawRequest, Request, RequestError
 from handlers.service import MelanomaService
-from handlers.structure import ImageError, Structure
+from handlers.structure import ImageError, Limits, Structure
 from handlers.telemetry import Recorder
 from loadtests.hostile.bodies import body
 from loadtests.hostile.webps import one_colour
@@ -28,7 +27,7 @@ def ask(service: MelanomaService, *rows: RawRequest) -> list[tuple[int, Any]]:
 def cost_of(monkeypatch: pytest.MonkeyPatch, **costs: float) -> None:
     """Files that are nothing but the name of a format cost so much."""
 
-    def inspected(data: bytes, **limits: Any) -> Structure:
+    def inspected(data: bytes, limits: Limits) -> Structure:
         name = data.decode()
         return Structure(name, 100, 100, costs[name], 1, ())  # type: ignore[arg-type]
 
@@ -38,7 +37,7 @@ def cost_of(monkeypatch: pytest.MonkeyPatch, **costs: float) -> None:
 def check(*names: str) -> None:
     instances = tuple(Instance(name.encode()) for name in names)
     request = Request("predict", instances, enveloped=True)
-    budget.check(request, max_pixels=10_000, min_side=32, max_cost=40.0, max_heif_cost=160.0)
+    budget.check(request, Limits(10_000, 32, max_cost=40.0, max_heif_cost=160.0))
 
 
 def test_heic_and_avif_have_a_budget_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

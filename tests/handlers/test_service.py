@@ -14,8 +14,8 @@ from handlers.explainers import integrated_gradients
 from handlers.explainers.grid import upsampled
 from handlers.explainers.methods import METHODS
 from handlers.imaging import centre_view, decode
+from handlers.protocol import RawRequest
 from handlers.rendering import heatmap, overlay
-from handlers.request_state import RawRequest
 from handlers.service import MelanomaService
 from handlers.telemetry import Recorder
 

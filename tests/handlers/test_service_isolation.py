@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from handlers import imaging
-from handlers.request_state import RawRequest
+from handlers.protocol import RawRequest
 from handlers.service import Answer, MelanomaService
 from handlers.telemetry import Recorder
 

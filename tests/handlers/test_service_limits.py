@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from handlers.request_state import RawRequest
+from handlers.protocol import RawRequest
 from handlers.service import MelanomaService
 from handlers.telemetry import Recorder
 

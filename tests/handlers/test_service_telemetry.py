@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from handlers.drift import FEATURES
-from handlers.request_state import RawRequest
+from handlers.protocol import RawRequest
 from handlers.service import MelanomaService
 from handlers.telemetry import (
     BATCH_SIZE,
