@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ import torch
 
 from handlers import backends
 from handlers.backends import PLAIN, Backend
+from handlers.card import Card
+from handlers.documents import read
 from handlers.drift import Baseline
 from handlers.imaging import SIDE, PreprocessedImage
 
@@ -83,13 +84,13 @@ class Classifier:
     """A ResNet-18 split before pooling, with its card and its drift baseline."""
 
     def __init__(
-        self, model: Any, card: dict[str, Any], baseline: Baseline, backend: Backend | None = None
+        self, model: Any, card: Card, baseline: Baseline, backend: Backend | None = None
     ) -> None:
         """Take a loaded TorchScript module with submodules ``features`` and ``head``.
 
         Args:
             model: the module.
-            card: the document of ``card.json``.
+            card: of the model.
             baseline: of the training data.
             backend: that runs ``features``; by default the module itself.
         """
@@ -97,11 +98,10 @@ class Classifier:
         self.card = card
         self.baseline = baseline
         self.backend = backend or Backend(PLAIN, model.features)
-        self.version: str = card["model_version"]
-        calibration = _calibration(card, self.backend.name)
-        self.threshold: float = calibration["threshold"]
-        self.temperature: float = calibration["temperature"]
-        self._band: tuple[float, float] = tuple(calibration["near_threshold"])
+        self.version = card.model_version
+        point = card.operating_point(self.backend.name)
+        self.threshold, self.temperature = point.threshold, point.temperature
+        self._band = point.near_threshold
 
     @classmethod
     def load(cls, folder: Path, backend: str = PLAIN, threads: int = 1) -> Classifier:
@@ -117,15 +117,11 @@ class Classifier:
             ArchiveError: one of them is missing or cannot be read.
         """
         try:
-            card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-            baseline = Baseline.from_json(
-                json.loads((folder / "baseline.json").read_text(encoding="utf-8"))
-            )
+            card = read(folder / "card.json", Card)
+            baseline = read(folder / "baseline.json", Baseline)
             model = cls.model_of(folder)
-            order = card.get("backends", {}).get("order", ())
-            return cls(
-                model, card, baseline, backends.choose(backend, order, folder, model, threads)
-            )
+            chosen = backends.choose(backend, card.backends.order, folder, model, threads)
+            return cls(model, card, baseline, chosen)
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
             raise ArchiveError(
                 f"the archive in {folder} cannot be used ({type(error).__name__}: {error}); "
@@ -212,17 +208,3 @@ class Classifier:
             any(self.baseline.beyond(name, measured[name]) for name in measured),
         )
         return [name for name, holds in zip(REASONS, checks, strict=True) if holds]
-
-
-def _calibration(card: dict[str, Any], backend: str) -> dict[str, Any]:
-    """Temperature, threshold and uncertainty band of a backend.
-
-    Those of the plain model then: half precision on a GPU rounds far less than they resolve.
-    """
-    plain = {
-        "threshold": card["threshold"],
-        "temperature": card["temperature"],
-        "near_threshold": card["review"]["near_threshold"],
-    }
-    measured = card.get("backends", {}).get("measured", {}).get(backend, {})
-    return measured.get("calibration", plain)  # type: ignore[no-any-return]

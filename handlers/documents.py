@@ -66,8 +66,10 @@ def to_json(value: Any) -> Any:
 
 def _value(value: Any, kind: Any, where: str) -> Any:
     if get_origin(kind) is UnionType:  # X | None
+        if value is None:
+            return None
         kind = get_args(kind)[0]
-    basic = dict if is_dataclass(kind) else get_origin(kind) or kind
+    basic: Any = dict if is_dataclass(kind) else get_origin(kind) or kind
     if basic is Any:
         return value
     matches, name = _KINDS[basic]
@@ -76,11 +78,15 @@ def _value(value: Any, kind: Any, where: str) -> Any:
     if is_dataclass(kind):
         hints = get_type_hints(kind)
         for field in fields(kind):
-            if field.default is MISSING and field.name not in value:
+            required = field.default is MISSING and field.default_factory is MISSING
+            if required and field.name not in value:
                 raise DocumentError(f"{where} has no {field.name!r}")
-        known = {name: hint for name, hint in hints.items() if name in value}
-        return kind(**{name: _value(value[name], hint, f"{where}: {name}")
-                       for name, hint in known.items()})  # fmt: skip
+        entries = {
+            name: _value(value[name], hint, f"{where}: {name}")
+            for name, hint in hints.items()
+            if name in value
+        }
+        return kind(**entries)  # type: ignore[operator]
     arguments = get_args(kind)
     if basic is dict:
         return {key: _value(one, arguments[1], f"{where}: {key}") for key, one in value.items()}

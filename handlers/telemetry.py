@@ -222,8 +222,8 @@ def first_observations(baseline: Baseline, version: str, backend: str) -> list[O
     recorder.observe(BASELINE_PHOTOGRAPHS, baseline.photographs)
     shares = [
         Observation(DRIFT_BASELINE, (feature, str(place), version), share)
-        for feature, bins in baseline.shares.items()
-        for place, share in enumerate(bins)
+        for feature, bins in baseline.drift.items()
+        for place, share in enumerate(bins.shares)
     ]
     zeros = [
         *(Observation(REQUESTS, (*pair, version), 0) for pair in product(ANSWERS, OUTCOMES)),

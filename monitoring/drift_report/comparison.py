@@ -53,7 +53,7 @@ def of_photographs(reference: Sample, current: Sample, baseline: Baseline) -> li
     return [
         _change(
             name,
-            np.asarray(baseline.shares[name]),
+            np.asarray(baseline.drift[name].shares),
             _binned(baseline, name, reference.values[name]),
             _binned(baseline, name, current.values[name]),
             "Kolmogorov-Smirnov",
@@ -95,7 +95,7 @@ def _homogeneity(one: np.ndarray, other: np.ndarray) -> float:
 
 def _binned(baseline: Baseline, feature: str, values: np.ndarray) -> np.ndarray:
     places = [int(baseline.bin_of(feature, value)) for value in values]
-    return np.bincount(places, minlength=len(baseline.shares[feature]))
+    return np.bincount(places, minlength=len(baseline.drift[feature].shares))
 
 
 def _change(

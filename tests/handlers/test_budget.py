@@ -63,9 +63,9 @@ def test_one_request_has_one_budget_whatever_is_in_it(monkeypatch: pytest.Monkey
 def test_the_service_passes_both_budgets_on(
     service_with: Callable[..., MelanomaService], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    passed: list[dict[str, Any]] = []
+    passed: list[Limits] = []
 
-    def inspected(data: bytes, **limits: Any) -> Structure:
+    def inspected(data: bytes, limits: Limits) -> Structure:
         passed.append(limits)
         raise ImageError("enough")
 
@@ -75,7 +75,7 @@ def test_the_service_passes_both_budgets_on(
 
     ask(service, RawRequest(body([b"a", b"b"]), "predict"), RawRequest(b"a", "predict"))
 
-    assert [(one["max_cost"], one["max_heif_cost"]) for one in passed] == [(1.5, 2.5)] * 2
+    assert [(one.max_cost, one.max_heif_cost) for one in passed] == [(1.5, 2.5)] * 2
 
 
 @pytest.fixture
@@ -84,9 +84,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     found: list[bytes] = []
     decode = imaging.decode
 
-    def counting(data: bytes, **limits: Any) -> Any:
+    def counting(data: bytes, limits: Limits) -> Any:
         found.append(data)
-        return decode(data, **limits)
+        return decode(data, limits)
 
     monkeypatch.setattr(imaging, "decode", counting)
     return found

@@ -19,9 +19,9 @@ def parse(
     return protocol.parse(RawRequest(body, verb, **headers), **(limits or {}))
 
 
-def refusal(body: bytes, **limits: int) -> tuple[int, str]:
+def refusal(body: bytes, content_type: str = "", **limits: int) -> tuple[int, str]:
     with pytest.raises(RequestError) as caught:
-        parse(body, limits=limits)
+        parse(body, limits=limits, content_type=content_type)
     assert str(caught.value) == caught.value.message
     return caught.value.status, caught.value.message
 
@@ -178,9 +178,7 @@ def test_a_body_above_the_limit_gets_413_whatever_is_in_it() -> None:
         413,
         "the body is 20.0 MB; at most 20 MB are accepted: send fewer or smaller photographs",
     )
-    assert parse(IMAGE, limits={"max_body_bytes": 256}).instances == (
-        Instance(IMAGE),
-    )
+    assert parse(IMAGE, limits={"max_body_bytes": 256}).instances == (Instance(IMAGE),)
     assert refusal(IMAGE, max_body_bytes=255)[0] == 413
 
 

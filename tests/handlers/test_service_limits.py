@@ -174,7 +174,7 @@ def test_a_large_batch_keeps_nothing_of_a_photograph_that_is_answered(
     def watched(job: Any, *rest: Any) -> None:
         complete(job, *rest)
         kept.append(job)
-        alive.append(sum(len(one.prepared) + len(one.photographs) for one in kept))
+        alive.append(sum(len(one.prepared) + len(one.classified) for one in kept))
 
     monkeypatch.setattr(service, "_complete", watched)
     service.answer([RawRequest(photograph(1, 0), "predict")] * 20, Recorder("v1"))
