@@ -53,7 +53,7 @@ def parse(document: Any, kind: type[Document], where: str) -> Document:
 
 
 def to_json(value: Any) -> Any:
-    """Return a dataclass as a JSON document; entries of None and empty texts are left out."""
+    """Return a dataclass as a JSON document; entries that are None or empty texts are left out."""
     if is_dataclass(value):
         found = {field.name: getattr(value, field.name) for field in fields(value)}
         return {name: to_json(one) for name, one in found.items() if one not in (None, "")}

@@ -72,7 +72,7 @@ class Baseline:
     """Pooled features of training photographs, to which distances are measured."""
 
     def __post_init__(self) -> None:
-        """Check that every drift feature has bins, and that the features can be decoded."""
+        """Check bins and features; raises ValueError if any is missing or damaged."""
         if missing := set(FEATURES) - set(self.drift):
             raise ValueError(f"baseline.json: drift has no {min(missing)!r}")
         assert self.reference is not None

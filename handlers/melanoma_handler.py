@@ -103,7 +103,7 @@ class MelanomaHandler:
             if answer.retry_after is not None:
                 context.set_response_header(index, "Retry-After", str(answer.retry_after))
         if not all(row.probe for row in rows):
-            recorder.observe(telemetry.WORKER_MEMORY, _resident_bytes())
+            recorder.observe(telemetry.WORKER_MEMORY, telemetry.resident_bytes())
             self._emit(context, recorder.observations())
         return [answer.body for answer in answers]
 
@@ -170,8 +170,3 @@ def _one_write() -> Iterator[None]:
             handler.setStream(stream)
             stream.write(lines.getvalue())
             stream.flush()
-
-
-def _resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGESIZE")

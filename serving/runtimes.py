@@ -87,8 +87,7 @@ def _kserve(
     report: Report,
 ) -> RunningServer:
     # Two seconds of imports, which the other runtime does without.
-    from serving.kserve.archive import unpack
-    from serving.kserve.forking import Plan
+    from serving.kserve.forking import Plan, unpack
     from serving.kserve.server import Server
 
     archive = scratch / "archive"

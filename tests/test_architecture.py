@@ -197,7 +197,12 @@ def test_a_pod_needs_no_more_than_its_image_has() -> None:
 def test_what_a_cluster_is_told_uses_no_more_than_a_releases_files_and_a_clients_key() -> None:
     for path, source in inside("k8s").items():
         if path.parts[1] != "pod":
-            allowed = {"k8s", "serving.release", "serving.front.client_key"}
+            allowed = {
+                "k8s",
+                "serving.release",
+                "serving.front.client_key",
+                "serving.front.exposure",
+            }
             assert not strangers(source, allowed), path
 
 

@@ -10,9 +10,9 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from handlers.structure.formats import heif_enabled
-from web import samples
-from web.answers import Explanation, Prediction
+from web import options
 from web.errors import Kind, PageError
+from web.service import Explanation, Prediction
 from web.texts import Texts
 from web.wording import answer_words, explanation_words, failure_words, method_words, picture_url
 
@@ -104,7 +104,7 @@ class Pages:
         formats = texts["form"]["all_formats" if heif_enabled() else "formats"]
         pictures = [
             {"name": name, "alt": texts["samples"]["alt"].format(number=number)}
-            for number, name in enumerate(samples.names(), 1)
+            for number, name in enumerate(options.sample_names(), 1)
         ]
         return self._templates.get_template(template).render(
             t=texts,

@@ -1,4 +1,4 @@
-"""Either runtime of a pod, from its settings: TorchServe or KServe's model server."""
+"""Create the runtime of a pod from its settings: TorchServe or KServe's model server."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ NAMES: Final = {"torchserve": "TorchServe", "kserve": "KServe's model server"}
 
 
 class Workers(Protocol):
-    """What is known of a runtime's workers while it runs."""
+    """State of a runtime's workers."""
 
     started: bool
-    """Whether one was ever ready."""
+    """Whether a worker was ever ready."""
     deaths: int
-    """Of workers in a row that never became ready."""
+    """Deaths of workers in a row before any became ready."""
 
 
 Check = Callable[[Workers], None]
 RunningServer = Callable[[asyncio.Event, Check], Coroutine[Any, Any, str]]
-"""Serves until the event is set, and drains; gives why no worker was ready by then. The check is
-called again and again and may raise."""
+"""Function that serves until the event is set, then drains, and returns why no worker was ready by
+then. The check is called again and again and may raise."""
 
 
 def prepared(
@@ -40,12 +40,12 @@ def prepared(
     folder: Path,
     limit: int | None,
 ) -> RunningServer:
-    """Make the server of a verified release.
+    """Create the server of a verified release.
 
     Args:
         settings: of the pod; they name the runtime.
         front: limits.
-        access: who may ask.
+        access: access control and TLS.
         folder: the private copy of the release.
         limit: bytes that the container may use, or None.
     """
@@ -83,8 +83,7 @@ def _torchserve(
 def _kserve(
     settings: PodSettings, front: FrontSettings, access: AccessSettings, folder: Path
 ) -> RunningServer:
-    from serving.kserve.archive import unpack
-    from serving.kserve.forking import Plan
+    from serving.kserve.forking import Plan, unpack
     from serving.kserve.server import Server
 
     archive = settings.scratch / "archive"

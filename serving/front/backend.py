@@ -1,10 +1,18 @@
-"""Interface of the server behind the front."""
+"""Interface of the server behind the front, and the photograph of its health probes."""
 
 from __future__ import annotations
 
-from typing import Protocol
+import base64
+from typing import Final, Protocol
 
 from serving.front.messages import FrontRequest, FrontResponse
+
+PROBE_PHOTOGRAPH: Final = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAWUlEQVR42u3PBw0AIAwAMNjxr3gJOkZaB70RcTarzNwd"
+    "6O7dgaoSEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEPg9cGdmdeABqJkG4FoszEUAAAAASUVO"
+    "RK5CYII="
+)
+"""A grey PNG of 64 x 64 pixels, sent to check that predictions are answered."""
 
 
 class Backend(Protocol):

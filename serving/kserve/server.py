@@ -1,13 +1,15 @@
-"""The whole server of this runtime: workers, KServe's model server, the front, an orderly end."""
+"""The whole server: workers, KServe's model server, the front, and a graceful shutdown."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 from typing import BinaryIO, Final
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from serving.front.access.control import AccessControl
 from serving.front.access.settings import AccessSettings
@@ -18,7 +20,6 @@ from serving.front.routes import ROUTES, V2_ROUTES
 from serving.front.settings import FrontSettings
 from serving.front.telemetry import FrontMetrics
 from serving.front.tls import tls_files
-from serving.kserve import pages
 from serving.kserve.application import KServeBackend, data_plane
 from serving.kserve.calls import Calls
 from serving.kserve.dispatch import Dispatcher
@@ -28,7 +29,7 @@ from serving.kserve.model import MelanomaModel
 from serving.kserve.pool import WorkerPool
 
 STOP_SECONDS: Final = 5.0
-"""Given to the workers to end by themselves; what is left then is killed."""
+"""Seconds until workers that have not ended are killed."""
 POLL_SECONDS: Final = 0.25
 
 
@@ -38,11 +39,11 @@ class Server:
     Args:
         plan: of the workers.
         settings: of the front.
-        access: who may ask, and TLS.
+        access: access control and TLS.
         addresses: to listen on.
-        grpc_port: of gRPC, on the same host; 0 for none.
+        grpc_port: for gRPC, on the same host; 0 for none.
         lifetime: of its phases.
-        log: for what the workers print.
+        log: receives what the workers print.
         report: called with what an operator should know, a line each.
 
     Raises:
@@ -100,7 +101,7 @@ class Server:
 
         Raises:
             StartError: it cannot start or go on.
-            OSError: an address cannot be had.
+            OSError: an address cannot be bound.
         """
         metrics = metrics_app(self._registry, self._metrics_page)
         pool = asyncio.create_task(self._pool.run())
@@ -132,7 +133,7 @@ class Server:
     async def _watch(
         self, pool: asyncio.Task[None], ended: asyncio.Event, check: Callable[[WorkerPool], None]
     ) -> None:
-        """Wait until it must end.
+        """Monitor the workers until the server must end.
 
         Raises:
             StartError: no worker was ready in time, or none can be started.
@@ -152,10 +153,10 @@ class Server:
                 await asyncio.wait_for(ended.wait(), POLL_SECONDS)
 
     async def _metrics_page(self) -> bytes:
-        return await asyncio.to_thread(pages.exported, self._plan.metrics)
+        return await asyncio.to_thread(exported, self._plan.metrics)
 
     def _probes(self) -> Mapping[str, Probe]:
-        """For the kubelet: a pod that is not ready gets no requests, one not alive is killed."""
+        """Probes for the kubelet: a pod that is not ready gets no requests."""
 
         def ready() -> tuple[bool, str]:
             if self._front.draining:
@@ -165,6 +166,23 @@ class Server:
         return {
             "/started": lambda: (self._pool.started, self._pool.why_not_ready),
             "/ready": ready,
-            # The same process answers: that it does is all that is asked.
+            # The same process answers: an answer is all that is needed.
             "/alive": lambda: (True, ""),
         }
+
+
+def exported(folder: Path) -> bytes:
+    """Add up the metrics of all workers, in Prometheus' text format.
+
+    Args:
+        folder: of the workers' metrics.
+
+    Raises:
+        OSError: no worker has started yet.
+    """
+    registry = CollectorRegistry()
+    try:
+        MultiProcessCollector(registry, path=str(folder))
+    except ValueError:
+        raise OSError("no worker has started yet") from None
+    return generate_latest(registry)
