@@ -12,8 +12,7 @@ from typing import Any
 from handlers import explanation
 from handlers.background import Background, BusyError
 from handlers.classifier import ClassifiedImage
-from handlers.explainers.frozen_model import FrozenModel
-from handlers.explainers.task import AttributionTask, Budget, OutOfTimeError
+from handlers.explainers.task import AttributionTask, Budget, FrozenModel, OutOfTimeError
 from handlers.protocol import Request, RequestError
 from handlers.settings import HandlerSettings
 from handlers.telemetry import Recorder

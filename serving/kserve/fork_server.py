@@ -25,7 +25,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-PRELOADED: Final = ("serving.kserve.worker", "handlers.captum_methods")
+PRELOADED: Final = ("serving.kserve.worker", "handlers.explainers.captum_methods")
 IF_INSTALLED: Final = ("openvino",)
 _PR_SET_PDEATHSIG: Final = 1
 MAX_MESSAGE: Final = 4_096

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from handlers.explainers import integrated_gradients
-from handlers.explainers.grid import upsampled
 from handlers.explainers.methods import METHODS
+from handlers.explainers.pixels import upsampled
 from handlers.imaging import centre_view, decode
 from handlers.protocol import RawRequest
 from handlers.rendering import heatmap, overlay

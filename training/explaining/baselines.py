@@ -7,7 +7,7 @@ from typing import Final
 
 import torch
 
-from handlers.explainers.baselines import blurred
+from handlers.explainers.pixels import blurred
 from handlers.imaging import MEAN, STD
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from handlers.explainers.grid import upsampled
+from handlers.explainers.pixels import upsampled
 from handlers.imaging import SIDE
 
 GRID: Final = 28

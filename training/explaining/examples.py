@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from handlers import png, rendering
+from handlers import rendering
 from handlers.classifier import LABELS, Decision
-from handlers.explainers.grid import upsampled
 from handlers.explainers.methods import METHODS
+from handlers.explainers.pixels import upsampled
 from handlers.imaging import SIDE, preprocess
 from training.dataset import CLASSES, Photograph, Progress
 from training.explaining.subjects import Explained, Subject
@@ -54,7 +54,7 @@ def examples(
                     "answer": LABELS[decision.label],
                     "reasons": list(decision.reasons),
                     "target": LABELS[subject.target],
-                    "original": png.encoded(subject.view),
+                    "original": rendering.encode_png(subject.view),
                     "maps": _maps(explained, subject, kept),
                 }
             )
@@ -89,7 +89,7 @@ def _maps(explained: Explained, subject: Subject, kept: ResultCache) -> dict[str
             subject.view, upsampled(values, SIDE), scale, signed=method.signed
         )
         maps[name] = {
-            "overlay": png.encoded(laid_over),
+            "overlay": rendering.encode_png(laid_over),
             "scale": scale,
             "shape": list(values.shape),
             "signed": method.signed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from handlers.explainers.baselines import blurred
+from handlers.explainers.pixels import blurred
 from training.explaining.curves import Curves, curves
 from training.explaining.subjects import Explained, Subject
 from training.result_cache import ResultCache

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from handlers import png, rendering
+from handlers import rendering
 from training.report.explanations.cells import significant
 from training.report.explanations.names import title
 from training.report.explanations.wording import resolution
@@ -18,7 +18,7 @@ def bar(signed: bool) -> bytes:
     """Draw a strip of the colours as a PNG file: negative to positive, or zero to large."""
     values = np.linspace(-1.0 if signed else 0.0, 1.0, 255, dtype=np.float32)
     strip = np.repeat(values[None], 12, axis=0)
-    return png.encoded(rendering.heatmap(strip, 1.0, signed=signed))
+    return rendering.encode_png(rendering.heatmap(strip, 1.0, signed=signed))
 
 
 def ends(found: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from handlers import rendering
-from handlers.explainers.grid import upsampled
+from handlers.explainers.pixels import upsampled
 from handlers.imaging import SIDE
-from handlers.png import encoded
+from handlers.rendering import encode_png
 from tests.training.report.conftest import interval, png
 from training import synthetic
 from training.report.explanations import page
@@ -204,12 +204,12 @@ def explained(seed: int, label: int) -> dict[str, Any]:
         scale = rendering.scale_of(values)
         laid_over = rendering.overlay(view, upsampled(values, SIDE), scale, signed=signed)
         maps[name] = {
-            "overlay": encoded(laid_over),
+            "overlay": encode_png(laid_over),
             "scale": scale,
             "shape": [side, side],
             "signed": signed,
         }
-    return {"original": encoded(view), "maps": maps}
+    return {"original": encode_png(view), "maps": maps}
 
 
 @pytest.fixture
