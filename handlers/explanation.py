@@ -57,7 +57,7 @@ def fields(
         recorder: told how long it took.
 
     Raises:
-        OutOfTimeError: the method used up the time of the question.
+        OutOfTimeError: the method used up its time.
         NoAttributionError: it gave numbers that are not finite.
     """
     name = method_of(instance)
