@@ -26,7 +26,7 @@ from rich.progress import track
 
 from benchmarks import decode_child
 from handlers import budget, decoding, protocol
-from handlers.structure import ImageError, optional
+from handlers.structure import LIMITS, ImageError, formats
 from handlers.structure.costs import HEIF_MAX_COST, MAX_COST
 from loadtests.hostile import files, heifs
 from loadtests.hostile.files import body
@@ -77,14 +77,8 @@ def _alone(image: bytes) -> bytes:
 def outcome(document: bytes) -> str:
     """Process a body up to the model; returns ``accepted``, or the error."""
     try:
-        request = protocol.parse(document, verb="predict")
-        budget.check(
-            request,
-            max_pixels=25_000_000,
-            min_side=32,
-            max_cost=MAX_COST,
-            max_heif_cost=HEIF_MAX_COST,
-        )
+        request = protocol.parse(protocol.RawRequest(document, "predict"))
+        budget.check(request, LIMITS)
         for instance in request.instances:
             decoding.centre_view(decoding.decode(instance.image))
     except (protocol.RequestError, ImageError) as error:
@@ -101,8 +95,8 @@ def run_row(path: Path) -> dict[str, Any]:
     picture = Image.new("RGB", (64, 64))
     for name in ("JPEG", "PNG", "WEBP"):  # modules that are imported at first use
         outcome(body([encoded(picture, name)]))
-    if optional.is_installed():
-        import_module(optional.PACKAGE)
+    if formats.heif_enabled():
+        import_module(formats.HEIF_PACKAGE)
         import_module("PIL.AvifImagePlugin")
     document = path.read_bytes()
     start = time.process_time()
@@ -166,7 +160,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         RuntimeError: HEIC and AVIF are not installed.
     """
     heif: bool = options.heif
-    if heif and not optional.is_installed():
+    if heif and not formats.heif_enabled():
         raise RuntimeError("HEIC and AVIF are not switched on: make setup HEIF=yes")
     rows: dict[str, dict[str, Any]] = {}
     unit = _alone(phone_photograph())

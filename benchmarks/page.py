@@ -15,7 +15,7 @@ from rich.progress import track
 
 from benchmarks.browser import chromium, served
 from loadtests.results import percentiles
-from web import samples
+from web import options
 
 SIZE: Final = (4000, 3000)
 """Twelve megapixels."""
@@ -45,7 +45,7 @@ DROP: Final = """async (base64) => {
 
 def photograph() -> bytes:
     """Draw a JPEG of twelve megapixels."""
-    with samples.opened(samples.names()[0]) as file:
+    with options.open_sample(options.sample_names()[0]) as file:
         drawn = np.asarray(Image.open(file).convert("RGB").resize(SIZE), dtype=np.float32)
     rng = np.random.default_rng(0)
     noisy = drawn + NOISE * rng.standard_normal(drawn.shape, dtype=np.float32)

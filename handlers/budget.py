@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from handlers.protocol import Request, RequestError
-from handlers.structure import ImageError, inspect
+from handlers.structure import ImageError, Limits, inspect
 
 
-def check(
-    request: Request, *, max_pixels: int, min_side: int, max_cost: float, max_heif_cost: float
-) -> None:
+def check(request: Request, limits: Limits) -> None:
     """Check the structure of every instance, and the sum of their decoding costs.
 
     HEIC and AVIF have a separate budget. Where a request has both kinds, each takes a share of
@@ -16,27 +14,18 @@ def check(
 
     Args:
         request: parsed.
-        max_pixels: width times height of each, at most.
-        min_side: pixels on the short side of each, at least.
-        max_cost: megapixel equivalents that all of them may cost together.
-        max_heif_cost: the same for HEIC and AVIF.
+        limits: of each; those of the cost also hold for all of them together.
 
     Raises:
         RequestError: with 400; an instance cannot be used, or all of them cost too much.
     """
     if len(request.instances) == 1:
         return  # the decoder checks a single instance itself
-    budgets: dict[bool, float] = {False: max_cost, True: max_heif_cost}
+    budgets: dict[bool, float] = {False: limits.max_cost, True: limits.max_heif_cost}
     totals = {False: 0.0, True: 0.0}
     for index, instance in enumerate(request.instances):
         try:
-            found = inspect(
-                instance.image,
-                max_pixels=max_pixels,
-                min_side=min_side,
-                max_cost=max_cost,
-                max_heif_cost=max_heif_cost,
-            )
+            found = inspect(instance.image, limits)
         except ImageError as error:
             raise RequestError(request.where(index, str(error))) from None
         totals[found.is_heif] += found.cost

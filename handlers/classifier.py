@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,11 +14,15 @@ import torch
 
 from handlers import backends
 from handlers.backends import PLAIN, Backend
+from handlers.card import Card
+from handlers.documents import read
 from handlers.drift import Baseline
-from handlers.imaging import SIDE
+from handlers.imaging import SIDE, PreprocessedImage
 
 LABELS: Final = ("no cancer", "cancer")
 CANCER: Final = 1
+BATCH: Final = 8
+"""Photographs in one forward pass, where nothing else is asked for."""
 REASONS: Final = ("near_threshold", "unlike_training_data", "low_quality")
 """Reasons for review: why a person must check the photograph."""
 
@@ -35,6 +39,10 @@ class Forward:
     """Before pooling, float32 of shape (n, width, 7, 7): 512 wide, 1024 with a fitted `layer4`."""
     logits: torch.Tensor
     """float32 of shape (n, 2), before calibration."""
+
+    def row(self, index: int) -> Forward:
+        """Return the pass of one photograph."""
+        return Forward(self.activations[index : index + 1], self.logits[index : index + 1])
 
     @property
     def features(self) -> np.ndarray:
@@ -55,17 +63,34 @@ class Decision:
     unit."""
 
 
+@dataclass(frozen=True)
+class ClassifiedImage:
+    """One photograph with its prediction."""
+
+    image: PreprocessedImage
+    forward: Forward
+    """The photograph's row of the forward pass, n = 1."""
+    decision: Decision
+
+    @property
+    def measurements(self) -> dict[str, float]:
+        """Image statistics, probability and distance: among them every drift feature."""
+        decision = self.decision
+        measured = {"probability": decision.probability, "distance": decision.distance}
+        return self.image.statistics | measured
+
+
 class Classifier:
     """A ResNet-18 split before pooling, with its card and its drift baseline."""
 
     def __init__(
-        self, model: Any, card: dict[str, Any], baseline: Baseline, backend: Backend | None = None
+        self, model: Any, card: Card, baseline: Baseline, backend: Backend | None = None
     ) -> None:
         """Take a loaded TorchScript module with submodules ``features`` and ``head``.
 
         Args:
             model: the module.
-            card: the document of ``card.json``.
+            card: of the model.
             baseline: of the training data.
             backend: that runs ``features``; by default the module itself.
         """
@@ -73,11 +98,10 @@ class Classifier:
         self.card = card
         self.baseline = baseline
         self.backend = backend or Backend(PLAIN, model.features)
-        self.version: str = card["model_version"]
-        calibration = _calibration(card, self.backend.name)
-        self.threshold: float = calibration["threshold"]
-        self.temperature: float = calibration["temperature"]
-        self._band: tuple[float, float] = tuple(calibration["near_threshold"])
+        self.version = card.model_version
+        point = card.operating_point(self.backend.name)
+        self.threshold, self.temperature = point.threshold, point.temperature
+        self._band = point.near_threshold
 
     @classmethod
     def load(cls, folder: Path, backend: str = PLAIN, threads: int = 1) -> Classifier:
@@ -93,15 +117,11 @@ class Classifier:
             ArchiveError: one of them is missing or cannot be read.
         """
         try:
-            card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-            baseline = Baseline.from_json(
-                json.loads((folder / "baseline.json").read_text(encoding="utf-8"))
-            )
+            card = read(folder / "card.json", Card)
+            baseline = read(folder / "baseline.json", Baseline)
             model = cls.model_of(folder)
-            order = card.get("backends", {}).get("order", ())
-            return cls(
-                model, card, baseline, backends.choose(backend, order, folder, model, threads)
-            )
+            chosen = backends.choose(backend, card.backends.order, folder, model, threads)
+            return cls(model, card, baseline, chosen)
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
             raise ArchiveError(
                 f"the archive in {folder} cannot be used ({type(error).__name__}: {error}); "
@@ -115,6 +135,22 @@ class Classifier:
             # The archive's format: TorchServe runs TorchScript, deprecated or not.
             warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
             return torch.jit.load(folder / "model.pt", map_location="cpu").eval()
+
+    def classify(
+        self, images: Iterable[PreprocessedImage], batch: int = BATCH
+    ) -> Iterator[ClassifiedImage]:
+        """Predict photographs in their order: the one path from preprocessed image to decision.
+
+        Args:
+            images: from :func:`handlers.imaging.preprocess`; read as they are needed.
+            batch: photographs in one forward pass, at most.
+        """
+        rest = iter(images)
+        while chunk := list(islice(rest, batch)):
+            forward = self.forward(torch.stack([image.inputs for image in chunk]))
+            decisions = self.decide(forward, [image.statistics for image in chunk])
+            for row, (image, decision) in enumerate(zip(chunk, decisions, strict=True)):
+                yield ClassifiedImage(image, forward.row(row), decision)
 
     def forward(self, inputs: torch.Tensor) -> Forward:
         """Run the model on inputs of shape (n, 3, 224, 224) from :mod:`handlers.imaging`."""
@@ -172,17 +208,3 @@ class Classifier:
             any(self.baseline.beyond(name, measured[name]) for name in measured),
         )
         return [name for name, holds in zip(REASONS, checks, strict=True) if holds]
-
-
-def _calibration(card: dict[str, Any], backend: str) -> dict[str, Any]:
-    """Temperature, threshold and uncertainty band of a backend.
-
-    Those of the plain model then: half precision on a GPU rounds far less than they resolve.
-    """
-    plain = {
-        "threshold": card["threshold"],
-        "temperature": card["temperature"],
-        "near_threshold": card["review"]["near_threshold"],
-    }
-    measured = card.get("backends", {}).get("measured", {}).get(backend, {})
-    return measured.get("calibration", plain)  # type: ignore[no-any-return]

@@ -12,17 +12,12 @@ from typing import Final
 
 from PIL import Image, ImageFile
 
-from handlers import heif
 from handlers.colours import PROFILE, to_srgb
-from handlers.structure import BROKEN, ImageError, Structure, inspect
-from handlers.structure.costs import DRAFT, HEIF_MAX_COST, MAX_COST
+from handlers.structure import BROKEN, LIMITS, NOT_AN_IMAGE, ImageError, Limits, Structure, inspect
+from handlers.structure.costs import DRAFT
 
 SIDE: Final = 224
 """Pixels per side of the square that the model sees."""
-
-MAX_SECONDS: Final = 0.22
-"""Processor seconds that inflating one PNG may take. Its other costs are known from its structure,
-but deflate data that consists only of tables (100 ms per megabyte) can only be detected by time."""
 
 BAND: Final = 1_000_000
 """Pixels that are composited on white at a time."""
@@ -64,12 +59,7 @@ class _Metered(io.BytesIO):
 
 def decode(
     data: bytes,
-    *,
-    max_pixels: int = 25_000_000,
-    min_side: int = 32,
-    max_cost: float = MAX_COST,
-    max_heif_cost: float = HEIF_MAX_COST,
-    max_seconds: float = MAX_SECONDS,
+    limits: Limits = LIMITS,
     clock: Callable[[], float] = time.thread_time,
 ) -> Image.Image:
     """Decode a JPEG, PNG or WebP file into an upright RGB picture; HEIC and AVIF if switched on.
@@ -81,11 +71,7 @@ def decode(
 
     Args:
         data: the bytes of the file.
-        max_pixels: width times height, at most.
-        min_side: pixels on the short side, at least.
-        max_cost: megapixel equivalents (:mod:`handlers.structure.costs`), at most.
-        max_heif_cost: the same for HEIC and AVIF.
-        max_seconds: processor seconds that inflating a PNG may take.
+        limits: of the file.
         clock: processor time, in seconds.
 
     Returns:
@@ -97,17 +83,11 @@ def decode(
         ImageError: not an image, an unsupported format, too large, too small, too complex or
             broken.
     """
-    structure = inspect(
-        data,
-        max_pixels=max_pixels,
-        min_side=min_side,
-        max_cost=max_cost,
-        max_heif_cost=max_heif_cost,
-    )
+    structure = inspect(data, limits)
     # A package that cannot be imported is the server's fault, not the file's.
-    opener = heif.prepare(structure) if structure.is_heif else None
+    opener = _heif_opener(structure) if structure.is_heif else None
     try:
-        picture = _load(structure, opener, max_seconds, clock)
+        picture = _load(structure, opener, limits.max_seconds, clock)
         transposition = _TRANSPOSED.get(structure.orientation)
         if transposition is not None:
             picture = picture.transpose(transposition)
@@ -154,6 +134,29 @@ def _load(
     picture.draft(None, (DRAFT, DRAFT))
     picture.load()
     return picture if structure.crop is None else picture.crop(structure.crop)
+
+
+def _heif_opener(structure: Structure) -> type[ImageFile.ImageFile]:
+    """Return the class that opens a file, set to decode in one thread, which bounds its cost.
+
+    The decoder is imported when the first file of its type arrives.
+    """
+    if structure.format == "AVIF":
+        from PIL import AvifImagePlugin
+
+        if not AvifImagePlugin.SUPPORTED:
+            raise ImageError(f"{NOT_AN_IMAGE}: this server's Pillow has no AVIF", "avif")
+        AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+        return AvifImagePlugin.AvifImageFile
+    import pillow_heif
+
+    # libheif's own limits of memory and items stay on (DISABLE_SECURITY_LIMITS).
+    pillow_heif.options.DECODE_THREADS = 1
+    pillow_heif.options.THUMBNAILS = False
+    pillow_heif.options.DEPTH_IMAGES = False
+    pillow_heif.options.AUX_IMAGES = False
+    opener: type[ImageFile.ImageFile] = pillow_heif.HeifImageFile
+    return opener
 
 
 def _rgb(picture: Image.Image) -> Image.Image:

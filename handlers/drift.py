@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 from PIL import Image
 
 from handlers.quality import LUMA, laplacian, quality
 from handlers.quality import NAMES as QUALITY
-from handlers.reference import Reference
+from handlers.reference import EncodedFeatures, Reference
 
 FEATURES: Final = ("brightness", "contrast", "sharpness", "probability", "distance")
 """The drift features. The first three are image statistics, without unit."""
@@ -48,24 +49,44 @@ def image_statistics(view: Image.Image) -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class Baseline:
-    """Distribution of the drift features in the training data: ``baseline.json`` of the archive."""
+class Bins:
+    """Distribution of one drift feature in the training data."""
 
-    edges: Mapping[str, tuple[float, ...]]
-    """Inner bin edges of each drift feature, rising."""
-    shares: Mapping[str, tuple[float, ...]]
+    edges: tuple[float, ...]
+    """Inner edges of the bins, rising."""
+    shares: tuple[float, ...]
     """Share of the training data in each bin; one more than there are edges."""
-    limits: Mapping[str, tuple[float | None, float | None]]
-    """Lower and upper limit of each feature; a photograph beyond them is an outlier."""
-    reference: Reference
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Distribution of the training data: the document of ``baseline.json``."""
+
     photographs: int
     """Number of training photographs behind the shares."""
+    drift: dict[str, Bins]
+    """Bins of each drift feature."""
+    limits: dict[str, tuple[float | None, float | None]]
+    """Lower and upper limit of each feature; a photograph beyond them is an outlier."""
+    features: EncodedFeatures
+    """Pooled features of training photographs, to which distances are measured."""
+
+    def __post_init__(self) -> None:
+        """Check bins and features; raises ValueError if any is missing or damaged."""
+        if missing := set(FEATURES) - set(self.drift):
+            raise ValueError(f"baseline.json: drift has no {min(missing)!r}")
+        assert self.reference is not None
+
+    @cached_property
+    def reference(self) -> Reference:
+        """The features, decoded."""
+        return self.features.decoded()
 
     @classmethod
     def fit(
         cls,
         values: Mapping[str, np.ndarray],
-        limits: Mapping[str, tuple[float | None, float | None]],
+        limits: dict[str, tuple[float | None, float | None]],
         reference: Reference,
         bins: int = 10,
     ) -> Baseline:
@@ -73,47 +94,23 @@ class Baseline:
 
         Equal quantiles are merged, so every bin holds something and the index stays finite.
         """
-        edges: dict[str, tuple[float, ...]] = {}
-        shares: dict[str, tuple[float, ...]] = {}
+        drift: dict[str, Bins] = {}
         for feature in FEATURES:
             sample = np.asarray(values[feature], dtype=np.float64)
             inner = np.unique(np.quantile(sample, np.arange(1, bins) / bins, method="higher"))
             inner = inner[inner > sample.min()]
             counts = np.bincount(np.searchsorted(inner, sample, "right"), minlength=len(inner) + 1)
-            edges[feature] = tuple(float(edge) for edge in inner)
-            shares[feature] = tuple(float(share) for share in counts / len(sample))
-        return cls(edges, shares, limits, reference, photographs=len(values[FEATURES[0]]))
+            drift[feature] = Bins(
+                edges=tuple(float(edge) for edge in inner),
+                shares=tuple(float(share) for share in counts / len(sample)),
+            )
+        return cls(len(values[FEATURES[0]]), drift, limits, reference.encoded())
 
     def bin_of(self, feature: str, value: float) -> str:
         """Return the label of the bin that a value falls into, ``"0"`` being the lowest."""
-        return str(int(np.searchsorted(self.edges[feature], value, "right")))
+        return str(int(np.searchsorted(self.drift[feature].edges, value, "right")))
 
     def beyond(self, feature: str, value: float) -> bool:
         """Whether a value lies outside the limits of a feature."""
         low, high = self.limits.get(feature, (None, None))
         return (low is not None and value < low) or (high is not None and value > high)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the document of ``baseline.json``."""
-        drift = {
-            feature: {"edges": self.edges[feature], "shares": self.shares[feature]}
-            for feature in FEATURES
-        }
-        return {
-            "photographs": self.photographs,
-            "drift": drift,
-            "limits": self.limits,
-            "features": self.reference.to_json(),
-        }
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Baseline:
-        """Read a document written by :meth:`to_json`."""
-        drift = document["drift"]
-        return cls(
-            edges={feature: tuple(drift[feature]["edges"]) for feature in FEATURES},
-            shares={feature: tuple(drift[feature]["shares"]) for feature in FEATURES},
-            limits={feature: (low, high) for feature, (low, high) in document["limits"].items()},
-            reference=Reference.from_json(document["features"]),
-            photographs=int(document["photographs"]),
-        )

@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from handlers import imaging, png, rendering, segmentation
+from handlers import imaging, rendering, segmentation
 from handlers.classifier import CANCER
-from handlers.explainers.grid import upsampled
 from handlers.explainers.methods import DEFAULT, METHODS, method_named
+from handlers.explainers.pixels import upsampled
 from handlers.explainers.task import AttributionTask
 from handlers.protocol import Instance
 from handlers.telemetry import Recorder
@@ -57,7 +57,7 @@ def fields(
         recorder: told how long it took.
 
     Raises:
-        OutOfTimeError: the method used up the time of the question.
+        OutOfTimeError: the method used up its time.
         NoAttributionError: it gave numbers that are not finite.
     """
     name = method_of(instance)
@@ -118,7 +118,7 @@ def lesion_mass(values: np.ndarray, view: Image.Image) -> float | None:
 
 
 def _png_text(image: Image.Image) -> str:
-    return base64.b64encode(png.encoded(image)).decode("ascii")
+    return base64.b64encode(rendering.encode_png(image)).decode("ascii")
 
 
 def _significant(values: np.ndarray) -> list[list[float]]:

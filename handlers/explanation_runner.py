@@ -9,14 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import torch
-from PIL import Image
-
 from handlers import explanation
 from handlers.background import Background, BusyError
-from handlers.classifier import Forward
-from handlers.explainers.frozen_model import FrozenModel
-from handlers.explainers.task import AttributionTask, Budget, OutOfTimeError
+from handlers.classifier import ClassifiedImage
+from handlers.explainers.task import AttributionTask, Budget, FrozenModel, OutOfTimeError
 from handlers.protocol import Request, RequestError
 from handlers.settings import HandlerSettings
 from handlers.telemetry import Recorder
@@ -46,10 +42,7 @@ class ExplanationRunner:
         self,
         request: Request,
         index: int,
-        view: Image.Image,
-        inputs: torch.Tensor,
-        forward: Forward,
-        label: int,
+        image: ClassifiedImage,
         deadline: float,
         recorder: Recorder,
     ) -> dict[str, Any]:
@@ -58,10 +51,7 @@ class ExplanationRunner:
         Args:
             request: with the instance.
             index: of the instance.
-            view: what the model saw, RGB.
-            inputs: the same as shape (1, 3, 224, 224).
-            forward: the pass that answered it.
-            label: that was answered.
+            image: the photograph and its prediction.
             deadline: of the batch, in seconds on the clock of ``time.perf_counter``.
             recorder: told how long it took.
 
@@ -76,10 +66,11 @@ class ExplanationRunner:
             return RequestError(request.where(index, message), status, wait)
 
         def explained() -> dict[str, Any]:
-            target = explanation.target_of(instance, label)
+            target = explanation.target_of(instance, image.decision.label)
             model = self._repeated() if slow else self._model
-            task = AttributionTask(model, inputs, forward.activations, target, Budget(seconds))
-            return explanation.fields(task, view, instance, recorder)
+            inputs, activations = image.image.inputs[None], image.forward.activations
+            task = AttributionTask(model, inputs, activations, target, Budget(seconds))
+            return explanation.fields(task, image.image.view, instance, recorder)
 
         if time.perf_counter() > deadline:
             batch = self._settings.explain_batch_seconds

@@ -6,6 +6,7 @@ Decoding, which needs neither NumPy nor torch, is in :mod:`handlers.decoding`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from PIL import Image
 
 from handlers.decoding import SIDE, centre_view, decode
+from handlers.drift import image_statistics
 from handlers.structure import BROKEN, NOT_AN_IMAGE, ImageError
 from handlers.structure.costs import DRAFT
 
@@ -24,8 +26,10 @@ __all__ = [
     "SIDE",
     "STD",
     "ImageError",
+    "PreprocessedImage",
     "centre_view",
     "decode",
+    "preprocess",
     "to_tensor",
 ]
 
@@ -42,6 +46,28 @@ PREPROCESSING: Final[dict[str, object]] = {
     "std": list(STD),
 }
 """Description of the preprocessing for the model card; part of the key of the feature cache."""
+
+
+@dataclass(frozen=True)
+class PreprocessedImage:
+    """One photograph, preprocessed for the model."""
+
+    view: Image.Image
+    """RGB, 224 x 224 pixels."""
+    inputs: torch.Tensor
+    """float32 of shape (3, 224, 224)."""
+    statistics: dict[str, float]
+    """From :func:`handlers.drift.image_statistics`."""
+
+
+def preprocess(picture: Image.Image) -> PreprocessedImage:
+    """Crop and normalise a decoded picture, and measure its image statistics.
+
+    Args:
+        picture: of mode RGB, from :func:`decode`.
+    """
+    view = centre_view(picture)
+    return PreprocessedImage(view, to_tensor(view), image_statistics(view))
 
 
 def to_tensor(view: Image.Image) -> torch.Tensor:

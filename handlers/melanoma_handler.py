@@ -23,7 +23,7 @@ from ts.protocol.otf_message_handler import create_predict_response
 from handlers import service, telemetry, threads
 from handlers.classifier import ArchiveError, Classifier
 from handlers.heartbeat import Heartbeat, report_failure
-from handlers.request_state import RawRequest
+from handlers.protocol import RawRequest
 from handlers.settings import HandlerSettings
 
 HANDLER: Final = "X-LesionLens-Handler"
@@ -103,7 +103,7 @@ class MelanomaHandler:
             if answer.retry_after is not None:
                 context.set_response_header(index, "Retry-After", str(answer.retry_after))
         if not all(row.probe for row in rows):
-            recorder.observe(telemetry.WORKER_MEMORY, _resident_bytes())
+            recorder.observe(telemetry.WORKER_MEMORY, telemetry.resident_bytes())
             self._emit(context, recorder.observations())
         return [answer.body for answer in answers]
 
@@ -170,8 +170,3 @@ def _one_write() -> Iterator[None]:
             handler.setStream(stream)
             stream.write(lines.getvalue())
             stream.flush()
-
-
-def _resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGESIZE")

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from handlers.structure import optional
+from handlers.structure import formats
 
 SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 OPTIONAL: Final = frozenset({".heic", ".heif", ".avif"})
-"""Suffixes of optional formats, if they are switched on (:mod:`handlers.structure.optional`)."""
+"""Suffixes of optional formats, if they are switched on (:mod:`handlers.structure.formats`)."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def find(folder: Path) -> FoundFiles:
     os.listdir(folder)  # os.walk would ignore the error
     photographs: list[Path] = []
     left_out: list[tuple[Path, str]] = []
-    suffixes = SUFFIXES | (OPTIONAL if optional.is_installed() else frozenset())
+    suffixes = SUFFIXES | (OPTIONAL if formats.heif_enabled() else frozenset())
     for path, reason in _walk(folder, {_identity(folder): folder}, suffixes):
         if reason:
             left_out.append((path, reason))

@@ -34,6 +34,22 @@ class RequestError(Exception):
 
 
 @dataclass(frozen=True)
+class RawRequest:
+    """One request as the server received it."""
+
+    body: bytes
+    verb: Verb
+    content_type: str = ""
+    """Type of the body; a JSON body is recognised without it."""
+    method: str | None = None
+    """The header ``x-method``, for all instances that do not name their own."""
+    target: str | None = None
+    """The header ``x-target``, likewise."""
+    probe: bool = False
+    """Whether it is a health probe of the server itself, which metrics do not count."""
+
+
+@dataclass(frozen=True)
 class Instance:
     """One photograph of a request and how to explain it (None: the service's default)."""
 
@@ -55,30 +71,18 @@ class Request:
         return f"instance {index}: {message}" if self.enveloped else message
 
 
-def parse(
-    body: bytes,
-    *,
-    verb: Verb,
-    content_type: str = "",
-    method: str | None = None,
-    target: str | None = None,
-    max_instances: int = 16,
-    max_body_bytes: int = 20_000_000,
-) -> Request:
+def parse(raw: RawRequest, *, max_instances: int = 16, max_body_bytes: int = 20_000_000) -> Request:
     """Read one request body.
 
     Args:
-        body: as it came over the wire.
-        verb: ``predict`` or ``explain``.
-        content_type: of the body; a JSON body is recognised without it.
-        method: the header ``x-method``, for all instances that do not name their own.
-        target: likewise ``x-target``.
+        raw: as it came over the wire.
         max_instances: photographs that one request may hold.
         max_body_bytes: bytes that a body may have.
 
     Raises:
         RequestError: with 400, or 413 for a body that is too large.
     """
+    body = raw.body
     if len(body) > max_body_bytes:
         raise RequestError(
             f"the body is {len(body) / 1e6:.1f} MB; at most {max_body_bytes / 1e6:g} MB are "
@@ -87,16 +91,16 @@ def parse(
         )
     if not body.strip():
         raise RequestError(f"the body is empty: send an image file, or {EXPECTED}")
-    if "json" not in content_type.lower() and body.lstrip()[:1] not in (b"{", b"["):
-        return Request(verb, (Instance(body, method, target),), enveloped=False)
+    if "json" not in raw.content_type.lower() and body.lstrip()[:1] not in (b"{", b"["):
+        return Request(raw.verb, (Instance(body, raw.method, raw.target),), enveloped=False)
     rows = _instances(body)
     if len(rows) > max_instances:
         raise RequestError(
             f"{len(rows)} instances; at most {max_instances} are accepted in one request: "
             "split them over several"
         )
-    instances = tuple(_instance(row, index, method, target) for index, row in enumerate(rows))
-    return Request(verb, instances, enveloped=True)
+    instances = tuple(_instance(row, index, raw) for index, row in enumerate(rows))
+    return Request(raw.verb, instances, enveloped=True)
 
 
 def answer(request: Request, results: Sequence[dict[str, Any]]) -> str:
@@ -135,8 +139,8 @@ def _instances(body: bytes) -> list[Any]:
     return rows
 
 
-def _instance(row: Any, index: int, method: str | None, target: str | None) -> Instance:
-    options: dict[str, str | None] = {"method": method, "target": target}
+def _instance(row: Any, index: int, raw: RawRequest) -> Instance:
+    options = {"method": raw.method, "target": raw.target}
     text = row
     if isinstance(row, dict):
         for name in options:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -19,6 +19,21 @@ NEIGHBOUR: Final = 3
 would miss what is rare in the training data, such as a view through a tube."""
 KEPT: Final = 2000
 """Maximum number of training photographs in the archive: 2 MB."""
+
+
+@dataclass(frozen=True)
+class EncodedFeatures:
+    """Features of training photographs as ``baseline.json`` has them."""
+
+    shape: tuple[int, int]
+    """Photographs, and features of each."""
+    float16: str
+    """The features in half precision, little-endian, as base64."""
+
+    def decoded(self) -> Reference:
+        """Return the features; raises ValueError if they are damaged."""
+        data = base64.b64decode(self.float16, validate=True)
+        return Reference(np.frombuffer(data, "<f2").reshape(self.shape).astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -41,20 +56,11 @@ class Reference:
         alike = [self.features @ row for row in _unit(features)]
         return np.asarray([1 - np.partition(row, -nth)[-nth] for row in alike], dtype=np.float64)
 
-    def to_json(self) -> dict[str, Any]:
-        """Encode in half precision as base64, for ``baseline.json``."""
+    def encoded(self) -> EncodedFeatures:
+        """Encode in half precision, for ``baseline.json``."""
         halves = self.features.astype("<f2")
-        return {
-            "shape": list(halves.shape),
-            "float16": base64.b64encode(halves.tobytes()).decode("ascii"),
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Reference:
-        """Read a document written by :meth:`to_json`."""
-        data = base64.b64decode(document["float16"], validate=True)
-        halves = np.frombuffer(data, "<f2").reshape(document["shape"])
-        return cls(halves.astype(np.float32))
+        text = base64.b64encode(halves.tobytes()).decode("ascii")
+        return EncodedFeatures((len(halves), halves.shape[1]), text)
 
 
 def _unit(features: np.ndarray) -> np.ndarray:

@@ -1,11 +1,14 @@
-"""Render attributions as pictures: a heatmap, and the photograph with an overlay.
+"""Render attributions as PNG: a heatmap, and the photograph with an overlay.
 
 Rendering may take a fifth of a prediction's time at most: pictures are made of 255 levels through
-tables, which Pillow applies in C.
+tables, which Pillow applies in C. PNG files (RFC 2083) are written here: Pillow tries five filters
+on each row, and takes 7 to 8 ms for an overlay instead of 3, and 20 kB for a heatmap instead of 12.
 """
 
 from __future__ import annotations
 
+import struct
+import zlib
 from typing import Final
 
 import numpy as np
@@ -23,6 +26,12 @@ OPACITY: Final = 0.75
 
 ZERO: Final = 127
 """Level of zero attribution; as many levels lie below it as above."""
+
+
+_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_COLOUR_TYPES: Final = {"RGB": 2, "P": 3}
+_UP: Final = 2
+"""The PNG filter "up": each byte minus the one above it."""
 
 
 def scale_of(values: np.ndarray) -> float:
@@ -51,7 +60,7 @@ def overlay(
 
     Args:
         view: RGB of h x w pixels.
-        values: attribution of shape (h, w), see :func:`handlers.explainers.grid.upsampled`.
+        values: attribution of shape (h, w), see :func:`handlers.explainers.pixels.upsampled`.
         scale: the attribution that gets the full colour.
         signed: as for :func:`heatmap`.
 
@@ -61,6 +70,38 @@ def overlay(
     levels = _levels(values, scale)
     tint = _painted(levels, _ENDS[signed]).convert("RGB")
     return Image.composite(tint, view, Image.fromarray(_WEIGHTS[levels]))
+
+
+def encode_png(image: Image.Image) -> bytes:
+    """Encode an image as a PNG file without metadata.
+
+    Args:
+        image: of mode RGB, or P with a palette of RGB.
+
+    Raises:
+        ValueError: it has another mode.
+    """
+    if image.mode not in _COLOUR_TYPES:
+        raise ValueError(f"mode {image.mode}; only RGB and P are written")
+    rows = np.asarray(image).reshape(image.height, -1)
+    filtered = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
+    filtered[:, 0] = _UP
+    filtered[0, 1:] = rows[0]
+    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])  # modulo 256, as the format wants it
+    palette = image.getpalette() if image.mode == "P" else None
+    # A map of few levels repeats itself; a photograph only has frequent and rare values.
+    strategy = zlib.Z_HUFFMAN_ONLY if palette is None else zlib.Z_DEFAULT_STRATEGY
+    stream = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, strategy)
+    data = stream.compress(filtered.tobytes()) + stream.flush()
+    head = struct.pack(">IIBBBBB", image.width, image.height, 8, _COLOUR_TYPES[image.mode], 0, 0, 0)
+    chunks = [_chunk(b"IHDR", head)]
+    if palette is not None:
+        chunks.append(_chunk(b"PLTE", bytes(palette)))
+    return b"".join([_SIGNATURE, *chunks, _chunk(b"IDAT", data), _chunk(b"IEND", b"")])
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def _levels(values: np.ndarray, scale: float) -> np.ndarray:

@@ -8,18 +8,17 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
-import torch
-
-from handlers import budget, drift, explanation, imaging, protocol
-from handlers.classifier import LABELS, Classifier, Decision, Forward
+from handlers import budget, explanation, imaging, protocol
+from handlers.classifier import LABELS, ClassifiedImage, Classifier, Decision
 from handlers.explanation_runner import ExplanationRunner
+from handlers.imaging import PreprocessedImage
 from handlers.load_shedding import LoadShedder
-from handlers.protocol import RequestError
-from handlers.request_state import ClassifiedImage, PreprocessedImage, RawRequest, RequestState
+from handlers.protocol import RawRequest, Request, RequestError
 from handlers.settings import HandlerSettings
 from handlers.telemetry import (
     BATCH_SIZE,
@@ -42,6 +41,30 @@ class Answer:
     body: str
     retry_after: int | None = None
     """Seconds, where the same request may be answered later."""
+
+
+@dataclass
+class RequestState:
+    """One request on its way through the stages; ``error`` ends it early."""
+
+    index: int
+    """Index of the request in the batch."""
+    raw: RawRequest
+    request: Request | None = None
+    prepared: list[PreprocessedImage] = field(default_factory=list)
+    classified: list[ClassifiedImage] = field(default_factory=list)
+    decisions: list[tuple[Decision, dict[str, float]]] = field(default_factory=list)
+    """Decision and measurements of each photograph, kept when the photograph is released."""
+    answer: str = ""
+    error: RequestError | None = None
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether it has not failed and its explanation takes longer than some predictions."""
+        request = self.request
+        if self.error is not None or request is None or request.verb != "explain":
+            return False
+        return any(map(explanation.is_slow, request.instances))
 
 
 Progress = Callable[[float], None]
@@ -92,8 +115,8 @@ class MelanomaService:
         self._progress, self._first = progress, True
         start = time.perf_counter()
         self.admission.begin(len(rows))
-        jobs = [RequestState(place, row) for place, row in enumerate(rows)]
-        turns = sorted(jobs, key=lambda job: job.row.verb == "explain")
+        jobs = [RequestState(index, row) for index, row in enumerate(rows)]
+        turns = sorted(jobs, key=lambda job: job.raw.verb == "explain")
         answers: dict[int, Answer] = {}
         slow: list[RequestState] = []
         deadline = start + self.settings.explain_batch_seconds
@@ -101,19 +124,19 @@ class MelanomaService:
             group = turns[first : first + self.settings.forward_batch]
             slow += self._serve(group, deadline, recorder)
         if slow and early is not None:
-            waiting = {job.place for job in slow}
-            done = [job for job in jobs if job.place not in waiting]
-            answers = {job.place: self._close(job, recorder, start) for job in done}
+            waiting = {job.index for job in slow}
+            done = [job for job in jobs if job.index not in waiting]
+            answers = {job.index: self._close(job, recorder, start) for job in done}
             early(answers)
         self._each(slow, lambda job: self._complete(job, deadline, recorder))
         self.admission.end()
         answers = answers | {
-            job.place: self._close(job, recorder, start) for job in jobs if job.place not in answers
+            job.index: self._close(job, recorder, start) for job in jobs if job.index not in answers
         }
         for verb in protocol.ANSWERS:
-            if size := sum(job.row.verb == verb and not job.row.probe for job in jobs):
+            if size := sum(job.raw.verb == verb and not job.raw.probe for job in jobs):
                 recorder.observe(BATCH_SIZE, size, verb)
-        return [answers[job.place] for job in jobs]
+        return [answers[job.index] for job in jobs]
 
     def _serve(
         self, jobs: Sequence[RequestState], deadline: float, recorder: Recorder
@@ -160,27 +183,15 @@ class MelanomaService:
         Raises:
             RequestError: the request is bad, or the batch's time is over.
         """
-        row, limits = job.row, self.settings
+        limits = self.settings
         self._check_time()
         # The first request is always served completely, or a slow machine would serve no
         # request of many photographs; the cost of its photographs is bounded.
         whole, self._first = self._first, False
         request = job.request = protocol.parse(
-            row.body,
-            verb=row.verb,
-            content_type=row.content_type,
-            method=row.method,
-            target=row.target,
-            max_instances=limits.max_instances,
-            max_body_bytes=limits.max_body_bytes,
+            job.raw, max_instances=limits.max_instances, max_body_bytes=limits.max_body_bytes
         )
-        budget.check(
-            request,
-            max_pixels=limits.max_pixels,
-            min_side=limits.min_side,
-            max_cost=limits.decode_budget,
-            max_heif_cost=limits.heif_decode_budget,
-        )
+        budget.check(request, limits.image_limits)
         for index, instance in enumerate(request.instances):
             self._progress(0.0)
             if index and not whole:
@@ -188,65 +199,41 @@ class MelanomaService:
             try:
                 if request.verb == "explain":
                     explanation.check_options(instance)
-                picture = imaging.decode(
-                    instance.image,
-                    max_pixels=limits.max_pixels,
-                    min_side=limits.min_side,
-                    max_cost=limits.decode_budget,
-                    max_heif_cost=limits.heif_decode_budget,
-                    max_seconds=limits.decode_seconds,
-                )
+                picture = imaging.decode(instance.image, limits.image_limits)
             except ValueError as error:  # ImageError, UnknownMethodError, an unknown target
                 raise RequestError(request.where(index, str(error))) from None
-            view = imaging.centre_view(picture)
-            prepared = PreprocessedImage(
-                view, imaging.to_tensor(view), drift.image_statistics(view)
-            )
-            job.prepared.append(prepared)
+            job.prepared.append(imaging.preprocess(picture))
 
     def _classify(self, jobs: Sequence[RequestState]) -> None:
         """Run the forward pass over the photographs of all requests, in chunks of bounded size."""
+        images = self._prepared(jobs)
         try:
-            self._forward(jobs)
+            classified = self.classifier.classify(images, self.settings.forward_batch)
+            for job in jobs:
+                job.classified = list(islice(classified, len(job.prepared)))
         except Exception as error:
             for job in jobs:
                 job.error = _failure(error)
 
-    def _forward(self, jobs: Sequence[RequestState]) -> None:
-        everything = [(job, prepared) for job in jobs for prepared in job.prepared]
-        for start in range(0, len(everything), self.settings.forward_batch):
-            chunk = everything[start : start + self.settings.forward_batch]
-            self._progress(0.0)
-            inputs = torch.stack([prepared.inputs for _, prepared in chunk])
-            forward = self.classifier.forward(inputs)
-            statistics = [prepared.statistics for _, prepared in chunk]
-            decisions = self.classifier.decide(forward, statistics)
-            for place, (job, prepared) in enumerate(chunk):
-                own = Forward(forward.activations[place : place + 1], forward.logits[place])
-                job.photographs.append(ClassifiedImage(prepared, own, decisions[place]))
+    def _prepared(self, jobs: Sequence[RequestState]) -> Iterator[PreprocessedImage]:
+        for job in jobs:
+            for image in job.prepared:
+                self._progress(0.0)
+                yield image
 
     def _complete(self, job: RequestState, deadline: float, recorder: Recorder) -> None:
         assert job.request is not None
         results = []
-        for index, photograph in enumerate(job.photographs):
-            result = self._prediction(photograph.decision)
+        for index, image in enumerate(job.classified):
+            result = self._prediction(image.decision)
             if job.request.verb == "explain":
                 self._progress(self.settings.explain_seconds)
-                result |= self.explaining.explain(
-                    job.request,
-                    index,
-                    photograph.prepared.view,
-                    photograph.prepared.inputs[None],
-                    photograph.forward,
-                    photograph.decision.label,
-                    deadline,
-                    recorder,
-                )
+                result |= self.explaining.explain(job.request, index, image, deadline, recorder)
             results.append(result)
         job.answer = protocol.answer(job.request, results)
-        job.seen = [(one.decision, one.prepared.statistics) for one in job.photographs]
+        job.decisions = [(image.decision, image.measurements) for image in job.classified]
         # Half a megabyte each: a batch may have hundreds.
-        job.photographs, job.prepared = [], []
+        job.classified, job.prepared = [], []
 
     def _prediction(self, decision: Decision) -> dict[str, Any]:
         return {
@@ -260,22 +247,21 @@ class MelanomaService:
 
     def _close(self, job: RequestState, recorder: Recorder, start: float) -> Answer:
         """Write the answer of one request and count it."""
-        verb, error = job.row.verb, job.error
-        if not job.row.probe:
+        verb, error = job.raw.verb, job.error
+        if not job.raw.probe:
             outcome = "ok" if error is None else "refused" if error.status < 500 else "failed"
             recorder.count(REQUESTS, verb, outcome)
             seconds = time.perf_counter() - start
             recorder.observe(REQUEST_SECONDS, seconds, verb, _method_label(job))
         if error is not None:
             return Answer(error.status, protocol.error(error.message), error.retry_after)
-        for decision, statistics in () if job.row.probe else job.seen:
+        for decision, measurements in () if job.raw.probe else job.decisions:
             review = str(decision.review).lower()
             recorder.count(PREDICTIONS, LABELS[decision.label], review)
             recorder.observe(PROBABILITY, decision.probability)
             for reason in decision.reasons:
                 recorder.count(REVIEW_REASONS, reason)
-            measured = {"probability": decision.probability, "distance": decision.distance}
-            recorder.image(self.classifier.baseline, statistics | measured)
+            recorder.image(self.classifier.baseline, measurements)
         return Answer(200, job.answer)
 
 
@@ -291,6 +277,6 @@ def _failure(error: Exception) -> RequestError:
 
 def _method_label(job: RequestState) -> str:
     """Return the methods of a request as one label value out of a fixed set."""
-    if job.row.verb == "predict":
+    if job.raw.verb == "predict":
         return "none"
     return explanation.method_label(job.request.instances if job.request else ())

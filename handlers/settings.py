@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from handlers import backends
-from handlers.decoding import MAX_SECONDS
-from handlers.structure.costs import HEIF_MAX_COST, MAX_COST
+from handlers.structure.costs import HEIF_MAX_COST, MAX_COST, MAX_SECONDS, Limits
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,17 @@ class HandlerSettings:
     explain_max_concurrency: int = 1
     """Slow explanations that run at a time, over all workers of a server. More are rejected with
     503, so that a worker stays free for quick requests."""
+
+    @property
+    def image_limits(self) -> Limits:
+        """Limits of one photograph."""
+        return Limits(
+            self.max_pixels,
+            self.min_side,
+            self.decode_budget,
+            self.heif_decode_budget,
+            self.decode_seconds,
+        )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> HandlerSettings:

@@ -6,11 +6,13 @@ holds the two together.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import product
+from pathlib import Path
 from time import perf_counter, time
 from typing import Final, Literal
 
@@ -222,8 +224,8 @@ def first_observations(baseline: Baseline, version: str, backend: str) -> list[O
     recorder.observe(BASELINE_PHOTOGRAPHS, baseline.photographs)
     shares = [
         Observation(DRIFT_BASELINE, (feature, str(place), version), share)
-        for feature, bins in baseline.shares.items()
-        for place, share in enumerate(bins)
+        for feature, bins in baseline.drift.items()
+        for place, share in enumerate(bins.shares)
     ]
     zeros = [
         *(Observation(REQUESTS, (*pair, version), 0) for pair in product(ANSWERS, OUTCOMES)),
@@ -235,3 +237,9 @@ def first_observations(baseline: Baseline, version: str, backend: str) -> list[O
         *(Observation(DRIFT_OBSERVATIONS, share.labels, 0) for share in shares),
     ]
     return [*zeros, *shares, *recorder.observations()]
+
+
+def resident_bytes() -> int:
+    """Return the resident memory of this process."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")

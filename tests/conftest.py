@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from handlers.structure import optional
+from handlers.structure import formats
 from tests import left_out, scheduling
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -93,14 +93,14 @@ def promtool() -> str:
 @pytest.fixture(scope="session")
 def heif() -> None:
     """HEIC and AVIF are switched on, which is an operator's choice; CI may not do without."""
-    if not optional.is_installed():
+    if not formats.heif_enabled():
         _leave_out(left_out.EXTRA.format(package="pillow-heif", command="make setup HEIF=yes"))
 
 
 @pytest.fixture
 def without_heif(monkeypatch: pytest.MonkeyPatch) -> None:
     """HEIC and AVIF are not switched on, whether or not their package is installed."""
-    monkeypatch.setattr(optional, "find_spec", lambda name: None)
+    monkeypatch.setattr(formats, "find_spec", lambda name: None)
 
 
 def program(name: str, packages: str) -> str:

@@ -14,7 +14,7 @@ import time
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stdout
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -25,6 +25,7 @@ from sklearn.metrics import roc_auc_score
 
 from handlers import backends, threads
 from handlers.backends import FILES, PLAIN, Backend, UnavailableError
+from handlers.card import MeasuredBackend
 from handlers.imaging import SIDE, centre_view, decode, to_tensor
 from training import calibration
 from training.calibration import Calibration
@@ -45,35 +46,6 @@ WARM: Final = 3
 
 
 @dataclass
-class Measured:
-    """Measurements of one backend against plain TorchScript."""
-
-    forward_ms: float | None = None
-    """Median milliseconds of one photograph."""
-    auroc_loss: float | None = None
-    labels_changed: int | None = None
-    """Labels changed among ``photographs``, each backend with its own calibration."""
-    largest_difference: float | None = None
-    """Largest difference of a probability."""
-    photographs: int = 0
-    passes: bool = False
-    lacking: str = ""
-    """Why it could not be measured on this machine."""
-    calibration: Calibration | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the entry of ``card.json``; unknown values are left out."""
-        document = {name: value for name, value in asdict(self).items() if value not in (None, "")}
-        if self.calibration:
-            document["calibration"] = {
-                "temperature": self.calibration.temperature,
-                "threshold": self.calibration.threshold,
-                "near_threshold": list(self.calibration.band),
-            }
-        return document
-
-
-@dataclass
 class _Seen:
     """Outputs of one backend for the photographs."""
 
@@ -91,7 +63,7 @@ def measure(
     calibrated: Calibration,
     names: Collection[str],
     progress: Progress,
-) -> dict[str, Measured]:
+) -> dict[str, MeasuredBackend]:
     """Write the files of OpenVINO's backends and compare all that run here.
 
     Every photograph that is timed goes through all of them in turn, so the machine's drift hits all
@@ -107,16 +79,16 @@ def measure(
         progress: told of each photograph.
     """
     convert(folder, model, _spread(photographs, CALIBRATION), names)
-    found: dict[str, Measured] = {}
+    found: dict[str, MeasuredBackend] = {}
     seen: dict[str, _Seen] = {}
     for name in backends.NAMES:
         if name != PLAIN and name not in names:
-            found[name] = Measured(lacking="LESIONLENS_BACKENDS leaves it out")
+            found[name] = MeasuredBackend(lacking="LESIONLENS_BACKENDS leaves it out")
             continue
         try:
             seen[name] = _Seen(backends.load(name, folder, model, threads.cores()))
         except UnavailableError as error:
-            found[name] = Measured(lacking=str(error))
+            found[name] = MeasuredBackend(lacking=str(error))
     compared_on = _spread(photographs, PHOTOGRAPHS)
     every = list(seen.values())
     _time_all(every, _spread(photographs, TIMED), progress)
@@ -137,7 +109,7 @@ def measure(
     return {name: found[name] for name in backends.NAMES}
 
 
-def order(measured: dict[str, Measured]) -> list[str]:
+def order(measured: dict[str, MeasuredBackend]) -> list[str]:
     """Return the names of those that keep the predictions, fastest first."""
     passing = [name for name, found in measured.items() if found.passes]
     return sorted(passing, key=lambda name: measured[name].forward_ms or 0.0)
@@ -173,7 +145,7 @@ def compared(
     reference: np.ndarray,
     labels: np.ndarray,
     calibrated: Calibration,
-) -> Measured:
+) -> MeasuredBackend:
     """Compare a backend, with a new calibration, to plain TorchScript.
 
     Args:
@@ -190,7 +162,7 @@ def compared(
     after = refitted.probabilities(log_odds)
     loss = float(roc_auc_score(labels, reference) - roc_auc_score(labels, log_odds))
     changed = int(np.sum((after >= refitted.threshold) != before))
-    return Measured(
+    return MeasuredBackend(
         auroc_loss=round(loss, 5),
         labels_changed=changed,
         largest_difference=round(float(np.abs(after - probabilities).max()), 5),

@@ -15,6 +15,7 @@ from scipy.special import expit
 from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 
+from handlers.card import OperatingPoint
 from training.evaluation.intervals import RESAMPLES
 
 PREVALENCE: Final = 0.5
@@ -36,14 +37,8 @@ class Aims:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Calibration(OperatingPoint):
     """Parameters that turn log-odds into a probability and a label."""
-
-    temperature: float
-    threshold: float
-    """P(cancer) from which the label is ``cancer``."""
-    band: tuple[float, float]
-    """Uncertainty band: P(cancer) of answers with the flag ``near_threshold``."""
 
     def probabilities(self, log_odds: np.ndarray) -> np.ndarray:
         """Compute calibrated P(cancer), shape (n,)."""
@@ -115,7 +110,7 @@ def recalibrate(
         key=lambda place: (changed[place], abs(candidates[place] - calibrated.threshold)),
     )
     threshold = float(candidates[best])
-    low, high = calibrated.band
+    low, high = calibrated.near_threshold
     band = (min(low, threshold), max(high, threshold))
     return Calibration(calibrated.temperature, threshold, band)
 

@@ -9,12 +9,13 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
+from handlers.card import Backends, Card, MeasuredBackend, Review
 from handlers.classifier import LABELS
+from handlers.documents import to_json
 from handlers.drift import Baseline
 from handlers.imaging import PREPROCESSING
 from training import backends
 from training.backbone import Backbone
-from training.backends import Measured
 from training.calibration import PREVALENCE, Calibration
 from training.dataset import Dataset
 from training.head import Head
@@ -35,14 +36,13 @@ def model_card(
     calibration: Calibration,
     baseline: Baseline,
     scores: dict[str, Any],
-    measured: dict[str, Measured],
-) -> dict[str, Any]:
-    """Return the document of ``card.json``.
+    measured: dict[str, MeasuredBackend],
+) -> Card:
+    """Describe a trained model.
 
     ``model_version`` names the data and the weights it came from and eight digits over
     everything that decides an answer, so two models never share a version.
     """
-    documents = {name: found.to_json() for name, found in measured.items()}
     order = backends.order(measured)
     decisive = {
         "data": dataset.digest,
@@ -51,41 +51,41 @@ def model_card(
         "bias": head.bias,
         "temperature": calibration.temperature,
         "threshold": calibration.threshold,
-        "band": calibration.band,
-        "baseline": baseline.to_json(),
+        "band": calibration.near_threshold,
+        "baseline": to_json(baseline),
         "preprocessing": PREPROCESSING,
-        "backends": {name: documents[name]["calibration"] for name in sorted(order)},
+        "backends": {name: to_json(measured[name].calibration) for name in sorted(order)},
     }
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
-    return {
-        "model_version": f"{dataset.source}-{backbone.source}-{digest[:8]}",
-        "labels": list(LABELS),
-        "threshold": calibration.threshold,
-        "temperature": calibration.temperature,
-        "prevalence": PREVALENCE,
-        "review": {"near_threshold": list(calibration.band)},
-        "preprocessing": PREPROCESSING,
-        "architecture": ARCHITECTURES[recipe.name],
-        "finetune": recipe.name,
-        "parameters": recipe.parameters,
-        "tried": [
+    return Card(
+        model_version=f"{dataset.source}-{backbone.source}-{digest[:8]}",
+        labels=list(LABELS),
+        threshold=calibration.threshold,
+        temperature=calibration.temperature,
+        prevalence=PREVALENCE,
+        review=Review(calibration.near_threshold),
+        preprocessing=PREPROCESSING,
+        architecture=ARCHITECTURES[recipe.name],
+        finetune=recipe.name,
+        parameters=recipe.parameters,
+        tried=[
             {"augmentation": name, "C": strength, "log_loss_held_out": round(loss, 4)}
             for name, strength, loss in recipe.choice.tried
         ],
-        "data": {
+        data={
             "source": dataset.source,
             "digest": dataset.digest,
             "counts": dataset.counts(),
             "left_out": len(dataset.left_out),
             "colour_profiles": dataset.colour_profiles(),
         },
-        "backbone": {"source": backbone.source, "digest": backbone.digest},
-        "metrics": scores["test"],
-        "scores": scores,
-        "backends": {"order": order, "measured": documents},
-        "versions": {"python": platform.python_version(), **_versions()},
-        "warning": "Not a medical device. A tool for research and teaching.",
-    }
+        backbone={"source": backbone.source, "digest": backbone.digest},
+        metrics=scores["test"],
+        scores=scores,
+        backends=Backends(order, measured),
+        versions={"python": platform.python_version(), **_versions()},
+        warning="Not a medical device. A tool for research and teaching.",
+    )
 
 
 def _versions() -> dict[str, str]:

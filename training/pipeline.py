@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from handlers.classifier import Classifier
+from handlers.documents import to_json
 from training import (
     archive,
     backbone,
@@ -109,10 +110,10 @@ def train(settings: TrainingSettings, log: RunLog) -> dict[str, Any]:
         answers.write(settings.build / "answers.npz")
         scores = answers.scores(calibrated.threshold, settings.seed)
         write_json(settings.build / "near_duplicates.json", document)
-    card_document = card.model_card(
-        found, final, layer, recipe, calibrated, reference, scores, measured
+    card_document = to_json(
+        card.model_card(found, final, layer, recipe, calibrated, reference, scores, measured)
     )
-    write_json(folder / "baseline.json", reference.to_json())
+    write_json(folder / "baseline.json", to_json(reference))
     write_json(folder / "card.json", card_document)
     written = summary.summary(card_document, found, document, difference, log.seconds)
     write_json(settings.build / "summary.json", written)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import warnings
 from contextlib import suppress
@@ -13,14 +14,16 @@ import uvicorn
 from serving.front.connections import ConnectionLimits, guarded_protocol
 from serving.front.exposure import exposed
 from serving.front.listener import TlsServer
-from serving.front.sockets import listen, why_not_bound
+from serving.front.sockets import host_port, listen, why_not_bound
 from serving.front.tls import tls_files
 from web.app import create_app
-from web.listening import allow_files, url
 from web.settings import PageSettings
 
 END_SECONDS: Final = 25
 """Seconds for open requests after a signal; Kubernetes kills the container after 30."""
+
+OTHER_FILES: Final = 256
+"""File descriptors besides those of visitors' connections."""
 
 
 def main() -> int:
@@ -70,6 +73,24 @@ def main() -> int:
     with suppress(KeyboardInterrupt):
         server.run(sockets=sockets)
     return 0 if server.started else 3
+
+
+def url(host: str, port: int, tls: bool = False) -> str:
+    """Return the address for a browser, with the brackets of IPv6."""
+    return f"{'https' if tls else 'http'}://{host_port(host, port)}"
+
+
+def allow_files(connections: int) -> None:
+    """Raise this process's limit of open files for so many visitors, if permitted.
+
+    Args:
+        connections: each with a file for its upload.
+    """
+    needed = 2 * connections + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _say(line: str) -> None:

@@ -23,16 +23,14 @@ from serving.front.bodies import run_until_disconnect
 from serving.front.buffers import ByteBudget
 from serving.front.messages import ClientGone
 from web import texts as languages
-from web.answers import Explanation
 from web.decoding import BUSY_SECONDS, Decoder
 from web.errors import PageError
-from web.headers import StrictHeaders
+from web.middleware import AllowedHosts, SignedIn, StrictHeaders, check_origin
 from web.pages import Pages
-from web.service import Service
+from web.service import Explanation, Service
 from web.settings import PageSettings
 from web.texts import Texts
 from web.uploads import Asked, Upload
-from web.visitors import AllowedHosts, SignedIn, check_origin
 
 HERE: Final = Path(__file__).resolve().parent
 HEALTH: Final = "/healthz"

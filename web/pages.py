@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from handlers.structure import optional
-from web import samples
-from web.answers import Explanation, Prediction
+from handlers.structure.formats import heif_enabled
+from web import options
 from web.errors import Kind, PageError
+from web.service import Explanation, Prediction
 from web.texts import Texts
 from web.wording import answer_words, explanation_words, failure_words, method_words, picture_url
 
@@ -34,7 +34,7 @@ SAID_BY_THE_SCRIPT: Final[tuple[Kind, ...]] = (
 
 OPTIONAL: Final[tuple[Kind, ...]] = ("heic", "avif")
 """Formats that the script sends unchanged if the server reads them
-(:mod:`handlers.structure.optional`)."""
+(:mod:`handlers.structure.formats`)."""
 
 
 class Pages:
@@ -101,10 +101,10 @@ class Pages:
 
     def _page(self, template: str, texts: Texts, **known: Any) -> str:
         limit = f"{self._max_bytes / 1e6:g}"
-        formats = texts["form"]["all_formats" if optional.is_installed() else "formats"]
+        formats = texts["form"]["all_formats" if heif_enabled() else "formats"]
         pictures = [
             {"name": name, "alt": texts["samples"]["alt"].format(number=number)}
-            for number, name in enumerate(samples.names(), 1)
+            for number, name in enumerate(options.sample_names(), 1)
         ]
         return self._templates.get_template(template).render(
             t=texts,
@@ -130,7 +130,7 @@ class Pages:
         return {
             "progress": texts["progress"],
             "failures": told,
-            "optional": list(OPTIONAL) if optional.is_installed() else [],
+            "optional": list(OPTIONAL) if heif_enabled() else [],
             "max_bytes": self._max_bytes,
             "locale": texts["language"],
         }

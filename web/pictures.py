@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import BinaryIO, Final
 
 from PIL import Image
 
 from handlers.decoding import SIDE, centre_view, decode
-from handlers.structure import ImageError
-from handlers.structure import errors as structure_errors
-from web.disguises import is_polyglot
+from handlers.structure import ImageError, Limits, result
 from web.errors import Kind, PageError
 
-__all__ = ["SHORTEST", "SIDE", "read"]
+__all__ = ["SIDE", "read"]
 
-SHORTEST: Final = 32
-"""Pixels of the short side below which the service rejects a photograph."""
+HEAD: Final = 4096
+"""Bytes at the start in which browsers and PDF readers search for a file type."""
 
-_KINDS: Final[dict[structure_errors.Kind, Kind]] = {
+TAIL: Final = 65_557
+"""Bytes at the end in which ZIP readers search: the last record and the longest comment."""
+
+_PAGE: Final = re.compile(rb"<(script|html|svg|iframe)[\s>/]|<!doctype\s|<\?php", re.IGNORECASE)
+_TAILS: Final = (b"PK\x05\x06", b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c")
+
+_KINDS: Final[dict[result.Kind, Kind]] = {
     "empty": "not_a_picture",
     "not_an_image": "not_a_picture",
     "heic": "heic",
@@ -56,7 +61,7 @@ def read(file: BinaryIO, max_pixels: int) -> bytes:
     """
     data = file.read()
     try:
-        picture = decode(data, max_pixels=max_pixels, min_side=SHORTEST)
+        picture = decode(data, Limits(max_pixels=max_pixels))
     except ImageError as error:
         raise PageError(_KINDS[error.kind], None, **error.values) from error
     if is_polyglot(data):
@@ -69,3 +74,20 @@ def _png(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
+
+
+def is_polyglot(data: bytes) -> bool:
+    """Whether a picture's file would also open as a web page, a PDF or an archive.
+
+    The picture is re-encoded anyway, which removes such content; the file is refused because it
+    does not come about by accident. Only the parts of the file that other programs search are
+    checked; elsewhere compressed pixels would match by chance. Phones append pictures and videos
+    (motion photos, HDR), so appended data alone is not a sign of a polyglot.
+    """
+    head, tail = data[:HEAD], data[-TAIL:]
+    return bool(
+        _PAGE.search(head)
+        or _PAGE.search(tail)
+        or b"%PDF-" in head
+        or any(sign in tail for sign in _TAILS)
+    )

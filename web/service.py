@@ -1,4 +1,4 @@
-"""Client of predictor and explainer, in KServe's V1 protocol.
+"""Client of predictor and explainer, in KServe's V1 protocol; answers are validated by field.
 
 With httpx, which KServe's own client is a thin layer over: importing that client loads all of
 kserve with pandas and the Kubernetes client, 320 MB in the page's image and 128 MB in its memory,
@@ -12,13 +12,12 @@ import base64
 import json
 import logging
 import ssl
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, Base64Bytes, BaseModel, Field, ValidationError
 
 from serving.front.client_key import ClientKey
-from web.answers import Explanation, Explanations, Prediction, Predictions
 from web.errors import PageError
 from web.settings import PageSettings
 
@@ -32,6 +31,57 @@ BUSY: Final = (429, 503)
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer", bound=BaseModel)
+Label = Literal["cancer", "no cancer"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _png(data: bytes) -> bytes:
+    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
+        raise ValueError("no PNG")
+    return data
+
+
+class Prediction(BaseModel):
+    """One of ``predictions``."""
+
+    label: Label
+    probability: Share
+    """Calibrated P(cancer)."""
+    threshold: Share
+    """The label is ``cancer`` from this probability up."""
+    review: bool
+    """Whether a person must review the photograph."""
+    reasons: list[str]
+    """Reasons for review."""
+    model_version: str
+
+
+class Explanation(Prediction):
+    """One of ``explanations``: a prediction and its explanation."""
+
+    method: str
+    target: Label
+    """The class whose score red regions increased."""
+    signed: bool
+    """Whether the map has two directions (red and blue), or one (violet)."""
+    overlay: Annotated[Base64Bytes, AfterValidator(_png)]
+    """PNG, 224 x 224 pixels."""
+    scale: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """The attribution of full colour, in units of the logit."""
+    lesion_mass: Share | None
+    """Share of the positive attribution inside a rough outline of the lesion."""
+
+
+class Predictions(BaseModel):
+    """Answer to ``:predict`` of one instance."""
+
+    predictions: Annotated[list[Prediction], Field(min_length=1, max_length=1)]
+
+
+class Explanations(BaseModel):
+    """Answer to ``:explain`` of one instance."""
+
+    explanations: Annotated[list[Explanation], Field(min_length=1, max_length=1)]
 
 
 class Service:

@@ -17,9 +17,9 @@ from starlette.types import Message
 from serving.front.bodies import BodyLimits, BoundedReceive, content_length
 from serving.front.buffers import ByteBudget, Reservation
 from serving.front.messages import BodyError, BodyTooLarge, BodyTooSlow, BuffersFull
-from web import samples
+from web import options
 from web.errors import PageError
-from web.methods import DEFAULT, SECONDS
+from web.options import DEFAULT, SECONDS
 from web.settings import PageSettings
 
 FIELD: Final = "photograph"
@@ -103,7 +103,7 @@ class Upload:
                     raise PageError("unreadable_form")
                 version, sample = _text(form, "version"), _text(form, "sample")
                 if sample:
-                    with samples.opened(sample) as drawn:
+                    with options.open_sample(sample) as drawn:
                         yield Asked(drawn, method, version)
                     return
                 file = form.get(FIELD)

@@ -6,10 +6,10 @@ import base64
 from dataclasses import dataclass
 from typing import Final
 
-from web.answers import Explanation, Prediction
 from web.errors import PageError
-from web.methods import QUICK, SECONDS
+from web.options import QUICK, SECONDS
 from web.pictures import SIDE
+from web.service import Explanation, Prediction
 from web.texts import Texts
 
 UNSUITABLE: Final = frozenset({"low_quality", "unlike_training_data"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from handlers.captum_methods import LayerGradCam
+from handlers.explainers.captum_methods import LayerGradCam
 from handlers.explainers.task import Attribution, AttributionTask
 
 

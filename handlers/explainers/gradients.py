@@ -8,10 +8,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from handlers.captum_methods import GradientShap, NoiseTunnel, Saliency
-from handlers.explainers.baselines import blurred
-from handlers.explainers.grid import summed
-from handlers.explainers.seeded import seeded
+from handlers.explainers.captum_methods import GradientShap, NoiseTunnel, Saliency, seeded
+from handlers.explainers.pixels import blurred, summed
 from handlers.explainers.task import Attribution, AttributionTask
 
 GRID: Final = 28

@@ -10,8 +10,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from handlers.explainers.baselines import blurred
-from handlers.explainers.grid import summed
+from handlers.explainers.pixels import blurred, summed
 from handlers.explainers.task import Attribution, AttributionTask
 
 FIRST: Final = 16

@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from handlers.captum_methods import InterpretableModel, Lime
-from handlers.explainers.baselines import blurred
-from handlers.explainers.seeded import SEED, seeded
+from handlers.explainers.captum_methods import SEED, InterpretableModel, Lime, seeded
+from handlers.explainers.pixels import blurred
 from handlers.explainers.superpixels import superpixels
 from handlers.explainers.task import Attribution, AttributionTask
 

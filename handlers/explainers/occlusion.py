@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 from torch.nn import functional
 
-from handlers.captum_methods import Occlusion
-from handlers.explainers.baselines import blurred
+from handlers.explainers.captum_methods import Occlusion
+from handlers.explainers.pixels import blurred
 from handlers.explainers.task import Attribution, AttributionTask
 
 STRIDE: Final = 28

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from handlers.structure.bits import Bits
-from handlers.structure.coded import CodedPicture, Coding
-from handlers.structure.errors import BROKEN, ImageError
+from handlers.structure.bitstream import Bits, CodedPicture, Coding
 from handlers.structure.isobmff import Fields, Part, check_count, unsupported
+from handlers.structure.result import BROKEN, ImageError
 
 MAX_UNITS: Final = 1_000
 """Units (OBU) of an item; usual are three."""

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from handlers.structure.coded import Coding
+from handlers.structure.bitstream import Coding
+from handlers.structure.result import Structure
 
 DRAFT: Final = 3 * 224
 """Pixels that a JPEG decoded at a fraction of its size keeps on each side, at least. Four times the
@@ -26,6 +27,10 @@ that is below four times a phone's photograph of 12 megapixels and 4 MB, sent al
 HEIF_MAX_COST: Final = 180.0
 """The same for HEIC and AVIF, where an operator has switched them on. A phone's HEIC of 12
 megapixels and 3 MB just passes; it takes a core 0.6 to 0.9 s, as long as seven such JPEGs."""
+
+MAX_SECONDS: Final = 0.22
+"""Processor seconds that inflating one PNG may take. Its other costs are known from its structure,
+but deflate data that consists only of tables (100 ms per megabyte) can only be detected by time."""
 
 # Megapixel equivalents a megasample, megapixel or megabyte.
 _JPEG_SAMPLE: Final = 0.07
@@ -58,6 +63,30 @@ _AV1_PIXEL: Final = 2.1
 _AV1_BYTE: Final = 24.0
 _DEEP: Final = 1.35
 """Times, with more than 8 bits a sample. AVIFs of more than 8 bits were not measured."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of one file, checked before a pixel is decoded; the last one while it is."""
+
+    max_pixels: int = 25_000_000
+    """Width times height."""
+    min_side: int = 32
+    """Pixels on the short side, at least."""
+    max_cost: float = MAX_COST
+    """Megapixel equivalents that decoding may cost."""
+    max_heif_cost: float = HEIF_MAX_COST
+    """The same for HEIC and AVIF."""
+    max_seconds: float = MAX_SECONDS
+    """Processor seconds that inflating a PNG may take."""
+
+    def budget(self, structure: Structure) -> float:
+        """Return the megapixel equivalents that files of this format may cost."""
+        return self.max_heif_cost if structure.is_heif else self.max_cost
+
+
+LIMITS: Final = Limits()
+"""The limits where no others are set."""
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Final
 
-from handlers.structure import optional
-from handlers.structure.errors import NOT_AN_IMAGE, ImageError, Kind
+from handlers.structure.result import NOT_AN_IMAGE, ImageError, Kind
+
+HEIF_PACKAGE: Final = "pillow_heif"
+_HEIF_SWITCH: Final = "the server's operator can switch it on: make setup HEIF=yes"
 
 HEAD: Final = 512
 """Bytes at the start of a file that are inspected."""
@@ -26,6 +29,15 @@ class _Other:
     matches: Callable[[bytes], bool]
     kind: Kind = "not_an_image"
     fix: str = ""
+
+
+def heif_enabled() -> bool:
+    """Whether HEIC and AVIF are read: where the package that decodes HEIC is installed.
+
+    One switch for both: either costs several times as much as a JPEG, and exposes large video
+    decoders to clients. The package is located, not imported.
+    """
+    return find_spec(HEIF_PACKAGE) is not None
 
 
 def is_heif(data: bytes) -> bool:
@@ -50,14 +62,14 @@ _OTHERS: Final = (
         "an AVIF image",
         lambda head: bool(_brands(head) & {b"avif", b"avis"}),
         "avif",
-        f"{_AS_JPEG} ({optional.HOW})",
+        f"{_AS_JPEG} ({_HEIF_SWITCH})",
     ),
     _Other(
         "a HEIC photo",
         lambda head: any(one[:3] in (b"hei", b"hev", b"mif", b"msf") for one in _brands(head)),
         "heic",
         "on an iPhone choose Settings, Camera, Formats, Most Compatible, or save a copy as JPEG "
-        f"({optional.HOW})",
+        f"({_HEIF_SWITCH})",
     ),
     _Other(
         "a JPEG XL image",

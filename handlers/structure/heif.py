@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from handlers.structure import av1, costs, heif_colours, hevc
-from handlers.structure.coded import CodedPicture
-from handlers.structure.errors import BROKEN, ImageError, check_pixels
+from handlers.structure.bitstream import CodedPicture
 from handlers.structure.heif_file import Item, written
 from handlers.structure.heif_meta import Meta, read, referred
 from handlers.structure.heif_properties import Properties, properties
 from handlers.structure.isobmff import Fields, check_count, unsupported
-from handlers.structure.layout import Structure
+from handlers.structure.result import BROKEN, ImageError, Structure, check_pixels
 
 MAX_PIXELS: Final = 12_600_000
 """Width times height: decoder, conversion to RGB and Pillow hold the picture four to five times

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from handlers.structure.errors import BROKEN, ImageError
 from handlers.structure.isobmff import Fields, boxes, check_count, full, unsupported
+from handlers.structure.result import BROKEN, ImageError
 
 MAX_ENTRIES: Final = 10_000
 """Extents, references and properties of items, of each kind together."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
 
-from handlers.structure.errors import BROKEN, ImageError
 from handlers.structure.isobmff import Fields, full, unsupported
 from handlers.structure.profiles import MAX_PROFILE
+from handlers.structure.result import BROKEN, ImageError
 
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom, in pixels; right and bottom are outside."""

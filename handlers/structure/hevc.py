@@ -11,10 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from handlers.structure.bits import Bits
-from handlers.structure.coded import CodedPicture, Coding
-from handlers.structure.errors import BROKEN, ImageError
+from handlers.structure.bitstream import Bits, CodedPicture, Coding
 from handlers.structure.isobmff import Fields, Part, check_count, unsupported
+from handlers.structure.result import BROKEN, ImageError
 
 MAX_UNITS: Final = 1_000
 """Units (NAL) of an item; a phone's have two or three."""

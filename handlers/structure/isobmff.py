@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
-from handlers.structure.errors import BROKEN, ImageError
+from handlers.structure.result import BROKEN, ImageError
 
 MAX_BOXES: Final = 2_000
 """Boxes in one box. A phone's photograph has 200 items, a box each."""

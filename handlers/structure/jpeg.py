@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from handlers.structure import costs
-from handlers.structure.errors import BROKEN, ImageError
-from handlers.structure.layout import Structure
 from handlers.structure.orientation import MAX_EXIF, orientation
 from handlers.structure.profiles import MAX_PROFILE
+from handlers.structure.result import BROKEN, ImageError, Structure
 
 MAX_SCANS: Final = 64
 """Maximum number of scans. Cameras write 1, encoders of progressive JPEG 6 to 14."""

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from handlers.structure import costs
-from handlers.structure.errors import BROKEN, NOT_AN_IMAGE, ImageError
-from handlers.structure.layout import Structure
 from handlers.structure.orientation import MAX_EXIF, MAX_XMP, orientation
 from handlers.structure.profiles import MAX_PROFILE
+from handlers.structure.result import BROKEN, NOT_AN_IMAGE, ImageError, Structure
 
 MAGIC: Final = b"\x89PNG\r\n\x1a\n"
 

@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from handlers.structure import costs
-from handlers.structure.errors import BROKEN, NOT_AN_IMAGE, ImageError, check_pixels
-from handlers.structure.layout import Structure
 from handlers.structure.orientation import MAX_EXIF, MAX_XMP, orientation
 from handlers.structure.profiles import MAX_PROFILE
+from handlers.structure.result import BROKEN, NOT_AN_IMAGE, ImageError, Structure, check_pixels
 
 MAX_CHUNKS: Final = 20_000
 """Maximum number of chunks. An animation has one per frame."""

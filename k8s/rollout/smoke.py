@@ -22,6 +22,7 @@ from k8s.rollout.errors import RolloutError
 from k8s.rollout.kubectl import Kubectl
 from k8s.rollout.manifests import SERVICE
 from serving.front.client_key import authorization
+from serving.front.exposure import is_loopback
 
 SECONDS: Final = 60.0
 URL_SECONDS: Final = 5.0
@@ -126,7 +127,7 @@ def _first(
     seconds: float,
 ) -> Answer:
     """Return the answer for the one photograph that was sent."""
-    here = httpx.URL(url).host in ("127.0.0.1", "::1", "localhost")
+    here = is_loopback(httpx.URL(url).host)
 
     async def answer(address: str) -> Answer:
         transport = None

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from PIL import Image
 
-from handlers.structure import optional
+from handlers.structure import formats
 from loadtests.hostile.jpegs import encoded, noisy
 
 TILE: Final = 512
@@ -194,7 +194,7 @@ TURNED: Final = (b"irot", b"\x01")
 
 def files() -> dict[str, Callable[[], bytes]]:
     """Return functions that make the files, by name; empty if HEIC and AVIF are switched off."""
-    if not optional.is_installed():
+    if not formats.heif_enabled():
         return {}
     return {
         "HEIC, 12 megapixels, as a phone's": lambda: of_megapixels(

@@ -66,7 +66,7 @@ def of_photographs(reference: Sample, current: Sample, baseline: Baseline) -> li
     return [
         FeatureChange(
             feature=name,
-            shares=np.asarray(baseline.shares[name]),
+            shares=np.asarray(baseline.drift[name].shares),
             reference=_binned(baseline, name, before),
             current=_binned(baseline, name, after),
             test="Kolmogorov-Smirnov",
@@ -114,4 +114,4 @@ def _homogeneity(one: np.ndarray, other: np.ndarray) -> float:
 
 def _binned(baseline: Baseline, feature: str, values: np.ndarray) -> np.ndarray:
     places = [int(baseline.bin_of(feature, value)) for value in values]
-    return np.bincount(places, minlength=len(baseline.shares[feature]))
+    return np.bincount(places, minlength=len(baseline.drift[feature].shares))

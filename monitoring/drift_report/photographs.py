@@ -5,19 +5,18 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
-from PIL import Image
 from rich.progress import track
 
-from handlers import imaging, photograph_files
+from handlers import photograph_files
 from handlers.classifier import CANCER, ArchiveError, Classifier
-from handlers.drift import FEATURES, image_statistics
+from handlers.drift import FEATURES
+from handlers.imaging import ImageError, PreprocessedImage, decode, preprocess
 from monitoring.drift_report.errors import ReportError
 
 FEWEST: Final = 20
@@ -74,64 +73,37 @@ def score_folder(folder: Path, classifier: Classifier) -> Sample:
     if not folder.is_dir():
         raise ReportError(f"{folder} is not a folder: name one that holds photographs")
     found = photograph_files.find(folder)
-    paths = found.photographs
-    seen: list[_Seen] = []
     unreadable = {str(path.relative_to(folder)): why for path, why in found.left_out}
-    views: list[tuple[Path, str, Image.Image]] = []
-    for path in track(paths, description=folder.name, transient=True):
-        try:
-            data = path.read_bytes()
-            view = imaging.centre_view(imaging.decode(data))
-        except (OSError, imaging.ImageError) as error:
-            unreadable[str(path.relative_to(folder))] = str(error)
-            continue
-        views.append((path, hashlib.sha256(data).hexdigest(), view))
-        if len(views) == BATCH:
-            seen.append(_run(views, classifier))
-            views = []
-    if views:
-        seen.append(_run(views, classifier))
-    count = sum(len(batch.paths) for batch in seen)
-    if count < FEWEST:
+    files: list[tuple[Path, str]] = []
+
+    def images() -> Iterator[PreprocessedImage]:
+        for path in track(found.photographs, description=folder.name, transient=True):
+            try:
+                data = path.read_bytes()
+                image = preprocess(decode(data))
+            except (OSError, ImageError) as error:
+                unreadable[str(path.relative_to(folder))] = str(error)
+                continue
+            files.append((path, hashlib.sha256(data).hexdigest()))
+            yield image
+
+    rows = [
+        (one.measurements, one.forward.features, one.decision)
+        for one in classifier.classify(images(), BATCH)
+    ]
+    if len(rows) < FEWEST:
         raise ReportError(
-            f"{folder} holds {count} photographs that can be read ({len(unreadable)} cannot): "
+            f"{folder} holds {len(rows)} photographs that can be read ({len(unreadable)} cannot): "
             f"{FEWEST} are needed to say anything"
         )
+    measured, features, decisions = zip(*rows, strict=True)
     return Sample(
         folder=folder,
-        paths=tuple(path for batch in seen for path in batch.paths),
-        digests=tuple(digest for batch in seen for digest in batch.digests),
-        values={name: np.concatenate([batch.values[name] for batch in seen]) for name in FEATURES},
-        features=np.concatenate([batch.features for batch in seen]),
-        cancer=np.concatenate([batch.cancer for batch in seen]),
-        review=np.concatenate([batch.review for batch in seen]),
+        paths=tuple(path for path, _ in files),
+        digests=tuple(digest for _, digest in files),
+        values={name: np.array([row[name] for row in measured]) for name in FEATURES},
+        features=np.concatenate(features),
+        cancer=np.array([decision.label == CANCER for decision in decisions]),
+        review=np.array([decision.review for decision in decisions]),
         unreadable=unreadable,
-    )
-
-
-@dataclass(frozen=True)
-class _Seen:
-    paths: list[Path]
-    digests: list[str]
-    values: dict[str, np.ndarray]
-    features: np.ndarray
-    cancer: np.ndarray
-    review: np.ndarray
-
-
-def _run(batch: Sequence[tuple[Path, str, Image.Image]], classifier: Classifier) -> _Seen:
-    forward = classifier.forward(torch.stack([imaging.to_tensor(view) for *_, view in batch]))
-    statistics = [image_statistics(view) for *_, view in batch]
-    decisions = classifier.decide(forward, statistics)
-    rows = [
-        {**measured, "probability": said.probability, "distance": said.distance}
-        for measured, said in zip(statistics, decisions, strict=True)
-    ]
-    return _Seen(
-        paths=[path for path, *_ in batch],
-        digests=[digest for _, digest, _ in batch],
-        values={name: np.array([row[name] for row in rows]) for name in FEATURES},
-        features=forward.features,
-        cancer=np.array([said.label == CANCER for said in decisions]),
-        review=np.array([said.review for said in decisions]),
     )

@@ -13,10 +13,10 @@ import numpy as np
 from handlers.telemetry import DRIFT_BASELINE, DRIFT_OBSERVATIONS, VERSION
 from monitoring.drift_report.errors import ReportError
 from monitoring.settings import ReportSettings
+from serving.front.exposure import is_loopback
 
 FORM: Final = "START/END, as in 2026-11-20T00:00Z/2026-11-21T00:00Z or -24h/now"
 AGO: Final = re.compile(r"-(\d+)([mhd])")
-LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -106,7 +106,7 @@ def _ask(expression: str, moment: datetime, settings: ReportSettings) -> list[di
             data={"query": expression, "time": moment.timestamp()},
             timeout=60,
             # A remote one may be behind a proxy; one of this machine never is.
-            trust_env=httpx.URL(settings.prometheus).host not in LOOPBACK,
+            trust_env=not is_loopback(httpx.URL(settings.prometheus).host),
         ).json()
     except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as error:
         raise ReportError(

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
+
+PROBE_PHOTOGRAPH: Final = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAWUlEQVR42u3PBw0AIAwAMNjxr3gJOkZaB70RcTarzNwd"
+    "6O7dgaoSEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEPg9cGdmdeABqJkG4FoszEUAAAAASUVO"
+    "RK5CYII="
+)
+"""A grey PNG of 64 x 64 pixels, sent to check that predictions are answered."""
 
 
 @dataclass(frozen=True)

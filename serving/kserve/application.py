@@ -1,7 +1,7 @@
-"""KServe's model server as an ASGI application, and the backend that puts the front before it.
+"""KServe's model server as an ASGI application, and the backend that connects it to the front.
 
-Of ``kserve.ModelServer`` come the data plane, the model's registry and the endpoints of V1 and
-V2. Its sockets, its logs and its signals do not: those are the front's, for both runtimes.
+``kserve.ModelServer`` provides the data plane, the model registry and the endpoints of V1 and V2.
+Sockets, logs and signals are the front's, for both runtimes.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ logger = logging.getLogger(__name__)
 V2_INFER: Final = f"/v2/models/{MODEL}/infer"
 JSON_BYTES: Final = "inference-header-content-length"
 PHOTOGRAPHS: Final = "x-photographs"
-"""Header of a response, from the application to the backend: how many it is about."""
+"""Response header from the application to the backend: number of photographs answered."""
 OWN_PATHS: Final = {
     f"/predictions/{MODEL}": f"/v1/models/{MODEL}:predict",
     f"/explanations/{MODEL}": f"/v1/models/{MODEL}:explain",
 }
-"""The raw routes, which KServe does not have; the body says by itself what it is."""
+"""Raw routes, which KServe does not have, and the V1 routes that serve them."""
 
 
 class _MelanomaDataPlane(DataPlane):  # type: ignore[misc]  # kserve has no types
-    """KServe's, which says that models can be loaded and unloaded; here they cannot."""
+    """KServe's data plane, without its claim that models can be loaded and unloaded."""
 
     def metadata(self) -> dict[str, Any]:
-        """Of V2: name, version and the protocol's extensions that there are."""
+        """Return V2's server metadata: name, version and supported protocol extensions."""
         return {**super().metadata(), "extensions": ["binary_tensor_data"]}
 
 
 def data_plane(model: MelanomaModel) -> DataPlane:
-    """That of a model server with one model.
+    """Create the data plane of a model server with one model.
 
     Args:
         model: to register.
@@ -66,7 +66,7 @@ def data_plane(model: MelanomaModel) -> DataPlane:
 
 
 def application(plane: DataPlane) -> FastAPI:
-    """The REST endpoints.
+    """Create the ASGI application of the REST endpoints.
 
     Args:
         plane: of the model server.
@@ -105,11 +105,11 @@ async def _answer_error(request: Request, error: AnswerError) -> Response:
 
 
 class KServeBackend:
-    """A :class:`serving.front.messages.Backend`: what is behind the front, in the same process.
+    """Backend of the front (:class:`serving.front.messages.Backend`) in the same process.
 
     Args:
         plane: of the model server.
-        pool: of the workers, which says whether there are any.
+        pool: of the workers; tells whether one is ready.
     """
 
     def __init__(self, plane: DataPlane, pool: WorkerPool) -> None:
@@ -142,7 +142,7 @@ class KServeBackend:
             return FrontResponse(500, error_body("the service failed on this request; try again"))
 
     async def _asgi(self, request: FrontRequest) -> FrontResponse:
-        """Call the application; the request was checked and read whole before."""
+        """Call the ASGI application with a request that the front has checked and read."""
         headers = {
             "content-type": V1_JSON if request.is_json else V1_FILE,
             **({JSON_BYTES: request.json_bytes} if request.json_bytes else {}),

@@ -1,7 +1,7 @@
-"""The Open Inference Protocol over gRPC, through the same front as everything else.
+"""Serve the Open Inference Protocol over gRPC, through the same front as REST.
 
-A call's message stays bytes until the front has checked limits, lock and room for it: the gRPC
-library only bounds its size. Errors become gRPC's statuses, with the front's messages.
+A call's message stays bytes until the front has checked limits, access and memory: the gRPC library
+only bounds its size. Errors become gRPC statuses, with the front's messages.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ STATUSES: Final = {
     429: grpc.StatusCode.RESOURCE_EXHAUSTED,
     503: grpc.StatusCode.UNAVAILABLE,
 }
-"""Of HTTP's; any other is INTERNAL."""
+"""gRPC statuses by HTTP status; any other is INTERNAL."""
 PASSED_ON: Final = ("authorization", "x-api-key")
-"""Metadata that the front sees as headers."""
+"""gRPC metadata that is passed to the front as HTTP headers."""
 
 
 async def infer_over_grpc(plane: DataPlane, request: FrontRequest) -> FrontResponse:
-    """Answer a call whose message the front has let through.
+    """Answer a call whose message the front has accepted.
 
     Args:
         plane: of the model server.
@@ -72,7 +72,7 @@ async def infer_over_grpc(plane: DataPlane, request: FrontRequest) -> FrontRespo
 
 
 class Calls:
-    """The service's methods, each of which asks the front.
+    """Methods of the gRPC service, each of which sends a request to the front.
 
     Args:
         front: the ASGI application.
@@ -82,7 +82,7 @@ class Calls:
         self._front = front
 
     def handler(self) -> grpc.GenericRpcHandler:
-        """For a gRPC server: bytes in, bytes out. Loading and unloading models is not there."""
+        """Return the handler for a gRPC server; models cannot be loaded or unloaded."""
         described: dict[str, tuple[str, Callable[[bytes, dict[str, Any]], Any]]] = {
             "ServerLive": ("/v2/health/live", _live),
             "ServerReady": ("/v2/health/ready", _ready),
@@ -112,7 +112,7 @@ class Calls:
         async def call(message: bytes, context: Any) -> bytes:
             status, headers, body = await self._asked("GET", path, b"", context)
             await _send_metadata(context, headers)
-            # Not ready is an answer here and no error.
+            # "Not ready" is an answer here, not an error.
             if status not in (200, 503):
                 await _abort(context, status, body)
             try:
@@ -126,7 +126,7 @@ class Calls:
     async def _asked(
         self, method: str, path: str, body: bytes, context: Any
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers and body of the front's response."""
+        """Send a request to the front; returns status, headers and body of its response."""
         pending: list[Message] = [{"type": "http.request", "body": body}]
         sent: list[Any] = []
 
@@ -161,7 +161,7 @@ def _scope(method: str, path: str, size: int, context: Any) -> Scope:
 
 
 def _client(peer: str) -> tuple[str, int]:
-    """Address and port of ``ipv4:127.0.0.1:1234`` or ``ipv6:%5B::1%5D:1234``."""
+    """Parse address and port of ``ipv4:127.0.0.1:1234`` or ``ipv6:%5B::1%5D:1234``."""
     address, _, port = peer.partition(":")[2].rpartition(":")
     address = address.replace("%5B", "").replace("%5D", "")
     return address or "-", int(port) if port.isdigit() else 0

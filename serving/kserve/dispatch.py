@@ -1,8 +1,8 @@
-"""Hands waiting requests to idle workers, and gives those of a worker that died to another.
+"""Dispatch waiting requests to idle workers, and repeat those of a worker that died.
 
-What waits is taken together, up to a worker's batch, and nobody waits for company. Within a batch
-the service itself puts predictions before slow explanations and rejects what it has no time for
-(load shedding, ``handlers/load_shedding.py``).
+An idle worker takes all waiting requests at once, up to its batch size; none waits for others.
+Within a batch the service puts predictions before slow explanations and rejects what it has no time
+for (``handlers/load_shedding.py``).
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from serving.front.messages import error_body
 from serving.kserve.wire import Answers, WorkAnswer, WorkRequest
 
 REPEATS: Final = 2
-"""Of a request whose worker died, at most: one may meet the end of a second worker by chance."""
+"""Maximum retries of a request whose worker died: it may hit a second dying worker by chance."""
 RETRY_SECONDS: Final = 2
-"""After which a worker may have been replaced."""
+"""Seconds after which a worker may have been replaced."""
 
 
 class BatchWorker(Protocol):
     """A worker that has loaded the model."""
 
     def send(self, requests: Sequence[WorkRequest]) -> None:
-        """Hand a batch over; its answers come to :meth:`Dispatcher.answered`."""
+        """Send a batch; its answers are passed to :meth:`Dispatcher.answered`."""
 
 
 @dataclass(eq=False)
@@ -34,7 +34,7 @@ class _Waiting:
     request: WorkRequest
     answer: asyncio.Future[WorkAnswer]
     deaths: int = 0
-    """Of workers that had it."""
+    """Number of workers that died with it."""
 
 
 @dataclass
@@ -44,11 +44,11 @@ class _Batch:
 
 
 class Dispatcher:
-    """Of one server; used from one event loop.
+    """Queue of one server's requests; used from one event loop.
 
-    A request is repeatable: the answer depends on it and on the model alone. One whose worker died
-    is repeated, and such requests one at a time: where one of them kills workers, those that were
-    in its batch are not in it again.
+    A request can be repeated: the answer depends on it and on the model alone. A request whose
+    worker died is sent again, and such requests run one at a time: if one of them kills workers,
+    the others are not in its batch again.
 
     Args:
         batch_size: requests that a worker takes at once, at most.
@@ -66,11 +66,11 @@ class Dispatcher:
 
     @property
     def ready(self) -> bool:
-        """Whether a worker would take a request, now or after what it has."""
+        """Whether a worker takes requests, now or after its batch."""
         return bool(self._idle or self._batches)
 
     async def submit(self, request: WorkRequest) -> WorkAnswer:
-        """Have a request answered; never raises for what a client sent.
+        """Queue a request and wait for its answer; never raises for client input.
 
         Args:
             request: of a client that waits; cancelled when it leaves.
@@ -85,12 +85,12 @@ class Dispatcher:
             return _unavailable(f"no answer within {self._seconds:g} s: send this request again")
 
     def attach(self, worker: BatchWorker) -> None:
-        """A worker is ready."""
+        """Add a worker that is ready."""
         self._idle.append(worker)
         self._assign()
 
     def detach(self, worker: BatchWorker) -> None:
-        """A worker is gone: what it had not answered is repeated."""
+        """Remove a worker that has ended; its unanswered requests are repeated."""
         if worker in self._idle:
             self._idle.remove(worker)
         if self._suspect_at is worker:
@@ -102,12 +102,12 @@ class Dispatcher:
         self._assign()
 
     def answered(self, worker: BatchWorker, answers: Answers, *, last: bool) -> None:
-        """A worker has answered some or all of its batch.
+        """Deliver a worker's answers to some or all requests of its batch.
 
         Args:
             worker: that has the batch.
             answers: by index.
-            last: whether it takes another batch now.
+            last: whether the batch is done, and the worker idle.
         """
         batch = self._batches[worker]
         for index, answer in answers.items():
@@ -146,7 +146,7 @@ class Dispatcher:
 
 
 def _take(queue: deque[_Waiting], count: int) -> list[_Waiting]:
-    """The first of a queue whose clients still wait."""
+    """Take the first requests of a queue whose clients still wait."""
     taken: list[_Waiting] = []
     while queue and len(taken) < count:
         if not (waiting := queue.popleft()).answer.done():

@@ -1,9 +1,7 @@
-"""The metrics of ``handlers/telemetry.py`` in files that the server adds up.
+"""Export the metrics of ``handlers/telemetry.py`` in files that the server adds up.
 
-prometheus-client calls that its multiprocess mode.
-
-A file belongs to a worker's slot and not to its process: the worker that replaces another goes on
-counting where that one ended, and the files do not become more.
+This is prometheus-client's multiprocess mode. A file belongs to a worker's slot and not to its
+process: a worker that replaces another continues its counts, and no files pile up.
 """
 
 from __future__ import annotations
@@ -25,16 +23,16 @@ from prometheus_client import (
 from handlers.telemetry import METRICS, Metric, Observation
 
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable that prometheus-client wants."""
+"""Environment variable of prometheus-client's multiprocess mode."""
 
 disable_created_metrics()
 
 
 class Exporter:
-    """Of one worker process; made once in it.
+    """Metrics of one worker process; created once in it.
 
     Args:
-        folder: that all workers of a server write to.
+        folder: for the files of all workers of a server.
         slot: of this worker; no two that run at once have the same.
     """
 
@@ -65,7 +63,7 @@ def _made(metric: Metric, registry: CollectorRegistry) -> Counter | Gauge | Hist
     if metric.kind == "counter":
         return Counter(metric.name, metric.help, metric.labels, registry=registry)
     if metric.kind == "gauge":
-        # As TorchServe has it: the worker that spoke last.
+        # As in TorchServe: the latest value of any worker.
         return Gauge(
             metric.name,
             metric.help,

@@ -1,8 +1,8 @@
-"""Imports everything a worker needs once, then forks workers on request.
+"""Fork server: imports everything that a worker needs once, then forks workers on request.
 
-Run by path, not imported, so that ``handlers`` is the archive's package. A forked worker is there
-in milliseconds instead of seconds, and shares the memory of all imports with the others. Nothing
-may compute here: threads do not survive a fork.
+Run by path, not imported, so that ``handlers`` is the archive's package. A forked worker starts in
+milliseconds instead of seconds, and shares the memory of all imports with the others. Nothing may
+compute here: threads do not survive a fork.
 
 The control socket (descriptor 0) brings ``slot`` and the worker's socket; the worker's process id
 goes back as a line.
@@ -25,14 +25,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-PRELOADED: Final = ("serving.kserve.worker", "handlers.captum_methods")
+PRELOADED: Final = ("serving.kserve.worker", "handlers.explainers.captum_methods")
 IF_INSTALLED: Final = ("openvino",)
 _PR_SET_PDEATHSIG: Final = 1
 MAX_MESSAGE: Final = 4_096
 
 
 def main() -> None:
-    """Fork until the server is gone."""
+    """Fork workers until the server has ended."""
     plan: dict[str, Any] = json.loads(sys.argv[1])
     sys.path.insert(0, plan["archive"])
     sys.path.append(plan["root"])
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _become_worker(plan: dict[str, Any], slot: int, control: socket.socket, fd: int) -> None:
-    """Never returns: a worker must not come back into the fork server's loop."""
+    """Run a worker in this forked process; never returns into the fork server's loop."""
     status = 1
     try:
         _die_with_parent()
@@ -100,7 +100,7 @@ def _reap(number: int, frame: FrameType | None) -> None:
 
 
 def _die_with_parent() -> None:
-    """Have the kernel kill this process when the one that started it is gone."""
+    """Make the kernel kill this process when its parent ends."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

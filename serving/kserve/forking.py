@@ -1,37 +1,44 @@
-"""The fork server's process, as its parent has it: its start, its log and its end."""
+"""Start, use and stop the fork server's process."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+import shutil
 import socket
 import sys
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+import yaml
+
+from serving.front.hosting import StartError
 from serving.process import Process
 
+DEFAULT_BATCH: Final = 1
+"""TorchServe's batch size where the archive names none."""
 ROOT: Final = Path(__file__).resolve().parents[2]
 SCRIPT: Final = Path(__file__).with_name("fork_server.py")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the workers of one server run and where."""
+    """Archive, folders and numbers of one server's workers."""
 
     archive: Path
-    """Unpacked from a verified, private copy."""
+    """Folder of the archive, unpacked from a verified, private copy."""
 
     scratch: Path
     """Private folder of temporary files."""
 
     workers: int
-    """Processes that each have the model."""
+    """Number of processes; each loads the model."""
 
     batch_size: int
-    """Requests that one of them takes at once, at most."""
+    """Maximum requests that a worker takes at once."""
 
     @property
     def metrics(self) -> Path:
@@ -39,16 +46,40 @@ class Plan:
         return self.scratch / "metrics"
 
 
+def unpack(archive: Path, folder: Path) -> int:
+    """Unpack a verified archive as TorchServe does; returns the batch size of its settings.
+
+    Args:
+        archive: a ``.mar`` file.
+        folder: is created; an existing one is removed.
+
+    Raises:
+        StartError: it cannot be unpacked or read.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            opened.extractall(folder)
+        config = folder / "model-config.yaml"
+        document = yaml.safe_load(config.read_text(encoding="utf-8")) if config.is_file() else {}
+        return int(document.get("batchSize", DEFAULT_BATCH))
+    except (OSError, ValueError, AttributeError, zipfile.BadZipFile, yaml.YAMLError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise StartError(f"{archive} cannot be unpacked ({why}): `make archive`") from None
+
+
 class ForkServerError(RuntimeError):
-    """It ended; the message says why."""
+    """The fork server has ended; the message says why."""
 
 
 class ForkServer(Process):
-    """Make it in the thread that outlives it: the kernel kills it when that thread ends.
+    """Process of the fork server.
+
+    Create it in a thread that outlives it: the kernel kills it when that thread ends.
 
     Args:
-        plan: what its workers run.
-        log: that everything it and they print is written to.
+        plan: of its workers.
+        log: receives everything that it and the workers print.
     """
 
     error_signs = ("Fatal Python error", "Error")
@@ -56,7 +87,7 @@ class ForkServer(Process):
     def __init__(self, plan: Plan, log: BinaryIO) -> None:
         self._turn = asyncio.Lock()
         self.usable = True
-        """Whether it may still fork; once false, it never will."""
+        """Whether it can still fork; once false, it stays false."""
         self._control, theirs = socket.socketpair()
         self._control.setblocking(False)
         document = {
@@ -85,7 +116,7 @@ class ForkServer(Process):
         await self._line()
 
     async def fork(self, slot: int) -> tuple[int, socket.socket]:
-        """Have a worker forked.
+        """Fork a worker.
 
         Args:
             slot: of the worker.
@@ -109,7 +140,7 @@ class ForkServer(Process):
             raise ForkServerError(await asyncio.to_thread(self._ended)) from None
 
     def stop(self, seconds: float) -> None:
-        """End it and its workers; what is left after so many seconds is killed."""
+        """Stop it and its workers; kill those that still run after so many seconds."""
         self._control.close()
         self.wait(seconds)
         super().stop(0)
@@ -132,11 +163,11 @@ class ForkServer(Process):
 
 
 def environment(scratch: Path, given: dict[str, str]) -> dict[str, str]:
-    """Variables of the workers, over what this process was given.
+    """Return the environment of the workers.
 
     Args:
         scratch: folder for temporary files.
-        given: of this process.
+        given: environment of this process.
     """
     return {
         # Nothing from outside changes which modules run.

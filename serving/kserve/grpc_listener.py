@@ -1,4 +1,4 @@
-"""The gRPC server: sizes, numbers and certificate; its methods are in ``calls.py``."""
+"""gRPC server: limits, address and certificate; its methods are in :mod:`serving.kserve.calls`."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from serving.front.sockets import host_port
 from serving.kserve.calls import Calls
 
 METADATA_BYTES: Final = 16_384
-"""Of one call, as of the headers of a request."""
+"""Maximum bytes of one call's metadata, the same as of an HTTP request's headers."""
 IDLE_MS: Final = 300_000
-"""After which a connection without a call is closed."""
+"""Milliseconds after which a connection without a call is closed."""
 
 
 def max_calls(settings: FrontSettings) -> int:
-    """Calls at once: a message is whole in memory before anything of ours sees it.
+    """Return the maximum number of calls at once, whose messages gRPC holds in memory.
 
     Args:
-        settings: the bytes of all bodies at once, and of one.
+        settings: of the front; they limit the bytes of all bodies at once, and of one.
     """
     most = settings.buffer_bytes // settings.max_body_bytes
     return max(1, min(settings.max_in_flight, most))
 
 
 class GrpcListener:
-    """One gRPC server.
+    """Listener for gRPC.
 
     Args:
-        calls: that answer.
+        calls: methods of the service.
         settings: of the front.
-        access: names the certificate; without one it is plain.
+        access: names the certificate; without one the connection is not encrypted.
         host: to listen on, ``::`` for every address.
         port: to listen on.
     """
@@ -52,7 +52,7 @@ class GrpcListener:
         """Listen.
 
         Raises:
-            OSError: the address cannot be had.
+            OSError: the address cannot be bound.
         """
         settings = self._settings
         # Here and not before: it belongs to the event loop in which it is made.
@@ -80,13 +80,13 @@ class GrpcListener:
         await self._server.start()
 
     async def stop(self, seconds: float) -> None:
-        """Take no more calls; those under way have so many seconds."""
+        """Reject new calls; calls in flight have so many seconds."""
         await self._server.stop(seconds)
 
 
 @dataclass
 class _Pair:
-    """Certificate and key, read again when they change."""
+    """Certificate and key, reloaded when they change."""
 
     certificate: Path
     key: Path
@@ -98,7 +98,7 @@ class _Pair:
         return grpc.ssl_server_certificate_configuration(pair)
 
     def changed(self) -> Any:
-        """Called at each handshake; None keeps what there is."""
+        """Return the new pair if it has changed, else None; called at each handshake."""
         try:
             return None if self._states() == self.state else self.read()
         except OSError:

@@ -1,4 +1,4 @@
-"""The model as KServe's model server knows it: requests in, the workers' answers out."""
+"""The model that KServe's model server calls: passes requests to workers, returns their answers."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from serving.kserve.wire import WorkAnswer, WorkRequest
 
 JSON: Final = "application/json"
 V1_JSON: Final = f"{JSON}; charset=utf-8"
-"""Content types with which KServe's data plane hands a body over as it is: of those that it knows,
-``application/json`` among them, it would parse the body itself and quote it in its errors."""
+"""Content types of bodies that KServe's data plane passes on unchanged. It would parse a body of a
+type that it knows, such as ``application/json``, and quote it in its errors."""
 V1_FILE: Final = "image/*"
 MAY_EXPLAIN: Final = "x-may-explain"
-"""Header, made by the front and nobody else: whether ``parameters`` may ask for a method."""
+"""Header that only the front sets: whether ``parameters`` may request an explanation."""
 
 Headers = dict[str, str] | None
 
 
 class AnswerError(Exception):
-    """An answer other than 200, to be sent as it is.
+    """An answer with a status other than 200, sent unchanged.
 
     Args:
-        answer: of a worker, or made up here.
+        answer: of a worker or of this server.
     """
 
     def __init__(self, answer: WorkAnswer) -> None:
@@ -37,7 +37,7 @@ class AnswerError(Exception):
 
     @classmethod
     def of(cls, status: int, message: str) -> AnswerError:
-        """With a message for the client, which quotes nothing of its request."""
+        """Make an error from a status and a message, which must not quote the request."""
         return cls(WorkAnswer(status, error_body(message)))
 
 
@@ -58,21 +58,21 @@ class MelanomaModel(Model):  # type: ignore[misc]  # kserve has no types
         self.ready = True
 
     def get_input_types(self) -> list[dict[str, Any]]:
-        """For V2's metadata."""
+        """Return the inputs for V2's metadata."""
         return tensors.INPUTS
 
     def get_output_types(self) -> list[dict[str, Any]]:
-        """For V2's metadata: of a prediction, and then what an explanation adds."""
+        """Return the outputs for V2's metadata: of a prediction, then of an explanation."""
         return tensors.OUTPUTS
 
     async def predict(
         self, payload: bytes | InferRequest, headers: Headers = None
     ) -> str | InferResponse:
-        """Predictions; explanations too where a V2 request names a method.
+        """Predict; explain as well if a V2 request names a method.
 
         Args:
-            payload: of a request.
-            headers: of which options are taken.
+            payload: body of the request, or the parsed request.
+            headers: of the request; options are read from them.
 
         Raises:
             AnswerError: the answer is not 200.
@@ -82,11 +82,11 @@ class MelanomaModel(Model):  # type: ignore[misc]  # kserve has no types
         return await self._answered("predict", payload, headers or {})
 
     async def explain(self, payload: bytes, headers: Headers = None) -> str:
-        """Explanations of V1.
+        """Explain the photographs of a V1 request.
 
         Args:
-            payload: of a request.
-            headers: of which options are taken.
+            payload: body of the request.
+            headers: of the request; options are read from them.
 
         Raises:
             AnswerError: the answer is not 200.
@@ -110,7 +110,7 @@ class MelanomaModel(Model):  # type: ignore[misc]  # kserve has no types
 
     async def _infer(self, request: InferRequest, headers: dict[str, str]) -> InferResponse:
         try:
-            asked = tensors.question_of(request)
+            asked = tensors.service_request(request)
         except tensors.TensorError as error:
             raise AnswerError.of(400, str(error)) from None
         if asked.verb == "explain" and headers.get(MAY_EXPLAIN) != "true":

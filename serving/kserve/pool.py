@@ -1,4 +1,4 @@
-"""Worker processes: started, replaced when they die, killed when they hang."""
+"""Start worker processes, replace those that die, and kill those that hang."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from serving.kserve.dispatch import Dispatcher
 from serving.kserve.forking import ForkServer, ForkServerError, Plan
 
 MAX_DEATHS: Final = 3
-"""Of workers in a row that never became ready; more tries would end in the same way."""
+"""Maximum deaths of workers in a row before any became ready."""
 PAUSE_SECONDS: Final = 0.5
-"""Before the next try where a worker could not start."""
+"""Seconds before the next try if a worker could not start."""
 POLL_SECONDS: Final = 0.5
-"""Between two checks for workers that hang."""
+"""Seconds between two checks for workers that hang."""
 LOAD_SECONDS: Final = 120.0
-"""That a worker may take to load the model, on a fraction of a core."""
+"""Seconds that a worker may take to load the model, on a fraction of a core."""
 
 
 class WorkerError(RuntimeError):
     """A worker could not start; the message says why.
 
     Args:
-        message: its own words.
+        message: of the worker.
         final: whether the next try would end in the same way.
     """
 
@@ -57,15 +57,15 @@ class Worker:
 
     @classmethod
     async def connected(cls, pid: int, connection: socket.socket) -> Worker:
-        """Take over the socket to a worker that was forked."""
+        """Open the socket to a worker that was forked."""
         return cls(pid, *await asyncio.open_connection(sock=connection))
 
     async def read(self) -> tuple[dict[str, object], bytes]:
-        """Its next message; raises EOFError when it is gone."""
+        """Read the worker's next message; raises EOFError when it has ended."""
         return await wire.read(self._reader)
 
     async def loaded(self) -> None:
-        """Wait until it has loaded the model.
+        """Wait until the worker has loaded the model.
 
         Raises:
             WorkerError: it could not.
@@ -80,26 +80,26 @@ class Worker:
             raise WorkerError(str(head["failed"]), bool(head["final"]))
 
     def send(self, requests: Sequence[wire.WorkRequest]) -> None:
-        """Hand a batch over."""
+        """Send a batch."""
         self._writer.writelines(wire.batch_message(requests))
 
     def close(self) -> None:
-        """Close the socket: a worker then ends."""
+        """Close the socket, upon which the worker ends."""
         self._writer.close()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
 
 
 class WorkerPool:
-    """Of one server; see :meth:`run`.
+    """Workers of one server; see :meth:`run`.
 
     Args:
-        plan: what the workers run.
-        dispatcher: that gets those that are ready.
-        log: for what they print.
+        plan: of the workers.
+        dispatcher: gets the workers that are ready.
+        log: receives what they print.
         report: called with what an operator should know, a line each.
     """
 
@@ -117,12 +117,12 @@ class WorkerPool:
         self._first_ready = asyncio.Event()
         self._workers: dict[int, Worker] = {}
         self._forked: set[int] = set()
-        """Process ids, also of workers that still load."""
+        """Process ids, including those of workers that are loading."""
         self._replacing = asyncio.Lock()
         self.started = False
         """Whether a worker was ever ready."""
         self.deaths = 0
-        """Of workers in a row that never became ready."""
+        """Deaths of workers in a row before any became ready."""
         self.why_not_ready = "the workers' modules are being imported"
 
     @property
@@ -140,7 +140,7 @@ class WorkerPool:
         return [worker.pid for worker in self._workers.values()]
 
     async def run(self) -> None:
-        """Start the workers and look after them, until cancelled.
+        """Start the workers and keep them running until cancelled.
 
         Raises:
             StartError: none can be started.
@@ -162,18 +162,14 @@ class WorkerPool:
             raise errors.exceptions[0] from None
 
     def stop(self, seconds: float) -> None:
-        """End every process; what is left after so many seconds is killed.
-
-        Args:
-            seconds: of grace.
-        """
+        """Stop every process; kill those that still run after so many seconds."""
         for worker in self._workers.values():
             worker.close()
         if self._fork_server is not None:
             self._fork_server.stop(seconds)
 
     async def _keep(self, slot: int) -> None:
-        """Keep one worker running; those after the first begin when that one answers.
+        """Keep one worker running; all but the first start when the first is ready.
 
         Raises:
             StartError: no worker can be started.
@@ -193,7 +189,7 @@ class WorkerPool:
                 await self._replace_fork_server()
 
     async def _serve(self, slot: int) -> None:
-        """Start a worker and pass its answers on, until it dies.
+        """Start a worker and deliver its answers until it dies.
 
         Raises:
             WorkerError: it never became ready.
@@ -241,14 +237,14 @@ class WorkerPool:
         self._heartbeats.forget(self._forked)
 
     def _failed_to_start(self, error: WorkerError) -> None:
-        """Count it; raises StartError where another try is pointless."""
+        """Count a failed start; raises StartError if another try is pointless."""
         self.deaths += 1
         if not self._workers and (error.final or self.deaths >= MAX_DEATHS):
             raise StartError(f"the worker dies while it starts: {error}") from None
         self._report(f"a worker could not start: {error}")
 
     async def _replace_fork_server(self) -> None:
-        """Start another where the fork server itself is gone: its workers died with it.
+        """Replace the fork server after it has ended, and its workers with it.
 
         Raises:
             StartError: the other ended as well.
@@ -265,7 +261,7 @@ class WorkerPool:
                 raise StartError(str(error)) from None
 
     async def _watch(self) -> None:
-        """Kill workers that hang; their requests are repeated."""
+        """Kill workers that hang, so that their requests are repeated."""
         while True:
             for worker in list(self._workers.values()):
                 if reason := self._heartbeats.why_hung(worker.pid):

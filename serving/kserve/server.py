@@ -16,16 +16,15 @@ from serving.front import hosting
 from serving.front.routes import ROUTES, V2_ROUTES
 from serving.front.telemetry import FrontMetrics
 from serving.kserve.application import KServeBackend, data_plane
-from serving.kserve.archive import unpack
 from serving.kserve.calls import Calls
 from serving.kserve.dispatch import Dispatcher
-from serving.kserve.forking import Plan
+from serving.kserve.forking import Plan, unpack
 from serving.kserve.grpc_listener import GrpcListener
 from serving.kserve.model import MelanomaModel
 from serving.kserve.pool import WorkerPool
 
 STOP_SECONDS: Final = 5.0
-"""Given to the workers to end by themselves; what is left then is killed."""
+"""Seconds until workers that have not ended are killed."""
 
 
 class Server(hosting.Server):
@@ -81,15 +80,15 @@ class Server(hosting.Server):
 
 
 def exported(folder: Path) -> bytes:
-    """Add up what all workers have counted, in Prometheus' text format.
+    """Add up the metrics of all workers, in Prometheus' text format.
 
     Not in :mod:`serving.kserve.exporter`: the server imports neither torch nor the handlers.
 
     Args:
-        folder: that they write to.
+        folder: of the workers' metrics.
 
     Raises:
-        OSError: it is not there yet.
+        OSError: no worker has started yet.
     """
     registry = CollectorRegistry()
     try:

@@ -1,7 +1,7 @@
-"""The Open Inference Protocol (V2): photographs as a tensor of BYTES, answers as named tensors.
+"""Open Inference Protocol (V2): photographs as a tensor of BYTES, answers as named tensors.
 
 KServe's own parser of binary tensors decodes BYTES as UTF-8 (kserve 0.21,
-``InferRequest.from_bytes``), which no photograph is, and quotes them in its error: bodies are
+``InferRequest.from_bytes``), which a photograph is not, and quotes them in its error: so bodies are
 parsed here.
 """
 
@@ -48,7 +48,7 @@ OUTPUTS: Final[list[dict[str, Any]]] = [
     }
     for name, datatype in (_PREDICTION | _EXPLANATION).items()
 ]
-"""An explanation's are there where the request names a method or a target."""
+"""Output tensors; those of an explanation if the request names a method or a target."""
 PICTURES: Final = ("heatmap", "overlay")
 OPTIONS: Final = ("method", "target")
 EXPECTED: Final = (
@@ -56,24 +56,24 @@ EXPECTED: Final = (
     'PNG or WebP file>"]}]}'
 )
 MAX_OPTION: Final = 40
-"""Characters of a method or a target."""
+"""Maximum characters of a method or a target."""
 
 MAX_DEPTH: Final = 4
-"""Of lists in lists; a tensor of photographs has one dimension."""
+"""Maximum nesting of lists; a tensor of photographs has one dimension."""
 
 
 class TensorError(ValueError):
-    """A request that is not as V2 or this model wants it; the message quotes nothing of it."""
+    """The request is not valid for V2 or for this model; the message does not quote it."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """What a V2 request asks for, as the service takes it."""
+class ServiceRequest:
+    """A V2 request in the form of the service."""
 
     verb: str
     body: bytes
     is_json: bool
-    """Whether the body is V1's JSON; else it is one image file."""
+    """Whether the body is JSON of V1; otherwise it is one image file."""
 
     method: str | None
     target: str | None
@@ -118,14 +118,14 @@ def parse(body: bytes, json_bytes: str = "") -> InferRequest:
     )
 
 
-def question_of(request: InferRequest) -> Question:
-    """What it asks for.
+def service_request(request: InferRequest) -> ServiceRequest:
+    """Convert a V2 request to one of the service.
 
     Args:
         request: of REST, from :func:`parse`, or of gRPC.
 
     Raises:
-        TensorError: it is not what this model takes.
+        TensorError: the model does not accept it.
     """
     if len(request.inputs) != 1:
         raise TensorError(f"{len(request.inputs)} inputs; one tensor of photographs is taken")
@@ -153,20 +153,20 @@ def question_of(request: InferRequest) -> Question:
             f"`parameters.method`; a prediction's are {', '.join(_PREDICTION)}"
         )
     if len(photographs) == 1 and isinstance(photographs[0], bytes):
-        return Question(verb, photographs[0], is_json=False, **options)
+        return ServiceRequest(verb, photographs[0], is_json=False, **options)
     texts = [
         base64.b64encode(one).decode("ascii") if isinstance(one, bytes) else one
         for one in photographs
     ]
-    return Question(verb, json.dumps({"instances": texts}).encode(), is_json=True, **options)
+    return ServiceRequest(verb, json.dumps({"instances": texts}).encode(), is_json=True, **options)
 
 
 def response_of(request: InferRequest, answers: Sequence[Mapping[str, Any]]) -> InferResponse:
-    """The V2 response with the answers of V1.
+    """Convert answers of V1 to a V2 response.
 
     Args:
-        request: that they answer.
-        answers: one a photograph, of one method.
+        request: that is answered.
+        answers: one per photograph, by one method.
     """
     count = len(answers)
     outputs = []
@@ -247,7 +247,7 @@ def _options(request: InferRequest) -> dict[str, str | None]:
 
 
 def _elements(raw: bytes) -> Iterator[bytes]:
-    """Elements of a binary tensor of BYTES: each after its length."""
+    """Yield the elements of a binary tensor of BYTES, each preceded by its length."""
     start = 0
     while start < len(raw):
         if start + 4 > len(raw):
@@ -261,7 +261,7 @@ def _elements(raw: bytes) -> Iterator[bytes]:
 
 
 def _flat(data: Any, depth: int = 0) -> Iterator[Any]:
-    """Elements of a tensor, which JSON may have nested as its shape is."""
+    """Yield the elements of a tensor, whose JSON may be nested by its shape."""
     if not isinstance(data, list) or depth > MAX_DEPTH:
         raise TensorError(f'"data" of an input is not a list: expected {EXPECTED}')
     for element in data:

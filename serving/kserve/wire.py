@@ -1,7 +1,7 @@
-"""What server and workers say to each other: messages of JSON and bytes over a Unix socket.
+"""Messages between server and workers: JSON and bytes over a Unix socket.
 
-A message is two lengths, a JSON object, and the bodies that it describes, one after another. Both
-ends are this project's; what a client sent is only ever among the bytes.
+A message consists of two lengths, a JSON object, and the bodies that it describes. Both ends are
+this project's; client input is only among the bodies.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 LENGTHS: Final = struct.Struct("!IQ")
-"""Bytes of the JSON, and of all bodies."""
+"""Lengths in bytes of the JSON and of all bodies."""
 
 
 @dataclass(frozen=True)
 class WorkRequest:
-    """One request, as a worker gets it."""
+    """One request as a worker receives it; the fields are those of the handlers' RawRequest."""
 
     body: bytes
     verb: str
@@ -28,7 +28,7 @@ class WorkRequest:
     method: str | None = None
     target: str | None = None
     probe: bool = False
-    """Whether the server itself asks: nothing of it is counted."""
+    """Whether it is a health probe of the server itself, which metrics do not count."""
 
 
 @dataclass(frozen=True)
@@ -36,32 +36,32 @@ class WorkAnswer:
     """A worker's answer to one request."""
 
     status: int
-    """Of HTTP."""
+    """HTTP status."""
 
     body: bytes
-    """JSON."""
+    """JSON document."""
 
     retry_after: int | None = None
     """Seconds after which the same request may be answered."""
 
 
 Answers = dict[int, WorkAnswer]
-"""Of a batch, by index."""
+"""Answers of a batch, by index."""
 
 
 def pack(head: dict[str, Any], bodies: Sequence[bytes] = ()) -> list[bytes]:
-    """A message in parts, to be sent in this order.
+    """Write a message as parts to send in this order.
 
     Args:
         head: the JSON object.
-        bodies: of which it names the lengths.
+        bodies: whose lengths it names.
     """
     text = json.dumps(head).encode()
     return [LENGTHS.pack(len(text), sum(map(len, bodies))) + text, *bodies]
 
 
 def batch_message(requests: Sequence[WorkRequest]) -> list[bytes]:
-    """The message that hands requests to a worker."""
+    """Write the message that sends requests to a worker."""
     rows = [
         [len(one.body), one.verb, one.content_type, one.method, one.target, one.probe]
         for one in requests
@@ -70,13 +70,13 @@ def batch_message(requests: Sequence[WorkRequest]) -> list[bytes]:
 
 
 def requests_in(head: dict[str, Any], payload: bytes) -> list[WorkRequest]:
-    """The requests of such a message."""
+    """Read the requests of a batch message."""
     cut = _split(payload, [row[0] for row in head["requests"]])
     return [WorkRequest(body, *row[1:]) for body, row in zip(cut, head["requests"], strict=True)]
 
 
 def answers_message(answers: Answers, *, last: bool) -> list[bytes]:
-    """The message that brings answers back.
+    """Write the message that returns answers.
 
     Args:
         answers: some or all of a batch.
@@ -87,7 +87,7 @@ def answers_message(answers: Answers, *, last: bool) -> list[bytes]:
 
 
 def answers_in(head: dict[str, Any], payload: bytes) -> Answers:
-    """The answers of such a message."""
+    """Read the answers of an answers message."""
     rows = head["answers"]
     cut = _split(payload, [row[1] for row in rows])
     return {row[0]: WorkAnswer(row[2], body, row[3]) for body, row in zip(cut, rows, strict=True)}
@@ -97,17 +97,17 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], bytes]:
     """Wait for a message.
 
     Raises:
-        EOFError: the other end is gone.
+        EOFError: the other end has closed the socket.
     """
     text, payload = LENGTHS.unpack(_exactly(connection, LENGTHS.size))
     return json.loads(_exactly(connection, text)), _exactly(connection, payload)
 
 
 async def read(reader: asyncio.StreamReader) -> tuple[dict[str, Any], bytes]:
-    """The same in an event loop.
+    """Wait for a message in an event loop.
 
     Raises:
-        asyncio.IncompleteReadError: the other end is gone; an EOFError.
+        asyncio.IncompleteReadError: the other end has closed the socket; an EOFError.
     """
     text, payload = LENGTHS.unpack(await reader.readexactly(LENGTHS.size))
     return json.loads(await reader.readexactly(text)), await reader.readexactly(payload)
@@ -119,7 +119,7 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
     while view:
         done = connection.recv_into(view)
         if not done:
-            raise EOFError("the other end is gone")
+            raise EOFError("the other end has closed the socket")
         view = view[done:]
     return bytes(received)
 

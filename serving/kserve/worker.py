@@ -1,4 +1,4 @@
-"""One worker: the service of the archive, batch after batch, over a socket.
+"""Worker: answers batch after batch with the service of the archive, over a socket.
 
 Runs in a process that :mod:`serving.kserve.fork_server` forked. The modules of ``handlers`` are
 those of the archive.
@@ -6,32 +6,22 @@ those of the archive.
 
 from __future__ import annotations
 
-import base64
 import logging
-import os
 import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Final, cast
 
 import torch
 
 from handlers import service, telemetry, threads
 from handlers.classifier import ArchiveError, Classifier
 from handlers.heartbeat import Heartbeat
-from handlers.protocol import Verb
-from handlers.request_state import RawRequest
+from handlers.protocol import RawRequest
 from handlers.settings import HandlerSettings
+from serving.front.messages import PROBE_PHOTOGRAPH
 from serving.kserve import wire
 from serving.kserve.exporter import Exporter
-
-PHOTOGRAPH: Final = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAWUlEQVR42u3PBw0AIAwAMNjxr3gJOkZaB70RcTarzNwd"
-    "6O7dgaoSEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEPg9cGdmdeABqJkG4FoszEUAAAAASUVO"
-    "RK5CYII="
-)
-"""A picture of nothing, 64 x 64 pixels, predicted once before a worker calls itself ready."""
 
 
 class Worker:
@@ -65,7 +55,7 @@ class Worker:
         classifier.warm_up()
         self._connection = connection
         self._service = service.MelanomaService(classifier, settings, batch_size)
-        probe = RawRequest(PHOTOGRAPH, "predict", probe=True)
+        probe = RawRequest(PROBE_PHOTOGRAPH, "predict", probe=True)
         [answer] = self._service.answer([probe], telemetry.Recorder(classifier.version))
         if answer.status != 200:
             raise RuntimeError(f"the first prediction failed: {answer.body}")
@@ -79,10 +69,10 @@ class Worker:
         self._send(wire.pack({"ready": True, "version": classifier.version}))
 
     def run(self) -> None:
-        """Answer batches until the server is gone.
+        """Answer batches until the server has ended.
 
         Raises:
-            EOFError: it is.
+            EOFError: it has.
         """
         while True:
             head, payload = wire.receive(self._connection)
@@ -91,7 +81,7 @@ class Worker:
 
     def _answer(self, requests: list[wire.WorkRequest]) -> None:
         recorder = telemetry.Recorder(self._service.classifier.version)
-        rows = [_row(request) for request in requests]
+        rows = [RawRequest(**vars(request)) for request in requests]
         sent: set[int] = set()
 
         def early(answers: dict[int, service.Answer]) -> None:
@@ -102,7 +92,7 @@ class Worker:
         rest = {index: answer for index, answer in enumerate(answers) if index not in sent}
         # Before the answer: a client that reads the metrics next finds its own request in them.
         if not all(row.probe for row in rows):
-            recorder.observe(telemetry.WORKER_MEMORY, _resident_bytes())
+            recorder.observe(telemetry.WORKER_MEMORY, telemetry.resident_bytes())
             self._exporter.export(recorder.observations())
         self._send(wire.answers_message(_packed(rest), last=True))
 
@@ -118,7 +108,7 @@ def main(
     slot: int,
     batch_size: int,
 ) -> None:
-    """Serve until the server is gone; one that cannot start sends why.
+    """Serve until the server has ended; report the reason if the worker cannot start.
 
     Args:
         connection: to the server.
@@ -129,7 +119,7 @@ def main(
         batch_size: requests that the server hands over at once, at most.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, force=True)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server's business
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server handles it
     try:
         worker = Worker(connection, archive, scratch, metrics, slot, batch_size)
     except Exception as error:
@@ -143,24 +133,8 @@ def main(
         return  # the server has ended
 
 
-def _row(request: wire.WorkRequest) -> RawRequest:
-    return RawRequest(
-        body=request.body,
-        verb=cast(Verb, request.verb),
-        content_type=request.content_type,
-        method=request.method,
-        target=request.target,
-        probe=request.probe,
-    )
-
-
 def _packed(answers: dict[int, service.Answer]) -> wire.Answers:
     return {
         index: wire.WorkAnswer(one.status, one.body.encode(), one.retry_after)
         for index, one in answers.items()
     }
-
-
-def _resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGESIZE")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any, Final
 import aiohttp
 
 from serving.front.hosting import RuntimeEndedError, StartError
+from serving.front.messages import PROBE_PHOTOGRAPH
 from serving.heartbeats import Heartbeats
 from serving.torchserve.client import TorchServeClient
 from serving.torchserve.process import TorchServeProcess
@@ -37,12 +37,6 @@ and longer between restarts, and a slow start takes its time to fail."""
 UNSTARTED_SECONDS: Final = 15.0
 """Seconds that TorchServe may answer without starting a worker; it goes on without a model that it
 could not register."""
-PHOTOGRAPH: Final = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAWUlEQVR42u3PBw0AIAwAMNjxr3gJOkZaB70RcTarzNwd"
-    "6O7dgaoSEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEPg9cGdmdeABqJkG4FoszEUAAAAASUVO"
-    "RK5CYII="
-)
-"""A picture of nothing, 64 x 64 pixels: that there is an answer matters, not which."""
 
 
 class FrontendError(RuntimeEndedError):
@@ -205,7 +199,7 @@ class HealthMonitor:
             self._probe = None
         idle = time.monotonic() - self.client.last_answer > PROBE_AFTER_SECONDS
         if self._probe is None and idle and self.ready_workers:
-            self._probe = asyncio.create_task(self.client.probe(PHOTOGRAPH, PROBE_SECONDS))
+            self._probe = asyncio.create_task(self.client.probe(PROBE_PHOTOGRAPH, PROBE_SECONDS))
 
     def _decide(self, why: str) -> None:
         fresh = time.monotonic() - self.client.last_answer < STALE_SECONDS

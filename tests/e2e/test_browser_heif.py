@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from handlers.structure import optional
+from handlers.structure import formats
 from tests.e2e.browser import PHONE, visiting
 from tests.e2e.pages import Page
 from tests.handlers.heif_files import picture, turned
@@ -16,7 +16,7 @@ FORM = "image/jpeg,image/png,image/webp"
 
 
 def file(kind: str) -> Any:
-    if optional.is_installed():
+    if formats.heif_enabled():
         data = turned(picture(300, 300), kind.upper(), 6)
     else:
         data = b"\0\0\0\x1cftyp" + kind.encode() + b"\0\0\0\0mif1" + bytes(64)
@@ -30,7 +30,7 @@ def test_the_file_is_sent_as_it_is_or_refused_before(
     with visiting(browser, page.url) as visit:
         accept = visit.tab.get_attribute("#photograph", "accept") or ""
         visit.tab.set_input_files("#photograph", file(kind))
-        if optional.is_installed():
+        if formats.heif_enabled():
             visit.tab.locator("#why").wait_for()
 
             assert accept.startswith(f"{FORM},image/heic,.heic,image/avif,.avif")

@@ -226,7 +226,7 @@ def test_the_index_is_that_of_the_same_photographs_without_a_server(story: Story
     statistics = [image_statistics(view) for view in views]
     limits = threshold_file.load().windows
     for feature in set(FEATURES) & set(statistics[0]):
-        shares = np.asarray(baseline.shares[feature])
+        shares = np.asarray(baseline.drift[feature].shares)
         places = [int(baseline.bin_of(feature, row[feature])) for row in statistics]
         counts = np.bincount(places, minlength=len(shares))
         seen = story.before[ONE]

@@ -20,7 +20,9 @@ from PIL import Image
 from torchvision.models import resnet18
 
 import handlers
+from handlers.card import Card
 from handlers.classifier import Classifier
+from handlers.documents import parse, to_json
 from handlers.drift import FEATURES, STATISTICS, Baseline, image_statistics
 from handlers.imaging import centre_view, to_tensor
 from handlers.reference import Reference
@@ -151,7 +153,7 @@ def model_folder(
         "review": {"near_threshold": [0.478, 0.482]},
     }
     (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
-    (folder / "baseline.json").write_text(json.dumps(baseline.to_json()), encoding="utf-8")
+    (folder / "baseline.json").write_text(json.dumps(to_json(baseline)), encoding="utf-8")
     return folder
 
 
@@ -175,7 +177,7 @@ def service_with(classifier: Classifier) -> Callable[..., MelanomaService]:
         known = classifier.baseline
         own = Classifier(
             classifier.model,
-            classifier.card | (card or {}),
+            parse(to_json(classifier.card) | (card or {}), Card, "card.json"),
             dataclasses.replace(known, limits={**known.limits, **(limits or {})}),
         )
         return MelanomaService(own, dataclasses.replace(HandlerSettings(), **settings))

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from handlers import budget, decoding, imaging
-from handlers.protocol import Instance, Request, RequestError
-from handlers.request_state import RawRequest
+from handlers.protocol import Instance, RawRequest, Request, RequestError
 from handlers.service import MelanomaService
-from handlers.structure import ImageError, Structure
+from handlers.structure import ImageError, Limits, Structure
 from handlers.telemetry import Recorder
 from loadtests.hostile.files import body
 from loadtests.hostile.webps import one_colour
@@ -28,7 +27,7 @@ def ask(service: MelanomaService, *rows: RawRequest) -> list[tuple[int, Any]]:
 def cost_of(monkeypatch: pytest.MonkeyPatch, **costs: float) -> None:
     """Files that are nothing but the name of a format cost so much."""
 
-    def inspected(data: bytes, **limits: Any) -> Structure:
+    def inspected(data: bytes, limits: Limits) -> Structure:
         name = data.decode()
         return Structure(name, 100, 100, costs[name], 1, ())  # type: ignore[arg-type]
 
@@ -38,7 +37,7 @@ def cost_of(monkeypatch: pytest.MonkeyPatch, **costs: float) -> None:
 def check(*names: str) -> None:
     instances = tuple(Instance(name.encode()) for name in names)
     request = Request("predict", instances, enveloped=True)
-    budget.check(request, max_pixels=10_000, min_side=32, max_cost=40.0, max_heif_cost=160.0)
+    budget.check(request, Limits(10_000, 32, max_cost=40.0, max_heif_cost=160.0))
 
 
 def test_heic_and_avif_have_a_budget_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,9 +63,9 @@ def test_one_request_has_one_budget_whatever_is_in_it(monkeypatch: pytest.Monkey
 def test_the_service_passes_both_budgets_on(
     service_with: Callable[..., MelanomaService], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    passed: list[dict[str, Any]] = []
+    passed: list[Limits] = []
 
-    def inspected(data: bytes, **limits: Any) -> Structure:
+    def inspected(data: bytes, limits: Limits) -> Structure:
         passed.append(limits)
         raise ImageError("enough")
 
@@ -76,7 +75,7 @@ def test_the_service_passes_both_budgets_on(
 
     ask(service, RawRequest(body([b"a", b"b"]), "predict"), RawRequest(b"a", "predict"))
 
-    assert [(one["max_cost"], one["max_heif_cost"]) for one in passed] == [(1.5, 2.5)] * 2
+    assert [(one.max_cost, one.max_heif_cost) for one in passed] == [(1.5, 2.5)] * 2
 
 
 @pytest.fixture
@@ -85,9 +84,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     found: list[bytes] = []
     decode = imaging.decode
 
-    def counting(data: bytes, **limits: Any) -> Any:
+    def counting(data: bytes, limits: Limits) -> Any:
         found.append(data)
-        return decode(data, **limits)
+        return decode(data, limits)
 
     monkeypatch.setattr(imaging, "decode", counting)
     return found

@@ -11,7 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
+from handlers.card import Card
 from handlers.classifier import CANCER, LABELS, ArchiveError, Classifier, Decision, Forward
+from handlers.documents import parse, to_json
 from handlers.drift import STATISTICS, image_statistics
 from handlers.imaging import centre_view, to_tensor
 from training.export import SplitResNet
@@ -36,11 +38,12 @@ def decide(classifier: Classifier) -> Callable[..., Decision]:
     def one(
         log_odds: float, statistics: dict[str, float] | None = None, away: float = 0, **card: Any
     ) -> Decision:
-        own = Classifier(classifier.model, classifier.card | card, classifier.baseline)
+        own = parse(to_json(classifier.card) | card, Card, "card.json")
+        changed = Classifier(classifier.model, own, classifier.baseline)
         features = torch.from_numpy(at(away)).float()
         activations = features.view(1, 512, 1, 1).expand(1, 512, 7, 7)
         logits = torch.tensor([[-log_odds / 2, log_odds / 2]])
-        (decision,) = own.decide(Forward(activations, logits), [ORDINARY | (statistics or {})])
+        (decision,) = changed.decide(Forward(activations, logits), [ORDINARY | (statistics or {})])
         return decision
 
     def at(share: float) -> np.ndarray:
@@ -104,7 +107,7 @@ def test_a_missing_entry_is_named(
     del document[entry]
     (folder / name).write_text(json.dumps(document))
 
-    with pytest.raises(ArchiveError, match=f"KeyError: '{entry}'"):
+    with pytest.raises(ArchiveError, match=f"{name} has no '{entry}'"):
         Classifier.load(folder)
 
 

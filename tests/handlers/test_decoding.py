@@ -11,7 +11,7 @@ from PIL import Image
 
 from handlers import decoding
 from handlers.decoding import BAND, decode
-from handlers.structure import ImageError
+from handlers.structure import ImageError, Limits
 from loadtests.hostile import jpegs, pngs
 from loadtests.hostile.jpegs import before_frame, segment, small
 
@@ -27,7 +27,7 @@ def test_deflate_data_without_pixels_is_cut_off_by_processor_time() -> None:
 
     data = pngs.tables_only(1000, 1000, 2_000_000)  # 31 blocks of 64 KiB
     with pytest.raises(ImageError, match=r"not decoded after 0\.4 s of processor time") as caught:
-        decode(data, max_seconds=0.4, clock=clock)
+        decode(data, Limits(max_seconds=0.4), clock)
 
     assert caught.value.kind == "too_complex"
     assert len(reads) < 12
@@ -38,14 +38,14 @@ def test_other_formats_need_no_clock(encoded: Encode) -> None:
 
     for kind in ("JPEG", "WEBP"):
         data = encoded(Image.new("RGB", (64, 64)), kind)
-        decode(data, max_seconds=0.1, clock=lambda: float(next(ticks)))
+        decode(data, Limits(max_seconds=0.1), lambda: float(next(ticks)))
 
 
 def test_a_picture_beyond_its_budget_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "_load", None)
 
     with pytest.raises(ImageError, match=r"as 1 megapixels of baseline JPEG; at most 0\.5"):
-        decode(pngs.png(700, 700), max_cost=0.5)
+        decode(pngs.png(700, 700), Limits(max_cost=0.5))
 
 
 def test_nothing_of_a_file_is_logged_or_warned_about(caplog: pytest.LogCaptureFixture) -> None:

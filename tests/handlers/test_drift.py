@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from handlers.documents import parse, to_json
 from handlers.drift import FEATURES, STATISTICS, Baseline, image_statistics
 from handlers.imaging import centre_view
 from handlers.quality import NAMES as QUALITY
@@ -137,12 +138,12 @@ def test_bins_are_the_deciles(sample: dict[str, np.ndarray], reference: Referenc
     baseline = Baseline.fit(sample, {}, reference)
 
     for feature in FEATURES:
-        assert len(baseline.edges[feature]) == 9
+        assert len(baseline.drift[feature].edges) == 9
         # An edge is a value that occurs, so that no bin is empty.
         deciles = np.percentile(sample[feature], range(10, 91, 10), method="higher")
-        assert np.allclose(baseline.edges[feature], deciles)
-        assert baseline.shares[feature] == pytest.approx([0.1] * 10, abs=2 / 997)
-        assert sum(baseline.shares[feature]) == pytest.approx(1)
+        assert np.allclose(baseline.drift[feature].edges, deciles)
+        assert baseline.drift[feature].shares == pytest.approx([0.1] * 10, abs=2 / 997)
+        assert sum(baseline.drift[feature].shares) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ def test_shares_are_those_of_the_bins_and_no_bin_is_empty(
     values: np.ndarray, reference: Reference
 ) -> None:
     baseline = Baseline.fit(repeated(values), {}, reference)
-    edges, shares = baseline.edges["distance"], baseline.shares["distance"]
+    edges, shares = baseline.drift["distance"].edges, baseline.drift["distance"].shares
 
     labels = [baseline.bin_of("distance", float(value)) for value in values]
     counted = [labels.count(str(place)) / len(values) for place in range(len(shares))]
@@ -176,7 +177,7 @@ def test_shares_are_those_of_the_bins_and_no_bin_is_empty(
 def test_a_value_on_an_edge_belongs_to_the_bin_above(reference: Reference) -> None:
     baseline = Baseline.fit(repeated(np.arange(101.0)), {}, reference)
 
-    assert baseline.edges["contrast"] == tuple(float(edge) for edge in range(10, 91, 10))
+    assert baseline.drift["contrast"].edges == tuple(float(edge) for edge in range(10, 91, 10))
     assert baseline.bin_of("contrast", 10.0) == "1"
     assert baseline.bin_of("contrast", np.nextafter(10.0, 0)) == "0"
     assert baseline.bin_of("contrast", 90.0) == "9"
@@ -187,7 +188,7 @@ def test_a_value_on_an_edge_belongs_to_the_bin_above(reference: Reference) -> No
 def test_bins_may_be_fewer(sample: dict[str, np.ndarray], reference: Reference) -> None:
     baseline = Baseline.fit(sample, {}, reference, bins=4)
 
-    assert all(len(shares) == 4 for shares in baseline.shares.values())
+    assert all(len(bins.shares) == 4 for bins in baseline.drift.values())
 
 
 def test_json_there_and_back_is_the_same(
@@ -195,14 +196,13 @@ def test_json_there_and_back_is_the_same(
 ) -> None:
     limits = {"distance": (None, 1.5), "brightness": (0.1, 0.9), "sharpness": (-4.5, None)}
     before = Baseline.fit(sample, limits, reference)
-    text = json.dumps(before.to_json(), allow_nan=False)
+    text = json.dumps(to_json(before), allow_nan=False)
 
-    after = Baseline.from_json(json.loads(text))
+    after = parse(json.loads(text), Baseline, "baseline.json")
 
-    assert after.edges == before.edges
-    assert after.shares == before.shares
+    assert after.drift == before.drift
     assert after.limits == limits
-    assert json.dumps(after.to_json()) == text
+    assert json.dumps(to_json(after)) == text
 
 
 @pytest.mark.parametrize(

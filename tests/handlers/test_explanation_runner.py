@@ -12,7 +12,7 @@ from handlers.background import Background
 from handlers.classifier import Classifier
 from handlers.explainers.methods import METHODS
 from handlers.explanation_runner import ExplanationRunner
-from handlers.request_state import RawRequest
+from handlers.protocol import RawRequest
 from handlers.service import Answer, MelanomaService
 from handlers.settings import HandlerSettings
 from handlers.telemetry import Recorder

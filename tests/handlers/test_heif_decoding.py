@@ -15,9 +15,9 @@ from PIL import Image, ImageCms
 
 from handlers.colours import to_srgb
 from handlers.decoding import decode
-from handlers.request_state import RawRequest
+from handlers.protocol import RawRequest
 from handlers.service import MelanomaService
-from handlers.structure import ImageError, inspect, optional
+from handlers.structure import ImageError, Limits, formats, inspect
 from handlers.telemetry import Recorder
 from loadtests.hostile import heifs
 from loadtests.hostile.files import body
@@ -148,14 +148,14 @@ def test_a_crop_beyond_the_rim_of_the_encoder_is_applied_before_the_turn() -> No
         [heifs.Item(tile.type, (*tile.properties, clap, (b"irot", b"\1")), tile.data)]
     )
 
-    found = inspect(data, min_side=30)
+    found = inspect(data, Limits(min_side=30))
 
     assert found.crop == (24, 22, 64, 52)
     assert found.shown == (40, 30)
-    assert decode(data, min_side=30).size == (30, 40)
-    assert np.array_equal(np.asarray(decode(data, min_side=30)), by_library(data))
+    assert decode(data, Limits(min_side=30)).size == (30, 40)
+    assert np.array_equal(np.asarray(decode(data, Limits(min_side=30))), by_library(data))
     with pytest.raises(ImageError, match="40 x 30 pixels; the short side needs at least 31"):
-        inspect(data, min_side=31)
+        inspect(data, Limits(min_side=31))
 
 
 @pytest.mark.parametrize("angle", range(4))
@@ -238,7 +238,7 @@ def test_a_package_that_cannot_be_imported_is_no_fault_of_the_file(
 ) -> None:
     data = heic(picture(), quality=80)
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    monkeypatch.setattr(optional, "is_installed", lambda: True)
+    monkeypatch.setattr(formats, "heif_enabled", lambda: True)
 
     with pytest.raises(ImportError):
         decode(data)

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from handlers.decoding import decode
-from handlers.structure import ImageError, av1, heif, heif_meta, hevc, inspect
-from handlers.structure.bits import Bits
+from handlers.structure import ImageError, Limits, av1, heif, heif_meta, hevc, inspect
+from handlers.structure.bitstream import Bits
 from handlers.structure.costs import HEIF_MAX_COST, MAX_COST
 from loadtests.hostile import heifs
 from loadtests.hostile.heifs import file, heic
@@ -160,8 +160,8 @@ def test_a_phones_photograph_is_within_the_budget_of_its_own() -> None:
 
     assert 3 * MAX_COST < cost < HEIF_MAX_COST
     with pytest.raises(ImageError, match="at most 100 are accepted"):
-        inspect(photograph, max_heif_cost=100)
-    assert inspect(photograph, max_cost=1).cost == cost
+        inspect(photograph, Limits(max_heif_cost=100))
+    assert inspect(photograph, Limits(max_cost=1)).cost == cost
 
 
 @pytest.mark.parametrize("kind", ["heic", "deep", "grid", "avif"])

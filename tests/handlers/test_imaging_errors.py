@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from handlers.imaging import NOT_AN_IMAGE, ImageError, decode
+from handlers.structure import Limits
 
 Encode = Callable[..., bytes]
 
@@ -30,7 +31,7 @@ def png_claiming(width: int, height: int, pixels: bytes = b"") -> bytes:
 
 def refusal(data: bytes, **limits: int) -> str:
     with pytest.raises(ImageError) as caught:
-        decode(data, **limits)
+        decode(data, Limits(**limits))
     return str(caught.value)
 
 
@@ -168,7 +169,7 @@ def test_a_bomb_is_refused_by_its_header_alone() -> None:
 def test_pixels_are_limited_to_the_pixel(encoded: Encode) -> None:
     data = encoded(Image.new("L", (100, 50)), "PNG")
 
-    assert decode(data, max_pixels=5000).size == (100, 50)
+    assert decode(data, Limits(max_pixels=5000)).size == (100, 50)
     assert "at most 0.004999 are accepted" in refusal(data, max_pixels=4999)
     # One row above 25 megapixels, and none of them there.
     assert "25.0 megapixels; at most 25 are" in refusal(png_claiming(5000, 5001))

@@ -43,7 +43,7 @@ def test_no_method_imports_anything_heavy_when_it_runs() -> None:
 
 def test_captum_is_whole_for_who_asks_for_it() -> None:
     modules = modules_after(
-        "from handlers import captum_methods\n"
+        "from handlers.explainers import captum_methods\n"
         "import captum.attr\n"
         "for name in set(captum_methods.__all__) - {'InterpretableModel'}:\n"
         "    assert getattr(captum.attr, name) is getattr(captum_methods, name), name\n"
@@ -60,6 +60,6 @@ def test_captum_is_whole_for_who_asks_for_it() -> None:
 def test_captum_may_be_there_before() -> None:
     modules_after(
         "import captum.attr\n"
-        "from handlers import captum_methods\n"
+        "from handlers.explainers import captum_methods\n"
         "assert captum_methods.LayerGradCam is captum.attr.LayerGradCam"
     )

@@ -7,15 +7,21 @@ from typing import Any
 import pytest
 
 from handlers import protocol
-from handlers.protocol import EXPECTED, Instance, Request, RequestError, parse
+from handlers.protocol import EXPECTED, Instance, RawRequest, Request, RequestError, Verb
 
 IMAGE = bytes(range(256))
 B64 = base64.b64encode(IMAGE).decode("ascii")
 
 
-def refusal(body: bytes, **options: Any) -> tuple[int, str]:
+def parse(
+    body: bytes, verb: Verb = "predict", limits: dict[str, int] | None = None, **headers: str
+) -> Request:
+    return protocol.parse(RawRequest(body, verb, **headers), **(limits or {}))
+
+
+def refusal(body: bytes, content_type: str = "", **limits: int) -> tuple[int, str]:
     with pytest.raises(RequestError) as caught:
-        parse(body, **{"verb": "predict"} | options)
+        parse(body, limits=limits, content_type=content_type)
     assert str(caught.value) == caught.value.message
     return caught.value.status, caught.value.message
 
@@ -172,7 +178,7 @@ def test_a_body_above_the_limit_gets_413_whatever_is_in_it() -> None:
         413,
         "the body is 20.0 MB; at most 20 MB are accepted: send fewer or smaller photographs",
     )
-    assert parse(IMAGE, verb="predict", max_body_bytes=256).instances == (Instance(IMAGE),)
+    assert parse(IMAGE, limits={"max_body_bytes": 256}).instances == (Instance(IMAGE),)
     assert refusal(IMAGE, max_body_bytes=255)[0] == 413
 
 

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handlers.explainers.grid import upsampled
+from handlers.explainers.pixels import upsampled
 from handlers.imaging import centre_view
-from handlers.png import encoded
 from handlers.rendering import (
     AGAINST,
     EITHER,
     FOR,
     NEUTRAL,
     OPACITY,
+    encode_png,
     heatmap,
     overlay,
     scale_of,
@@ -118,7 +118,7 @@ def test_a_png_is_lossless(size: tuple[int, int], grainy: Image.Image) -> None:
     map_ = heatmap(np.random.default_rng(2).normal(size=size[::-1]), 2.0)
 
     for image in (picture, map_):
-        with Image.open(io.BytesIO(encoded(image))) as decoded:
+        with Image.open(io.BytesIO(encode_png(image))) as decoded:
             assert decoded.format == "PNG"
             assert decoded.size == size
             assert decoded.mode == image.mode
@@ -127,7 +127,7 @@ def test_a_png_is_lossless(size: tuple[int, int], grainy: Image.Image) -> None:
 
 def test_another_mode_is_refused(grainy: Image.Image) -> None:
     with pytest.raises(ValueError, match="mode L"):
-        encoded(grainy.convert("L"))
+        encode_png(grainy.convert("L"))
 
 
 def test_a_png_carries_no_metadata(view: Image.Image) -> None:
@@ -136,7 +136,7 @@ def test_a_png_carries_no_metadata(view: Image.Image) -> None:
     tag[0x010E] = "Jane Doe, left forearm"
     marked.info |= {"exif": tag.tobytes(), "comment": b"Jane Doe", "dpi": (72, 72)}
 
-    data = encoded(overlay(marked, halves(), 2.0))
+    data = encode_png(overlay(marked, halves(), 2.0))
 
     assert [
         name for name in (b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"pHYs", b"tIME") if name in data
@@ -151,5 +151,5 @@ def test_pictures_of_an_answer_are_small(grainy: Image.Image) -> None:
     values = upsampled(np.random.default_rng(1).normal(size=(28, 28)), SIDE)
     scale = scale_of(values)
 
-    assert len(encoded(overlay(grainy, values, scale))) < 150_000
-    assert len(encoded(heatmap(values, scale))) < 150_000
+    assert len(encode_png(overlay(grainy, values, scale))) < 150_000
+    assert len(encode_png(heatmap(values, scale))) < 150_000

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from handlers.explainers import integrated_gradients
-from handlers.explainers.grid import upsampled
 from handlers.explainers.methods import METHODS
+from handlers.explainers.pixels import upsampled
 from handlers.imaging import centre_view, decode
+from handlers.protocol import RawRequest
 from handlers.rendering import heatmap, overlay
-from handlers.request_state import RawRequest
 from handlers.service import MelanomaService
 from handlers.telemetry import Recorder
 

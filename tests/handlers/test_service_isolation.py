@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from handlers import imaging
-from handlers.request_state import RawRequest
+from handlers.protocol import RawRequest
 from handlers.service import Answer, MelanomaService
 from handlers.telemetry import Recorder
 
@@ -119,10 +119,10 @@ def bug(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault in the code that one payload brings to light."""
     decode = imaging.decode
 
-    def faulty(data: bytes, **limits: int) -> Any:
+    def faulty(data: bytes, limits: Any) -> Any:
         if data == SECRET:
             raise RuntimeError("list index out of range")
-        return decode(data, **limits)
+        return decode(data, limits)
 
     monkeypatch.setattr(imaging, "decode", faulty)
 
@@ -161,7 +161,7 @@ def test_a_message_that_quotes_the_payload_is_not_logged(
     service: MelanomaService, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # As int("Jane Doe") does: exceptions like to quote what they choked on.
-    def quoting(data: bytes, **limits: int) -> Any:
+    def quoting(data: bytes, limits: Any) -> Any:
         raise RuntimeError(f"cannot read {data!r}")
 
     monkeypatch.setattr(imaging, "decode", quoting)

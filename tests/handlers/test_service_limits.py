@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from handlers.request_state import RawRequest
+from handlers.protocol import RawRequest
 from handlers.service import MelanomaService
 from handlers.telemetry import Recorder
 
@@ -174,7 +174,7 @@ def test_a_large_batch_keeps_nothing_of_a_photograph_that_is_answered(
     def watched(job: Any, *rest: Any) -> None:
         complete(job, *rest)
         kept.append(job)
-        alive.append(sum(len(one.prepared) + len(one.photographs) for one in kept))
+        alive.append(sum(len(one.prepared) + len(one.classified) for one in kept))
 
     monkeypatch.setattr(service, "_complete", watched)
     service.answer([RawRequest(photograph(1, 0), "predict")] * 20, Recorder("v1"))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from handlers.drift import FEATURES
-from handlers.request_state import RawRequest
+from handlers.protocol import RawRequest
 from handlers.service import MelanomaService
 from handlers.telemetry import (
     BATCH_SIZE,
@@ -141,7 +141,7 @@ def test_bins_of_a_feature_sum_to_the_photographs(
 ) -> None:
     counted = of(seen, DRIFT_OBSERVATIONS)
     of_it = {place: sum(values) for (name, place), values in counted.items() if name == feature}
-    bins = len(service.classifier.baseline.shares[feature])
+    bins = len(service.classifier.baseline.drift[feature].shares)
 
     assert {name for name, _ in counted} == set(FEATURES)
     assert sum(of_it.values()) == 5

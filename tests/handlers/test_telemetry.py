@@ -123,7 +123,7 @@ def test_a_photograph_adds_one_to_a_bin_of_each_feature(baseline: Baseline) -> N
         recorder.image(baseline, values)
 
     seen = {entry.labels[:2]: entry.value for entry in recorder.observations()}
-    highest = {name: str(len(baseline.edges[name])) for name in FEATURES}
+    highest = {name: str(len(baseline.drift[name].edges)) for name in FEATURES}
     assert seen == {(name, "0"): 1 for name in FEATURES} | {
         (name, place): 2 for name, place in highest.items()
     }
@@ -147,7 +147,9 @@ def test_the_gauge_carries_the_baseline(baseline: Baseline) -> None:
     for feature in FEATURES:
         of_it = {entry.labels[1]: entry.value for entry in seen if entry.labels[0] == feature}
         # The same bin labels as the observations carry, or Prometheus could not match the two.
-        assert list(of_it) == [str(place) for place in range(len(baseline.edges[feature]) + 1)]
+        assert list(of_it) == [
+            str(place) for place in range(len(baseline.drift[feature].edges) + 1)
+        ]
         assert sum(of_it.values()) == pytest.approx(1)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from handlers.classifier import Classifier
-from handlers.request_state import RawRequest
+from handlers.protocol import RawRequest
 from handlers.service import MelanomaService
 from handlers.settings import HandlerSettings
 from handlers.telemetry import Recorder

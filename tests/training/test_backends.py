@@ -11,9 +11,10 @@ import torch
 
 from handlers import backends as served
 from handlers.backends import FILES, NAMES, PLAIN, UnavailableError
+from handlers.card import MeasuredBackend
 from handlers.classifier import Classifier
 from training import backends
-from training.backends import Measured, compared
+from training.backends import compared
 from training.calibration import Aims, Calibration, calibrate, recalibrate
 from training.dataset import Dataset, Photograph, Progress
 from training.settings import TrainingSettings
@@ -28,7 +29,7 @@ def sample(count: int) -> tuple[np.ndarray, np.ndarray]:
     return log_odds, (rng.random(count) < 1 / (1 + np.exp(-log_odds))).astype(int)
 
 
-def verdict(noise: float) -> Measured:
+def verdict(noise: float) -> MeasuredBackend:
     """On a backend whose log-odds are off by normal noise."""
     log_odds, labels = sample(400)
     off = log_odds + np.random.default_rng(4).normal(0, noise, 400)
@@ -120,9 +121,9 @@ def test_recalibration_changes_neither_the_temperature_nor_more_of_the_band_than
     before = fitted.probabilities(log_odds) >= fitted.threshold
     for shift in (-3.0, -0.1, 0.1, 3.0):
         again = recalibrate(log_odds + shift, labels, fitted, before)
-        low, high = fitted.band
+        low, high = fitted.near_threshold
         assert again.temperature == fitted.temperature
-        assert again.band == (min(low, again.threshold), max(high, again.threshold))
+        assert again.near_threshold == (min(low, again.threshold), max(high, again.threshold))
 
 
 @pytest.mark.parametrize("called", [False, True], ids=["nobody", "everybody"])
@@ -136,17 +137,17 @@ def test_recalibration_where_one_label_is_given_to_all(called: bool) -> None:
 
 def test_the_order_is_by_time_and_holds_only_what_passes() -> None:
     measured = {
-        "slow": Measured(forward_ms=30.0, passes=True),
-        "fast": Measured(forward_ms=10.0, passes=True),
-        "fastest": Measured(forward_ms=5.0, passes=False),
-        "unknown": Measured(lacking="no such device"),
+        "slow": MeasuredBackend(forward_ms=30.0, passes=True),
+        "fast": MeasuredBackend(forward_ms=10.0, passes=True),
+        "fastest": MeasuredBackend(forward_ms=5.0, passes=False),
+        "unknown": MeasuredBackend(lacking="no such device"),
     }
 
     assert backends.order(measured) == ["fast", "slow"]
 
 
 def test_every_backend_is_measured_and_the_files_of_those_that_pass_stay(
-    measure: Callable[..., dict[str, Measured]], tmp_path: Path
+    measure: Callable[..., dict[str, MeasuredBackend]], tmp_path: Path
 ) -> None:
     measured = measure(*NAMES)
 
@@ -204,12 +205,12 @@ def test_what_is_compared_on_has_its_share_of_each_class(cancers: int) -> None:
 @pytest.fixture
 def measure(
     trained: TrainingSettings, found: Dataset, silent: Progress, tmp_path: Path
-) -> Callable[..., dict[str, Measured]]:
+) -> Callable[..., dict[str, MeasuredBackend]]:
     """Measures backends of the trained model, in a folder that holds nothing else of it."""
     shutil.copy2(trained.model_folder / "model.pt", tmp_path)
     card = json.loads((trained.model_folder / "card.json").read_text())
 
-    def measure(*names: str) -> dict[str, Measured]:
+    def measure(*names: str) -> dict[str, MeasuredBackend]:
         return backends.measure(
             tmp_path,
             Classifier.model_of(tmp_path),
@@ -223,7 +224,9 @@ def measure(
 
 
 def test_only_what_is_asked_for_is_tried(
-    measure: Callable[..., dict[str, Measured]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    measure: Callable[..., dict[str, MeasuredBackend]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(backends, "_int8", lambda *_: pytest.fail("int8 was made"))
     measured = measure("openvino-fp32")
@@ -241,7 +244,9 @@ def test_only_what_is_asked_for_is_tried(
 
 
 def test_without_openvino_a_model_is_trained_all_the_same(
-    measure: Callable[..., dict[str, Measured]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    measure: Callable[..., dict[str, MeasuredBackend]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def missing() -> None:
         raise UnavailableError("the package openvino is not installed")

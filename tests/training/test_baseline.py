@@ -79,17 +79,17 @@ def test_only_what_is_too_far_or_too_poor_is_beyond_a_limit(fitted: Baseline) ->
 def test_every_drift_feature_has_bins_whose_shares_are_those_of_the_data(fitted: Baseline) -> None:
     values = drawn(0)
 
-    assert set(fitted.edges) == set(fitted.shares) == set(FEATURES)
+    assert set(fitted.drift) == set(FEATURES)
     assert fitted.photographs == COUNT
     for name in FEATURES:
-        assert len(fitted.edges[name]) == 9
+        assert len(fitted.drift[name].edges) == 9
         bins = [int(fitted.bin_of(name, float(value))) for value in values[name]]
-        np.testing.assert_allclose(np.bincount(bins) / COUNT, fitted.shares[name])
-        assert min(fitted.shares[name]) == pytest.approx(0.1, abs=0.002)
+        np.testing.assert_allclose(np.bincount(bins) / COUNT, fitted.drift[name].shares)
+        assert min(fitted.drift[name].shares) == pytest.approx(0.1, abs=0.002)
 
 
 def test_the_reference_is_of_the_features_given(fitted: Baseline, features: np.ndarray) -> None:
-    assert fitted.reference.to_json() == Reference.fit(features).to_json()
+    assert fitted.features == Reference.fit(features).encoded()
 
 
 def test_as_few_photographs_as_a_data_set_may_hold_are_enough() -> None:
@@ -98,7 +98,7 @@ def test_as_few_photographs_as_a_data_set_may_hold_are_enough() -> None:
         rng.random(4), rng.random(4), rng.random((4, len(STATISTICS))), rng.random((4, 512))
     )
 
-    assert set(given.edges) == set(FEATURES)
+    assert set(given.drift) == set(FEATURES)
     assert all(np.isfinite(given.reference.distance(rng.random((2, 512)))))
 
 

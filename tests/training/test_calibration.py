@@ -67,7 +67,7 @@ def test_the_temperature_is_that_of_least_balanced_loss() -> None:
 
 
 def test_probabilities_are_the_sigmoid_at_the_temperature_and_keep_the_order() -> None:
-    own = Calibration(temperature=2.0, threshold=0.5, band=(0.4, 0.6))
+    own = Calibration(temperature=2.0, threshold=0.5, near_threshold=(0.4, 0.6))
     given = own.probabilities(np.array([-4.0, 0.0, 2.0]))
 
     np.testing.assert_allclose(given, [0.11920292, 0.5, 0.73105858])
@@ -210,7 +210,7 @@ def test_the_band_always_holds_the_threshold() -> None:
         aims = (AIMS, Aims(0.5, 0.2, 0.4), Aims(1.0, 0.3, 0.0))[seed % 3]
         log_odds, labels = sample(seed, 150)
         fitted = calibrate(log_odds, labels, aims)
-        low, high = fitted.band
+        low, high = fitted.near_threshold
         assert low <= fitted.threshold <= high
         probabilities = fitted.probabilities(log_odds)
         assert fitted.threshold == threshold_for(probabilities[labels == 1], aims.sensitivity)

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+from handlers.card import Card, MeasuredBackend
+from handlers.documents import parse, to_json
 from handlers.drift import FEATURES, Baseline
 from handlers.imaging import PREPROCESSING
 from handlers.reference import Reference
 from training import backbone
 from training import card as card_module
 from training.backbone import Backbone
-from training.backends import Measured
 from training.calibration import Calibration
 from training.card import model_card
 from training.cross_fit import Fitted
@@ -25,10 +26,14 @@ from training.head import Choice, Head
 from training.recipes import Recipe
 
 MEASURED = {
-    "fp32": Measured(20.0, 0.0, 0, 0.0, 300, True, "", Calibration(1.5, 0.31, (0.2, 0.4))),
-    "openvino-bf16": Measured(8.0, 1e-4, 1, 1e-2, 300, True, "", Calibration(1.4, 0.3, (0.2, 0.4))),
-    "openvino-int8": Measured(4.0, 0.01, 9, 0.3, 300, False, "", Calibration(1.2, 0.3, (0.2, 0.4))),
-    "cuda-fp16": Measured(lacking="there is no CUDA device"),
+    "fp32": MeasuredBackend(20.0, 0.0, 0, 0.0, 300, True, "", Calibration(1.5, 0.31, (0.2, 0.4))),
+    "openvino-bf16": MeasuredBackend(
+        8.0, 1e-4, 1, 1e-2, 300, True, "", Calibration(1.4, 0.3, (0.2, 0.4))
+    ),
+    "openvino-int8": MeasuredBackend(
+        4.0, 0.01, 9, 0.3, 300, False, "", Calibration(1.2, 0.3, (0.2, 0.4))
+    ),
+    "cuda-fp16": MeasuredBackend(lacking="there is no CUDA device"),
 }
 SCORES = {
     "test": {"count": 24, "auroc": {"value": 0.9, "low": 0.8, "high": 0.95}},
@@ -66,17 +71,16 @@ def reference() -> Baseline:
 def version(
     found: Dataset, network: Backbone, head: Head, calibration: Calibration, reference: Baseline
 ) -> str:
-    return str(
-        model_card(found, network, head, RECIPE, calibration, reference, SCORES, MEASURED)[
-            "model_version"
-        ]
-    )
+    card = model_card(found, network, head, RECIPE, calibration, reference, SCORES, MEASURED)
+    return card.model_version
 
 
 def test_it_holds_what_serving_and_readers_need(
     found: Dataset, network: Backbone, head: Head, calibration: Calibration, reference: Baseline
 ) -> None:
-    document = model_card(found, network, head, RECIPE, calibration, reference, SCORES, MEASURED)
+    document = to_json(
+        model_card(found, network, head, RECIPE, calibration, reference, SCORES, MEASURED)
+    )
 
     assert document["labels"] == ["no cancer", "cancer"]
     assert document["threshold"] == 0.31
@@ -111,6 +115,7 @@ def test_it_holds_what_serving_and_readers_need(
     }
     assert "Not a medical device" in document["warning"]
     assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert to_json(parse(document, Card, "card.json")) == document
 
 
 @pytest.mark.parametrize(
@@ -131,7 +136,9 @@ def test_it_says_what_was_fitted(
     words: str,
 ) -> None:
     recipe = replace(RECIPE, name=name)
-    document = model_card(found, network, head, recipe, calibration, reference, SCORES, MEASURED)
+    document = to_json(
+        model_card(found, network, head, recipe, calibration, reference, SCORES, MEASURED)
+    )
 
     assert document["finetune"] == name
     assert words in document["architecture"]
@@ -169,7 +176,9 @@ def test_packages_that_training_goes_without_are_not_named(
         return "1.0"
 
     monkeypatch.setattr(card_module, "version", installed)
-    document = model_card(found, network, head, RECIPE, calibration, reference, SCORES, MEASURED)
+    document = to_json(
+        model_card(found, network, head, RECIPE, calibration, reference, SCORES, MEASURED)
+    )
 
     assert set(document["versions"]) == ALWAYS
 
@@ -221,7 +230,7 @@ def test_what_decides_review_changes_the_version(
 ) -> None:
     versions = {
         version(found, network, head, calibration, reference),
-        version(found, network, head, replace(calibration, band=(0.1, 0.6)), reference),
+        version(found, network, head, replace(calibration, near_threshold=(0.1, 0.6)), reference),
         version(
             found, network, head, calibration, replace(reference, limits={"distance": (None, 3.0)})
         ),
@@ -236,7 +245,7 @@ def test_what_a_backend_that_is_used_does_changes_the_version_and_how_fast_it_is
     def with_backend(**changes: object) -> str:
         own = MEASURED | {"openvino-bf16": replace(MEASURED["openvino-bf16"], **changes)}
         card = model_card(found, network, head, RECIPE, calibration, reference, SCORES, own)
-        return str(card["model_version"])
+        return card.model_version
 
     assert with_backend(forward_ms=30.0) == with_backend()
     other = Calibration(1.4, 0.300001, (0.2, 0.4))

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from handlers.classifier import Classifier
+from handlers.documents import parse
 from handlers.drift import FEATURES, Baseline, image_statistics
 from handlers.imaging import centre_view, decode, to_tensor
 from tests.training.runs import quiet, read, said
@@ -83,13 +84,13 @@ def test_the_baseline_is_read_by_the_handlers_and_of_train_alone(
     trained: TrainingSettings, learned: features.Features
 ) -> None:
     document = read(trained.model_folder / "baseline.json")
-    baseline = Baseline.from_json(document)
+    baseline = parse(document, Baseline, "baseline.json")
 
-    assert set(baseline.edges) == set(FEATURES)
+    assert set(baseline.drift) == set(FEATURES)
     unit = learned.plain / np.linalg.norm(learned.plain, axis=1, keepdims=True)
     np.testing.assert_allclose(baseline.reference.features, unit, atol=1e-3)
     bins = [int(baseline.bin_of("brightness", float(v))) for v in learned.statistics[:, 0]]
-    np.testing.assert_allclose(np.bincount(bins) / len(bins), baseline.shares["brightness"])
+    np.testing.assert_allclose(np.bincount(bins) / len(bins), baseline.drift["brightness"].shares)
 
 
 def test_a_second_run_gives_the_same_model_and_computes_no_features(

@@ -15,7 +15,7 @@ from loadtests.hostile.heifs import heic
 from tests.handlers.heif_files import avif, picture
 from tests.page_texts import sentence
 from tests.web.conftest import EXPLAIN, Double, Elements, Reply, Visit, explanation, prediction
-from web import samples
+from web import options
 from web.app import HERE, create_app
 from web.pictures import read
 from web.settings import PageSettings
@@ -282,7 +282,7 @@ def test_a_sample_is_asked_about_without_an_upload(
     visit: Visit, photograph: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "1.jpg").write_bytes(photograph)
-    monkeypatch.setattr(samples, "FOLDER", tmp_path)
+    monkeypatch.setattr(options, "SAMPLES", tmp_path)
     double = Double()
 
     page = visit("GET")

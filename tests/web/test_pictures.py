@@ -14,11 +14,12 @@ import pytest
 from PIL import Image, ImageCms
 
 from handlers.imaging import ImageError, centre_view, decode
+from handlers.structure import LIMITS
 from tests.handlers import heif_files
 from tests.web.conftest import encoded
 from tests.web.odd_files import ODD
 from web.errors import PageError
-from web.pictures import SHORTEST, read
+from web.pictures import read
 
 ORIENTATION = 0x0112
 MAKER = "SECRET-MAKER"
@@ -129,16 +130,16 @@ def test_only_the_square_that_the_model_sees_leaves_the_page(lesion: Image.Image
 
 
 def test_what_the_service_refuses_as_too_small_is_refused_here(lesion: Image.Image) -> None:
-    drawn_anew(encoded(lesion.resize((SHORTEST, SHORTEST)), "PNG"))
-    decode(encoded(lesion.resize((SHORTEST, SHORTEST)), "PNG"))
-    small = encoded(lesion.resize((SHORTEST - 1, 300)), "PNG")
+    drawn_anew(encoded(lesion.resize((LIMITS.min_side, LIMITS.min_side)), "PNG"))
+    decode(encoded(lesion.resize((LIMITS.min_side, LIMITS.min_side)), "PNG"))
+    small = encoded(lesion.resize((LIMITS.min_side - 1, 300)), "PNG")
 
     with pytest.raises(ImageError):
         decode(small)
     with pytest.raises(PageError) as refused:
         drawn_anew(small)
     assert refused.value.kind == "too_few_pixels"
-    assert refused.value.values == {"seen": str(SHORTEST - 1), "limit": str(SHORTEST)}
+    assert refused.value.values == {"seen": str(LIMITS.min_side - 1), "limit": str(LIMITS.min_side)}
 
 
 def chunks(png: bytes) -> set[bytes]:

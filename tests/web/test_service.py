@@ -12,9 +12,8 @@ from kserve import InferenceRESTClient, RESTConfig
 from starlette.types import Receive, Scope, Send
 
 from tests.web.conftest import EXPLAIN, PREDICT, Double, Reply, explanation, prediction
-from web.answers import Explanation, Prediction
 from web.errors import PageError
-from web.service import LEAST_WAIT, Service
+from web.service import LEAST_WAIT, Explanation, Prediction, Service
 from web.settings import PageSettings
 
 URL = "http://service"

@@ -9,8 +9,8 @@ import pytest
 from tests.page_texts import compare
 from tests.web.conftest import explanation, prediction
 from web import texts
-from web.answers import Explanation, Prediction
 from web.errors import Kind, PageError
+from web.service import Explanation, Prediction
 from web.wording import answer_words, explanation_words, failure_words, method_words
 
 VALUES = {"limit": 15, "seen": 30, "reason": "a reason", "seconds": 60}

@@ -12,9 +12,9 @@ from handlers.explainers.methods import METHODS
 from tests.page_texts import sentence
 from tests.web.conftest import explanation, prediction
 from web import texts
-from web.answers import Explanation, Prediction
 from web.errors import PageError
-from web.methods import DEFAULT, SECONDS
+from web.options import DEFAULT, SECONDS
+from web.service import Explanation, Prediction
 from web.wording import (
     AnswerWords,
     answer_words,

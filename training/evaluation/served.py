@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from pathlib import Path
-from typing import Final
 
 import numpy as np
-import torch
 from PIL import Image
 
 from handlers.classifier import Classifier, Decision
-from handlers.drift import image_statistics
-from handlers.imaging import centre_view, to_tensor
-
-BATCH: Final = 8
+from handlers.imaging import preprocess
 
 
 class Served:
@@ -31,12 +25,7 @@ class Served:
 
     def decide(self, pictures: Iterable[Image.Image]) -> list[Decision]:
         """Predict decoded RGB pictures, in their order; holds a few at a time."""
-        decisions: list[Decision] = []
-        rest = iter(pictures)
-        while views := [centre_view(picture) for picture in islice(rest, BATCH)]:
-            forward = self.classifier.forward(torch.stack([to_tensor(view) for view in views]))
-            decisions += self.classifier.decide(forward, [image_statistics(one) for one in views])
-        return decisions
+        return [one.decision for one in self.classifier.classify(map(preprocess, pictures))]
 
 
 def probabilities(decisions: Sequence[Decision]) -> np.ndarray:

@@ -1,5 +1,5 @@
 // What a file is, and the file without what a camera wrote into it: all before anything is sent.
-// The server does the same again (web/pictures.py, web/disguises.py); it trusts no browser.
+// The server does the same again (web/pictures.py); it trusts no browser.
 
 import { OddFile, ascii, latin, orientationOf, tiffOf } from "./orientation.js";
 

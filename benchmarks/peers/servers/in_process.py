@@ -43,8 +43,7 @@ def main() -> None:
         for number, text in enumerate(json.loads(line)):
             photograph = base64.b64decode(text)
             start = time.perf_counter()
-            view = imaging.centre_view(imaging.decode(photograph))
-            inputs = imaging.to_tensor(view)[None]
+            inputs = imaging.preprocess(imaging.decode(photograph)).inputs[None]
             decoding.append(time.perf_counter() - start)
             for name, run in ready.items():
                 for _ in range(1 if number else WARM):

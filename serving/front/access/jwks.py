@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 import aiohttp
 import jwt
 
+from serving.front.exposure import is_loopback
 from serving.front.watched_file import MAX_BYTES, Report, WatchedFile
 
 WHAT: Final = "LESIONLENS_TOKEN_JWKS"
-LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 RETRY_SECONDS: Final = 5.0
 """Seconds between two requests to the issuer: a flood of unknown keys is not passed on to it."""
 FETCH_SECONDS: Final = 5.0
@@ -138,7 +138,7 @@ class AddressKeys:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         parts = urlsplit(url)
-        local = parts.scheme == "http" and parts.hostname in LOOPBACK
+        local = parts.scheme == "http" and is_loopback(parts.hostname or "")
         if not parts.hostname or not (parts.scheme == "https" or local):
             raise ValueError(
                 f"{WHAT} must be an address with https: anyone who can change the keys in "

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from handlers.explainers.baselines import blurred
+from handlers.explainers.pixels import blurred
 
 
 def test_a_blur_keeps_constants() -> None:

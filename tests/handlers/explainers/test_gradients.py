@@ -6,9 +6,9 @@ import torch
 from captum.attr import GradientShap, NoiseTunnel, Saliency
 
 from handlers.explainers import gradients
-from handlers.explainers.baselines import blurred
+from handlers.explainers.captum_methods import seeded
 from handlers.explainers.gradients import gradient_shap, saliency, smooth_grad
-from handlers.explainers.seeded import seeded
+from handlers.explainers.pixels import blurred
 from handlers.explainers.task import AttributionTask
 from tests.handlers.explainers.known import SIDE, Linear, ask
 from training.export import SplitResNet

@@ -12,10 +12,9 @@ from torch import nn
 
 from handlers.classifier import Classifier
 from handlers.explainers import integrated_gradients as module
-from handlers.explainers.baselines import blurred
-from handlers.explainers.frozen_model import FrozenModel
 from handlers.explainers.integrated_gradients import integrated_gradients
-from handlers.explainers.task import AttributionTask
+from handlers.explainers.pixels import blurred
+from handlers.explainers.task import AttributionTask, FrozenModel
 from handlers.imaging import centre_view, to_tensor
 from training.export import SplitResNet
 

@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from handlers.explainers import lime as module
 from handlers.explainers import superpixels as cutting
-from handlers.explainers.baselines import blurred
 from handlers.explainers.lime import Ridge, balanced, lime
+from handlers.explainers.pixels import blurred
 from handlers.explainers.superpixels import superpixels
 from handlers.explainers.task import AttributionTask
 from tests.handlers.explainers.known import Linear, ask

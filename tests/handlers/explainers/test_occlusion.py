@@ -6,8 +6,8 @@ import torch
 from captum.attr import Occlusion
 
 from handlers.explainers import occlusion as module
-from handlers.explainers.baselines import blurred
 from handlers.explainers.occlusion import occlusion
+from handlers.explainers.pixels import blurred
 from handlers.explainers.task import AttributionTask
 from tests.handlers.explainers.known import SIDE, Linear, ask
 from training.export import SplitResNet

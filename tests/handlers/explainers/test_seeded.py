@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from handlers.explainers.seeded import seeded
+from handlers.explainers.captum_methods import seeded
 
 
 def draw() -> list[float]:

@@ -74,7 +74,7 @@ def called(*photographs: bytes, raw: bool = False, **parameters: str) -> InferRe
 
 
 def test_base64_in_json_becomes_v1s_instances_unread() -> None:
-    asked = tensors.question_of(parsed())
+    asked = tensors.service_request(parsed())
 
     assert (asked.verb, asked.is_json) == ("predict", True)
     assert json.loads(asked.body) == {"instances": TEXTS}
@@ -82,33 +82,35 @@ def test_base64_in_json_becomes_v1s_instances_unread() -> None:
 
 @pytest.mark.parametrize("data", [[[TEXTS[0]], [TEXTS[1]]], TEXTS])
 def test_data_may_be_nested_as_its_shape_is(data: list[Any]) -> None:
-    asked = tensors.question_of(parsed(shape=[2, 1], data=data))
+    asked = tensors.service_request(parsed(shape=[2, 1], data=data))
 
     assert json.loads(asked.body) == {"instances": TEXTS}
 
 
 def test_one_binary_photograph_goes_on_as_it_is() -> None:
-    asked = tensors.question_of(tensors.parse(*binary(JPEGS[0])))
+    asked = tensors.service_request(tensors.parse(*binary(JPEGS[0])))
 
     assert (asked.body, asked.is_json) == (JPEGS[0], False)
 
 
 def test_several_binary_photographs_become_instances() -> None:
-    asked = tensors.question_of(tensors.parse(*binary(*JPEGS)))
+    asked = tensors.service_request(tensors.parse(*binary(*JPEGS)))
 
     assert json.loads(asked.body) == {"instances": TEXTS}
 
 
 @pytest.mark.parametrize("raw", [False, True])
 def test_photographs_of_a_call_are_bytes_in_either_form(raw: bool) -> None:
-    assert tensors.question_of(called(JPEGS[0], raw=raw)).body == JPEGS[0]
-    several = tensors.question_of(called(*JPEGS, raw=raw, method="lime"))
+    assert tensors.service_request(called(JPEGS[0], raw=raw)).body == JPEGS[0]
+    several = tensors.service_request(called(*JPEGS, raw=raw, method="lime"))
     assert json.loads(several.body) == {"instances": TEXTS}
     assert (several.verb, several.method, several.target) == ("explain", "lime", None)
 
 
 def test_parameters_name_the_method_and_the_target() -> None:
-    asked = tensors.question_of(parsed(parameters={"method": "grad_cam", "target": "predicted"}))
+    asked = tensors.service_request(
+        parsed(parameters={"method": "grad_cam", "target": "predicted"})
+    )
 
     assert (asked.verb, asked.method, asked.target) == ("explain", "grad_cam", "predicted")
 
@@ -142,7 +144,7 @@ def test_a_wrong_request_gets_a_message_that_quotes_nothing_of_it(
     changes: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(TensorError, match=words) as raised:
-        tensors.question_of(parsed(**changes))
+        tensors.service_request(parsed(**changes))
     assert "MARKER" not in str(raised.value)
 
 
@@ -163,14 +165,14 @@ def test_a_length_of_the_json_that_cannot_be_is_refused(length: str) -> None:
 def test_a_binary_size_that_cannot_be_is_refused(size: object) -> None:
     body, length = binary(JPEGS[0], parameters={"binary_data_size": size})
     with pytest.raises(TensorError):
-        tensors.question_of(tensors.parse(body, length))
+        tensors.service_request(tensors.parse(body, length))
 
 
 @pytest.mark.parametrize("raw", [b"\x01", b"\xff\xff\xff\x7fx", b"\x05\x00\x00\x00four"])
 def test_a_binary_tensor_that_is_cut_off_is_refused(raw: bytes) -> None:
     body, length = binary(parameters={"binary_data_size": len(raw)}, shape=[1])
     with pytest.raises(TensorError, match="cut off"):
-        tensors.question_of(tensors.parse(body + raw, length))
+        tensors.service_request(tensors.parse(body + raw, length))
 
 
 def test_bytes_that_no_input_names_are_refused() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from handlers.explainers.baselines import blurred
+from handlers.explainers.pixels import blurred
 from handlers.imaging import MEAN, SIDE, STD
 from handlers.quality import LUMA
 from training.evaluation.explanations.curves import GRID

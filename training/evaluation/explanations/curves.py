@@ -15,8 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from handlers.explainers.baselines import blurred
-from handlers.explainers.grid import upsampled
+from handlers.explainers.pixels import blurred, upsampled
 from handlers.imaging import SIDE
 from training.cache import Arrays
 from training.evaluation.explanations.subjects import Explained, Subject

@@ -7,10 +7,9 @@ from typing import Any, Final
 
 from handlers import rendering
 from handlers.classifier import LABELS, Decision
-from handlers.drift import image_statistics
-from handlers.explainers.grid import upsampled
 from handlers.explainers.methods import METHODS
-from handlers.imaging import SIDE
+from handlers.explainers.pixels import upsampled
+from handlers.imaging import SIDE, preprocess
 from training.dataset import CLASSES, Photograph, Progress
 from training.evaluation.explanations.subjects import Explained, Subject
 
@@ -75,9 +74,8 @@ def _answered(
 ) -> Iterator[tuple[Photograph, Subject, Decision]]:
     for photo in photographs:
         subject = explained.photograph(photo)
-        forward = explained.classifier.forward(subject.inputs)
-        (decision,) = explained.classifier.decide(forward, [image_statistics(subject.view)])
-        yield photo, subject, decision
+        (classified,) = explained.classifier.classify([preprocess(subject.view)])
+        yield photo, subject, classified.decision
 
 
 def _maps(explained: Explained, subject: Subject) -> dict[str, Any]:

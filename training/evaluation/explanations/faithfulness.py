@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from captum.metrics import infidelity, sensitivity_max
 
-from handlers.explainers.baselines import blurred
+from handlers.explainers.pixels import blurred
 from handlers.imaging import SIDE
 from training.evaluation.explanations.curves import GRID
 from training.evaluation.explanations.subjects import Subject

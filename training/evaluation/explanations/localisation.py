@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from handlers.explainers.grid import upsampled
+from handlers.explainers.pixels import upsampled
 from handlers.imaging import SIDE, decode
 from training.dataset import Photograph
 from training.evaluation.explanations.subjects import Explained, Subject

@@ -15,9 +15,8 @@ from PIL import Image
 
 from handlers import explainers, threads
 from handlers.classifier import Classifier
-from handlers.explainers.frozen_model import FrozenModel
 from handlers.explainers.methods import METHODS
-from handlers.explainers.task import Attribution, AttributionTask
+from handlers.explainers.task import Attribution, AttributionTask, FrozenModel
 from handlers.imaging import centre_view, decode, to_tensor
 from training.cache import Arrays, Cache
 from training.dataset import Photograph

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from handlers.explainers.baselines import blurred
-from handlers.explainers.grid import summed
+from handlers.explainers.pixels import blurred, summed
 from training.evaluation.explanations.faithfulness import Disturbed, max_sensitivity, spread
 from training.evaluation.explanations.subjects import Subject
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from handlers import rendering
-from handlers.explainers.grid import upsampled
+from handlers.explainers.pixels import upsampled
 from handlers.imaging import SIDE
 from tests.training.evaluation.report.conftest import interval, png
 from training import synthetic

@@ -1,6 +1,7 @@
-"""Import Captum's attribution methods without the rest of Captum, which loads matplotlib.
+"""Captum's attribution methods without the rest of Captum, and random numbers that repeat.
 
-A worker draws with Pillow: without matplotlib it is ready earlier and smaller.
+The rest of Captum loads matplotlib. A worker draws with Pillow: without matplotlib it is ready
+earlier and smaller.
 """
 
 from __future__ import annotations
@@ -9,6 +10,12 @@ import importlib.util
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
+
+import numpy as np
+import torch
+
+SEED: Final = 20240
 
 
 @contextmanager
@@ -51,3 +58,21 @@ __all__ = [
     "Occlusion",
     "Saliency",
 ]
+
+
+@contextmanager
+def seeded(seed: int = SEED) -> Iterator[None]:
+    """Seed torch (CPU) and NumPy within the context, and restore their state afterwards.
+
+    Captum draws from the global generators and accepts no others. Only one explanation may run at
+    a time in a process: two threads in here at once would draw each other's numbers.
+    """
+    numpy_state = np.random.get_state()
+    with torch.random.fork_rng(devices=()):
+        # Not torch.manual_seed, which would also seed GPUs, which are not restored.
+        torch.default_generator.manual_seed(seed)
+        np.random.seed(seed)
+        try:
+            yield
+        finally:
+            np.random.set_state(numpy_state)

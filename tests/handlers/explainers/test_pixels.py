@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from handlers.explainers.grid import summed, upsampled
+from handlers.explainers.pixels import summed, upsampled
 from tests.handlers.explainers.known import noise
 
 

@@ -12,14 +12,14 @@ import pytest
 
 from tests.e2e.pages import SECONDS, running
 from tests.serving.front.conftest import error, response, rest
-from web import listening
+from web import __main__ as main
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 def test_addresses_for_a_browser() -> None:
-    assert listening.url("::1", 8000) == "http://[::1]:8000"
-    assert listening.url("127.0.0.1", 80) == "http://127.0.0.1:80"
+    assert main.url("::1", 8000) == "http://[::1]:8000"
+    assert main.url("127.0.0.1", 80) == "http://127.0.0.1:80"
 
 
 def test_it_may_open_as_many_files_as_it_has_visitors(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,11 +27,11 @@ def test_it_may_open_as_many_files_as_it_has_visitors(monkeypatch: pytest.Monkey
     monkeypatch.setattr(resource, "getrlimit", lambda _: (limits["soft"], limits["hard"]))
     monkeypatch.setattr(resource, "setrlimit", lambda _, both: limits.update(soft=both[0]))
 
-    listening.allow_files(100)
+    main.allow_files(100)
     assert limits["soft"] == 1024
-    listening.allow_files(1_000)
+    main.allow_files(1_000)
     assert limits["soft"] == 2_256
-    listening.allow_files(100_000)
+    main.allow_files(100_000)
     assert limits["soft"] == 4_096
 
 
