@@ -1,6 +1,6 @@
 """Options of the form: attribution methods, and sample pictures to try the page with.
 
-The costs of the methods are those that ``make measure-explaining`` measured; ``methods.json`` is
+The costs of the methods are those that ``make benchmark NAME=explaining`` measured; ``methods.json`` is
 written with the tables of the documentation. The samples are synthetic, drawn by `make samples`;
 they may be missing.
 """
