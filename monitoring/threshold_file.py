@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 FILE: Final = Path(__file__).resolve().parent / "thresholds.json"
 
 
-class WindowLimit(BaseModel):
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class WindowLimit(_Frozen):
     """The limit of one window.
 
     ``max(conventional, noise_factor * (1 / photographs + 1 / baseline))``
     """
-
-    model_config = ConfigDict(frozen=True)
 
     conventional: float = Field(gt=0)
     """Index below which a change does not matter in practice: 0.1 or 0.25 by custom."""
@@ -30,10 +32,74 @@ class WindowLimit(BaseModel):
         return max(self.conventional, self.noise_factor * (1 / photographs + 1 / baseline))
 
 
-class Thresholds(BaseModel):
-    """Result of :mod:`monitoring.thresholds`, with its parameters."""
+class Parameters(_Frozen):
+    """Parameters of the calibration."""
 
-    model_config = ConfigDict(frozen=True)
+    seed: int
+    days: int
+    """Simulated days."""
+    photographs_per_hour: int | float
+    features: int
+    bins: int
+    minutes_between_evaluations: dict[str, int]
+    """By window, as all that follows."""
+    quantiles: dict[str, float]
+    budget_a_day: float
+    """False alarms a day, over all features and windows."""
+
+
+class Rate(_Frozen):
+    """A share of days, with its exact 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class FalseAlarms(_Frozen):
+    """Share of days without drift on which an alert fires."""
+
+    photographs_per_hour: int | float
+    baseline_photographs: int
+    days: int
+    rate_a_day: dict[str, Rate]
+    """By window, and ``either``."""
+
+
+class Detection(_Frozen):
+    """How soon a shift is found in one window."""
+
+    median_index_of_a_full_window: float
+    found_within_a_day: float
+    """Share of the trials."""
+    median_hours_until_found: float | None
+    """None if most trials do not find it."""
+
+
+class Power(_Frozen):
+    """Detection of one feature's shift, by window in the fields besides."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Detection]
+    shift_in_standard_deviations: float
+
+    @property
+    def windows(self) -> dict[str, Detection]:
+        """Return the detection in each window."""
+        return self.__pydantic_extra__
+
+
+class Measured(_Frozen):
+    """Measurements of the limits, on days that they were not chosen on."""
+
+    false_alarms: FalseAlarms
+    false_alarms_elsewhere: tuple[FalseAlarms, ...]
+    """With other traffic, and with a smaller baseline."""
+    power: tuple[Power, ...]
+
+
+class Thresholds(_Frozen):
+    """Result of :mod:`monitoring.thresholds`, with its parameters."""
 
     baseline_photographs: int = Field(ge=1)
     """Photographs behind the resampled baseline; the rules use that of the served model."""
@@ -41,8 +107,8 @@ class Thresholds(BaseModel):
     cancer_share_z: float = Field(gt=0)
     """Threshold of the two-proportion test between an hour and the day before, in standard
     errors."""
-    parameters: dict[str, Any]
-    measured: dict[str, Any]
+    parameters: Parameters
+    measured: Measured
 
 
 def load(path: Path = FILE) -> Thresholds:

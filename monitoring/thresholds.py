@@ -10,7 +10,7 @@ it was not chosen on.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from rich.progress import track
@@ -18,7 +18,17 @@ from scipy.stats import binomtest
 
 from monitoring import cancer_share
 from monitoring.resampling import DAY, MINUTES, STEPS, SimulatedTraffic, drift_index, windows
-from monitoring.threshold_file import FILE, Thresholds, WindowLimit
+from monitoring.threshold_file import (
+    FILE,
+    Detection,
+    FalseAlarms,
+    Measured,
+    Parameters,
+    Power,
+    Rate,
+    Thresholds,
+    WindowLimit,
+)
 
 SEED: Final = 20
 DAYS: Final = 10_000
@@ -59,23 +69,23 @@ def calibrate(days: int = DAYS, seed: int = SEED) -> Thresholds:
         baseline_photographs=traffic.baseline_photographs,
         windows=limits,
         cancer_share_z=cancer_share.calibrate(random, traffic.photographs_per_hour, days // 2),
-        parameters={
-            "seed": seed,
-            "days": days,
-            "photographs_per_hour": traffic.photographs_per_hour,
-            "features": traffic.features,
-            "bins": traffic.bins,
-            "minutes_between_evaluations": STEPS,
-            "quantiles": QUANTILES,
-            "budget_a_day": BUDGET,
-        },
-        measured={
-            "false_alarms": _false_alarms(traffic, limits, random, days),
-            "false_alarms_elsewhere": [
+        parameters=Parameters(
+            seed=seed,
+            days=days,
+            photographs_per_hour=traffic.photographs_per_hour,
+            features=traffic.features,
+            bins=traffic.bins,
+            minutes_between_evaluations=STEPS,
+            quantiles=QUANTILES,
+            budget_a_day=BUDGET,
+        ),
+        measured=Measured(
+            false_alarms=_false_alarms(traffic, limits, random, days),
+            false_alarms_elsewhere=tuple(
                 _false_alarms(other, limits, random, other_days) for other in others
-            ],
-            "power": [_power(traffic, limits, random, shift) for shift in (0.5, 1.0)],
-        },
+            ),
+            power=tuple(_power(traffic, limits, random, shift) for shift in (0.5, 1.0)),
+        ),
     )
 
 
@@ -108,7 +118,7 @@ def _false_alarms(
     limits: dict[str, WindowLimit],
     random: np.random.Generator,
     days: int,
-) -> dict[str, Any]:
+) -> FalseAlarms:
     """Share of days without drift on which an alert fires, with exact 95 % intervals."""
     title = (
         f"false alarms at {traffic.photographs_per_hour:g} an hour, "
@@ -122,19 +132,20 @@ def _false_alarms(
             fired[day, column] = _alarms(counts, window, limit, *args).any()
     either = np.asarray(fired.any(axis=1))
     columns = dict(zip(limits, fired.T, strict=True)) | {"either": either}
-    return {
-        "photographs_per_hour": traffic.photographs_per_hour,
-        "baseline_photographs": traffic.baseline_photographs,
-        "days": days,
-        "rate_a_day": {name: _rate(days_with) for name, days_with in columns.items()},
-    }
+    return FalseAlarms(
+        photographs_per_hour=traffic.photographs_per_hour,
+        baseline_photographs=traffic.baseline_photographs,
+        days=days,
+        rate_a_day={name: _rate(days_with) for name, days_with in columns.items()},
+    )
 
 
-def _rate(fired: np.ndarray) -> dict[str, float]:
+def _rate(fired: np.ndarray) -> Rate:
     test = binomtest(int(fired.sum()), len(fired))
     interval = test.proportion_ci(0.95, "exact")
-    values = {"value": test.statistic, "low": interval.low, "high": interval.high}
-    return {name: round(float(value), 5) for name, value in values.items()}
+    values = (test.statistic, interval.low, interval.high)
+    value, low, high = (round(float(value), 5) for value in values)
+    return Rate(value=value, low=low, high=high)
 
 
 def _power(
@@ -142,9 +153,9 @@ def _power(
     limits: dict[str, WindowLimit],
     random: np.random.Generator,
     shift: float,
-) -> dict[str, Any]:
+) -> Power:
     """Measure the delay of the alert when one feature shifts after a day; 200 trials."""
-    result: dict[str, Any] = {"shift_in_standard_deviations": shift}
+    found: dict[str, Detection] = {}
     counts = [
         np.concatenate(
             [
@@ -162,12 +173,12 @@ def _power(
             delays.append((alarms.argmax() + 1) * STEPS[window] / 60 if alarms.any() else np.inf)
         full = [drift_index(windows(trial, window)[-1:], traffic.shares)[0, 0] for trial in counts]
         delay = float(np.median(delays))
-        result[window] = {
-            "median_index_of_a_full_window": round(float(np.median(full)), 3),
-            "found_within_a_day": round(float(np.isfinite(delays).mean()), 3),
-            "median_hours_until_found": round(delay, 1) if np.isfinite(delay) else None,
-        }
-    return result
+        found[window] = Detection(
+            median_index_of_a_full_window=round(float(np.median(full)), 3),
+            found_within_a_day=round(float(np.isfinite(delays).mean()), 3),
+            median_hours_until_found=round(delay, 1) if np.isfinite(delay) else None,
+        )
+    return Power.model_validate({"shift_in_standard_deviations": shift, **found})
 
 
 def _progress(items: Iterable[int], title: str) -> Iterable[int]:
@@ -177,9 +188,9 @@ def _progress(items: Iterable[int], title: str) -> Iterable[int]:
 def main() -> None:
     """Calibrate and write ``thresholds.json``; raises RuntimeError if the budget is exceeded."""
     found = calibrate()
-    rate = found.measured["false_alarms"]["rate_a_day"]["either"]
-    if rate["high"] > BUDGET:
+    rate = found.measured.false_alarms.rate_a_day["either"]
+    if rate.high > BUDGET:
         raise RuntimeError(f"false alarms a day: {rate}, more than {BUDGET:.0%}")
     FILE.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
     print(FILE)
-    print(f"false alarms a day: {rate['value']:.2%} ({rate['low']:.2%} to {rate['high']:.2%})")
+    print(f"false alarms a day: {rate.value:.2%} ({rate.low:.2%} to {rate.high:.2%})")

@@ -10,24 +10,30 @@ COMMITTED = threshold_file.load()
 
 
 def test_the_false_alarm_rate_is_within_its_budget() -> None:
-    measured = COMMITTED.measured["false_alarms"]
+    measured = COMMITTED.measured.false_alarms
 
-    assert measured["photographs_per_hour"] == 200
-    assert measured["rate_a_day"]["either"]["high"] <= 0.01
+    assert measured.photographs_per_hour == 200
+    assert measured.rate_a_day["either"].high <= 0.01
     for window in ("1h", "1d"):
-        assert measured["rate_a_day"][window]["high"] <= 0.005
+        assert measured.rate_a_day[window].high <= 0.005
 
 
 def test_a_shift_that_matters_is_found_within_a_day() -> None:
-    for power in COMMITTED.measured["power"]:
-        assert power["1d"]["found_within_a_day"] > 0.99
-    assert COMMITTED.measured["power"][1]["1h"]["found_within_a_day"] > 0.99
+    for power in COMMITTED.measured.power:
+        assert power.windows["1d"].found_within_a_day > 0.99
+    assert COMMITTED.measured.power[1].windows["1h"].found_within_a_day > 0.99
+
+
+def test_the_file_is_written_as_it_was_read() -> None:
+    text = COMMITTED.model_dump_json(indent=2) + "\n"
+
+    assert text == threshold_file.FILE.read_text(encoding="utf-8")
 
 
 def test_the_parameters_are_those_of_the_code() -> None:
-    assert COMMITTED.parameters["seed"] == thresholds.SEED
-    assert COMMITTED.parameters["days"] == thresholds.DAYS
-    assert COMMITTED.parameters["quantiles"] == thresholds.QUANTILES
+    assert COMMITTED.parameters.seed == thresholds.SEED
+    assert COMMITTED.parameters.days == thresholds.DAYS
+    assert COMMITTED.parameters.quantiles == thresholds.QUANTILES
     assert {
         name: limit.conventional for name, limit in COMMITTED.windows.items()
     } == thresholds.CONVENTIONAL
