@@ -1,8 +1,8 @@
 """Options of the form: attribution methods, and sample pictures to try the page with.
 
-The costs of the methods are those that ``make benchmark NAME=explaining`` measured; ``methods.json`` is
-written with the tables of the documentation. The samples are synthetic, drawn by `make samples`;
-they may be missing.
+The costs of the methods are those that ``make benchmark NAME=explaining`` measured;
+``methods.json`` is written with the tables of the documentation. The samples are synthetic, drawn
+by `make samples`; they may be missing.
 """
 
 from __future__ import annotations
