@@ -16,7 +16,7 @@ from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 
 from handlers.card import OperatingPoint
-from training.evaluation.intervals import RESAMPLES
+from training.intervals import RESAMPLES
 
 PREVALENCE: Final = 0.5
 """Prevalence of cancer that probabilities assume."""

@@ -26,11 +26,11 @@ from training import (
     summary,
     tracking,
 )
+from training.answers import Answers
 from training.calibration import Calibration
 from training.console import RunLog
 from training.cross_fit import Fitted
 from training.dataset import Dataset
-from training.evaluation.answers import Answers
 from training.files import atomic_write, write_json
 from training.recipes import Prepared
 from training.settings import TrainingSettings

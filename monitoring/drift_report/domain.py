@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from monitoring.drift_report.photographs import Sample
-from training.evaluation.scores import auroc_interval
+from training.scores import auroc_interval
 
 FOLDS: Final = 5
 STRENGTH: Final = 0.01

@@ -15,10 +15,10 @@ from handlers.drift import FEATURES, Baseline, image_statistics
 from handlers.imaging import centre_view, decode, to_tensor
 from tests.training.runs import quiet, read, said
 from training import dataset, features, folds, head, near_duplicates, pipeline
+from training.answers import Answers
 from training.backbone import Backbone
 from training.calibration import calibrate
 from training.dataset import Dataset
-from training.evaluation.answers import Answers
 from training.settings import TrainingSettings
 
 Settings = Callable[[Path], TrainingSettings]

@@ -7,8 +7,8 @@ from typing import Any, Final
 import numpy as np
 from sklearn.metrics import roc_curve
 
-from training.evaluation.intervals import RESAMPLES
-from training.evaluation.scores import BINS
+from training.intervals import RESAMPLES
+from training.scores import BINS
 
 POINTS: Final = 200
 """Maximum number of points of a curve."""

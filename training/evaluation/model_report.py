@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from handlers import threads
 from training import backbone, recipes
+from training.answers import Answers
 from training.calibration import PREVALENCE, threshold_interval
 from training.console import RunLog
 from training.dataset import Dataset, Photograph
-from training.evaluation.answers import Answers
 from training.evaluation.curves import curves
 from training.evaluation.recipe_comparison import RecipeComparison
 from training.evaluation.report.model import page

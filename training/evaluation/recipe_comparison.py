@@ -18,10 +18,10 @@ import numpy as np
 from training import calibration, dataset, folds, recipes
 from training.cache import Arrays, Cache
 from training.console import RunLog
-from training.evaluation.intervals import RESAMPLES, interval
-from training.evaluation.scores import auroc, evaluate
 from training.finetune import PLAN
+from training.intervals import RESAMPLES, interval
 from training.recipes import FOLDS, Prepared, Recipe
+from training.scores import auroc, evaluate
 from training.settings import TrainingSettings
 
 VERSION: Final = 2

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from training.evaluation.curves import POINTS, curves
-from training.evaluation.scores import evaluate
+from training.scores import evaluate
 
 THRESHOLD = 0.4
 

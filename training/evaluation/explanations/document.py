@@ -11,13 +11,13 @@ import numpy as np
 
 from handlers import threads
 from handlers.explainers.methods import METHODS
-from training.evaluation import intervals
+from training import intervals
 from training.evaluation.explanations import randomisation, verdict
 from training.evaluation.explanations.controls import CONTROLS
 from training.evaluation.explanations.curves import MEASURES, SHARES, Curves
 from training.evaluation.explanations.localisation import LocalisationScores
 from training.evaluation.explanations.study import StudyResult
-from training.evaluation.intervals import share
+from training.intervals import share
 
 
 def document(measured: StudyResult, card: Mapping[str, Any], seed: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from training.evaluation import intervals
+from training import intervals
 from training.evaluation.explanations.curves import Curves
 
 BETTER: Final = {"deletion": -1, "insertion": 1}

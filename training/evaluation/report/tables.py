@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from math import floor, log10
 from typing import Any, Final
 
-from training.evaluation.intervals import Interval
 from training.evaluation.report.formats import (
     MISSING,
     PERCENT,
@@ -17,6 +16,7 @@ from training.evaluation.report.formats import (
     signed,
     words,
 )
+from training.intervals import Interval
 
 FIGURES: Final = 2
 """Significant figures of numbers of unknown magnitude."""

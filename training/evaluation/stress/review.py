@@ -12,10 +12,10 @@ from PIL import Image
 from handlers.classifier import REASONS, Decision
 from handlers.imaging import decode
 from training.dataset import Photograph, Progress, labels
-from training.evaluation.intervals import share
 from training.evaluation.served import Served, flagged
 from training.evaluation.stress.robustness import changed
 from training.evaluation.stress.unsuitable import DRAWN, SPOILT
+from training.intervals import share
 
 EACH: Final = 60
 """Synthetic pictures of each kind."""

@@ -13,8 +13,6 @@ from handlers.classifier import Decision
 from handlers.colours import to_srgb
 from handlers.imaging import decode
 from training.dataset import Photograph, Progress, labels
-from training.evaluation.intervals import share
-from training.evaluation.scores import auroc_change, auroc_interval
 from training.evaluation.served import Served, probabilities
 from training.evaluation.stress.perturbations import (
     PERTURBATIONS,
@@ -23,6 +21,8 @@ from training.evaluation.stress.perturbations import (
     covered,
     square,
 )
+from training.intervals import share
+from training.scores import auroc_change, auroc_interval
 
 ACCEPTED: Final = (0.35, 0.65)
 """AUROC that is accepted with the lesion covered: chance, with a tolerance."""

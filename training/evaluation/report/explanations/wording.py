@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from handlers.imaging import SIDE
-from training.evaluation.intervals import Interval
 from training.evaluation.report.explanations import methods
 from training.evaluation.report.explanations.methods import listed, title, with_article
 from training.evaluation.report.formats import count, number, percent, percent_interval
 from training.evaluation.report.model import wording
 from training.evaluation.report.model.tables import REASONS
 from training.evaluation.report.model.wording import NOT_A_DEVICE, licence
+from training.intervals import Interval
 
 __all__ = ["NOT_A_DEVICE", "licence"]  # the page contains these as well
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from training.evaluation.intervals import Interval
 from training.evaluation.report.formats import (
     count,
     interval,
@@ -13,6 +12,7 @@ from training.evaluation.report.formats import (
     percent,
     signed_interval,
 )
+from training.intervals import Interval
 
 PEOPLE: Final = 1000
 PREVALENCE: Final = 0.02

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.evaluation import intervals
+from training import intervals
 
 
 def test_the_interval_holds_the_mean_and_shrinks_with_more_photographs() -> None:

@@ -10,9 +10,9 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from training.evaluation import intervals
-from training.evaluation.intervals import share
-from training.evaluation.scores import auprc, auroc, ece, evaluate
+from training import intervals
+from training.intervals import share
+from training.scores import auprc, auroc, ece, evaluate
 
 AT_THRESHOLD = ("sensitivity", "specificity", "ppv_at_2_percent", "npv_at_2_percent")
 SCORES = ("auroc", "auprc", *AT_THRESHOLD, "brier", "ece")

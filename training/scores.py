@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from scipy.stats import rankdata
 
-from training.evaluation.intervals import RESAMPLES, Interval, interval
+from training.intervals import RESAMPLES, Interval, interval
 
 BINS: Final = 10
 """Number of equally wide bins of the calibration error."""

@@ -8,8 +8,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from training.evaluation.scores import evaluate
 from training.files import atomic_write
+from training.scores import evaluate
 
 
 @dataclass(frozen=True)

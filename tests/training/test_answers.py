@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.evaluation.answers import Answers
-from training.evaluation.scores import evaluate
+from training.answers import Answers
+from training.scores import evaluate
 
 THRESHOLD = 0.4
 
