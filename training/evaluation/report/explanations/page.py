@@ -52,7 +52,7 @@ def html(document: Document, examples: Sequence[Document], plots: Mapping[str, b
     Args:
         document: what was measured.
         examples: explained photographs, pictures in ``original`` and in each map's ``overlay``.
-        plots: PNG files by name, of :data:`training.evaluation.report.explanations.plots.PLOTS`.
+        plots: PNG files by name, of ``plots.PLOTS``.
 
     Raises:
         jinja2.UndefinedError, KeyError: the document or an example lacks what every run has.
