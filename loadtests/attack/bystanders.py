@@ -11,7 +11,6 @@ from loadtests.attack.targets import Target
 PREDICT: Final = "/predictions/melanoma"
 EXPLAIN: Final = "/explanations/melanoma"
 V1_PREDICT: Final = "/v1/models/melanoma:predict"
-V1_EXPLAIN: Final = "/v1/models/melanoma:explain"
 _BOUNDARY: Final = "ordinary-boundary-7c1f"
 FORM: Final = f"multipart/form-data; boundary={_BOUNDARY}"
 """Content type of :func:`form`."""
