@@ -11,9 +11,8 @@ from typing import Final
 import uvicorn
 
 from serving.front.connections import ConnectionLimits, guarded_protocol
-from serving.front.exposure import exposed
 from serving.front.listener import TlsServer
-from serving.front.sockets import listen, why_not_bound
+from serving.front.sockets import exposed, listen, why_not_bound
 from serving.front.tls import tls_files
 from web.app import create_app
 from web.listening import allow_files, url
