@@ -15,8 +15,8 @@ from serving.front.sockets import host_port
 from serving.paths import PathSettings
 
 
-# The archive's settings are pydantic's, those that a pod shares a plain dataclass: mypy wants both
-# frozen in the same way.
+# What a pod shares is a plain dataclass, for its image has no pydantic. Both bases are frozen, which
+# mypy does not see.
 class ServingSettings(PathSettings, ServerSettings):  # type: ignore[misc]
     """Settings of one server on this machine; its front's limits are :class:`FrontSettings`."""
 
