@@ -15,8 +15,8 @@ from serving.front.sockets import host_port
 from serving.paths import PathSettings
 
 
-# What a pod shares is a plain dataclass, for its image has no pydantic. Both bases are frozen, which
-# mypy does not see.
+# What a pod shares is a plain dataclass, for its image has no pydantic. Both bases are frozen, but
+# mypy does not see it.
 class ServingSettings(PathSettings, ServerSettings):  # type: ignore[misc]
     """Settings of one server on this machine; its front's limits are :class:`FrontSettings`."""
 
