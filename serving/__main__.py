@@ -14,10 +14,9 @@ from typing import Final
 from serving import release, runtimes
 from serving.front import access_log
 from serving.front.access.settings import AccessSettings
-from serving.front.exposure import exposed
 from serving.front.hosting import Server, ServerPlan, StartError
 from serving.front.settings import FrontSettings
-from serving.front.sockets import host_port
+from serving.front.sockets import exposed, host_port
 from serving.preflight import PreflightError, check
 from serving.settings import ServingSettings
 

@@ -15,8 +15,8 @@ from serving.front.sockets import host_port
 from serving.paths import PathSettings
 
 
-# The archive's settings are pydantic's, those that a pod shares a plain dataclass: mypy wants both
-# frozen in the same way.
+# What a pod shares is a plain dataclass, for its image has no pydantic. Both bases are frozen, but
+# mypy does not see it.
 class ServingSettings(PathSettings, ServerSettings):  # type: ignore[misc]
     """Settings of one server on this machine; ``FrontSettings`` has its front's limits."""
 

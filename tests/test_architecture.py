@@ -30,7 +30,7 @@ SERVED = ("handlers/", "serving/", "web/", "k8s/")
 CLIENTS: dict[str, set[str]] = {
     "k8s": {
         *("serving.release", "serving.paths"),
-        *("serving.front.client_key", "serving.front.exposure"),
+        *("serving.front.client_key", "serving.front.sockets"),
     },
     "training": {"serving.paths", "handlers"},
     "web": {"serving.front", "handlers.decoding", "handlers.structure"},

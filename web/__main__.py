@@ -12,9 +12,8 @@ from typing import Final
 import uvicorn
 
 from serving.front.connections import ConnectionLimits, guarded_protocol
-from serving.front.exposure import exposed
 from serving.front.listener import TlsServer
-from serving.front.sockets import host_port, listen, why_not_bound
+from serving.front.sockets import exposed, host_port, listen, why_not_bound
 from serving.front.tls import tls_files
 from web.app import create_app
 from web.settings import PageSettings

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from k8s.rollout import prune, release, smoke
 from k8s.rollout.errors import RolloutError
@@ -15,18 +15,13 @@ from k8s.rollout.kubectl import Kubectl
 from k8s.rollout.manifests import SERVICE, Manifests
 from k8s.rollout.readiness import Readiness, Ready
 from k8s.rollout.settings import RolloutSettings
+from k8s.rollout.smoke import Answer
 
 OF_THIS_MACHINE: Final = (
-    "kind-",
-    "k3d-",
-    "minikube",
-    "docker-desktop",
-    "rancher-desktop",
-    "orbstack",
+    *("kind-", "k3d-", "minikube"),
+    *("docker-desktop", "rancher-desktop", "orbstack"),
 )
 """Contexts that the overlay ``local`` is applied to without a question."""
-
-Answer = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from k8s.rollout.errors import ForbiddenError, RolloutError
+from k8s.rollout.manifests import Object
 from k8s.rollout.settings import RolloutSettings
 
 POLL_SECONDS: Final = 2.0
@@ -95,16 +96,16 @@ class Kubectl:
         """Build the manifests of a folder without the cluster; raises RolloutError."""
         return self._run("kustomize", str(folder))
 
-    def get(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
+    def get(self, kind: str, name: str, namespace: str) -> Object | None:
         """Return one object, or None if it does not exist; raises as a call does."""
         text = self(
             *("get", kind, name, "--namespace", namespace, "--output", "json"),
             "--ignore-not-found",
         )
-        found: dict[str, Any] | None = json.loads(text) if text.strip() else None
+        found: Object | None = json.loads(text) if text.strip() else None
         return found
 
-    def list(self, kinds: str, namespace: str, selector: str = "") -> list[dict[str, Any]]:
+    def list(self, kinds: str, namespace: str, selector: str = "") -> list[Object]:
         """Return all objects of some kinds (separated by commas); raises as a call does.
 
         Args:
@@ -114,7 +115,7 @@ class Kubectl:
         """
         chosen = ("--selector", selector) if selector else ()
         text = self("get", kinds, "--namespace", namespace, "--output", "json", *chosen)
-        items: list[dict[str, Any]] = json.loads(text)["items"]
+        items: list[Object] = json.loads(text)["items"]
         return items
 
     def open(self, *arguments: str) -> subprocess.Popen[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from k8s.rollout.manifests import Object
 
@@ -80,7 +80,7 @@ def of_events(events: list[Object], pods: list[Object]) -> Iterator[Obstacle]:
             yield Obstacle(f"pod {name}, {reason}: {_line(event.get('message'))}")
 
 
-def _of_container(pod: str, container: dict[str, Any]) -> Iterator[Obstacle]:
+def _of_container(pod: str, container: Object) -> Iterator[Obstacle]:
     name, now = container["name"], container.get("state", {})
     waiting = now.get("waiting")
     if waiting and waiting.get("reason") not in (*STARTING, "CrashLoopBackOff", None):

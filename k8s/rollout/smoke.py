@@ -22,7 +22,7 @@ from k8s.rollout.errors import RolloutError
 from k8s.rollout.kubectl import Kubectl
 from k8s.rollout.manifests import SERVICE
 from serving.front.client_key import authorization
-from serving.front.exposure import is_loopback
+from serving.front.sockets import is_loopback
 
 SECONDS: Final = 60.0
 URL_SECONDS: Final = 5.0

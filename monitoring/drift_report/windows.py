@@ -13,7 +13,7 @@ import numpy as np
 from handlers.telemetry import DRIFT_BASELINE, DRIFT_OBSERVATIONS, VERSION
 from monitoring.drift_report.errors import ReportError
 from monitoring.settings import ReportSettings
-from serving.front.exposure import is_loopback
+from serving.front.sockets import is_loopback
 
 FORM: Final = "START/END, as in 2026-11-20T00:00Z/2026-11-21T00:00Z or -24h/now"
 AGO: Final = re.compile(r"-(\d+)([mhd])")

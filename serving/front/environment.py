@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Container, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 Settings = TypeVar("Settings")
+_LINK: Final = re.compile(r"(tcp|udp|sctp)://[^\s/]+:[0-9]+")
 
 
 def read(
@@ -71,3 +73,26 @@ def parsed(name: str, kind: str, text: str, *, may_be_zero: bool = False) -> obj
     if not math.isfinite(number) or number < 0 or (number == 0 and not may_be_zero):
         raise ValueError(f"{name}={text!r} must be {least} and finite")
     return number
+
+
+def is_service_link(text: str) -> bool:
+    """Whether a value is the address of a Service, as Kubernetes and Docker's links write it."""
+    return _LINK.fullmatch(text.strip()) is not None
+
+
+def without_service_links(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that are not Service links.
+
+    Kubernetes gives every container such variables for every Service of its namespace: a Service
+    ``lesionlens-page`` makes ``LESIONLENS_PAGE_PORT=tcp://10.96.138.45:80``, the name of a setting
+    of ours, with a value that is never meant. Our manifests switch them off
+    (``enableServiceLinks: false``); others may not.
+
+    Args:
+        environment: of a container.
+    """
+    return {
+        name: text
+        for name, text in environment.items()
+        if not (name.endswith("_PORT") and is_service_link(text))
+    }

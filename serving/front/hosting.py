@@ -17,13 +17,11 @@ from serving.front.access.control import AccessControl
 from serving.front.access.settings import AccessSettings
 from serving.front.app import Front
 from serving.front.connections import ConnectionLimits
-from serving.front.cors import with_cors
 from serving.front.listener import Listener
 from serving.front.messages import Backend
-from serving.front.monitoring import metrics_app, probes_app
-from serving.front.redirect import redirect_app
 from serving.front.routes import ROUTES, Route
 from serving.front.settings import FrontSettings, ServerSettings
+from serving.front.side_apps import metrics_app, probes_app, redirect_app, with_cors
 from serving.front.sockets import listen
 from serving.front.telemetry import FrontMetrics
 from serving.front.tls import TlsFiles, tls_files

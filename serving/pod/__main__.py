@@ -16,8 +16,8 @@ import time
 
 from serving.front import access_log
 from serving.front.access.settings import AccessSettings
+from serving.front.environment import without_service_links
 from serving.front.hosting import RuntimeEndedError, Server, ServerPlan, StartError, Workers
-from serving.front.service_links import without_service_links
 from serving.front.settings import FrontSettings
 from serving.pod import model_volume, resources
 from serving.pod.errors import ExitCode, PodError

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from serving.front.environment import parsed, read
-from serving.front.service_links import without_service_links
+from serving.front.environment import parsed, read, without_service_links
 from serving.front.settings import ServerSettings
 from serving.pod.errors import ExitCode, PodError
 

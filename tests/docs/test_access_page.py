@@ -15,8 +15,8 @@ import pytest
 
 from serving.front.access.control import AccessControl
 from serving.front.access.settings import AccessSettings
-from serving.front.exposure import exposed
 from serving.front.settings import FrontSettings
+from serving.front.sockets import exposed
 from serving.front.tls import tls_files
 from tests.e2e.environment import without_settings
 from tests.serving.front.fronts import JPEG, PREDICT, serving

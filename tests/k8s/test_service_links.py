@@ -9,7 +9,7 @@ import pytest
 
 from handlers.settings import HandlerSettings
 from k8s.rollout.settings import RolloutSettings
-from serving.front.service_links import without_service_links
+from serving.front.environment import without_service_links
 from serving.front.settings import FrontSettings
 from serving.pod.settings import PodSettings
 from tests.k8s.manifests.building import EVERY, objects_of

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from serving.front.access import keys
+from serving.front.access.caller import VERBS
 from serving.front.access.private_file import write_private
-from serving.front.settings import VERBS
 
 VARIABLE: Final = "LESIONLENS_API_KEYS"
 DEFAULT: Final = "build/access/keys.json"

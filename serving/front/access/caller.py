@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from serving.front.settings import VERBS
-
+VERBS: Final = ("predict", "explain")
 MAX_KEY_CHARACTERS: Final = 4_096
 """Maximum characters of a key or token. Ours have 54; tokens with many claims one or two
 thousand."""

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import jwt
 
-from serving.front.exposure import is_loopback
+from serving.front.sockets import is_loopback
 from serving.front.watched_file import MAX_BYTES, Report, WatchedFile
 
 WHAT: Final = "LESIONLENS_TOKEN_JWKS"

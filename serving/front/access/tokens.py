@@ -9,10 +9,9 @@ from typing import Any, Final
 
 import jwt
 
-from serving.front.access.caller import Caller
+from serving.front.access.caller import VERBS, Caller
 from serving.front.access.jwks import KeySource
 from serving.front.access.settings import AccessSettings
-from serving.front.settings import VERBS
 
 MAX_NAME: Final = 64
 """Maximum characters of a caller's name."""

@@ -14,10 +14,10 @@ from prometheus_client import CollectorRegistry
 from serving.front.access.control import AccessControl
 from serving.front.app import Front
 from serving.front.connections import ConnectionLimits
-from serving.front.cors import with_cors
 from serving.front.listener import Listener
 from serving.front.messages import FrontRequest, FrontResponse
 from serving.front.settings import FrontSettings
+from serving.front.side_apps import with_cors
 from serving.front.sockets import listen
 from serving.front.telemetry import FrontMetrics
 from serving.front.tls import TlsFiles

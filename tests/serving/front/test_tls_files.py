@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives import serialization
 from serving.front.access.certificate import main
 from serving.front.connections import ConnectionLimits
 from serving.front.listener import Listener
-from serving.front.redirect import redirect_app
 from serving.front.settings import FrontSettings
+from serving.front.side_apps import redirect_app
 from serving.front.sockets import listen
 from serving.front.tls import TlsFiles
 from tests.conftest import program

@@ -8,7 +8,7 @@ import pytest
 
 from serving.front.access.control import AccessControl
 from serving.front.access.settings import AccessSettings
-from serving.front.exposure import exposed
+from serving.front.sockets import exposed
 
 TOKENS = {
     "LESIONLENS_TOKEN_JWKS": "https://issuer.example/jwks",
