@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from serving.front.service_links import is_service_link
+from serving.front.environment import is_service_link
 from serving.front.tls import check_together
 
 ADDRESS: Final = r"^https?://[^\s/]+"

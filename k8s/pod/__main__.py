@@ -20,8 +20,8 @@ from k8s.pod.runtimes import RunningServer, Workers
 from k8s.pod.settings import PodSettings
 from serving.front.access.settings import AccessSettings
 from serving.front.access_log import logger as access_log
+from serving.front.environment import without_service_links
 from serving.front.hosting import RuntimeEndedError, StartError
-from serving.front.service_links import without_service_links
 from serving.front.settings import FrontSettings
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from k8s.pod.errors import ExitCode, PodError
-from serving.front.service_links import without_service_links
+from serving.front.environment import without_service_links
 
 RUNTIMES: Final = ("torchserve", "kserve")
 

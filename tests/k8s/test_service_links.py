@@ -10,7 +10,7 @@ import pytest
 from handlers.settings import HandlerSettings
 from k8s.pod.settings import PodSettings
 from k8s.rollout.settings import RolloutSettings
-from serving.front.service_links import without_service_links
+from serving.front.environment import without_service_links
 from serving.front.settings import FrontSettings
 from tests.k8s.manifests.building import EVERY, objects_of
 from training.settings import TrainingSettings
