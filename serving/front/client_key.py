@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from serving.front.access.caller import MAX_KEY_CHARACTERS
+from serving.front.access.credentials import MAX_KEY_CHARACTERS
 from serving.front.watched_file import Report, WatchedFile
 
 VARIABLE: Final = "LESIONLENS_KEY_FILE"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from serving.front.access import keys
-from serving.front.access.caller import VERBS
+from serving.front.access.credentials import VERBS
 from serving.front.access.private_file import write_private
 
 VARIABLE: Final = "LESIONLENS_API_KEYS"

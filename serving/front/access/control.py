@@ -13,8 +13,7 @@ from starlette.types import Scope
 
 from serving.front.access import keys, rates
 from serving.front.access.attempts import FailedAttempts
-from serving.front.access.caller import ANONYMOUS, Caller
-from serving.front.access.credentials import credential_of
+from serving.front.access.credentials import ANONYMOUS, Caller, credential_of
 from serving.front.access.jwks import AddressKeys, FileKeys, IssuerUnreachableError
 from serving.front.access.rates import Rate, RateLimiter, RateTable
 from serving.front.access.settings import AccessSettings

@@ -1,19 +1,37 @@
-"""Read the key or token of a request: from one header, once, and from nowhere else."""
+"""The caller of a request, and its key or token: from one header, once, and nowhere else."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_plus
 
 from starlette.types import Scope
 
-from serving.front.access.caller import MAX_KEY_CHARACTERS
-
+VERBS: Final = ("predict", "explain")
+MAX_KEY_CHARACTERS: Final = 4_096
+"""Maximum characters of a key or token. Ours have 54; tokens with many claims one or two
+thousand."""
 IN_A_QUERY: Final = frozenset(
     ("access_token", "api_key", "apikey", "api-key", "authorization", "key", "token", "x-api-key")
 )
 """Parameters by which clients of other services send a key in the address, where it ends up in
 histories and in the logs of proxies."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The caller that a key or a token identifies."""
+
+    name: str
+    """Name in logs and metrics: printable and short."""
+
+    verbs: frozenset[str] = frozenset(VERBS)
+    """Verbs that the caller may use."""
+
+
+ANONYMOUS: Final = Caller("anonymous")
+"""The caller of every request if access control is off."""
 
 
 def credential_of(scope: Scope) -> str | None:

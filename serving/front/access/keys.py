@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from serving.front.access.caller import VERBS, Caller
+from serving.front.access.credentials import VERBS, Caller
 
 PREFIX: Final = "lesionlens_"
 """Prefix by which secret scanners find a key that was published by accident."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import jwt
 
-from serving.front.access.caller import VERBS, Caller
+from serving.front.access.credentials import VERBS, Caller
 from serving.front.access.jwks import KeySource
 from serving.front.access.settings import AccessSettings
 
