@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
+
+from PIL import Image
 
 from handlers import rendering
 from handlers.classifier import LABELS, Decision
@@ -21,40 +24,63 @@ MOST: Final = 400
 """Maximum number of photographs that are examined."""
 
 
+@dataclass(frozen=True)
+class ExampleMap:
+    """The map of one method, laid over its photograph."""
+
+    overlay: Image.Image
+    scale: float
+    """Attribution of the strongest colour, in the method's unit."""
+    shape: tuple[int, int]
+    signed: bool
+
+
+@dataclass(frozen=True)
+class Example:
+    """A photograph, what the model said of it, and the map of each method."""
+
+    kind: str
+    """One of ``KINDS``."""
+    label: str
+    """Name of the folder that it was filed in."""
+    probability: float
+    threshold: float
+    answer: str
+    reasons: tuple[str, ...]
+    target: str
+    """The answer that the maps explain."""
+    original: Image.Image
+    maps: dict[str, ExampleMap]
+
+
 def examples(
     explained: Explained, photographs: Sequence[Photograph], progress: Progress
-) -> list[dict[str, Any]]:
+) -> list[Example]:
     """Choose the first of each kind and true label in the order of their digests.
 
     Args:
         explained: the trained model.
         photographs: of the test.
         progress: called with (what, done, total).
-
-    Returns:
-        For each ``kind``, ``label``, ``probability``, ``threshold``, ``answer``, ``reasons``,
-        ``target`` (the answer that the maps explain), ``original`` (a picture) and ``maps``: for
-        each method ``overlay`` (a picture), ``scale``, ``shape`` and ``signed``.
     """
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {
+    found: dict[tuple[str, str], list[Example]] = {
         (kind, label): [] for kind in KINDS for label in CLASSES
     }
     for photo, subject, decision in _answered(explained, photographs[:MOST]):
-        label = CLASSES[photo.label]
-        place = found[kind_of(decision, photo.label), label]
-        if len(place) < EACH:
-            place.append(
-                {
-                    "kind": kind_of(decision, photo.label),
-                    "label": label,
-                    "probability": decision.probability,
-                    "threshold": explained.classifier.threshold,
-                    "answer": LABELS[decision.label],
-                    "reasons": list(decision.reasons),
-                    "target": LABELS[subject.target],
-                    "original": subject.view,
-                    "maps": _maps(explained, subject),
-                }
+        kind, label = kind_of(decision, photo.label), CLASSES[photo.label]
+        if len(found[kind, label]) < EACH:
+            found[kind, label].append(
+                Example(
+                    kind,
+                    label,
+                    decision.probability,
+                    explained.classifier.threshold,
+                    LABELS[decision.label],
+                    tuple(decision.reasons),
+                    LABELS[subject.target],
+                    subject.view,
+                    _maps(explained, subject),
+                )
             )
         progress("examples", sum(map(len, found.values())), EACH * len(found))
         if all(len(place) == EACH for place in found.values()):
@@ -78,16 +104,12 @@ def _answered(
         yield photo, subject, classified.decision
 
 
-def _maps(explained: Explained, subject: Subject) -> dict[str, Any]:
+def _maps(explained: Explained, subject: Subject) -> dict[str, ExampleMap]:
     maps = {}
     for name, method in METHODS.items():
         values = explained.attribution(subject, name).values
-        scale = rendering.scale_of(values)
-        smooth = upsampled(values, SIDE)
-        maps[name] = {
-            "overlay": rendering.overlay(subject.view, smooth, scale, signed=method.signed),
-            "scale": scale,
-            "shape": list(values.shape),
-            "signed": method.signed,
-        }
+        height, width = values.shape
+        scale, smooth = rendering.scale_of(values), upsampled(values, SIDE)
+        overlay = rendering.overlay(subject.view, smooth, scale, signed=method.signed)
+        maps[name] = ExampleMap(overlay, scale, (height, width), method.signed)
     return maps

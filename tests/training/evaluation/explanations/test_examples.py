@@ -1,7 +1,6 @@
 """Example photographs are selected by digest and shown with their predictions."""
 
 from collections import Counter
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from handlers.classifier import Decision
 from handlers.explainers.methods import METHODS
 from training.dataset import CLASSES, Dataset, Progress
 from training.evaluation.explanations import examples
-from training.evaluation.explanations.examples import KINDS, kind_of
+from training.evaluation.explanations.examples import KINDS, Example, kind_of
 from training.evaluation.explanations.subjects import Explained
 
 
@@ -37,14 +36,14 @@ def shown(
     found: Dataset,
     silent: Progress,
     monkeypatch: pytest.MonkeyPatch,
-) -> list[dict[str, Any]]:
+) -> list[Example]:
     for name in [name for name in METHODS if name not in ("grad_cam", "saliency")]:
         monkeypatch.delitem(METHODS, name)
     return examples.examples(explained, found.test, silent)
 
 
-def test_there_are_at_most_two_of_a_kind_and_label(shown: list[dict[str, Any]]) -> None:
-    counts = Counter((one["kind"], one["label"]) for one in shown)
+def test_there_are_at_most_two_of_a_kind_and_label(shown: list[Example]) -> None:
+    counts = Counter((one.kind, one.label) for one in shown)
 
     assert shown
     assert max(counts.values()) <= examples.EACH
@@ -53,18 +52,18 @@ def test_there_are_at_most_two_of_a_kind_and_label(shown: list[dict[str, Any]]) 
 
 
 def test_an_example_has_its_prediction_and_every_method(
-    shown: list[dict[str, Any]],
+    shown: list[Example],
 ) -> None:
     for one in shown:
-        assert (one["answer"] == "cancer") == (one["probability"] >= one["threshold"])
-        assert bool(one["reasons"]) == (one["kind"] == "flagged")
-        assert one["target"] == ("cancer" if one["probability"] > 0.5 else "no cancer")
-        assert list(one["maps"]) == ["grad_cam", "saliency"]
-        original = np.asarray(one["original"])
-        for name, found in one["maps"].items():
-            overlay = found["overlay"]
+        assert (one.answer == "cancer") == (one.probability >= one.threshold)
+        assert bool(one.reasons) == (one.kind == "flagged")
+        assert one.target == ("cancer" if one.probability > 0.5 else "no cancer")
+        assert list(one.maps) == ["grad_cam", "saliency"]
+        original = np.asarray(one.original)
+        for name, found in one.maps.items():
+            overlay = found.overlay
             assert (overlay.mode, overlay.size) == ("RGB", (224, 224))
             assert not np.array_equal(np.asarray(overlay), original)
-            assert found["signed"] == METHODS[name].signed
-            assert found["scale"] > 0
-        assert one["maps"]["grad_cam"]["shape"] == [7, 7]
+            assert found.signed == METHODS[name].signed
+            assert found.scale > 0
+        assert one.maps["grad_cam"].shape == (7, 7)

@@ -42,11 +42,11 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stages(explained: Explained, subject: Draw) -> list[Stage]:
+def stages(loaded: Explained, subject: Draw) -> list[Stage]:
     """Every stage of one cascade; each network is dropped when it was asked."""
     inputs = subject(0).inputs
     found = []
-    for name, task in cascade(explained.model, subject(0)):
+    for name, task in cascade(loaded.model, subject(0)):
         values = METHODS["saliency"].explain(task).values
         with torch.inference_mode():
             found.append(Stage(name, task.logits(inputs), task.activations, values))

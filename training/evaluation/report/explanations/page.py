@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from handlers import rendering
+from training.evaluation.explanations.examples import Example, ExampleMap
 from training.evaluation.report.explanations import tables, wording
 from training.evaluation.report.explanations.methods import title
 from training.evaluation.report.explanations.plots import PLOTS
@@ -23,7 +24,7 @@ NUMBERS: Final = "explanations.json"
 Document = Mapping[str, Any]
 
 
-def write(document: Document, examples: Sequence[Document], folder: Path) -> Path:
+def write(document: Document, examples: Sequence[Example], folder: Path) -> Path:
     """Write explanations.html, explanations.json and plots/explanations_*.png into a folder.
 
     Args:
@@ -36,7 +37,7 @@ def write(document: Document, examples: Sequence[Document], folder: Path) -> Pat
 
     Raises:
         ValueError: a number is not finite.
-        jinja2.UndefinedError, KeyError: the document or an example lacks what every run has.
+        jinja2.UndefinedError, KeyError: the document lacks what every run has.
     """
     # Everything is made before the first file is written, so that an error leaves an old report
     # intact.
@@ -46,16 +47,16 @@ def write(document: Document, examples: Sequence[Document], folder: Path) -> Pat
     return folder / PAGE
 
 
-def html(document: Document, examples: Sequence[Document], plots: Mapping[str, bytes]) -> str:
+def html(document: Document, examples: Sequence[Example], plots: Mapping[str, bytes]) -> str:
     """Render the page.
 
     Args:
         document: what was measured.
-        examples: explained photographs, pictures in ``original`` and in each map's ``overlay``.
+        examples: explained photographs.
         plots: PNG files by name, of ``plots.PLOTS``.
 
     Raises:
-        jinja2.UndefinedError, KeyError: the document or an example lacks what every run has.
+        jinja2.UndefinedError, KeyError: the document lacks what every run has.
     """
     return (
         environment(Path(__file__).parent)
@@ -69,7 +70,7 @@ def html(document: Document, examples: Sequence[Document], plots: Mapping[str, b
             plots={name: data_uri(data) for name, data in plots.items()},
             bars={signed: data_uri(_bar(signed)) for signed in (True, False)},
             examples={
-                kind: [_example(one) for one in examples if one["kind"] == kind]
+                kind: [_example(one) for one in examples if one.kind == kind]
                 for kind in wording.KINDS
             },
             say=wording,
@@ -77,20 +78,20 @@ def html(document: Document, examples: Sequence[Document], plots: Mapping[str, b
     )
 
 
-def _example(one: Document) -> dict[str, Any]:
+def _example(one: Example) -> dict[str, Any]:
     return {
         "said": wording.example(one),
-        "original": data_uri(jpeg(one["original"])),
-        "target": one["target"],
+        "original": data_uri(jpeg(one.original)),
+        "target": one.target,
         "maps": [
             {
                 "title": title(method),
-                "uri": data_uri(jpeg(found["overlay"])),
+                "uri": data_uri(jpeg(found.overlay)),
                 "ends": ends(found),
-                "signed": found["signed"],
-                "resolution": wording.resolution(found["shape"]),
+                "signed": found.signed,
+                "resolution": wording.resolution(found.shape),
             }
-            for method, found in one["maps"].items()
+            for method, found in one.maps.items()
         ],
     }
 
@@ -102,7 +103,7 @@ def _bar(signed: bool) -> bytes:
     return png(rendering.heatmap(strip, 1.0, signed=signed))
 
 
-def ends(found: Document) -> tuple[str, ...]:
+def ends(found: ExampleMap) -> tuple[str, ...]:
     """Return the labels below the strip of a map, from left to right."""
-    scale = significant(found["scale"])
-    return (f"\N{MINUS SIGN}{scale}", "0", f"+{scale}") if found["signed"] else ("0", scale)
+    scale = significant(found.scale)
+    return (f"\N{MINUS SIGN}{scale}", "0", f"+{scale}") if found.signed else ("0", scale)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from handlers.imaging import SIDE
+from training.evaluation.explanations.examples import Example
 from training.evaluation.report.explanations import methods
 from training.evaluation.report.explanations.methods import listed, title, with_article
 from training.evaluation.report.formats import count, number, percent, percent_interval
@@ -140,16 +141,16 @@ def artefact_by_method(document: Document) -> str:
     return " ".join(f"{said[one]} {listed(names)}." for one, names in found.items() if names)
 
 
-def example(one: Document) -> str:
+def example(one: Example) -> str:
     """Describe the answer for a photograph, and its true label."""
     sentences = [
-        f"Filed as {one['label']}. Answered “{one['answer']}”: P(cancer) = "
-        f"{number(one['probability'], 2)}, threshold {number(one['threshold'], 2)}."
+        f"Filed as {one.label}. Answered “{one.answer}”: P(cancer) = "
+        f"{number(one.probability, 2)}, threshold {number(one.threshold, 2)}."
     ]
-    if one["reasons"]:
-        reasons = ", ".join(REASONS.get(reason, reason) for reason in one["reasons"])
+    if one.reasons:
+        reasons = ", ".join(REASONS.get(reason, reason) for reason in one.reasons)
         sentences.append(f"Flagged: {reasons}.")
-    sentences.append(f"Explained: “{one['target']}”.")
+    sentences.append(f"Explained: “{one.target}”.")
     return " ".join(sentences)
 
 

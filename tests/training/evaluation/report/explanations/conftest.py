@@ -14,6 +14,7 @@ from handlers.explainers.pixels import upsampled
 from handlers.imaging import SIDE
 from tests.training.evaluation.report.conftest import interval, png
 from training import synthetic
+from training.evaluation.explanations.examples import Example, ExampleMap
 from training.evaluation.report.explanations import page
 from training.evaluation.report.explanations.plots import PLOTS
 
@@ -166,7 +167,7 @@ def lean(document: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def examples() -> list[dict[str, Any]]:
+def examples() -> list[Example]:
     """A synthetic lesion of each kind, with the maps that the methods might make of it."""
     answered = {
         "correct": ("malignant", 0.87, "cancer", [], "cancer"),
@@ -174,16 +175,16 @@ def examples() -> list[dict[str, Any]]:
         "flagged": ("benign", 0.33, "cancer", ["near_threshold", "low_quality"], "cancer"),
     }
     return [
-        {
-            "kind": kind,
-            "label": label,
-            "probability": probability,
-            "threshold": 0.31,
-            "answer": answer,
-            "reasons": reasons,
-            "target": target,
+        Example(
+            kind=kind,
+            label=label,
+            probability=probability,
+            threshold=0.31,
+            answer=answer,
+            reasons=tuple(reasons),
+            target=target,
             **explained(seed, int(label == "malignant")),
-        }
+        )
         for seed, (kind, (label, probability, answer, reasons, target)) in enumerate(
             answered.items()
         )
@@ -202,17 +203,12 @@ def explained(seed: int, label: int) -> dict[str, Any]:
         values = values if signed else np.abs(values)
         scale = rendering.scale_of(values)
         laid_over = rendering.overlay(view, upsampled(values, SIDE), scale, signed=signed)
-        maps[name] = {
-            "overlay": laid_over,
-            "scale": scale,
-            "shape": [side, side],
-            "signed": signed,
-        }
+        maps[name] = ExampleMap(laid_over, scale, (side, side), signed)
     return {"original": view, "maps": maps}
 
 
 @pytest.fixture
-def written(document: dict[str, Any], examples: list[dict[str, Any]]) -> Callable[[], str]:
+def written(document: dict[str, Any], examples: list[Example]) -> Callable[[], str]:
     """Gives the page of the document as the test has left it; its plots stand in for real ones."""
     return lambda: page.html(document, examples, stand_ins(document))
 

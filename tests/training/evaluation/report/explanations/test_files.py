@@ -13,6 +13,7 @@ from PIL import Image
 
 from tests.training.evaluation.report.explanations.conftest import stand_ins
 from tests.training.evaluation.report.test_files import contents
+from training.evaluation.explanations.examples import Example
 from training.evaluation.report.explanations import page, plots
 from training.evaluation.report.style import draw
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 PLOTS = {f"explanations_{name}" for name in ("deletion", "insertion", "randomisation", "lesion")}
 
-Examples = list[dict[str, Any]]
+Examples = list[Example]
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from PIL import Image
 from handlers import rendering
 from tests.training.evaluation.report.explanations.conftest import CONTROLS, MEASURED, stand_ins
 from tests.training.evaluation.report.reading import Page
+from training.evaluation.explanations.examples import Example
 from training.evaluation.report.explanations import page as pages
 
 Write = Callable[[], str]
@@ -87,9 +88,9 @@ def test_an_example_has_prediction_and_true_label(written: Write) -> None:
 
 
 def test_a_missing_kind_of_example_is_stated(
-    document: dict[str, Any], examples: list[dict[str, Any]]
+    document: dict[str, Any], examples: list[Example]
 ) -> None:
-    right = [one for one in examples if one["kind"] == "correct"]
+    right = [one for one in examples if one.kind == "correct"]
     text = Page(pages.html(document, right, stand_ins())).text
 
     assert text.count("There was no such photograph.") == 2
