@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from monitoring.drift_report.report import Section
-from training.evaluation.report.files import environment, put
+from training.evaluation.report.files import put, render
 
 PAGE: Final = "drift.html"
 NUMBERS: Final = "drift.json"
@@ -23,8 +23,7 @@ def write(folder: Path, reference: str, current: str, sections: Sequence[Section
         sections: at least one.
     """
     names = {"reference": reference, "current": current}
-    page = environment(Path(__file__).parent).get_template("page.html.j2")
-    html = page.render(names, sections=sections)
+    html = render(Path(__file__).with_name("page.html.j2"), names, sections=sections)
     document = {**names, "sections": [section.document() for section in sections]}
     put(folder, (NUMBERS, document), {}, {PAGE: html})
     return folder / PAGE

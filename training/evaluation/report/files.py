@@ -39,15 +39,19 @@ def put(
             temporary.write_text(text, encoding="utf-8")
 
 
-def environment(folder: Path, *, autoescape: bool = True) -> Environment:
-    """Return an environment for templates in a folder and in this one; missing values are errors.
+def render(
+    template: Path, document: Mapping[str, Any], *, autoescape: bool = True, **values: Any
+) -> str:
+    """Render a template, which finds those of this folder too; missing values are errors.
 
     Args:
-        folder: of the page's own template.
+        template: its file.
+        document: its parts are names in the template; the whole is ``evidence``.
         autoescape: off for Markdown alone, whose tables escape for it.
+        values: other names in the template.
     """
-    found = Environment(
-        loader=FileSystemLoader([folder, Path(__file__).parent]),
+    environment = Environment(
+        loader=FileSystemLoader([template.parent, Path(__file__).parent]),
         autoescape=autoescape,  # noqa: S701 - see the argument
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -63,5 +67,6 @@ def environment(folder: Path, *, autoescape: bool = True) -> Environment:
         formats.plain,
         formats.words,
     ):
-        found.filters[written.__name__] = written
-    return found
+        environment.filters[written.__name__] = written
+    page = environment.get_template(template.name)
+    return page.render(document, evidence=document, **values)

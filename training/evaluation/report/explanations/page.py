@@ -13,7 +13,7 @@ from training.evaluation.explanations.examples import Example, ExampleMap
 from training.evaluation.report.explanations import tables, wording
 from training.evaluation.report.explanations.methods import title
 from training.evaluation.report.explanations.plots import PLOTS
-from training.evaluation.report.files import environment, put
+from training.evaluation.report.files import put, render
 from training.evaluation.report.pictures import data_uri, jpeg, png
 from training.evaluation.report.style import draw
 from training.evaluation.report.tables import significant
@@ -48,33 +48,23 @@ def write(document: Document, examples: Sequence[Example], folder: Path) -> Path
 
 
 def html(document: Document, examples: Sequence[Example], plots: Mapping[str, bytes]) -> str:
-    """Render the page.
-
-    Args:
-        document: what was measured.
-        examples: explained photographs.
-        plots: PNG files by name, of ``plots.PLOTS``.
+    """Render the page, plots being PNG files by name.
 
     Raises:
         jinja2.UndefinedError, KeyError: the document lacks what every run has.
     """
-    return (
-        environment(Path(__file__).parent)
-        .get_template("page.html.j2")
-        .render(
-            document,
-            evidence=document,
-            side_by_side=tables.side_by_side(document),
-            differences=tables.differences(document),
-            tables=tables.of(document),
-            plots={name: data_uri(data) for name, data in plots.items()},
-            bars={signed: data_uri(_bar(signed)) for signed in (True, False)},
-            examples={
-                kind: [_example(one) for one in examples if one.kind == kind]
-                for kind in wording.KINDS
-            },
-            say=wording,
-        )
+    return render(
+        Path(__file__).with_name("page.html.j2"),
+        document,
+        side_by_side=tables.side_by_side(document),
+        differences=tables.differences(document),
+        tables=tables.of(document),
+        plots={name: data_uri(data) for name, data in plots.items()},
+        bars={signed: data_uri(_bar(signed)) for signed in (True, False)},
+        examples={
+            kind: [_example(one) for one in examples if one.kind == kind] for kind in wording.KINDS
+        },
+        say=wording,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from training.evaluation.report.files import environment, put
+from training.evaluation.report.files import put, render
 from training.evaluation.report.model import tables, wording
 from training.evaluation.report.model.plots import PLOTS
 from training.evaluation.report.pictures import data_uri
@@ -49,41 +49,27 @@ def write(evidence: Evidence, thumbnails: Mapping[str, bytes], folder: Path) -> 
 
 
 def html(evidence: Evidence, thumbnails: Mapping[str, bytes], plots: Mapping[str, bytes]) -> str:
-    """Render the page.
-
-    Args:
-        evidence: the document.
-        thumbnails: JPEG or PNG files by the names of ``leaks.listed``.
-        plots: PNG files by name, from :func:`training.evaluation.report.style.draw`.
+    """Render the page: thumbnails by the names in ``leaks.listed``, plots by their own.
 
     Raises:
         ValueError: a picture is neither JPEG nor PNG.
         jinja2.UndefinedError, KeyError: the document lacks what every run has.
     """
     # File names may contain HTML: everything is escaped.
-    return (
-        environment(HERE)
-        .get_template("page.html.j2")
-        .render(
-            evidence,
-            tables=tables.of(evidence),
-            plots={name: data_uri(data) for name, data in plots.items()},
-            pairs=[
-                _pair(pair, thumbnails) for pair in ordered(evidence["leaks"]["listed"])[:SHOWN]
-            ],
-            say=wording,
-            evidence=evidence,
-        )
+    return render(
+        HERE / "page.html.j2",
+        evidence,
+        tables=tables.of(evidence),
+        plots={name: data_uri(data) for name, data in plots.items()},
+        pairs=[_pair(pair, thumbnails) for pair in ordered(evidence["leaks"]["listed"])[:SHOWN]],
+        say=wording,
     )
 
 
 def card(evidence: Evidence) -> str:
     """Render MODEL_CARD.md (Mitchell et al. 2019): no picture, no file name."""
-    return (
-        environment(HERE, autoescape=False)
-        .get_template("model_card.md.j2")
-        .render(evidence, tables=tables.of(evidence), say=wording, evidence=evidence)
-    )
+    template = HERE / "model_card.md.j2"
+    return render(template, evidence, autoescape=False, tables=tables.of(evidence), say=wording)
 
 
 def ordered(pairs: Sequence[Evidence]) -> list[Evidence]:
