@@ -9,7 +9,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 ALONE: Final = (
-    "docs/test_blocks.py::test_the_readme",
+    "docs/test_blocks.py::test_the_commands",
     "docs/test_blocks.py::test_the_tutorial",
     "docs/test_site.py",
     "e2e/test_attack.py",
@@ -25,7 +25,7 @@ ALONE: Final = (
 All else is grouped by its folder: what a folder sets up is then set up once."""
 
 LONGEST: Final = (
-    "docs/test_blocks.py::test_the_readme",
+    "docs/test_blocks.py::test_the_commands",
     "e2e",
     "training",
     "training/test_notebook.py",
