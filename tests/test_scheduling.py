@@ -18,7 +18,7 @@ def exists(name: str) -> bool:
     return any(not function or f"\ndef {function}" in one.read_text("utf-8") for one in found)
 
 
-@pytest.mark.parametrize("name", {*scheduling.ALONE, *scheduling.LONGEST})
+@pytest.mark.parametrize("name", sorted({*scheduling.ALONE, *scheduling.LONGEST}))
 def test_every_group_has_tests(name: str) -> None:
     assert exists(name)
 
