@@ -153,9 +153,16 @@ class LocalServer:
                     return Path(argument.removeprefix(option)) / "inference.sock"
         raise ServerError("TorchServe does not run")
 
-    def wait(self) -> int:
-        """Wait until the server ends by itself; returns its exit status."""
-        return (self._process and self._process.wait()) or 0
+    def wait(self, seconds: float | None = None) -> int | None:
+        """Wait until the server ends by itself.
+
+        Args:
+            seconds: to wait at most; None waits without a limit.
+
+        Returns:
+            Its exit status, or None if it still runs.
+        """
+        return self._process.wait(seconds) if self._process else 0
 
     def stop(self) -> None:
         """Stop the server and every process it started, if necessary by force."""
