@@ -55,9 +55,9 @@ def classes() -> list[griffe.Class]:
 
 def fields(settings: griffe.Class) -> Iterator[tuple[str, str, str]]:
     """Variable, default and meaning of each field that the class itself declares."""
-    prefix = _prefix(settings)
+    prefix, own = _prefix(settings), _imported(settings).__annotations__
     for field in settings.attributes.values():
-        if field.annotation is None or field.docstring is None or "property" in field.labels:
+        if field.docstring is None or field.name not in own:
             continue
         yield (
             f"{prefix}{field.name.upper()}",

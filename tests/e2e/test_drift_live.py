@@ -234,7 +234,8 @@ def test_the_index_is_that_of_the_same_photographs_without_a_server(story: Story
         index = float(drift_index(counts, shares))
         assert seen.index[feature, "1h"] == pytest.approx(index, rel=0.05, abs=0.005)
         limit = limits["1h"].index(PHOTOGRAPHS, baseline.photographs)
-        assert seen.limit[feature, "1h"] == pytest.approx(limit, rel=0.01)
+        # Prometheus extrapolates the number of photographs, on which the limit depends.
+        assert seen.limit[feature, "1h"] == pytest.approx(limit, rel=0.05)
 
 
 def test_a_drift_report_of_two_windows_finds_the_change(

@@ -217,8 +217,8 @@ def test_it_names_what_the_code_has() -> None:
     assert schemas["Label"]["enum"] == list(LABELS)
     assert schemas["Answer"]["properties"]["reasons"]["items"]["enum"] == list(REASONS)
     options = schemas["ExplainInstance"]["properties"]
-    assert options["method"]["description"] == f"{DEFAULT} where it is missing"
-    assert options["target"]["description"] == f"{TARGETS[0]} where it is missing"
+    assert options["method"]["description"] == f"The default is {DEFAULT}"
+    assert options["target"]["description"] == f"The default is {TARGETS[0]}"
 
 
 def test_its_limits_are_those_of_the_code() -> None:

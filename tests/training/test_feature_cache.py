@@ -24,8 +24,9 @@ NoForwardPass = Callable[[], AbstractContextManager[None]]
 
 @pytest.fixture
 def own_cache(tmp_path: Path, cache: Path, learned: Features) -> Path:
-    """A copy of the shared cache, to damage."""
-    return shutil.copytree(cache, tmp_path / "cache")
+    """A copy of the shared cache's features, to damage; another test may have left activations."""
+    shutil.copytree(cache / "features", tmp_path / "cache" / "features")
+    return tmp_path / "cache"
 
 
 def only(cache: Path, photo: Photograph) -> Path:

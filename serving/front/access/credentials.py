@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_plus
 
-from starlette.types import Scope
+if TYPE_CHECKING:  # `make key` runs without it
+    from starlette.types import Scope
 
 VERBS: Final = ("predict", "explain")
 MAX_KEY_CHARACTERS: Final = 4_096
