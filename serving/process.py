@@ -143,3 +143,19 @@ class Process:
                 self._log.write(line)
                 self._log.flush()
                 self._last.append(line.decode(errors="replace").rstrip("\n"))
+
+
+def passive_threads(given: Mapping[str, str]) -> dict[str, str]:
+    """Return variables with which a worker's waiting threads leave their cores to other work.
+
+    Args:
+        given: variables of this process; those set there are kept.
+    """
+    return {
+        # Waiting threads sleep; spinning, they would starve other work on their cores.
+        "OMP_WAIT_POLICY": given.get("OMP_WAIT_POLICY", "PASSIVE"),
+        # NumPy's threads have no such policy: they spin for 25 ms after each matrix
+        # product, which doubles the time of the next forward pass, and they must not exist before
+        # a fork. The products are small; one thread is enough.
+        "OPENBLAS_NUM_THREADS": given.get("OPENBLAS_NUM_THREADS", "1"),
+    }

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 import yaml
 
 from serving.front.hosting import StartError
-from serving.process import Process
+from serving.process import Process, passive_threads
 
 DEFAULT_BATCH: Final = 1
 """TorchServe's batch size where the archive names none."""
@@ -173,8 +173,5 @@ def environment(scratch: Path, given: dict[str, str]) -> dict[str, str]:
         # Nothing from outside changes which modules run.
         **{name: value for name, value in given.items() if name != "PYTHONPATH"},
         "TMPDIR": str(scratch),
-        # Threads that wait sleep; spinning, they starve whatever shares their cores.
-        "OMP_WAIT_POLICY": given.get("OMP_WAIT_POLICY", "PASSIVE"),
-        # NumPy's have no such policy, and must not exist before a fork; its products are small.
-        "OPENBLAS_NUM_THREADS": given.get("OPENBLAS_NUM_THREADS", "1"),
+        **passive_threads(given),
     }

