@@ -1,7 +1,7 @@
 """Backends of the convolutions, which take nearly all of the time of a prediction.
 
-``model.pt`` can always run as it is; the other backends are faster and round differently. Which of
-them keep the predictions was measured in training and is in ``card.json`` (``training.backends``).
+``model.pt`` can always run as it is; the other backends are faster. Those of one numerics give the
+same answers; another numerics is another serving variant with its own fit (``handlers.variants``).
 """
 
 from __future__ import annotations
@@ -24,9 +24,18 @@ PLAIN: Final = "fp32"
 GPU_GROUP: Final = 8
 """Photographs per batch on a GPU, padded with zeros; eight take hardly longer than one."""
 
+NUMERICS: Final[Mapping[str, tuple[str, ...]]] = {
+    "float32": ("cuda-fp16", "openvino-fp32", "frozen", PLAIN),
+    "bf16": ("openvino-bf16",),
+    "int8": ("openvino-int8",),
+}
+"""Backends of each numerics, fastest first. Half precision on a GPU counts as float32: it rounds
+far less than the answers resolve."""
+
 Run = Callable[[torch.Tensor], torch.Tensor]
-"""Function from photographs, float32 of shape (n, 3, 224, 224), to activations, float32 of shape
-(n, width, 7, 7)."""
+"""Function from photographs, float32 of shape (n, 3, side, side), to activations, float32 of shape
+(n, width, h, w). Two stages are side by side: the last one, repeated to the grid of the other, and
+the one before it."""
 
 logger = logging.getLogger(__name__)
 
@@ -44,15 +53,33 @@ class Backend:
 
 
 @dataclass(frozen=True)
+class Shape:
+    """Shape of what a backend computes."""
+
+    side: int = 224
+    """Pixels per side of the input."""
+    stages: int = 1
+    """Stages at the end of the network whose activations are returned, 1 or 2."""
+    batch: int = 1
+    """Photographs that OpenVINO computes at a time."""
+
+
+@dataclass(frozen=True)
 class _Source:
     """The inputs from which a backend is made."""
 
     folder: Path
     model: Any
     threads: int
+    shape: Shape
+
+    @property
+    def network(self) -> Any:
+        """The convolutions as TorchScript."""
+        return stages_of(self.model, self.shape.stages)
 
 
-def load(name: str, folder: Path, model: Any, threads: int) -> Backend:
+def load(name: str, folder: Path, model: Any, threads: int, shape: Shape | None = None) -> Backend:
     """Prepare a backend.
 
     Args:
@@ -60,11 +87,49 @@ def load(name: str, folder: Path, model: Any, threads: int) -> Backend:
         folder: of the archive, which holds the files of some of them.
         model: the loaded TorchScript module; it is not changed.
         threads: of a forward pass, where the backend has separate threads.
+        shape: of input and output.
 
     Raises:
         UnavailableError: a package, a file or a device is missing.
     """
-    return Backend(name, _LOADERS[name](_Source(folder, model, threads)))
+    return Backend(name, _LOADERS[name](_Source(folder, model, threads, shape or Shape())))
+
+
+class TwoStages(torch.nn.Module):
+    """The activations of the last two stages, side by side on the grid of the earlier one."""
+
+    def __init__(self, before: torch.nn.Module, last: torch.nn.Module) -> None:
+        """Take everything before the last stage, and the last stage, without copying them."""
+        super().__init__()
+        self.before = before
+        self.last = last
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """From (n, 3, side, side) to (n, width, side / 16, side / 16), the last stage first."""
+        earlier = self.before(inputs)
+        last = self.last(earlier)
+        # Each cell of the last stage covers two by two cells of the other: means are unchanged.
+        repeated = last.repeat_interleave(2, 2).repeat_interleave(2, 3)
+        # Not torch.cat: TorchScript's gradient of it fails in inference mode.
+        halves = repeated.unflatten(1, (2, earlier.shape[1]))
+        return torch.stack([halves[:, 0], halves[:, 1], earlier], dim=1).flatten(1, 2)
+
+
+def stages_of(model: Any, stages: int) -> Any:
+    """Return the convolutions of a loaded ``model.pt`` up to its last or its last two stages."""
+    if stages == 1:
+        return model.features
+    layers = list(model.features.children())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
+        both = TwoStages(torch.nn.Sequential(*layers[:-1]), layers[-1])
+        return torch.jit.script(both.eval())
+
+
+def has_native_int8() -> bool:
+    """Whether this processor multiplies 8-bit integers in one instruction (VNNI or AMX)."""
+    capable = torch.cpu.get_capabilities()
+    return any(capable.get(name) for name in ("avx512_vnni", "avx_vnni", "amx_int8"))
 
 
 def choose(wanted: str, order: Sequence[str], folder: Path, model: Any, threads: int) -> Backend:
@@ -85,6 +150,24 @@ def choose(wanted: str, order: Sequence[str], folder: Path, model: Any, threads:
     return load(PLAIN, folder, model, threads)
 
 
+def first(names: Sequence[str], folder: Path, model: Any, threads: int, shape: Shape) -> Backend:
+    """Prepare the first backend of a list that runs here.
+
+    Args:
+        names: most preferred first.
+        folder: as for :func:`load`, like the rest.
+
+    Raises:
+        UnavailableError: none of them runs; the message is that of the last.
+    """
+    for name in names[:-1]:
+        try:
+            return load(name, folder, model, threads, shape)
+        except UnavailableError as error:
+            logger.warning("backend %s cannot run here, using a slower one: %s", name, error)
+    return load(names[-1], folder, model, threads, shape)
+
+
 def openvino() -> ModuleType:
     """Import OpenVINO with its telemetry switched off.
 
@@ -102,32 +185,18 @@ def openvino() -> ModuleType:
 
 
 def _plain(source: _Source) -> Run:
-    return source.model.features  # type: ignore[no-any-return]
+    return source.network  # type: ignore[no-any-return]
 
 
 def _frozen(source: _Source) -> Run:
-    features = _freeze(source.model.features)
+    features = _freeze(source.network)
     return lambda inputs: features(inputs.contiguous(memory_format=torch.channels_last))
-
-
-def _torch_bf16(source: _Source) -> Run:
-    # Elsewhere bfloat16 is emulated, many times slower.
-    if not torch.cpu.get_capabilities().get("avx512_bf16"):
-        raise UnavailableError("this processor has no bfloat16 arithmetic")
-    own = copy.deepcopy(source.model.features).to(torch.bfloat16)
-    features = _freeze(own.to(memory_format=torch.channels_last))
-
-    def run(inputs: torch.Tensor) -> torch.Tensor:
-        photographs = inputs.to(torch.bfloat16, memory_format=torch.channels_last)
-        return features(photographs).float()  # type: ignore[no-any-return]
-
-    return run
 
 
 def _cuda(source: _Source) -> Run:
     if not torch.cuda.is_available():
         raise UnavailableError("there is no CUDA device")
-    own = copy.deepcopy(source.model.features).to("cuda", torch.float16)
+    own = copy.deepcopy(source.network).to("cuda", torch.float16)
     features = _freeze(own.to(memory_format=torch.channels_last))
 
     def run(inputs: torch.Tensor) -> torch.Tensor:
@@ -150,12 +219,13 @@ def _freeze(features: Any) -> Any:
         return torch.jit.freeze(features.eval())
 
 
-FILES: Final[Mapping[str, str]] = {
-    "openvino-fp32": "openvino",
-    "openvino-bf16": "openvino",
-    "openvino-int8": "openvino-int8",
-}
-"""Of OpenVINO's backends, the files without their suffixes ``.xml`` and ``.bin``."""
+def file_of(name: str, shape: Shape) -> str:
+    """Return the file of an OpenVINO backend, without its suffixes ``.xml`` and ``.bin``.
+
+    The ranges of int8 were measured at one input side; the others take any.
+    """
+    numerics = f"-int8-{shape.side}px" if name == "openvino-int8" else ""
+    return f"openvino{numerics}" + ("-2stages" if shape.stages == 2 else "")
 
 
 def _openvino(name: str, precision: str) -> Callable[[_Source], Run]:
@@ -165,7 +235,9 @@ def _openvino(name: str, precision: str) -> Callable[[_Source], Run]:
         capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision == "bf16" and "BF16" not in capabilities:
             raise UnavailableError("this processor has no bfloat16 arithmetic")
-        paths = [source.folder / f"{FILES[name]}{suffix}" for suffix in (".xml", ".bin")]
+        shape = source.shape
+        file = file_of(name, shape)
+        paths = [source.folder / f"{file}{suffix}" for suffix in (".xml", ".bin")]
         for path in paths:
             if not path.is_file():
                 raise UnavailableError(f"{path.name} is not in the archive")
@@ -178,19 +250,24 @@ def _openvino(name: str, precision: str) -> Callable[[_Source], Run]:
             "INFERENCE_PRECISION_HINT": precision,
         }
         try:
-            request = core.compile_model(paths[0], "CPU", settings).create_infer_request()
+            network = core.read_model(paths[0])
+            network.reshape([shape.batch, 3, shape.side, shape.side])
+            request = core.compile_model(network, "CPU", settings).create_infer_request()
         except RuntimeError as error:
             raise UnavailableError(
                 f"OpenVINO cannot run {paths[0].name}: {str(error)[:200]}"
             ) from error
 
         def run(inputs: torch.Tensor) -> torch.Tensor:
-            # One by one: on a CPU, batching gains nothing, and a new batch size must be
-            # compiled.
-            rows = [
-                torch.from_numpy(request.infer({0: row.numpy()}, share_inputs=True)[0])
-                for row in inputs.contiguous().split(1)
-            ]
+            # Always the batch that was compiled: another one would have to be compiled first.
+            rows = []
+            for part in inputs.contiguous().split(shape.batch):
+                full = part
+                if len(part) < shape.batch:
+                    full = torch.zeros(shape.batch, *part.shape[1:])
+                    full[: len(part)] = part
+                found = request.infer({0: full.numpy()}, share_inputs=True)[0]
+                rows.append(torch.from_numpy(found[: len(part)]))
             return torch.cat(rows)
 
         return run
@@ -201,9 +278,15 @@ def _openvino(name: str, precision: str) -> Callable[[_Source], Run]:
 _LOADERS: Final[Mapping[str, Callable[[_Source], Run]]] = {
     PLAIN: _plain,
     "frozen": _frozen,
-    "torch-bf16": _torch_bf16,
-    **{name: _openvino(name, "bf16" if name.endswith("bf16") else "f32") for name in FILES},
+    "openvino-fp32": _openvino("openvino-fp32", "f32"),
     "cuda-fp16": _cuda,
+    "openvino-bf16": _openvino("openvino-bf16", "bf16"),
+    "openvino-int8": _openvino("openvino-int8", "f32"),
 }
 
 NAMES: Final = tuple(_LOADERS)
+
+
+def numerics_of(name: str) -> str:
+    """Return the numerics that a backend computes in."""
+    return next(numerics for numerics, names in NUMERICS.items() if name in names)

@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """Parameters that turn the log-odds of a backend into a probability, a label and a flag."""
+    """Parameters that turn the log-odds of a variant into a probability, a label and a flag."""
 
     temperature: float
     """The log-odds are divided by it; fitted on out-of-fold predictions."""
@@ -23,31 +23,72 @@ class OperatingPoint:
 
 @dataclass
 class MeasuredBackend:
-    """Measurements of one backend against plain TorchScript."""
+    """Measurements of one float32 backend against plain TorchScript."""
 
     forward_ms: float | None = None
     """Median milliseconds of one photograph."""
-    auroc_loss: float | None = None
-    """AUROC of plain TorchScript minus that of the backend."""
-    labels_changed: int | None = None
-    """Labels changed among ``photographs``, each backend with its own calibration."""
     largest_difference: float | None = None
-    """Largest difference of a probability."""
+    """Largest difference of a probability over ``photographs``."""
     photographs: int = 0
     passes: bool = False
-    """Whether it keeps the predictions."""
+    """Whether it gives the same answers, up to the tolerance of ``training.backends``."""
     lacking: str = ""
     """Why it could not be measured on the machine of the training."""
-    calibration: OperatingPoint | None = None
 
 
 @dataclass(frozen=True)
 class Backends:
-    """Backends of the convolutions."""
+    """Backends of the convolutions in float32."""
 
     order: list[str] = field(default_factory=list)
-    """Names of those that keep the predictions, fastest first."""
+    """Names of those that give the same answers as plain TorchScript, fastest first."""
     measured: dict[str, MeasuredBackend] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A score with its bootstrap 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass
+class MeasuredVariant:
+    """Evidence for one serving variant, on out-of-fold predictions of the train folder."""
+
+    calibration: OperatingPoint
+    auroc: Estimate
+    auroc_change: Estimate
+    """AUROC minus that of the variant with the highest, on the same photographs."""
+    specificity: Estimate
+    """At the variant's threshold."""
+    ece: Estimate
+    """Calibration error."""
+    ece_if_perfect: float
+    """Calibration error that perfect probabilities would show on so few photographs."""
+    forward_ms: float
+    """Median milliseconds of one photograph, all orientations, on the machine of the training."""
+    accepted: bool
+    """Whether AUROC, calibration error and cost are within their limits."""
+    why_not: str = ""
+    """The limit that it misses."""
+    strength: float | None = None
+    """Inverse regularisation strength of its final layer."""
+    test: dict[str, Any] | None = None
+    """Scores on the test folder, read after all choices."""
+
+
+@dataclass(frozen=True)
+class Variants:
+    """Serving variants of the archive."""
+
+    order: list[str] = field(default_factory=list)
+    """Names in the order of preference; the last is plain TorchScript, which runs everywhere."""
+    measured: dict[str, MeasuredVariant] = field(default_factory=dict)
+    lacking: dict[str, str] = field(default_factory=dict)
+    """Why a variant could not be fitted on the machine of the training."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +96,7 @@ class Review:
     """When a person must review an answer, besides the limits of ``baseline.json``."""
 
     near_threshold: tuple[float, float]
-    """Uncertainty band of plain TorchScript."""
+    """Uncertainty band of the default variant."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +108,10 @@ class Card:
     labels: list[str]
     """Names of class 0 and class 1."""
     threshold: float
-    """Probability from which the label is ``cancer``, with plain TorchScript."""
+    """Probability from which the label is ``cancer``, with the default variant: the first of
+    ``variants.order``."""
     temperature: float
-    """The log-odds of plain TorchScript are divided by it."""
+    """The log-odds of the default variant are divided by it."""
     prevalence: float | None = None
     """Share of cancers that ``probability`` assumes."""
     review: Review
@@ -90,18 +132,18 @@ class Card:
     """Scores on the test folder, each with a bootstrap 95 % interval."""
     scores: dict[str, Any] | None = None
     """The same on the test folder, without leaks, and cross-validated."""
+    variants: Variants = Variants()
     backends: Backends = Backends()
     versions: dict[str, str] | None = None
     """Versions of Python and of the packages that affect the numbers."""
     warning: str | None = None
 
-    def operating_point(self, backend: str) -> OperatingPoint:
-        """Return temperature, threshold and uncertainty band of a backend.
+    def operating_point(self, variant: str) -> OperatingPoint:
+        """Return temperature, threshold and uncertainty band of a variant.
 
-        Those of plain TorchScript where it has no others: half precision on a GPU rounds far less
-        than they resolve.
+        Those of the card itself where it lists no variants.
         """
-        measured = self.backends.measured.get(backend)
-        if measured is not None and measured.calibration is not None:
+        measured = self.variants.measured.get(variant)
+        if measured is not None:
             return measured.calibration
         return OperatingPoint(self.temperature, self.threshold, self.review.near_threshold)

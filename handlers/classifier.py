@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -11,20 +12,25 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from PIL import Image
 
-from handlers import backends
-from handlers.backends import PLAIN, Backend
-from handlers.card import Card
+from handlers import backends, orientations, variants
+from handlers.backends import PLAIN, Backend, Shape, UnavailableError
+from handlers.card import Card, OperatingPoint
 from handlers.documents import read
 from handlers.drift import Baseline
-from handlers.imaging import SIDE, PreprocessedImage
+from handlers.imaging import PreprocessedImage, preprocess
+from handlers.orientations import Orientation
+from handlers.variants import PORTABLE, Variant, VariantNetwork
 
 LABELS: Final = ("no cancer", "cancer")
 CANCER: Final = 1
 BATCH: Final = 8
 """Photographs in one forward pass, where nothing else is asked for."""
-REASONS: Final = ("near_threshold", "unlike_training_data", "low_quality")
+REASONS: Final = ("near_threshold", "unlike_training_data", "low_quality", "unstable")
 """Reasons for review: why a person must check the photograph."""
+
+logger = logging.getLogger(__name__)
 
 
 class ArchiveError(RuntimeError):
@@ -36,13 +42,21 @@ class Forward:
     """One forward pass over n photographs."""
 
     activations: torch.Tensor
-    """Before pooling, float32 of shape (n, width, 7, 7): 512 wide, 1024 with a fitted `layer4`."""
+    """Before pooling, float32 of shape (n, width, h, w): the mean over the orientations, each
+    mapped back. 512 x 7 x 7 for the last stage at 224 px, 1024 wide with a fitted `layer4`;
+    768 x 14 x 14 for the last two stages."""
     logits: torch.Tensor
     """float32 of shape (n, 2), before calibration."""
+    each: torch.Tensor | None = None
+    """Logits of each orientation, float32 of shape (n, orientations, 2)."""
+    orientations: tuple[Orientation, ...] = ()
+    """Canonical orientation of each photograph, where the variant has one."""
 
     def row(self, index: int) -> Forward:
         """Return the pass of one photograph."""
-        return Forward(self.activations[index : index + 1], self.logits[index : index + 1])
+        one = slice(index, index + 1)
+        each = None if self.each is None else self.each[one]
+        return Forward(self.activations[one], self.logits[one], each, self.orientations[one])
 
     @property
     def features(self) -> np.ndarray:
@@ -84,42 +98,73 @@ class Classifier:
     """A ResNet-18 split before pooling, with its card and its drift baseline."""
 
     def __init__(
-        self, model: Any, card: Card, baseline: Baseline, backend: Backend | None = None
+        self,
+        model: Any,
+        card: Card,
+        baseline: Baseline,
+        backend: Backend | None = None,
+        variant: Variant = PORTABLE,
+        point: OperatingPoint | None = None,
     ) -> None:
-        """Take a loaded TorchScript module with submodules ``features`` and ``head``.
+        """Take a loaded network with submodules ``features`` and ``head``.
 
         Args:
-            model: the module.
+            model: TorchScript, or a variant's network.
             card: of the model.
             baseline: of the training data.
             backend: that runs ``features``; by default the module itself.
+            variant: whose head ``model`` has.
+            point: of the variant; by default the card's.
         """
         self.model = model
         self.card = card
         self.baseline = baseline
         self.backend = backend or Backend(PLAIN, model.features)
+        self.variant = variant
         self.version = card.model_version
-        point = card.operating_point(self.backend.name)
+        point = point or card.operating_point(variant.name)
         self.threshold, self.temperature = point.threshold, point.temperature
         self._band = point.near_threshold
 
     @classmethod
-    def load(cls, folder: Path, backend: str = PLAIN, threads: int = 1) -> Classifier:
-        """Load ``model.pt``, ``card.json`` and ``baseline.json`` from a folder.
+    def load(
+        cls, folder: Path, backend: str = PLAIN, threads: int = 1, variant: str = ""
+    ) -> Classifier:
+        """Load a serving variant from a folder.
 
         Args:
             folder: the archive, unpacked.
-            backend: that runs the convolutions, one of ``handlers.backends.NAMES``; empty,
-                the fastest of those the card allows that this machine can run.
+            backend: that runs the convolutions, one of ``handlers.backends.NAMES``; empty, the
+                fastest that this machine can run.
             threads: of a forward pass, for backends with separate threads.
+            variant: name of the serving variant; empty, the first of the card's order that the
+                backend computes and this machine runs natively. What cannot run is replaced by
+                plain TorchScript, with a warning in the log.
 
         Raises:
-            ArchiveError: one of them is missing or cannot be read.
+            ArchiveError: a file is missing or cannot be read, or there is no such variant.
         """
         try:
             card = read(folder / "card.json", Card)
-            baseline = read(folder / "baseline.json", Baseline)
             model = cls.model_of(folder)
+            for name in [variant] if variant else card.variants.order:
+                wanted = Variant.named(name)
+                if wanted == PORTABLE:
+                    break
+                names = backends.NUMERICS[wanted.numerics]
+                if backend and backend not in names:
+                    continue
+                if not variant and wanted.numerics == "int8" and not backends.has_native_int8():
+                    logger.warning("variant %s: this processor has no int8 arithmetic", name)
+                    continue
+                try:
+                    return cls._of_variant(folder, card, model, wanted, (backend, threads))
+                except UnavailableError as error:
+                    logger.warning("variant %s cannot run here: %s", name, error)
+            baseline = read(folder / "baseline.json", Baseline)
+            if backend and backend not in backends.NUMERICS["float32"]:
+                logger.warning("no variant of this archive runs on %s, using %s", backend, PLAIN)
+                backend = PLAIN
             chosen = backends.choose(backend, card.backends.order, folder, model, threads)
             return cls(model, card, baseline, chosen)
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
@@ -127,6 +172,18 @@ class Classifier:
                 f"the archive in {folder} cannot be used ({type(error).__name__}: {error}); "
                 "build it again with `make archive`"
             ) from error
+
+    @classmethod
+    def _of_variant(
+        cls, folder: Path, card: Card, model: Any, variant: Variant, how: tuple[str, int]
+    ) -> Classifier:
+        document = variants.fitted(folder, variant)
+        backend, threads = how
+        shape = Shape(variant.side, variant.stages, max(1, variant.orientations))
+        names = [backend] if backend else backends.NUMERICS[variant.numerics]
+        ready = backends.first(names, folder, model, threads, shape)
+        network = VariantNetwork(backends.stages_of(model, variant.stages), document.head())
+        return cls(network, card, document.baseline, ready, variant, document.calibration)
 
     @staticmethod
     def model_of(folder: Path) -> Any:
@@ -152,19 +209,53 @@ class Classifier:
             for row, (image, decision) in enumerate(zip(chunk, decisions, strict=True)):
                 yield ClassifiedImage(image, forward.row(row), decision)
 
+    def preprocess(self, picture: Image.Image) -> PreprocessedImage:
+        """Crop and normalise a decoded picture to the variant's input."""
+        return preprocess(picture, self.variant.side)
+
     def forward(self, inputs: torch.Tensor) -> Forward:
-        """Run the model on inputs of shape (n, 3, 224, 224) from :mod:`handlers.imaging`."""
+        """Run the model on inputs of shape (n, 3, side, side) from :mod:`handlers.imaging`."""
         with torch.inference_mode():
-            activations = self.backend.run(inputs)
             # Row by row: a matrix product rounds differently for different numbers of
             # rows, and an answer must not depend on the other requests of the batch.
-            logits = torch.cat([self.model.head(row) for row in activations.split(1)])
-        return Forward(activations, logits)
+            if not self.variant.orientations:
+                activations = self.backend.run(inputs)
+                return Forward(activations, self._logits(activations))
+            found = tuple(orientations.canonical(picture) for picture in inputs)
+            means: list[torch.Tensor] = []
+            each: list[torch.Tensor] = []
+            for picture, orientation in zip(inputs, found, strict=True):
+                turned = orientation.turned(picture, self.variant.orientations)
+                maps = self.backend.run(turned)
+                each.append(self._logits(maps))
+                means.append(orientation.mapped_back(maps).mean(dim=0))
+            stacked = torch.stack(means)
+            return Forward(stacked, self._logits(stacked), torch.stack(each), found)
+
+    def served(self, orientation: Orientation | None) -> Callable[[torch.Tensor], torch.Tensor]:
+        """Return the served network for changed copies of one photograph, without gradients.
+
+        Args:
+            orientation: of the photograph itself, in which all its copies are seen.
+
+        Returns:
+            A function from inputs (n, 3, side, side) to logits (n, 2).
+        """
+
+        def logits(inputs: torch.Tensor) -> torch.Tensor:
+            with torch.inference_mode():
+                seen = inputs if orientation is None else orientation.apply(inputs)
+                return self._logits(self.backend.run(seen))
+
+        return logits
+
+    def _logits(self, activations: torch.Tensor) -> torch.Tensor:
+        return torch.cat([self.model.head(row) for row in activations.split(1)])
 
     def warm_up(self) -> None:
         """Run twice on zeros: TorchScript optimises itself during its first runs."""
         for _ in range(2):
-            self.forward(torch.zeros(1, 3, SIDE, SIDE))
+            self.forward(torch.zeros(1, 3, self.variant.side, self.variant.side))
 
     def probabilities(self, logits: torch.Tensor) -> np.ndarray:
         """Calibrated P(cancer), shape (n,): softmax at the card's temperature (Guo et al. 2017).
@@ -186,7 +277,8 @@ class Classifier:
         decisions = []
         for row, measured in enumerate(statistics):
             probability, distance = float(probabilities[row]), float(distances[row])
-            reasons = tuple(self._reasons(probability, distance, measured))
+            each = None if forward.each is None else self.probabilities(forward.each[row])
+            reasons = tuple(self._reasons(probability, distance, measured, each))
             decisions.append(
                 Decision(
                     probability=probability,
@@ -199,12 +291,18 @@ class Classifier:
         return decisions
 
     def _reasons(
-        self, probability: float, distance: float, measured: dict[str, float]
+        self,
+        probability: float,
+        distance: float,
+        measured: dict[str, float],
+        each: np.ndarray | None,
     ) -> list[str]:
         low, high = self._band
+        labels = set() if each is None else set((each >= self.threshold).tolist())
         checks = (
             low <= probability <= high,
             self.baseline.beyond("distance", distance),
             any(self.baseline.beyond(name, measured[name]) for name in measured),
+            len(labels) > 1,
         )
         return [name for name, holds in zip(REASONS, checks, strict=True) if holds]

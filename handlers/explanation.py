@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from handlers import imaging, rendering, segmentation
+from handlers import rendering, segmentation
 from handlers.classifier import CANCER
 from handlers.explainers.methods import DEFAULT, METHODS, method_named
 from handlers.explainers.pixels import upsampled
@@ -67,7 +67,7 @@ def fields(
     if not np.isfinite(attribution.values).all():
         raise NoAttributionError(name)
     with recorder.stage("render"):
-        values = upsampled(attribution.values, imaging.SIDE)
+        values = upsampled(attribution.values, view.width)
         scale = rendering.scale_of(attribution.values)
         heat = rendering.heatmap(values, scale, signed=method.signed)
         laid_over = rendering.overlay(view, values, scale, signed=method.signed)
@@ -106,7 +106,7 @@ def lesion_mass(values: np.ndarray, view: Image.Image) -> float | None:
     """Share of the positive attribution that lies inside the rough outline of the lesion.
 
     Args:
-        values: attribution of shape (224, 224).
+        values: attribution of shape (side, side).
         view: what the model saw, RGB of the same size.
     """
     mask = segmentation.rough_mask(view)

@@ -5,36 +5,58 @@ from __future__ import annotations
 import math
 import tempfile
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from handlers import explanation
 from handlers.background import Background, BusyError
 from handlers.classifier import ClassifiedImage
-from handlers.explainers.task import AttributionTask, Budget, FrozenModel, OutOfTimeError
+from handlers.explainers.task import (
+    AttributionTask,
+    Budget,
+    FrozenModel,
+    Oriented,
+    OutOfTimeError,
+)
+from handlers.orientations import Orientation
 from handlers.protocol import Request, RequestError
 from handlers.settings import HandlerSettings
 from handlers.telemetry import Recorder
+
+Served = Callable[[Orientation | None], Callable[[torch.Tensor], torch.Tensor] | None]
+"""Function from the orientation of a photograph to the served network, if there is one."""
 
 
 class ExplanationRunner:
     """Runs the explanations of one worker; not shared between threads."""
 
-    def __init__(self, model: Any, settings: HandlerSettings, scratch: Path | None = None) -> None:
+    def __init__(
+        self,
+        model: Any,
+        settings: HandlerSettings,
+        scratch: Path | None = None,
+        served: Served = lambda orientation: None,
+    ) -> None:
         """Take the model and the limits.
 
         Args:
-            model: with a submodule ``head``, for methods to run.
+            model: with a submodule ``head``, for methods that follow gradients.
             settings: the limits.
             scratch: a folder that all workers of a server share; by default the one for
                 temporary files.
+            served: returns the served network, for methods that run it forwards only; without it,
+                they run ``model``.
         """
         self._model = model
         # It takes half a second and the memory of a model; a worker that only predicts
         # never needs it.
         self._repeated = cache(lambda: FrozenModel(model))
         self._settings = settings
+        self._served = served
         folder = scratch or Path(tempfile.gettempdir())
         self._background = Background(settings.explain_max_concurrency, folder)
 
@@ -69,7 +91,15 @@ class ExplanationRunner:
             target = explanation.target_of(instance, image.decision.label)
             model = self._repeated() if slow else self._model
             inputs, activations = image.image.inputs[None], image.forward.activations
-            task = AttributionTask(model, inputs, activations, target, Budget(seconds))
+            orientation = next(iter(image.forward.orientations), None)
+            task = AttributionTask(
+                Oriented(model, orientation) if orientation else model,
+                inputs,
+                activations,
+                target,
+                Budget(seconds),
+                self._served(orientation),
+            )
             return explanation.fields(task, image.image.view, instance, recorder)
 
         if time.perf_counter() > deadline:

@@ -53,20 +53,21 @@ class PreprocessedImage:
     """One photograph, preprocessed for the model."""
 
     view: Image.Image
-    """RGB, 224 x 224 pixels."""
+    """RGB, side x side pixels: 224, or the side of the serving variant."""
     inputs: torch.Tensor
-    """float32 of shape (3, 224, 224)."""
+    """float32 of shape (3, side, side)."""
     statistics: dict[str, float]
     """From :func:`handlers.drift.image_statistics`."""
 
 
-def preprocess(picture: Image.Image) -> PreprocessedImage:
+def preprocess(picture: Image.Image, side: int = SIDE) -> PreprocessedImage:
     """Crop and normalise a decoded picture, and measure its image statistics.
 
     Args:
         picture: of mode RGB, from :func:`decode`.
+        side: pixels per side of the model's input.
     """
-    view = centre_view(picture)
+    view = centre_view(picture, side)
     return PreprocessedImage(view, to_tensor(view), image_statistics(view))
 
 
@@ -74,10 +75,10 @@ def to_tensor(view: Image.Image) -> torch.Tensor:
     """Normalise a view with ImageNet's mean and standard deviation.
 
     Args:
-        view: RGB, 224 x 224 pixels, from :func:`centre_view`.
+        view: RGB, side x side pixels, from :func:`centre_view`.
 
     Returns:
-        float32 of shape (3, 224, 224).
+        float32 of shape (3, side, side).
     """
     # In place: three times as fast as with a new array per step.
     planes = np.asarray(view).transpose(2, 0, 1).astype(np.float32, order="C")

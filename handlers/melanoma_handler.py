@@ -59,7 +59,7 @@ class MelanomaHandler:
         cores = settings.threads or threads.cores()
         torch.set_num_threads(cores)
         folder = Path(context.system_properties["model_dir"])
-        classifier = Classifier.load(folder, settings.backend, cores)
+        classifier = Classifier.load(folder, settings.backend, cores, settings.variant)
         classifier.warm_up()
         batch_size = int(context.system_properties.get("batch_size") or 1)
         self.service = service.MelanomaService(classifier, settings, batch_size)

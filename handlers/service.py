@@ -90,7 +90,7 @@ class MelanomaService:
         self.classifier = classifier
         self.settings = settings
         self.admission = LoadShedder(batch_size, settings.batch_seconds)
-        self.explaining = ExplanationRunner(classifier.model, settings)
+        self.explaining = ExplanationRunner(classifier.model, settings, served=classifier.served)
         self._progress: Progress = lambda seconds: None
         self._first = True
         """Whether no request of the batch has been served yet."""
@@ -202,7 +202,7 @@ class MelanomaService:
                 picture = imaging.decode(instance.image, limits.image_limits)
             except ValueError as error:  # ImageError, UnknownMethodError, an unknown target
                 raise RequestError(request.where(index, str(error))) from None
-            job.prepared.append(imaging.preprocess(picture))
+            job.prepared.append(self.classifier.preprocess(picture))
 
     def _classify(self, jobs: Sequence[RequestState]) -> None:
         """Run the forward pass over the photographs of all requests, in chunks of bounded size."""
@@ -243,6 +243,7 @@ class MelanomaService:
             "review": decision.review,
             "reasons": list(decision.reasons),
             "model_version": self.classifier.version,
+            "variant": self.classifier.variant.name,
         }
 
     def _close(self, job: RequestState, recorder: Recorder, start: float) -> Answer:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 
 from handlers import backends
 from handlers.structure.costs import HEIF_MAX_COST, MAX_COST, MAX_SECONDS, Limits
+from handlers.variants import Variant
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,11 @@ class HandlerSettings:
     """Threads of a forward pass; unset, the cores of the container, because the archive asks for
     one worker."""
 
+    variant: str = ""
+    """Serving variant; unset, the first of the card's order that the machine runs natively."""
+
     backend: str = ""
-    """Backend of the convolutions; unset, the fastest that the card allows and the machine can
-    run."""
+    """Backend of the convolutions; unset, the fastest of the variant that the machine can run."""
 
     batch_seconds: float = 0.75
     """Time budget of one batch in seconds; requests left after it are rejected with 503."""
@@ -88,6 +91,12 @@ class HandlerSettings:
             name = f"LESIONLENS_{field.name.upper()}"
             text = environment.get(name, "").strip()
             if not text:
+                continue
+            if field.name == "variant":
+                try:
+                    values[field.name] = Variant.named(text).name
+                except ValueError as error:
+                    raise ValueError(f"{name}={error}") from None
                 continue
             if field.name == "backend":
                 if text not in backends.NAMES:

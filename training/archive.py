@@ -13,7 +13,8 @@ from typing import Final
 from model_archiver import ModelArchiver, ModelArchiverConfig
 
 import handlers
-from handlers.backends import FILES
+from handlers import variants
+from training.conversion import SUFFIXES
 from training.files import atomic_write
 
 NAME: Final = "melanoma"
@@ -77,6 +78,8 @@ def archive(model_folder: Path, store: Path) -> Path:
         shutil.copytree(source, extra / "handlers", ignore=shutil.ignore_patterns("__pycache__"))
         for path in [model_folder / name for name in TRAINED[1:]] + _backends(model_folder):
             shutil.copy2(path, extra / path.name)
+        if (model_folder / variants.FOLDER).is_dir():
+            shutil.copytree(model_folder / variants.FOLDER, extra / variants.FOLDER)
         config = Path(scratch) / "model-config.yaml"
         config.write_text(MODEL_CONFIG, encoding="utf-8")
         settings = ModelArchiverConfig(
@@ -95,6 +98,5 @@ def archive(model_folder: Path, store: Path) -> Path:
 
 
 def _backends(model_folder: Path) -> list[Path]:
-    """Return the files of the backends that keep the predictions: training leaves no others."""
-    names = [f"{file}{suffix}" for file in set(FILES.values()) for suffix in (".xml", ".bin")]
-    return [model_folder / name for name in sorted(names) if (model_folder / name).is_file()]
+    """Return the files of the backends that may serve: training leaves no others."""
+    return sorted(path for path in model_folder.glob("openvino*") if path.suffix in SUFFIXES)

@@ -81,40 +81,6 @@ def band_of(probabilities: np.ndarray, labels: np.ndarray, aims: Aims) -> tuple[
     return min(low, high), max(low, high)
 
 
-def recalibrate(
-    log_odds: np.ndarray, labels: np.ndarray, calibrated: Calibration, before: np.ndarray
-) -> Calibration:
-    """Choose a new threshold for the same model with other rounding, so that few labels change.
-
-    A threshold is the score of one single cancer, which rounding changes like any other. Of all
-    thresholds with the same sensitivity, this is the one that changes fewest labels.
-
-    Args:
-        log_odds: of the model as it rounds now, shape (n,).
-        labels: 0 or 1, shape (n,).
-        calibrated: of the model as it was.
-        before: whether the model as it was called them ``cancer``, shape (n,).
-    """
-    probabilities = calibrated.probabilities(log_odds)
-    caught = float(before[labels == 1].mean())
-    highest = threshold_for(probabilities[labels == 1], caught) if caught else 1.0
-    # Between two neighbouring scores the labels are the same: the midpoint represents them.
-    ordered = np.unique(probabilities)
-    middles = np.floor((ordered[1:] + ordered[:-1]) / 2 * 1e6) / 1e6
-    candidates = np.append(middles[middles <= highest], [highest, calibrated.threshold])
-    candidates = candidates[candidates <= highest]
-    changed = [int(np.sum((probabilities >= one) != before)) for one in candidates]
-    # Of equals, the one closest to the old threshold.
-    best = min(
-        range(len(candidates)),
-        key=lambda place: (changed[place], abs(candidates[place] - calibrated.threshold)),
-    )
-    threshold = float(candidates[best])
-    low, high = calibrated.near_threshold
-    band = (min(low, threshold), max(high, threshold))
-    return Calibration(calibrated.temperature, threshold, band)
-
-
 def _temperature(log_odds: np.ndarray, labels: np.ndarray) -> float:
     weights = compute_sample_weight("balanced", labels)
     found = minimize_scalar(

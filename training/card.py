@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
-from handlers.card import Backends, Card, MeasuredBackend, Review
+from handlers.card import Backends, Card, MeasuredBackend, OperatingPoint, Review, Variants
 from handlers.classifier import LABELS
 from handlers.documents import to_json
 from handlers.drift import Baseline
 from handlers.imaging import PREPROCESSING
+from handlers.variants import FittedVariant
 from training import backends
 from training.backbone import Backbone
-from training.calibration import PREVALENCE, Calibration
+from training.calibration import PREVALENCE
 from training.dataset import Dataset
 from training.head import Head
 from training.recipes import Recipe
@@ -28,21 +31,35 @@ ARCHITECTURES: Final = {
 }
 
 
+@dataclass(frozen=True)
+class Serving:
+    """How the model is served."""
+
+    calibration: OperatingPoint
+    """Of the default variant."""
+    baseline: Baseline
+    """Of plain TorchScript."""
+    variants: Variants
+    documents: Mapping[str, FittedVariant]
+    """Of the other variants, by name."""
+    backends: dict[str, MeasuredBackend]
+    """Float32 backends."""
+
+
 def model_card(
     dataset: Dataset,
     backbone: Backbone,
     head: Head,
     recipe: Recipe,
-    calibration: Calibration,
-    baseline: Baseline,
+    serving: Serving,
     scores: dict[str, Any],
-    measured: dict[str, MeasuredBackend],
 ) -> Card:
     """Describe a trained model.
 
     ``model_version`` names the data and the weights it came from and eight digits over
     everything that decides an answer, so two models never share a version.
     """
+    calibration, measured = serving.calibration, serving.backends
     order = backends.order(measured)
     decisive = {
         "data": dataset.digest,
@@ -52,9 +69,13 @@ def model_card(
         "temperature": calibration.temperature,
         "threshold": calibration.threshold,
         "band": calibration.near_threshold,
-        "baseline": to_json(baseline),
+        "baseline": to_json(serving.baseline),
         "preprocessing": PREPROCESSING,
-        "backends": {name: to_json(measured[name].calibration) for name in sorted(order)},
+        "variants": {name: to_json(one) for name, one in sorted(serving.documents.items())},
+        "order": serving.variants.order,
+        "calibrations": {
+            name: to_json(one.calibration) for name, one in serving.variants.measured.items()
+        },
     }
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
     return Card(
@@ -82,6 +103,7 @@ def model_card(
         backbone={"source": backbone.source, "digest": backbone.digest},
         metrics=scores["test"],
         scores=scores,
+        variants=serving.variants,
         backends=Backends(order, measured),
         versions={"python": platform.python_version(), **_versions()},
         warning="Not a medical device. A tool for research and teaching.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,16 +22,18 @@ from training import (
     features,
     leaks,
     recipes,
+    serving,
     summary,
     tracking,
 )
 from training.answers import Answers
-from training.calibration import Calibration
+from training.card import Serving
 from training.console import RunLog
 from training.cross_fit import Fitted
 from training.dataset import Dataset
 from training.files import atomic_write, write_json
 from training.recipes import Prepared
+from training.serving import Portable, ServingVariants
 from training.settings import TrainingSettings
 
 CHECKED: Final = 32
@@ -94,25 +95,28 @@ def train(settings: TrainingSettings, log: RunLog) -> dict[str, Any]:
     with log.step("export"):
         folder = settings.model_folder
         difference = export.export(final, layer, folder / "model.pt", found.train[:CHECKED])
+    model = Classifier.model_of(folder)
     with log.step("backends"):
         measured = backends.measure(
             folder,
-            Classifier.model_of(folder),
+            model,
             found.train,
             calibrated,
             settings.backends,
+            settings.cache,
             log.progress,
         )
+    with log.step("variants"):
+        portable = Portable(model, unseen, calibrated, measured)
+        served = serving.fit(prepared, recipe, portable, settings, log)
     # All choices are made: only now are the test photographs read.
     with log.step("evaluation"):
-        answers, document = _evaluated(prepared, fitted, calibrated, settings, log)
-        answers = replace(answers, train=probability, distance=unseen.distance)
+        answers, document = _evaluated(prepared, fitted, served, settings, log)
         answers.write(settings.build / "answers.npz")
-        scores = answers.scores(calibrated.threshold, settings.seed)
+        scores = answers.scores(served.calibration.threshold, settings.seed)
         write_json(settings.build / "near_duplicates.json", document)
-    card_document = to_json(
-        card.model_card(found, final, layer, recipe, calibrated, reference, scores, measured)
-    )
+    described = Serving(served.calibration, reference, served.variants, served.documents, measured)
+    card_document = to_json(card.model_card(found, final, layer, recipe, described, scores))
     write_json(folder / "baseline.json", to_json(reference))
     write_json(folder / "card.json", card_document)
     written = summary.summary(card_document, found, document, difference, log.seconds)
@@ -125,7 +129,7 @@ def train(settings: TrainingSettings, log: RunLog) -> dict[str, Any]:
 def _evaluated(
     prepared: Prepared,
     fitted: Fitted,
-    calibrated: Calibration,
+    served: ServingVariants,
     settings: TrainingSettings,
     log: RunLog,
 ) -> tuple[Answers, dict[str, Any]]:
@@ -139,13 +143,15 @@ def _evaluated(
         activations=settings.finetune == "layer4",
     ).views
     plain = recipes.features_of_test(fitted, prepared, settings.cache, log.progress)
+    portable = served.portable.calibration.probabilities(fitted.head.log_odds(plain))
     leaked = leaks.between(found, views, prepared.features.views, prepared.pairs, log.progress)
+    labels = dataset.labels(found.test)
     answers = Answers(
-        train=np.empty(0),
-        distance=np.empty(0),
+        train=served.calibration.probabilities(served.unseen.log_odds),
+        distance=served.unseen.distance,
         train_labels=prepared.labels,
-        test=calibrated.probabilities(fitted.head.log_odds(plain)),
-        test_labels=dataset.labels(found.test),
+        test=served.evaluate(prepared, portable, labels, settings.seed, log.progress),
+        test_labels=labels,
         leak_free=leaked.free,
     )
     return answers, leaked.to_json()

@@ -8,11 +8,19 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
-from handlers.backends import NAMES
+from handlers.backends import NUMERICS
+from handlers.variants import Variant
 from serving.paths import PathSettings
 from training.calibration import Aims
 
 RECIPES: Final = ("head", "layer4", "all")
+NAMES: Final = NUMERICS["float32"]
+VARIANTS: Final = (
+    "int8-224px-2stages-1orientation",
+    "int8-224px-2stages-2orientations",
+    "int8-224px-2stages-4orientations",
+)
+"""Variants that are fitted by default, where OpenVINO and NNCF are installed."""
 
 
 class TrainingSettings(PathSettings):
@@ -63,8 +71,18 @@ class TrainingSettings(PathSettings):
     synthetic_test: int = Field(default=80, ge=2)
     """Synthetic lesions per class for the test split."""
 
+    variants: Annotated[tuple[str, ...], NoDecode] = VARIANTS
+    """Serving variants that are fitted, separated by commas; plain TorchScript always is."""
+
+    auroc_margin: float = Field(default=0.005, gt=0, lt=1, allow_inf_nan=False)
+    """AUROC that a serving variant may lose against the best one: the lower end of the paired 95 %
+    interval must be above minus this."""
+
+    forward_budget: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    """Cost that the forward passes of one prediction may have, in passes of plain TorchScript."""
+
     backends: Annotated[tuple[str, ...], NoDecode] = NAMES
-    """Backends that are tried, separated by commas; plain TorchScript always is."""
+    """Float32 backends that are tried, separated by commas; plain TorchScript always is."""
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of all random numbers: drawing, the untrained backbone, folds, resampling."""
@@ -83,6 +101,18 @@ class TrainingSettings(PathSettings):
         if unknown:
             raise ValueError(f"{unknown[0]!r} is not a backend; there are: {', '.join(NAMES)}")
         return value
+
+    @field_validator("variants", mode="before")
+    @classmethod
+    def _variants_separated_by_commas(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(name.strip() for name in value.split(",")) if value.strip() else VARIANTS
+
+    @field_validator("variants")
+    @classmethod
+    def _known_variants(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(Variant.named(name).name for name in value)
 
     @field_validator("report_recipes", mode="before")
     @classmethod

@@ -40,6 +40,7 @@ def summary(
         "threshold": card["threshold"],
         "temperature": card["temperature"],
         "largest_difference_to_eager": difference,
+        "variants": card["variants"],
         "backends": card["backends"],
         "example": str(next(photo.path for photo in found.test if photo.label).resolve()),
         "seconds": seconds,
@@ -63,6 +64,10 @@ def rows(written: Mapping[str, Any]) -> dict[str, str]:
     table["threshold"] = f"{written['threshold']:.3f}, temperature {written['temperature']:.2f}"
     for name, found in written["backends"]["measured"].items():
         table[f"backend {name}"] = _backend(name, found, written["backends"]["order"])
+    for name, found in written["variants"]["measured"].items():
+        table[f"variant {name}"] = _variant(name, found, written["variants"]["order"])
+    for name, reason in written["variants"]["lacking"].items():
+        table[f"variant {name}"] = f"not fitted: {reason}"
     table["TorchScript to eager"] = f"{written['largest_difference_to_eager']:.1e} at most"
     steps = ", ".join(f"{name} {value:.1f}" for name, value in written["seconds"].items())
     table["seconds"] = f"{sum(written['seconds'].values()):.1f} ({steps})"
@@ -72,8 +77,17 @@ def rows(written: Mapping[str, Any]) -> dict[str, str]:
 def _backend(name: str, found: Mapping[str, Any], order: list[str]) -> str:
     if "lacking" in found:
         return f"not measured: {found['lacking']}"
-    verdict = "chosen" if order[0] == name else "kept" if found["passes"] else "changes the answers"
+    verdict = "fastest" if order[0] == name else "same" if found["passes"] else "other answers"
     return (
-        f"{found['forward_ms']:.1f} ms, AUROC {0.0 - found['auroc_loss']:+.4f}, "
-        f"{found['labels_changed']} of {found['photographs']} labels changed: {verdict}"
+        f"{found['forward_ms']:.1f} ms, probabilities within {found['largest_difference']:.0e}: "
+        f"{verdict}"
+    )
+
+
+def _variant(name: str, found: Mapping[str, Any], order: list[str]) -> str:
+    auroc = found["auroc"]
+    verdict = "default" if order[0] == name else found.get("why_not") or "may be served"
+    return (
+        f"{found['forward_ms']:.1f} ms, AUROC {auroc['value']:.3f} ({auroc['low']:.3f} to "
+        f"{auroc['high']:.3f}), specificity {found['specificity']['value']:.2f}: {verdict}"
     )

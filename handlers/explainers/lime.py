@@ -26,9 +26,10 @@ PENALTY: Final = 1.0
 def lime(task: AttributionTask) -> Attribution:
     """LIME (Ribeiro et al. 2016) over about 49 superpixels, signed; grid of 56 x 56 cells.
 
-    Cost: 128 passes forward. Meaning: the weight of each superpixel in a linear model of the
-    target's logit when half of the superpixels are blurred, that is, how much the logit falls on
-    average when the details of this one are removed. The value is constant within a superpixel.
+    Cost: 128 passes forward of the served network, in the photograph's first orientation. Meaning:
+    the weight of each superpixel in a linear model of the target's logit when half of the
+    superpixels are blurred, that is, how much the logit falls on average when the details of this
+    one are removed. The value is constant within a superpixel.
     """
     small = functional.avg_pool2d(task.inputs, CELL)[0]
     pieces = superpixels(small.numpy())
@@ -38,7 +39,7 @@ def lime(task: AttributionTask) -> Attribution:
     def one_by_one(_: torch.Tensor, **__: Any) -> Iterator[torch.Tensor]:
         yield from samples.split(1)
 
-    captum = Lime(task.logits, Ridge(PENALTY), _similarity, one_by_one)
+    captum = Lime(task.scores, Ridge(PENALTY), _similarity, one_by_one)
     # No random number in there matters, but a DataLoader draws one for itself.
     with seeded():
         weights = captum.attribute(

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from handlers.orientations import Orientation
+
 
 class OutOfTimeError(RuntimeError):
     """A method has exceeded its time budget; there is no attribution."""
@@ -42,15 +44,28 @@ class AttributionTask:
     """The prediction of one photograph that is to be explained."""
 
     model: Any
-    """Called on inputs of shape (n, 3, 224, 224), gives logits of shape (n, 2); has a submodule
-    ``head`` that gives the same from activations of shape (n, 512, 7, 7)."""
+    """Called on inputs of shape (n, 3, side, side), gives logits of shape (n, 2), with gradients;
+    has a submodule ``head`` that gives logits from activations of shape (n, width, h, w)."""
     inputs: torch.Tensor
-    """float32 of shape (1, 3, 224, 224)."""
+    """float32 of shape (1, 3, side, side)."""
     activations: torch.Tensor
-    """Activations of the prediction before pooling, shape (1, 512, 7, 7)."""
+    """Activations of the prediction before pooling, shape (1, width, h, w)."""
     target: int
     """Class whose logit is explained."""
     budget: Budget = field(default_factory=lambda: Budget(float("inf")))
+    served: Callable[[torch.Tensor], torch.Tensor] | None = None
+    """The network that predicts, like ``model`` but faster and without gradients, if there is
+    one."""
+
+    def scores(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Run one forward step: the served network on n modified copies, logits of shape (n, 2).
+
+        Raises:
+            OutOfTimeError: there is no time left for it.
+        """
+        self.budget.check()
+        run = self.served or self.model
+        return run(inputs)
 
     def logits(self, inputs: torch.Tensor) -> torch.Tensor:
         """Run one step of a method: the model on n modified copies, logits of shape (n, 2).
@@ -74,6 +89,20 @@ class Attribution:
     """For path methods: sum of the attributions minus the difference of the logits."""
 
 
+class Oriented:
+    """A network that sees pictures in one orientation; gradients come back in the pictures' own."""
+
+    def __init__(self, model: Any, orientation: Orientation) -> None:
+        """Take the network without copying it."""
+        self.head = model.head
+        self._model = model
+        self._orientation = orientation
+
+    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Compute logits of shape (n, 2) of inputs of shape (n, 3, side, side)."""
+        return self._model(self._orientation.apply(inputs))  # type: ignore[no-any-return]
+
+
 class FrozenModel:
     """A frozen copy of the model, for methods that run it dozens of times; same results.
 
@@ -82,9 +111,9 @@ class FrozenModel:
     """
 
     def __init__(self, model: Any) -> None:
-        """Copy a TorchScript module with a submodule ``head``; it is not changed."""
+        """Copy a module with a submodule ``head``; it is not changed."""
         self.head = model.head
-        own = copy.deepcopy(model).to(memory_format=torch.channels_last)
+        own = _scripted(copy.deepcopy(model)).to(memory_format=torch.channels_last)
         for parameter in own.parameters():
             parameter.requires_grad_(False)
         with warnings.catch_warnings():
@@ -93,5 +122,13 @@ class FrozenModel:
             self._run = torch.jit.freeze(own.eval())
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Compute logits of shape (n, 2) of inputs of shape (n, 3, 224, 224)."""
+        """Compute logits of shape (n, 2) of inputs of shape (n, 3, side, side)."""
         return self._run(inputs.contiguous(memory_format=torch.channels_last))  # type: ignore[no-any-return]
+
+
+def _scripted(model: Any) -> Any:
+    if isinstance(model, torch.jit.ScriptModule):
+        return model
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
+        return torch.jit.script(model.eval())

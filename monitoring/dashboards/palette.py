@@ -53,6 +53,7 @@ COLOURS: Final = {
     "near_threshold": BLUE,
     "unlike_training_data": ORANGE,
     "low_quality": GREY,
+    "unstable": SKY,
     "1 h": SKY,
     "1 d": BLUE,
 }

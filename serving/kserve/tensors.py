@@ -27,6 +27,7 @@ _PREDICTION: Final = {
     "review": "BOOL",
     "reasons": "BYTES",
     "model_version": "BYTES",
+    "variant": "BYTES",
 }
 _EXPLANATION: Final = {
     "method": "BYTES",

@@ -51,7 +51,7 @@ class Worker:
         settings = HandlerSettings.from_environment()
         cores = settings.threads or threads.cores()
         torch.set_num_threads(cores)
-        classifier = Classifier.load(archive, settings.backend, cores)
+        classifier = Classifier.load(archive, settings.backend, cores, settings.variant)
         classifier.warm_up()
         self._connection = connection
         self._service = service.MelanomaService(classifier, settings, batch_size)

@@ -56,8 +56,16 @@ def result_of(root: Path, name: str) -> dict[str, Any]:
         ("report-stress", ("covered", "auroc", "value"), "0.123"),
         (
             "training-backends",
-            ("from_nothing", "backends", "measured", "fp32", "auroc_loss"),
-            "| 0.1230 |",
+            ("from_nothing", "backends", "measured", "fp32", "largest_difference"),
+            "| 1.2e-01 |",
+        ),
+        (
+            "training-variants",
+            (
+                *("from_nothing", "variants", "measured"),
+                *("float32-224px-1stage-upright", "specificity", "value"),
+            ),
+            "| 0.12 |",
         ),
         ("features", ("time", "ratio"), "| 0.12 |"),
         ("gpu", ("auroc", "with", "test", "value"), "| 0.123 ("),

@@ -24,7 +24,15 @@ from tests.e2e.requests_of import (
     instances,
 )
 
-PREDICTION = {"label", "probability", "threshold", "review", "reasons", "model_version"}
+PREDICTION = {
+    "label",
+    "probability",
+    "threshold",
+    "review",
+    "reasons",
+    "model_version",
+    "variant",
+}
 EXPLANATION = PREDICTION | {
     *("method", "target", "heatmap", "overlay", "attribution", "scale"),
     *("signed", "steps", "convergence_delta", "lesion_mass"),

@@ -15,11 +15,11 @@ import torch
 from PIL import Image
 
 from handlers import backends
-from handlers.backends import FILES, NAMES, PLAIN, UnavailableError
+from handlers.backends import NAMES, NUMERICS, PLAIN, Shape, UnavailableError
 from handlers.classifier import Classifier
 from handlers.imaging import centre_view, to_tensor
 from tests.conftest import ROOT
-from training.backends import convert
+from training.conversion import convert
 from training.dataset import Photograph
 
 pytestmark = pytest.mark.slow
@@ -30,8 +30,6 @@ OLDER_PROCESSOR = {
     "ATEN_CPU_CAPABILITY": "avx2",
 }
 """Variables by which a process uses no instruction that is younger than 2013."""
-
-CALIBRATION = {"temperature": 2.5, "threshold": 0.3, "near_threshold": [0.25, 0.35]}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +46,9 @@ def folder(
         path = scratch / f"{seed}.jpg"
         path.write_bytes(photograph(seed, seed % 2))
         lesions.append(Photograph(path, seed % 2, str(seed)))
-    convert(folder, Classifier.model_of(folder), lesions, NAMES)
+    for name in NAMES:
+        if name.startswith("openvino"):
+            convert(name, Shape(), Classifier.model_of(folder), folder, lesions, scratch / "cache")
     return folder
 
 
@@ -66,10 +66,12 @@ def with_card(folder: Path, target: Path, **entries: Any) -> Path:
 
 
 def classifier_with(name: str, folder: Path) -> Classifier:
-    classifier = Classifier.load(folder, name, threads=2)
-    if classifier.backend.name != name:
-        pytest.skip(f"{name} cannot run on this machine")
-    return classifier
+    plain = Classifier.load(folder)
+    try:
+        backend = backends.load(name, folder, plain.model, threads=2)
+    except UnavailableError as error:
+        pytest.skip(f"{name} cannot run on this machine: {error}")
+    return Classifier(plain.model, plain.card, plain.baseline, backend)
 
 
 def is_close(name: str, activations: torch.Tensor, plain: torch.Tensor) -> bool:
@@ -193,23 +195,20 @@ def test_an_archive_from_before_backends_runs_plain(model_folder: Path) -> None:
     assert Classifier.load(model_folder, "", threads=1).backend.name == PLAIN
 
 
-def test_a_backend_brings_its_own_calibration(folder: Path, tmp_path: Path) -> None:
-    measured = {"openvino-fp32": {"calibration": CALIBRATION}}
-    archive = with_card(
-        folder, tmp_path / "archive", backends={"order": ["openvino-fp32"], "measured": measured}
-    )
+def test_a_backend_without_a_fitted_variant_is_not_served(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        classifier = Classifier.load(folder, "openvino-int8", threads=1)
 
-    own, plain = (Classifier.load(archive, name, threads=1) for name in ("", PLAIN))
-
-    assert (own.temperature, own.threshold) == (2.5, 0.3)
-    assert (plain.temperature, plain.threshold) == (1.25, 0.48)
-    logits = torch.tensor([[0.0, 1.0]])
-    assert own.probabilities(logits) < plain.probabilities(logits)
+    assert classifier.backend.name == PLAIN
+    assert "no variant of this archive runs on openvino-int8" in caplog.text
 
 
-def test_every_file_belongs_to_a_backend() -> None:
-    assert set(FILES) < set(NAMES)
-    assert NAMES[0] == PLAIN
+def test_every_backend_has_one_numerics() -> None:
+    named = [name for names in NUMERICS.values() for name in names]
+
+    assert sorted(named) == sorted(NAMES)
 
 
 def test_nothing_is_reported_to_anyone(folder: Path, tmp_path: Path) -> None:

@@ -13,17 +13,32 @@ DOCUMENT: dict[str, Any] = {
     "threshold": 0.4,
     "temperature": 1,
     "review": {"near_threshold": [0.3, 0.5]},
+    "variants": {
+        "order": ["other"],
+        "measured": {
+            "other": {
+                "calibration": {
+                    "temperature": 1.5,
+                    "threshold": 0.45,
+                    "near_threshold": [0.4, 0.5],
+                },
+                "auroc": {"value": 0.9, "low": 0.8, "high": 0.95},
+                "auroc_change": {"value": 0.0, "low": 0.0, "high": 0.0},
+                "specificity": {"value": 0.5, "low": 0.4, "high": 0.6},
+                "ece": {"value": 0.02, "low": 0.01, "high": 0.03},
+                "ece_if_perfect": 0.02,
+                "forward_ms": 12.5,
+                "accepted": True,
+            },
+        },
+        "lacking": {"absent": "the package nncf is not installed"},
+    },
     "backends": {
         "order": ["fast"],
         "measured": {
             "fast": {
                 "photographs": 300,
                 "passes": True,
-                "calibration": {
-                    "temperature": 1.5,
-                    "threshold": 0.45,
-                    "near_threshold": [0.4, 0.5],
-                },
             },
             "absent": {"photographs": 0, "passes": False, "lacking": "no such device"},
         },
@@ -35,7 +50,7 @@ def test_a_document_is_read_and_written_alike() -> None:
     card = parse(DOCUMENT | {"unknown": 1}, Card, "card.json")
 
     assert to_json(card) == DOCUMENT
-    assert card.operating_point("fast").threshold == 0.45
+    assert card.operating_point("other").threshold == 0.45
     assert card.operating_point("absent").near_threshold == (0.3, 0.5)
     assert card.operating_point("unknown").temperature == 1.0
 
@@ -53,8 +68,8 @@ def test_a_document_is_read_and_written_alike() -> None:
             "card.json: review: near_threshold has not 2 entries",
         ),
         (
-            {"backends": {"measured": {"fast": {"calibration": {"threshold": 0.4}}}}},
-            "card.json: backends: measured: fast: calibration has no 'temperature'",
+            {"variants": {"measured": {"other": {"calibration": {"threshold": 0.4}}}}},
+            "card.json: variants: measured: other has no 'auroc'",
         ),
     ],
 )

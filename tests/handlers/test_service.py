@@ -19,7 +19,15 @@ from handlers.rendering import heatmap, overlay
 from handlers.service import MelanomaService
 from handlers.telemetry import Recorder
 
-PREDICTION = {"label", "probability", "threshold", "review", "reasons", "model_version"}
+PREDICTION = {
+    "label",
+    "probability",
+    "threshold",
+    "review",
+    "reasons",
+    "model_version",
+    "variant",
+}
 EXPLANATION = PREDICTION | {
     "method",
     "target",

@@ -19,7 +19,8 @@ def test_defaults_are_the_limits_of_the_design() -> None:
 
 def test_every_field_is_read_from_its_variable() -> None:
     names = [field.name for field in dataclasses.fields(HandlerSettings)]
-    values = {name: n for n, name in enumerate(names, 1)} | {"backend": "frozen"}
+    texts = {"backend": "frozen", "variant": "int8-224px-2stages-1orientation"}
+    values = {name: n for n, name in enumerate(names, 1)} | texts
     environment = {f"LESIONLENS_{name.upper()}": str(value) for name, value in values.items()}
 
     settings = HandlerSettings.from_environment(environment)
@@ -52,6 +53,7 @@ def test_empty_variables_and_those_of_others_are_left_alone() -> None:
 @pytest.mark.parametrize(
     ("variable", "text", "said"),
     [
+        ("LESIONLENS_VARIANT", "fast", "LESIONLENS_VARIANT: 'fast' is not a serving variant; .*px"),
         (
             "LESIONLENS_BACKEND",
             "gpu",

@@ -196,7 +196,7 @@ def test_the_words_of_legends_that_choose_colours_exist() -> None:
         *("predict", "explain", "ok", "refused", "failed", "none", "grad_cam", "several"),
         *("integrated_gradients", "unknown", "decode", "forward", "render", "brightness"),
         *("contrast", "sharpness", "probability", "distance", "near_threshold"),
-        *("unlike_training_data", "low_quality"),
+        *("unlike_training_data", "low_quality", "unstable"),
     }
     for panel in PANELS:
         legends = [

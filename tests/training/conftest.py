@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torchvision.models import resnet18
 
-from training import backbone, backends, dataset, features, pipeline, synthetic
+from training import backbone, backends, dataset, features, pipeline, serving, synthetic
 from training.backbone import Backbone
 from training.console import RunLog
 from training.dataset import Dataset, Photograph, Progress
@@ -29,7 +29,8 @@ from training.settings import TrainingSettings
 def _few_are_timed() -> Iterator[None]:
     """No test looks at how fast a backend is, only that it was timed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backends, "TIMED", 4)
+        patch.setattr(backends, "PHOTOGRAPHS", 4)
+        patch.setattr(serving, "PHOTOGRAPHS", 4)
         yield
 
 
@@ -167,7 +168,8 @@ def small_settings(
                 cache=cache,
                 build=folder / "build",
                 archive=folder / "store",
-                backends=("fp32", "openvino-fp32"),  # all of them take half a minute
+                backends=("fp32", "openvino-fp32"),
+                variants=(),  # quantising takes most of a minute
             )
 
     return settings

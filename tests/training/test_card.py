@@ -10,31 +10,40 @@ import numpy as np
 import pytest
 import torch
 
-from handlers.card import Card, MeasuredBackend
+from handlers.card import (
+    Card,
+    Estimate,
+    MeasuredBackend,
+    MeasuredVariant,
+    OperatingPoint,
+    Variants,
+)
 from handlers.documents import parse, to_json
 from handlers.drift import FEATURES, Baseline
 from handlers.imaging import PREPROCESSING
 from handlers.reference import Reference
+from handlers.variants import PORTABLE, FittedVariant
 from training import backbone
 from training import card as card_module
 from training.backbone import Backbone
 from training.calibration import Calibration
-from training.card import model_card
+from training.card import Serving, model_card
 from training.cross_fit import Fitted
 from training.dataset import Dataset
 from training.head import Choice, Head
 from training.recipes import Recipe
 
 MEASURED = {
-    "fp32": MeasuredBackend(20.0, 0.0, 0, 0.0, 300, True, "", Calibration(1.5, 0.31, (0.2, 0.4))),
-    "openvino-bf16": MeasuredBackend(
-        8.0, 1e-4, 1, 1e-2, 300, True, "", Calibration(1.4, 0.3, (0.2, 0.4))
-    ),
-    "openvino-int8": MeasuredBackend(
-        4.0, 0.01, 9, 0.3, 300, False, "", Calibration(1.2, 0.3, (0.2, 0.4))
-    ),
+    "fp32": MeasuredBackend(20.0, 0.0, 60, True),
+    "openvino-fp32": MeasuredBackend(8.0, 1e-6, 60, True),
+    "frozen": MeasuredBackend(4.0, 0.3, 60, False),
     "cuda-fp16": MeasuredBackend(lacking="there is no CUDA device"),
 }
+INT8 = "int8-224px-2stages-1orientation"
+SCORE = Estimate(0.9, 0.8, 0.95)
+EVIDENCE = MeasuredVariant(
+    OperatingPoint(1.4, 0.3, (0.2, 0.4)), SCORE, SCORE, SCORE, SCORE, 0.02, 5.0, accepted=True
+)
 SCORES = {
     "test": {"count": 24, "auroc": {"value": 0.9, "low": 0.8, "high": 0.95}},
     "out_of_sample": {"count": 48, "auroc": {"value": 0.85, "low": 0.8, "high": 0.9}},
@@ -68,10 +77,16 @@ def reference() -> Baseline:
     return Baseline.fit(columns, {"distance": (None, 2.0)}, Reference.fit(values))
 
 
+def serving_of(calibration: Calibration, reference: Baseline) -> Serving:
+    document = FittedVariant([0.5] * 768, 0.1, EVIDENCE.calibration, reference)
+    variants = Variants([INT8, PORTABLE.name], {INT8: EVIDENCE})
+    return Serving(calibration, reference, variants, {INT8: document}, MEASURED)
+
+
 def version(
     found: Dataset, network: Backbone, head: Head, calibration: Calibration, reference: Baseline
 ) -> str:
-    card = model_card(found, network, head, RECIPE, calibration, reference, SCORES, MEASURED)
+    card = model_card(found, network, head, RECIPE, serving_of(calibration, reference), SCORES)
     return card.model_version
 
 
@@ -79,7 +94,7 @@ def test_it_holds_what_serving_and_readers_need(
     found: Dataset, network: Backbone, head: Head, calibration: Calibration, reference: Baseline
 ) -> None:
     document = to_json(
-        model_card(found, network, head, RECIPE, calibration, reference, SCORES, MEASURED)
+        model_card(found, network, head, RECIPE, serving_of(calibration, reference), SCORES)
     )
 
     assert document["labels"] == ["no cancer", "cancer"]
@@ -102,8 +117,9 @@ def test_it_holds_what_serving_and_readers_need(
     assert document["parameters"] == {"C": 0.01, "augmentation": "flips"}
     assert document["versions"]["torch"].startswith(torch.__version__.split("+")[0])
     assert set(document["versions"]) == {*ALWAYS, "openvino", "nncf"}
-    assert document["backends"]["order"] == ["openvino-bf16", "fp32"]
-    assert document["backends"]["measured"]["openvino-bf16"]["calibration"] == {
+    assert document["backends"]["order"] == ["openvino-fp32", "fp32"]
+    assert document["variants"]["order"] == [INT8, "float32-224px-1stage-upright"]
+    assert document["variants"]["measured"][INT8]["calibration"] == {
         "temperature": 1.4,
         "threshold": 0.3,
         "near_threshold": [0.2, 0.4],
@@ -137,7 +153,7 @@ def test_it_says_what_was_fitted(
 ) -> None:
     recipe = replace(RECIPE, name=name)
     document = to_json(
-        model_card(found, network, head, recipe, calibration, reference, SCORES, MEASURED)
+        model_card(found, network, head, recipe, serving_of(calibration, reference), SCORES)
     )
 
     assert document["finetune"] == name
@@ -177,7 +193,7 @@ def test_packages_that_training_goes_without_are_not_named(
 
     monkeypatch.setattr(card_module, "version", installed)
     document = to_json(
-        model_card(found, network, head, RECIPE, calibration, reference, SCORES, MEASURED)
+        model_card(found, network, head, RECIPE, serving_of(calibration, reference), SCORES)
     )
 
     assert set(document["versions"]) == ALWAYS
@@ -239,14 +255,34 @@ def test_what_decides_review_changes_the_version(
     assert len(versions) == 3
 
 
-def test_what_a_backend_that_is_used_does_changes_the_version_and_how_fast_it_is_does_not(
+def test_a_variants_fit_changes_the_version_and_its_cost_does_not(
     found: Dataset, network: Backbone, head: Head, calibration: Calibration, reference: Baseline
 ) -> None:
-    def with_backend(**changes: object) -> str:
-        own = MEASURED | {"openvino-bf16": replace(MEASURED["openvino-bf16"], **changes)}
-        card = model_card(found, network, head, RECIPE, calibration, reference, SCORES, own)
-        return card.model_version
+    own = serving_of(calibration, reference)
 
-    assert with_backend(forward_ms=30.0) == with_backend()
-    other = Calibration(1.4, 0.300001, (0.2, 0.4))
-    assert len({with_backend(), with_backend(calibration=other), with_backend(passes=False)}) == 3
+    def with_variant(document: dict[str, object], **measured: object) -> str:
+        variants = replace(own.variants, measured={INT8: replace(EVIDENCE, **measured)})
+        documents = {INT8: replace(own.documents[INT8], **document)}
+        serving = replace(own, variants=variants, documents=documents)
+        return model_card(found, network, head, RECIPE, serving, SCORES).model_version
+
+    assert with_variant({}, forward_ms=30.0) == with_variant({})
+    versions = {
+        with_variant({}),
+        with_variant({"bias": 0.100001}),
+        with_variant({}, calibration=OperatingPoint(1.4, 0.300001, (0.2, 0.4))),
+    }
+    assert len(versions) == 3
+
+
+def test_the_order_of_variants_changes_the_version(
+    found: Dataset, network: Backbone, head: Head, calibration: Calibration, reference: Baseline
+) -> None:
+    own = serving_of(calibration, reference)
+    other = replace(own, variants=replace(own.variants, order=[PORTABLE.name]))
+
+    one, two = (
+        model_card(found, network, head, RECIPE, serving, SCORES).model_version
+        for serving in (own, other)
+    )
+    assert one != two

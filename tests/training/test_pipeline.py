@@ -119,6 +119,11 @@ def test_a_second_run_gives_the_same_model_and_computes_no_features(
         card["backends"]["order"].sort()
         for found in card["backends"]["measured"].values():
             found.pop("forward_ms", None)
+        for measured in card["variants"]["measured"].values():
+            measured.pop("forward_ms")
+            # Whether it is over the budget is a matter of time as well.
+            measured.pop("accepted")
+            measured.pop("why_not", None)
     assert cards[0] == cards[1]
 
 

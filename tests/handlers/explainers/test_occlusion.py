@@ -14,8 +14,9 @@ from training.export import SplitResNet
 
 
 def test_of_a_linear_model_a_place_is_what_the_windows_over_it_took(
-    picture: torch.Tensor,
+    picture: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "CELLS", 4)
     model = Linear()
     part = (model.weights * (picture - blurred(picture))[0]).sum(dim=0).numpy()
     places = SIDE // 28
@@ -48,8 +49,7 @@ def test_of_a_photograph_there_are_eight_places_a_side() -> None:
 def test_it_is_captums_on_the_eager_model(
     why_cancer: AttributionTask, eager: SplitResNet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "STRIDE", 56)
-    monkeypatch.setattr(module, "WINDOW", 112)
+    monkeypatch.setattr(module, "CELLS", 4)
     wanted = Occlusion(eager).attribute(
         why_cancer.inputs,
         (3, 112, 112),

@@ -25,6 +25,7 @@ PREDICTION = {
     "review": True,
     "reasons": ["near_threshold", "low_quality"],
     "model_version": "v",
+    "variant": "int8-224px-2stages-2orientations",
 }
 EXPLANATION = PREDICTION | {
     "method": "grad_cam",
@@ -199,6 +200,7 @@ def test_a_prediction_is_six_named_tensors_with_the_numbers_of_v1() -> None:
         "review": ("BOOL", [True] * 2),
         "reasons": ("BYTES", ["near_threshold,low_quality"] * 2),
         "model_version": ("BYTES", ["v"] * 2),
+        "variant": ("BYTES", ["int8-224px-2stages-2orientations"] * 2),
     }
 
 

@@ -1,0 +1,98 @@
+"""Choose the serving variants by evidence: out-of-fold predictions of the train folder only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from handlers.card import Estimate, MeasuredVariant, OperatingPoint, Variants
+from handlers.variants import PORTABLE
+from training.calibration import Calibration
+from training.scores import auroc_change, evaluate
+
+SHOWN: Final = 4
+"""Decimals."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What is known of a fitted variant."""
+
+    log_odds: np.ndarray
+    """Out-of-fold, shape (n,)."""
+    calibration: Calibration
+    forward_ms: float
+    strength: float | None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a variant may be served."""
+
+    margin: float
+    """AUROC that it may lose against the best; the paired 95 % interval must exclude more."""
+    budget_ms: float
+    """Milliseconds of a prediction's forward passes."""
+
+
+def choose(
+    candidates: Mapping[str, Candidate],
+    labels: np.ndarray,
+    limits: Limits,
+    lacking: dict[str, str],
+    seed: int,
+) -> Variants:
+    """Judge the variants; those that may be served come first, the cheapest leading.
+
+    Args:
+        candidates: by name, with plain TorchScript among them.
+        labels: 0 or 1, shape (n,).
+        limits: of AUROC and cost.
+        lacking: why other variants could not be fitted.
+        seed: of the resampling.
+    """
+    scores = {
+        name: evaluate(
+            one.calibration.probabilities(one.log_odds).round(6),
+            labels,
+            one.calibration.threshold,
+            seed,
+        )
+        for name, one in candidates.items()
+    }
+    best = max(scores, key=lambda name: scores[name]["auroc"]["value"])
+    measured = {}
+    for name, one in candidates.items():
+        own = scores[name]
+        change = _estimate(auroc_change(candidates[best].log_odds, one.log_odds, labels, seed))
+        misses = []
+        if change.low < -limits.margin:
+            misses.append(f"AUROC may be more than {limits.margin:g} below that of {best}")
+        if own["ece"]["low"] > own["ece_if_perfect"]:
+            misses.append("calibration error above chance")
+        if one.forward_ms > limits.budget_ms:
+            misses.append(f"over the budget of {limits.budget_ms:.1f} ms")
+        point = one.calibration
+        measured[name] = MeasuredVariant(
+            calibration=OperatingPoint(point.temperature, point.threshold, point.near_threshold),
+            auroc=_estimate(own["auroc"]),
+            auroc_change=change,
+            specificity=_estimate(own["specificity"]),
+            ece=_estimate(own["ece"]),
+            ece_if_perfect=own["ece_if_perfect"],
+            forward_ms=round(one.forward_ms, 2),
+            accepted=not misses,
+            why_not="; ".join(misses),
+            strength=one.strength,
+        )
+    accepted = [name for name in measured if measured[name].accepted and name != PORTABLE.name]
+    accepted.sort(key=lambda name: measured[name].forward_ms)
+    return Variants([*accepted, PORTABLE.name], measured, lacking)
+
+
+def _estimate(score: Mapping[str, Any]) -> Estimate:
+    value, low, high = (round(float(score[name]), SHOWN) for name in ("value", "low", "high"))
+    return Estimate(value, low, high)
