@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Scope
 
 from serving.front.messages import FrontRequest, FrontResponse
 from serving.front.routes import GRPC, MODEL
+from serving.kserve import tensors
 from serving.kserve.model import MAY_EXPLAIN, AnswerError
 
 SERVICE: Final = "inference.GRPCInferenceService"
@@ -58,6 +59,8 @@ async def infer_over_grpc(plane: DataPlane, request: FrontRequest) -> FrontRespo
     """
     try:
         message = messages.ModelInferRequest.FromString(request.body)
+        if _values(message) > tensors.MAX_VALUES:
+            raise AnswerError.of(400, tensors.TOO_MANY)
         InferenceServicer.validate_grpc_request(message)
         parsed = InferRequest.from_grpc(message)
     except (DecodeError, InvalidInput):
@@ -69,6 +72,18 @@ async def infer_over_grpc(plane: DataPlane, request: FrontRequest) -> FrontRespo
     photographs = response.outputs[0].shape[0]
     content = response.to_grpc().SerializeToString()
     return FrontResponse(200, content, photographs=photographs)
+
+
+def _values(message: Any) -> int:
+    """Count the values of a message before KServe makes lists of them; roughly above the limit."""
+    lists = (message.inputs, message.outputs, message.raw_input_contents, message.parameters)
+    count = sum(map(len, lists))
+    if count <= tensors.MAX_VALUES:
+        count += sum(len(output.parameters) for output in message.outputs)
+        for tensor in message.inputs:
+            count += len(tensor.shape) + len(tensor.parameters)
+            count += sum(len(values) for _, values in tensor.contents.ListFields())
+    return count
 
 
 class Calls:

@@ -9,7 +9,7 @@ from kserve import InferRequest, InferResponse, Model
 
 from serving.front.messages import error_body
 from serving.front.routes import MODEL
-from serving.kserve import tensors
+from serving.kserve import outputs, tensors
 from serving.kserve.dispatch import Dispatcher
 from serving.kserve.wire import WorkAnswer, WorkRequest
 
@@ -63,7 +63,7 @@ class MelanomaModel(Model):  # type: ignore[misc]  # kserve has no types
 
     def get_output_types(self) -> list[dict[str, Any]]:
         """Return the outputs for V2's metadata: of a prediction, then of an explanation."""
-        return tensors.OUTPUTS
+        return outputs.OUTPUTS
 
     async def predict(
         self, payload: bytes | InferRequest, headers: Headers = None
@@ -124,4 +124,4 @@ class MelanomaModel(Model):  # type: ignore[misc]  # kserve has no types
         given["content-type"] = V1_JSON if asked.is_json else V1_FILE
         document = json.loads(await self._answered(asked.verb, asked.body, given))
         rows = document if asked.is_json else {"answers": [document]}
-        return tensors.response_of(request, next(iter(rows.values())))
+        return outputs.response_of(request, next(iter(rows.values())))
