@@ -58,9 +58,9 @@ def response_of(request: InferRequest, answers: Sequence[Mapping[str, Any]]) -> 
             shape = [count, *answers[0][name]["shape"]]
             data = [number for row in answers for line in row[name]["values"] for number in line]
         outputs.append(InferOutput(name=name, shape=shape, datatype=datatype, data=data))
-    wanted = request.request_outputs
-    if request.from_grpc and wanted:
-        names = {output.name for output in wanted}
+    requested = request.request_outputs
+    if request.from_grpc and requested:
+        names = {output.name for output in requested}
         outputs = [output for output in outputs if output.name in names]
     return InferResponse(
         response_id=request.id or "",
@@ -68,7 +68,7 @@ def response_of(request: InferRequest, answers: Sequence[Mapping[str, Any]]) -> 
         model_version=answers[0]["model_version"],
         infer_outputs=outputs,
         use_binary_outputs=request.use_binary_outputs,
-        requested_outputs=None if request.from_grpc else wanted,
+        requested_outputs=None if request.from_grpc else requested,
     )
 
 

@@ -79,13 +79,13 @@ def parse(body: bytes, json_bytes: str = "") -> InferRequest:
     binary = body[size:]
     inputs = []
     for tensor in document["inputs"]:
-        made = _input(tensor)
-        if made.data is None:
-            count: Any = (made.parameters or {}).get("binary_data_size")
+        converted = _input(tensor)
+        if converted.data is None:
+            count: Any = (converted.parameters or {}).get("binary_data_size")
             if not _is_count(count) or count > len(binary):
                 raise TensorError('an input without "data" needs "binary_data_size" bytes after it')
-            made._raw_data, binary = binary[:count], binary[count:]
-        inputs.append(made)
+            converted._raw_data, binary = binary[:count], binary[count:]
+        inputs.append(converted)
     if binary:
         raise TensorError("there are more bytes after the JSON than its inputs name")
     return InferRequest(
@@ -123,19 +123,19 @@ def service_request(request: InferRequest) -> ServiceRequest:
         )
     options = _options(request)
     verb = "explain" if any(options.values()) else "predict"
-    wanted = {output.name for output in request.request_outputs or ()}
-    if wanted - PREDICTION.keys() and (
-        verb == "predict" or wanted - (PREDICTION | EXPLANATION).keys()
+    requested = {output.name for output in request.request_outputs or ()}
+    if requested - PREDICTION.keys() and (
+        verb == "predict" or requested - (PREDICTION | EXPLANATION).keys()
     ):
         raise TensorError(
-            "an output is asked for that is not there: those of an explanation need "
+            "an output is requested that does not exist: those of an explanation need "
             f"`parameters.method`; a prediction's are {', '.join(PREDICTION)}"
         )
     if len(photographs) == 1 and isinstance(photographs[0], bytes):
         return ServiceRequest(verb, photographs[0], is_json=False, **options)
     texts = [
-        base64.b64encode(one).decode("ascii") if isinstance(one, bytes) else one
-        for one in photographs
+        base64.b64encode(data).decode("ascii") if isinstance(data, bytes) else data
+        for data in photographs
     ]
     return ServiceRequest(verb, json.dumps({"instances": texts}).encode(), is_json=True, **options)
 
@@ -174,14 +174,14 @@ def _input(tensor: Any) -> InferInput:
     return InferInput(fields["name"], shape, fields["datatype"], data, parameters)
 
 
-def _outputs(wanted: Any) -> list[RequestedOutput] | None:
-    if wanted is None:
+def _outputs(requested: Any) -> list[RequestedOutput] | None:
+    if requested is None:
         return None
     known = PREDICTION | EXPLANATION
-    rows: list[Any] = wanted if isinstance(wanted, list) else [None]
+    rows: list[Any] = requested if isinstance(requested, list) else [None]
     for row in rows:
         if not isinstance(row, dict) or row.get("name") not in known:
-            raise TensorError(f"an output is asked for that is not there: {', '.join(known)}")
+            raise TensorError(f"an output is requested that does not exist: {', '.join(known)}")
         if not isinstance(row.get("parameters"), dict | None):
             raise TensorError('"parameters" of an output is not an object')
     return [RequestedOutput(row["name"], row.get("parameters")) for row in rows] or None
@@ -189,14 +189,14 @@ def _outputs(wanted: Any) -> list[RequestedOutput] | None:
 
 def _options(request: InferRequest) -> dict[str, str | None]:
     parameters = to_http_parameters(request.parameters) if request.parameters else {}
-    found: dict[str, str | None] = {}
+    options: dict[str, str | None] = {}
     for name in OPTIONS:
         value = parameters.get(name)
         text = isinstance(value, str) and value.isascii() and value.isprintable()
         if value is not None and not (text and 0 < len(value) <= MAX_OPTION):
             raise TensorError(f"the parameter {name} is not a name of {MAX_OPTION} characters")
-        found[name] = value
-    return found
+        options[name] = value
+    return options
 
 
 def _elements(raw: bytes) -> Iterator[bytes]:

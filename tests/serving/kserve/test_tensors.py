@@ -141,8 +141,8 @@ def test_parameters_name_the_method_and_the_target() -> None:
         ({"parameters": []}, '"parameters" is not of the type'),
         ({"parameters": {"method": "MARKER" * 20}}, "the parameter method is not a name"),
         ({"parameters": {"target": 5}}, "the parameter target is not a name"),
-        ({"outputs": [{"name": "MARKER"}]}, "an output is asked for that is not there"),
-        ({"outputs": ["MARKER"]}, "an output is asked for that is not there"),
+        ({"outputs": [{"name": "MARKER"}]}, "an output is requested that does not exist"),
+        ({"outputs": ["MARKER"]}, "an output is requested that does not exist"),
         ({"outputs": [{"name": "heatmap"}]}, r"those of an explanation need `parameters.method`"),
     ],
 )
