@@ -121,8 +121,9 @@ images: $(SAMPLES) ## Build the container images, or IMAGE=serving; with Docker,
 sbom: $(INSTALLED) ## Write the images' bills of materials (CycloneDX) to build/sbom
 	$(RUN) -m k8s.images --sbom $(IMAGE)
 
-pod: $(INSTALLED) ## Test the serving image as the manifests run it, and its refusals (buildah, podman, runc)
-	CI=true $(RUN) -m pytest tests/e2e/test_container.py tests/e2e/test_container_refusals.py
+pod: $(INSTALLED) ## Test the image of each runtime as the manifests run it, and its refusals (buildah, podman, runc)
+	CI=true $(RUN) -m pytest tests/e2e/test_container.py tests/e2e/test_container_failures.py \
+		tests/e2e/test_container_refusals.py
 
 publish: $(ARCHIVE) ## Publish the archive under its digest, for a cluster; OVERLAY=... writes the name to its release.yaml
 	@$(if $(RELEASES),LESIONLENS_RELEASES="$(RELEASES)") $(RUN) -m k8s.rollout publish $(OVERLAY)

@@ -17,7 +17,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from loadtests import results
 from loadtests.fuzz.markers import found_in
-from loadtests.fuzz.requests import fuzz_request
 from loadtests.fuzz.running import Run
 from serving.local import LocalServer, ServerError
 from serving.settings import ServingSettings, free_ports
@@ -42,13 +41,14 @@ def fuzz(
         connections: at a time.
     """
     before = set(server.worker_pids())
-    run = Run(seed, requests)
+    run = Run(seed, requests, v2=server.settings.runtime == "kserve")
     with _bar(console) as progress:
         task = progress.add_task(f"fuzzing, seed {seed}", total=requests)
         run.send(
             server.settings.inference_port,
             connections,
             lambda done: progress.update(task, completed=done),
+            server.settings.grpc_inference_port,
         )
     if lost := before - set(server.worker_pids()):
         run.found(-1, f"{len(lost)} of {len(before)} workers were lost")
@@ -83,7 +83,7 @@ def keep_bodies(run: Run, folder: Path) -> list[Path]:
     for index in sorted({problem.index for problem in run.problems if problem.index >= 0}):
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"seed-{run.seed}-index-{index}.http"
-        path.write_bytes(fuzz_request(run.seed, index).data)
+        path.write_bytes(run.request(index).data)
         paths.append(path)
     return paths
 

@@ -12,10 +12,11 @@ from loadtests.fuzz import pictures
 METHODS: Final = ("grad_cam", "grad_cam", "grad_cam", "saliency", "no_such_method", "", "GRAD_CAM")
 """Explanation methods; slow ones are left out because they are not tested here."""
 _NUMBERS: Final = ("1e999", "-1e999", "NaN", "Infinity", "9" * 5_000, "0x10", "1.", "-0", "1e-999")
-_ODD: Final[tuple[Any, ...]] = (
+ODD: Final[tuple[Any, ...]] = (
     *(None, True, False, 0, -1, 1.5, 2**70, "", " ", "\ud800", "\u0000", "=", "data:,", "data:x"),
     *([], {}, [[]], [None], {"data": None}, {"b64": 5}, {"image": {}}, {"image": {"b64": []}}),
 )
+"""Values of a wrong type, or at its edges."""
 
 
 def document(random: Random, marker: bytes) -> bytes:
@@ -36,11 +37,11 @@ def document(random: Random, marker: bytes) -> bytes:
         number = random.choice(_NUMBERS)
         return f'{{"instances": [{number}], "x": "{text}"}}'.encode()
     if choice < 0.2:
-        value = random.choice((*_ODD, [random.choice(_ODD) for _ in range(random.randrange(40))]))
+        value = random.choice((*ODD, [random.choice(ODD) for _ in range(random.randrange(40))]))
         return json.dumps({"instances": value, text: text}).encode("ascii")
     body = json.dumps(_good(random, marker, text)).encode("ascii")
     if choice < 0.5:
-        body = _damaged(body, random)
+        body = damaged(body, random)
     return body if marker in body else body + b' "' + marker + b'"'
 
 
@@ -50,7 +51,7 @@ def _good(random: Random, marker: bytes, text: str) -> dict[str, Any]:
     name = random.choice(("instances",) * 12 + ("Instances", "inputs", text))
     found: dict[str, Any] = {name: rows, "note": text}
     if random.random() < 0.1:
-        found[random.choice(("method", "parameters", "signature_name"))] = random.choice(_ODD)
+        found[random.choice(("method", "parameters", "signature_name"))] = random.choice(ODD)
     return found
 
 
@@ -74,14 +75,19 @@ def _row(random: Random, marker: bytes, text: str) -> Any:
         )
     )
     if isinstance(row, dict) and random.random() < 0.4:
-        row["method"] = random.choice((*METHODS, text, *_ODD))
+        row["method"] = random.choice((*METHODS, text, *ODD))
     if isinstance(row, dict) and random.random() < 0.2:
-        row["target"] = random.choice(("cancer", "predicted", "benign", text, *_ODD))
-    return random.choice(_ODD) if random.random() < 0.05 else row
+        row["target"] = random.choice(("cancer", "predicted", "benign", text, *ODD))
+    return random.choice(ODD) if random.random() < 0.05 else row
 
 
-def _damaged(body: bytes, random: Random) -> bytes:
-    """Change the syntax: a byte, a piece, the end, the encoding."""
+def damaged(body: bytes, random: Random) -> bytes:
+    """Change the syntax: a byte, a piece, the end, the encoding.
+
+    Args:
+        body: of JSON, in ASCII.
+        random: chooses.
+    """
     at = random.randrange(len(body))
     return random.choice(
         (

@@ -59,6 +59,16 @@ def damaged(random: Random, marker: bytes) -> tuple[bytes, str]:
     return (data if marker in data else data + marker), kind
 
 
+def changed(data: bytes, random: Random) -> bytes:
+    """Apply one mutation that suits any format.
+
+    Args:
+        data: not empty.
+        random: chooses.
+    """
+    return random.choice((_flip, _truncate, _repeat, _cut))(data, random)
+
+
 @cache
 def _base(number: int, picture_seed: int) -> bytes:
     kind, mode, options = _VARIANTS[number]

@@ -39,6 +39,13 @@ _HEADERS: Final = (
     *("X-Forwarded-For: 1.2.3.4", "X-Http-Method-Override: DELETE", "Content-Language: \xe9"),
     *("X-Method: grad_cam\r\nX-Method: grad_cam", "Content-Type: image/png", "Origin: null"),
 )
+V2: Final = "/v2/models/melanoma/infer"
+V2_READ: Final = (
+    *("/v2", "/v2/models", "/v2/models/melanoma", "/v2/models/melanoma/ready", "/v2/health/live"),
+    *("/v2/models/other/infer", "/v2/repository/models/melanoma/unload"),
+)
+V2_SHARE: Final = 0.4
+"""Share of V2's requests, where the server speaks it."""
 _SLOW: Final = frozenset({"X-Method: lime "})
 """Methods that are left out of explain requests because they are slow."""
 
@@ -51,26 +58,30 @@ class FuzzRequest:
     route: str
     """Its path."""
     kind: str
-    """Kind of body: ``picture``, ``json``, ``form``, ``bytes`` or ``none``."""
+    """Kind of body: ``picture``, ``json``, ``form``, ``bytes`` or ``none``; of V2, ``tensors`` or
+    ``call``."""
     content_type: str
     """Declared content type, without parameters."""
     method: str
-    """HTTP method."""
+    """HTTP method, or the one of calls."""
     body: bytes
     """Body with the marker in it, unless it is empty."""
     data: bytes
-    """The whole request as bytes."""
+    """The whole request as bytes; of a call, its message."""
 
 
-def fuzz_request(seed: int, index: int) -> FuzzRequest:
+def fuzz_request(seed: int, index: int, v2: bool = False) -> FuzzRequest:
     """Make the request of an index.
 
     Args:
         seed: of the run.
         index: within it.
+        v2: whether the server speaks V2 too, over REST and gRPC.
     """
     random = Random(f"{seed}:{index}")  # noqa: S311
     text = marker(index)
+    if v2 and random.random() < V2_SHARE:
+        return _v2_request(index, random, text)
     if random.random() < 0.06:
         return _request(index, random, random.choice((*READ, *OTHER)), "none", b"", "")
     kind = random.choices(("picture", "json", "form", "bytes"), (45, 30, 15, 10))[0]
@@ -91,14 +102,38 @@ def fuzz_request(seed: int, index: int) -> FuzzRequest:
     return _request(index, random, route, kind, body, content_type)
 
 
+def _v2_request(index: int, random: Random, text: bytes) -> FuzzRequest:
+    # Imported late: KServe takes seconds, and TorchServe's requests do without it.
+    from loadtests.fuzz import calls, tensors
+
+    choice = random.random()
+    if choice < 0.05:
+        return _request(index, random, random.choice(V2_READ), "none", b"", "")
+    if choice < 0.3:
+        message = calls.message(random, text)
+        return FuzzRequest(index, calls.ROUTE, "call", "", calls.METHOD, message, message)
+    body, length = tensors.tensors(random, text)
+    content_type = "application/octet-stream" if length else "application/json"
+    if random.random() < 0.1:
+        content_type = random.choice(TYPES)
+    headers = (f"Inference-Header-Content-Length: {length}",) if length else ()
+    return _request(index, random, V2, "tensors", body, content_type, headers)
+
+
 def _request(
-    index: int, random: Random, route: str, kind: str, body: bytes, content_type: str
+    index: int,
+    random: Random,
+    route: str,
+    kind: str,
+    body: bytes,
+    content_type: str,
+    headers: tuple[str, ...] = (),
 ) -> FuzzRequest:
     method = "GET" if kind == "none" and random.random() < 0.7 else "POST"
     if random.random() < 0.04:
         method = random.choice(METHODS)
     query = random.choice(("", "", "", "", "", f"?{marker(index).decode()}", "?explain=true"))
-    lines = [f"{method} {route}{query} HTTP/1.1", "Host: 127.0.0.1"]
+    lines = [f"{method} {route}{query} HTTP/1.1", "Host: 127.0.0.1", *headers]
     if content_type:
         lines.append(f"Content-Type: {content_type}")
     explains = "expla" in route

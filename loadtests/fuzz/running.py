@@ -36,6 +36,8 @@ class Run:
 
     seed: int
     count: int
+    v2: bool = False
+    """Whether the server speaks V2 too."""
     problems: list[Problem] = field(default_factory=list)
     counts: Counter[tuple[str, str, str, int]] = field(default_factory=Counter)
     """Answers by route, kind of body, content type and status."""
@@ -45,7 +47,11 @@ class Run:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def send(
-        self, port: int, connections: int, watch: Callable[[int], None] = lambda done: None
+        self,
+        port: int,
+        connections: int,
+        watch: Callable[[int], None] = lambda done: None,
+        grpc_port: int = 0,
     ) -> None:
         """Send all requests.
 
@@ -53,10 +59,11 @@ class Run:
             port: of the front, on 127.0.0.1.
             connections: at a time.
             watch: called again and again with the number of requests that were answered.
+            grpc_port: of gRPC, if the server speaks V2.
         """
         start = time.monotonic()
         threads = [
-            threading.Thread(target=self._work, args=(port,), daemon=True)
+            threading.Thread(target=self._work, args=(port, grpc_port), daemon=True)
             for _ in range(connections)
         ]
         for thread in threads:
@@ -78,11 +85,19 @@ class Run:
         with self._lock:
             self.problems.append(Problem(index, message))
 
-    def _work(self, port: int) -> None:
+    def request(self, index: int) -> FuzzRequest:
+        """Make the request of an index."""
+        return fuzz_request(self.seed, index, self.v2)
+
+    def _work(self, port: int, grpc_port: int) -> None:
         connection: Connection | None = None
+        call = _caller(grpc_port) if self.v2 else None
         while (request := self._take()) is not None:
             try:
-                connection, response = _answered(port, connection, request)
+                if call is not None and request.kind == "call":
+                    response = call(request.data)
+                else:
+                    connection, response = _answered(port, connection, request)
             except OSError as error:
                 connection, response = None, Response()
                 self.found(request.index, f"the connection failed: {type(error).__name__}")
@@ -102,7 +117,14 @@ class Run:
             if index >= self.count or len(self.problems) >= MOST_PROBLEMS:
                 return None
             self._next += 1
-        return fuzz_request(self.seed, index)
+        return self.request(index)
+
+
+def _caller(port: int) -> Callable[[bytes], Response]:
+    # Imported late: KServe takes seconds.
+    from loadtests.fuzz.calls import Channel
+
+    return Channel(port, SECONDS).exchange
 
 
 def _answered(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Final, Protocol
@@ -37,6 +37,13 @@ class StartError(RuntimeError):
 
 class RuntimeEndedError(StartError):
     """A process that the runtime needs has ended."""
+
+
+class FurtherListener(Protocol):
+    """A listener that only one runtime has."""
+
+    async def stop(self, seconds: float) -> None:
+        """Reject new requests; those in flight have so many seconds."""
 
 
 class Workers(Protocol):
@@ -122,9 +129,11 @@ class Server(ABC):
     async def metrics_page(self) -> bytes:
         """Return the runtime's metrics in the text format; raises OSError where it cannot."""
 
-    def further_listeners(self) -> contextlib.AbstractAsyncContextManager[None]:
-        """Listen on what only this runtime has."""
-        return contextlib.nullcontext()
+    def further_listeners(
+        self,
+    ) -> contextlib.AbstractAsyncContextManager[Sequence[FurtherListener]]:
+        """Listen on what only this runtime has, until the context ends."""
+        return contextlib.nullcontext(())
 
     async def once_started(self) -> None:
         """Called when the first worker is ready."""
@@ -152,13 +161,16 @@ class Server(ABC):
         """
         try:
             async with self.runtime() as workers, _running(workers.run()) as running:
-                async with self._listening(workers) as listener, self.further_listeners():
+                async with (
+                    self._listening(workers) as listener,
+                    self.further_listeners() as further,
+                ):
                     await self._watch(workers, running, ended, check)
                     if not workers.started:
                         return await asyncio.to_thread(workers.why_not_started)
                     if not self.keeps_workers_while_draining:
                         running.cancel()
-                    await self._drain(listener)
+                    await self._drain(listener, further)
                     return ""
         finally:
             await self._access.close()
@@ -246,14 +258,18 @@ class Server(ABC):
             }
         )
 
-    async def _drain(self, listener: Listener) -> None:
+    async def _drain(self, listener: Listener, further: Sequence[FurtherListener]) -> None:
         """Drain: report not ready, accept requests that still come, then wait for the last one."""
         drain, finish = self.plan.settings.drain_seconds, self.plan.settings.finish_seconds
         self.front.draining = True
         self.plan.report(f"draining: requests are accepted for {drain:g} s more")
         await asyncio.sleep(drain)
         listener.end()
-        if not await self.front.wait_idle(finish):
+        # All at once: a client that one of them still let in would keep the others waiting.
+        ended = [asyncio.create_task(one.stop(finish)) for one in further]
+        idle = await self.front.wait_idle(finish)
+        await asyncio.gather(*ended)
+        if not idle:
             self.plan.report(
                 f"{self.front.in_flight} requests are still in flight after {finish:g} s more: "
                 "they are dropped"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Final
 
@@ -20,6 +21,10 @@ MAX_OPTION: Final = 40
 """Maximum characters of an option; the longest method name has half of it."""
 MAX_PARTS: Final = 16
 
+# It would log a line with bytes of the form for each one that it cannot read.
+_log = logging.getLogger("python_multipart")
+_log.addHandler(logging.NullHandler())
+_log.propagate = False
 _IMAGE = re.compile(r"image/[a-z0-9.+-]{1,40}\Z")
 
 

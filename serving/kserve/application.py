@@ -6,7 +6,6 @@ Sockets, logs and signals are the front's, for both runtimes.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import traceback
 from typing import Any, Final
@@ -18,11 +17,10 @@ from kserve.logging import KSERVE_LOGGER_NAME
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.rest.v1_endpoints import register_v1_endpoints
 from kserve.protocol.rest.v2_endpoints import register_v2_endpoints
-from starlette.types import Message
 
 from serving.front.messages import FrontRequest, FrontResponse, error_body
 from serving.front.routes import MODEL
-from serving.kserve import tensors
+from serving.kserve import asgi, tensors
 from serving.kserve.calls import GRPC_INFER, infer_over_grpc
 from serving.kserve.model import MAY_EXPLAIN, V1_FILE, V1_JSON, AnswerError, MelanomaModel
 from serving.kserve.pool import WorkerPool
@@ -167,25 +165,10 @@ class KServeBackend:
             "server": None,
             "state": {},
         }
-        pending: list[Message] = [{"type": "http.request", "body": request.body}]
-        sent: list[Message] = []
-
-        async def receive() -> Message:
-            if pending:
-                return pending.pop()
-            await asyncio.Event().wait()  # the front cancels all of it when its client leaves
-            raise AssertionError
-
-        async def send(message: Message) -> None:
-            sent.append(message)
-
-        await self._app(scope, receive, send)
-        return _response(sent)
+        return _response(*await asgi.call(self._app, scope, request.body))
 
 
-def _response(sent: list[Any]) -> FrontResponse:
-    start, *parts = sent
-    headers = {name.decode().lower(): value.decode("latin-1") for name, value in start["headers"]}
+def _response(status: int, headers: dict[str, str], body: bytes) -> FrontResponse:
     retry, count = headers.get("retry-after"), headers.get(PHOTOGRAPHS)
     kept = {}
     if JSON_BYTES in headers:
@@ -194,9 +177,5 @@ def _response(sent: list[Any]) -> FrontResponse:
             "Inference-Header-Content-Length": headers[JSON_BYTES],
         }
     return FrontResponse(
-        start["status"],
-        b"".join(part.get("body", b"") for part in parts),
-        int(retry) if retry else None,
-        kept,
-        int(count) if count else None,
+        status, body, int(retry) if retry else None, kept, int(count) if count else None
     )

@@ -6,7 +6,6 @@ only bounds its size. Errors become gRPC statuses, with the front's messages.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -18,10 +17,11 @@ from kserve.errors import InvalidInput
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as messages
 from kserve.protocol.grpc.servicer import InferenceServicer
-from starlette.types import ASGIApp, Message, Scope
+from starlette.types import ASGIApp, Scope
 
 from serving.front.messages import FrontRequest, FrontResponse
 from serving.front.routes import GRPC, MODEL
+from serving.kserve import asgi, tensors
 from serving.kserve.model import MAY_EXPLAIN, AnswerError
 
 SERVICE: Final = "inference.GRPCInferenceService"
@@ -39,8 +39,8 @@ STATUSES: Final = {
     503: grpc.StatusCode.UNAVAILABLE,
 }
 """gRPC statuses by HTTP status; any other is INTERNAL."""
-PASSED_ON: Final = ("authorization", "x-api-key")
-"""gRPC metadata that is passed to the front as HTTP headers."""
+FORWARDED: Final = ("authorization", "x-api-key")
+"""gRPC metadata forwarded to the front as HTTP headers."""
 
 
 async def infer_over_grpc(plane: DataPlane, request: FrontRequest) -> FrontResponse:
@@ -58,6 +58,8 @@ async def infer_over_grpc(plane: DataPlane, request: FrontRequest) -> FrontRespo
     """
     try:
         message = messages.ModelInferRequest.FromString(request.body)
+        if _values(message) > tensors.MAX_VALUES:
+            raise AnswerError.of(400, tensors.TOO_MANY)
         InferenceServicer.validate_grpc_request(message)
         parsed = InferRequest.from_grpc(message)
     except (DecodeError, InvalidInput):
@@ -69,6 +71,18 @@ async def infer_over_grpc(plane: DataPlane, request: FrontRequest) -> FrontRespo
     photographs = response.outputs[0].shape[0]
     content = response.to_grpc().SerializeToString()
     return FrontResponse(200, content, photographs=photographs)
+
+
+def _values(message: Any) -> int:
+    """Count the values of a message before KServe makes lists of them; roughly above the limit."""
+    lists = (message.inputs, message.outputs, message.raw_input_contents, message.parameters)
+    count = sum(map(len, lists))
+    if count <= tensors.MAX_VALUES:
+        count += sum(len(output.parameters) for output in message.outputs)
+        for tensor in message.inputs:
+            count += len(tensor.shape) + len(tensor.parameters)
+            count += sum(len(values) for _, values in tensor.contents.ListFields())
+    return count
 
 
 class Calls:
@@ -91,7 +105,7 @@ class Calls:
             "ModelMetadata": (f"/v2/models/{MODEL}", _model_metadata),
         }
         methods: dict[str, Callable[[bytes, Any], Awaitable[bytes]]] = {
-            name: self._describing(path, made) for name, (path, made) in described.items()
+            name: self._description(path, convert) for name, (path, convert) in described.items()
         }
         methods["ModelInfer"] = self._infer
         return grpc.method_handlers_generic_handler(
@@ -100,54 +114,40 @@ class Calls:
         )
 
     async def _infer(self, message: bytes, context: Any) -> bytes:
-        status, headers, body = await self._asked(GRPC, GRPC_INFER, message, context)
+        status, headers, body = await self._response(GRPC, GRPC_INFER, message, context)
         await _send_metadata(context, headers)
         if status != 200:
             await _abort(context, status, body)
         return body
 
-    def _describing(
-        self, path: str, made: Callable[[bytes, dict[str, Any]], Any]
+    def _description(
+        self, path: str, convert: Callable[[bytes, dict[str, Any]], Any]
     ) -> Callable[[bytes, Any], Awaitable[bytes]]:
         async def call(message: bytes, context: Any) -> bytes:
-            status, headers, body = await self._asked("GET", path, b"", context)
+            status, headers, body = await self._response("GET", path, b"", context)
             await _send_metadata(context, headers)
             # "Not ready" is an answer here, not an error.
             if status not in (200, 503):
                 await _abort(context, status, body)
             try:
-                answer = made(message, json.loads(body))
+                answer = convert(message, json.loads(body))
             except (DecodeError, LookupError):
                 await context.abort(grpc.StatusCode.NOT_FOUND, f"no such model: there is {MODEL}")
             return bytes(answer.SerializeToString())
 
         return call
 
-    async def _asked(
+    async def _response(
         self, method: str, path: str, body: bytes, context: Any
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    ) -> tuple[int, dict[str, str], bytes]:
         """Send a request to the front; returns status, headers and body of its response."""
-        pending: list[Message] = [{"type": "http.request", "body": body}]
-        sent: list[Any] = []
-
-        async def receive() -> Message:
-            if pending:
-                return pending.pop()
-            await asyncio.Event().wait()  # gRPC cancels the call when its client leaves
-            raise AssertionError
-
-        async def send(part: Message) -> None:
-            sent.append(part)
-
-        await self._front(_scope(method, path, len(body), context), receive, send)
-        headers = {name.decode(): value.decode("latin-1") for name, value in sent[0]["headers"]}
-        return sent[0]["status"], headers, b"".join(part["body"] for part in sent[1:])
+        return await asgi.call(self._front, _scope(method, path, len(body), context), body)
 
 
 def _scope(method: str, path: str, size: int, context: Any) -> Scope:
     headers = [(b"content-length", str(size).encode())]
     for key, value in context.invocation_metadata() or ():
-        if key in PASSED_ON and isinstance(value, str):
+        if key in FORWARDED and isinstance(value, str):
             headers.append((key.encode(), value.encode("latin-1", "replace")))
     return {
         "type": "http",

@@ -132,17 +132,15 @@ class Dispatcher:
 
     def _assign(self) -> None:
         while self._idle:
-            suspected = self._suspect_at is None
-            taken = _take(self._suspects, 1) if suspected else []
-            suspected = bool(taken)
-            taken = taken or _take(self._queue, self._batch_size)
-            if not taken:
+            suspects = _take(self._suspects, 1) if self._suspect_at is None else []
+            waiting = suspects or _take(self._queue, self._batch_size)
+            if not waiting:
                 return
             worker = self._idle.pop()  # the last that worked: its weights are in the caches
-            if suspected:
+            if suspects:
                 self._suspect_at = worker
-            self._batches[worker] = _Batch(taken, set(range(len(taken))))
-            worker.send([one.request for one in taken])
+            self._batches[worker] = _Batch(waiting, set(range(len(waiting))))
+            worker.send([entry.request for entry in waiting])
 
 
 def _take(queue: deque[_Waiting], count: int) -> list[_Waiting]:

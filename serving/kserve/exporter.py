@@ -40,7 +40,7 @@ class Exporter:
         os.environ[FOLDER] = str(folder)
         values.ValueClass = values.MultiProcessValue(lambda: slot)
         registry = CollectorRegistry()
-        self._made = {metric.name: _made(metric, registry) for metric in METRICS}
+        self._metrics = {metric.name: _create(metric, registry) for metric in METRICS}
 
     def export(self, observations: Iterable[Observation]) -> None:
         """Add observations to the metrics.
@@ -48,18 +48,18 @@ class Exporter:
         Args:
             observations: of one batch.
         """
-        for seen in observations:
-            made = self._made[seen.metric.name]
-            series = made.labels(*seen.labels) if seen.labels else made
+        for observation in observations:
+            metric = self._metrics[observation.metric.name]
+            series = metric.labels(*observation.labels) if observation.labels else metric
             if isinstance(series, Counter):
-                series.inc(seen.value)
+                series.inc(observation.value)
             elif isinstance(series, Gauge):
-                series.set(seen.value)
+                series.set(observation.value)
             else:
-                series.observe(seen.value)
+                series.observe(observation.value)
 
 
-def _made(metric: Metric, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
+def _create(metric: Metric, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
     if metric.kind == "counter":
         return Counter(metric.name, metric.help, metric.labels, registry=registry)
     if metric.kind == "gauge":

@@ -162,16 +162,16 @@ class ForkServer(Process):
         )
 
 
-def environment(scratch: Path, given: dict[str, str]) -> dict[str, str]:
+def environment(scratch: Path, variables: dict[str, str]) -> dict[str, str]:
     """Return the environment of the workers.
 
     Args:
         scratch: folder for temporary files.
-        given: environment of this process.
+        variables: of this process.
     """
     return {
         # Nothing from outside changes which modules run.
-        **{name: value for name, value in given.items() if name != "PYTHONPATH"},
+        **{name: value for name, value in variables.items() if name != "PYTHONPATH"},
         "TMPDIR": str(scratch),
-        **passive_threads(given),
+        **passive_threads(variables),
     }

@@ -9,7 +9,7 @@ from kserve import InferRequest, InferResponse, Model
 
 from serving.front.messages import error_body
 from serving.front.routes import MODEL
-from serving.kserve import tensors
+from serving.kserve import outputs, tensors
 from serving.kserve.dispatch import Dispatcher
 from serving.kserve.wire import WorkAnswer, WorkRequest
 
@@ -63,7 +63,7 @@ class MelanomaModel(Model):  # type: ignore[misc]  # kserve has no types
 
     def get_output_types(self) -> list[dict[str, Any]]:
         """Return the outputs for V2's metadata: of a prediction, then of an explanation."""
-        return tensors.OUTPUTS
+        return outputs.OUTPUTS
 
     async def predict(
         self, payload: bytes | InferRequest, headers: Headers = None
@@ -110,18 +110,18 @@ class MelanomaModel(Model):  # type: ignore[misc]  # kserve has no types
 
     async def _infer(self, request: InferRequest, headers: dict[str, str]) -> InferResponse:
         try:
-            asked = tensors.service_request(request)
+            converted = tensors.service_request(request)
         except tensors.TensorError as error:
             raise AnswerError.of(400, str(error)) from None
-        if asked.verb == "explain" and headers.get(MAY_EXPLAIN) != "true":
+        if converted.verb == "explain" and headers.get(MAY_EXPLAIN) != "true":
             raise AnswerError.of(
                 403,
                 "explanations are not given here to this client: send the request without "
                 "`parameters.method` and `parameters.target`, or to the explainer",
             )
-        options = {"x-method": asked.method, "x-target": asked.target}
-        given = {name: value for name, value in options.items() if value is not None}
-        given["content-type"] = V1_JSON if asked.is_json else V1_FILE
-        document = json.loads(await self._answered(asked.verb, asked.body, given))
-        rows = document if asked.is_json else {"answers": [document]}
-        return tensors.response_of(request, next(iter(rows.values())))
+        options = {"x-method": converted.method, "x-target": converted.target}
+        v1_headers = {name: value for name, value in options.items() if value is not None}
+        v1_headers["content-type"] = V1_JSON if converted.is_json else V1_FILE
+        document = json.loads(await self._answered(converted.verb, converted.body, v1_headers))
+        rows = document if converted.is_json else {"answers": [document]}
+        return outputs.response_of(request, next(iter(rows.values())))

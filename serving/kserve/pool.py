@@ -158,8 +158,10 @@ class WorkerPool:
                 group.create_task(self._watch())
                 for slot in range(self._plan.workers):
                     group.create_task(self._keep(slot))
-        except* StartError as errors:
-            raise errors.exceptions[0] from None
+        # Not `except*`: before Python 3.11.4 what that raises is in a group again.
+        except ExceptionGroup as errors:
+            first = errors.exceptions[0]
+            raise (first if isinstance(first, StartError) else errors) from None
 
     def stop(self, seconds: float) -> None:
         """Stop every process; kill those that still run after so many seconds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -61,16 +61,16 @@ class Server(hosting.Server):
             await asyncio.to_thread(self._pool.stop, STOP_SECONDS)
 
     @contextlib.asynccontextmanager
-    async def further_listeners(self) -> AsyncIterator[None]:
+    async def further_listeners(self) -> AsyncIterator[Sequence[GrpcListener]]:
         """Serve gRPC, on the same host."""
         plan, port = self.plan, self.plan.settings.grpc_inference_port
         if not port:
-            yield
+            yield ()
             return
         grpc = GrpcListener(Calls(self.front), plan.front, plan.access, plan.host, port)
         await grpc.start()
         try:
-            yield
+            yield (grpc,)
         finally:
             await grpc.stop(plan.settings.finish_seconds)
 

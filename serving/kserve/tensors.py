@@ -1,4 +1,4 @@
-"""Open Inference Protocol (V2): photographs as a tensor of BYTES, answers as named tensors.
+"""Requests of the Open Inference Protocol (V2): photographs as a tensor of BYTES.
 
 KServe's own parser of binary tensors decodes BYTES as UTF-8 (kserve 0.21,
 ``InferRequest.from_bytes``), which a photograph is not, and quotes them in its error: so bodies are
@@ -11,56 +11,33 @@ import base64
 import json
 import math
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kserve import InferInput, InferOutput, InferRequest, InferResponse
+from kserve import InferInput, InferRequest
 from kserve.protocol.infer_type import RequestedOutput, to_http_parameters
+
+from serving.kserve.outputs import EXPLANATION, PREDICTION
 
 NAME: Final = "image"
 INPUTS: Final[list[dict[str, Any]]] = [{"name": NAME, "datatype": "BYTES", "shape": [-1]}]
-_PREDICTION: Final = {
-    "label": "BYTES",
-    "probability": "FP64",
-    "threshold": "FP64",
-    "review": "BOOL",
-    "reasons": "BYTES",
-    "model_version": "BYTES",
-    "variant": "BYTES",
-}
-_EXPLANATION: Final = {
-    "method": "BYTES",
-    "target": "BYTES",
-    "heatmap": "BYTES",
-    "overlay": "BYTES",
-    "attribution": "FP64",
-    "signed": "BOOL",
-    "scale": "FP64",
-    "steps": "INT32",
-    "convergence_delta": "FP64",
-    "lesion_mass": "FP64",
-}
-OUTPUTS: Final[list[dict[str, Any]]] = [
-    {
-        "name": name,
-        "datatype": datatype,
-        "shape": [-1, -1, -1] if name == "attribution" else [-1],
-    }
-    for name, datatype in (_PREDICTION | _EXPLANATION).items()
-]
-"""Output tensors; those of an explanation if the request names a method or a target."""
-PICTURES: Final = ("heatmap", "overlay")
 OPTIONS: Final = ("method", "target")
 EXPECTED: Final = (
     '{"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": ["<base64 of a JPEG, '
     'PNG or WebP file>"]}]}'
 )
+MAX_DIGITS: Final = 20
+"""Maximum digits of a header that is a number."""
 MAX_OPTION: Final = 40
 """Maximum characters of a method or a target."""
 
 MAX_DEPTH: Final = 4
-"""Maximum nesting of lists; a tensor of photographs has one dimension."""
+"""Maximum dimensions, and nesting of lists; a tensor of photographs has one dimension."""
+MAX_VALUES: Final = 10_000
+"""Maximum values of a request, photographs and all: the server's only thread reads them, and
+millions of empty ones, which fit into a body, would hold up every other request for seconds."""
+TOO_MANY: Final = f"the request has more than {MAX_VALUES} values: send fewer photographs at once"
 
 
 class TensorError(ValueError):
@@ -92,7 +69,8 @@ def parse(body: bytes, json_bytes: str = "") -> InferRequest:
     """
     size = len(body)
     if json_bytes:
-        if not (json_bytes.isascii() and json_bytes.isdigit() and int(json_bytes[:20]) <= size):
+        digits = json_bytes.isascii() and json_bytes.isdigit() and len(json_bytes) <= MAX_DIGITS
+        if not digits or int(json_bytes) > size:
             raise TensorError(
                 "Inference-Header-Content-Length is not the length of the JSON in the body"
             )
@@ -101,13 +79,13 @@ def parse(body: bytes, json_bytes: str = "") -> InferRequest:
     binary = body[size:]
     inputs = []
     for tensor in document["inputs"]:
-        made = _input(tensor)
-        if made.data is None:
-            count: Any = (made.parameters or {}).get("binary_data_size")
+        converted = _input(tensor)
+        if converted.data is None:
+            count: Any = (converted.parameters or {}).get("binary_data_size")
             if not _is_count(count) or count > len(binary):
                 raise TensorError('an input without "data" needs "binary_data_size" bytes after it')
-            made._raw_data, binary = binary[:count], binary[count:]
-        inputs.append(made)
+            converted._raw_data, binary = binary[:count], binary[count:]
+        inputs.append(converted)
     if binary:
         raise TensorError("there are more bytes after the JSON than its inputs name")
     return InferRequest(
@@ -139,61 +117,33 @@ def service_request(request: InferRequest) -> ServiceRequest:
         photographs = tensor.data or []
     if not photographs:
         raise TensorError("the input is empty: send one photograph or more")
-    if math.prod(tensor.shape) != len(photographs):
+    if len(tensor.shape) > MAX_DEPTH or math.prod(tensor.shape) != len(photographs):
         raise TensorError(
             f"the input's shape does not fit its data, which has {len(photographs)} elements"
         )
     options = _options(request)
     verb = "explain" if any(options.values()) else "predict"
-    wanted = {output.name for output in request.request_outputs or ()}
-    if wanted - _PREDICTION.keys() and (
-        verb == "predict" or wanted - (_PREDICTION | _EXPLANATION).keys()
+    requested = {output.name for output in request.request_outputs or ()}
+    if requested - PREDICTION.keys() and (
+        verb == "predict" or requested - (PREDICTION | EXPLANATION).keys()
     ):
         raise TensorError(
-            "an output is asked for that is not there: those of an explanation need "
-            f"`parameters.method`; a prediction's are {', '.join(_PREDICTION)}"
+            "an output is requested that does not exist: those of an explanation need "
+            f"`parameters.method`; a prediction's are {', '.join(PREDICTION)}"
         )
     if len(photographs) == 1 and isinstance(photographs[0], bytes):
         return ServiceRequest(verb, photographs[0], is_json=False, **options)
     texts = [
-        base64.b64encode(one).decode("ascii") if isinstance(one, bytes) else one
-        for one in photographs
+        base64.b64encode(data).decode("ascii") if isinstance(data, bytes) else data
+        for data in photographs
     ]
     return ServiceRequest(verb, json.dumps({"instances": texts}).encode(), is_json=True, **options)
 
 
-def response_of(request: InferRequest, answers: Sequence[Mapping[str, Any]]) -> InferResponse:
-    """Convert answers of V1 to a V2 response.
-
-    Args:
-        request: that is answered.
-        answers: one per photograph, by one method.
-    """
-    count = len(answers)
-    outputs = []
-    for name, datatype in (_PREDICTION | _EXPLANATION).items():
-        if name not in answers[0]:
-            continue
-        shape, data = [count], [_value(name, row[name], request.from_grpc) for row in answers]
-        if name == "attribution":
-            shape = [count, *answers[0][name]["shape"]]
-            data = [number for row in answers for line in row[name]["values"] for number in line]
-        outputs.append(InferOutput(name=name, shape=shape, datatype=datatype, data=data))
-    wanted = request.request_outputs
-    if request.from_grpc and wanted:
-        names = {output.name for output in wanted}
-        outputs = [output for output in outputs if output.name in names]
-    return InferResponse(
-        response_id=request.id or "",
-        model_name=request.model_name,
-        model_version=answers[0]["model_version"],
-        infer_outputs=outputs,
-        use_binary_outputs=request.use_binary_outputs,
-        requested_outputs=None if request.from_grpc else wanted,
-    )
-
-
 def _document(text: bytes) -> dict[str, Any]:
+    # Every value but the first comes after one of these, in any encoding; base64 has none of them.
+    if sum(map(text.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise TensorError(TOO_MANY)
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -204,6 +154,8 @@ def _document(text: bytes) -> dict[str, Any]:
     for name, kind in (("id", str), ("parameters", dict)):
         if not isinstance(document.get(name), kind | None):
             raise TensorError(f'"{name}" is not of the type that the protocol has')
+    if not _is_unicode(document.get("id") or ""):
+        raise TensorError('"id" is not valid Unicode')
     return document  # type: ignore[no-any-return]
 
 
@@ -222,14 +174,14 @@ def _input(tensor: Any) -> InferInput:
     return InferInput(fields["name"], shape, fields["datatype"], data, parameters)
 
 
-def _outputs(wanted: Any) -> list[RequestedOutput] | None:
-    if wanted is None:
+def _outputs(requested: Any) -> list[RequestedOutput] | None:
+    if requested is None:
         return None
-    known = _PREDICTION | _EXPLANATION
-    rows: list[Any] = wanted if isinstance(wanted, list) else [None]
+    known = PREDICTION | EXPLANATION
+    rows: list[Any] = requested if isinstance(requested, list) else [None]
     for row in rows:
         if not isinstance(row, dict) or row.get("name") not in known:
-            raise TensorError(f"an output is asked for that is not there: {', '.join(known)}")
+            raise TensorError(f"an output is requested that does not exist: {', '.join(known)}")
         if not isinstance(row.get("parameters"), dict | None):
             raise TensorError('"parameters" of an output is not an object')
     return [RequestedOutput(row["name"], row.get("parameters")) for row in rows] or None
@@ -237,20 +189,23 @@ def _outputs(wanted: Any) -> list[RequestedOutput] | None:
 
 def _options(request: InferRequest) -> dict[str, str | None]:
     parameters = to_http_parameters(request.parameters) if request.parameters else {}
-    found: dict[str, str | None] = {}
+    options: dict[str, str | None] = {}
     for name in OPTIONS:
         value = parameters.get(name)
         text = isinstance(value, str) and value.isascii() and value.isprintable()
         if value is not None and not (text and 0 < len(value) <= MAX_OPTION):
             raise TensorError(f"the parameter {name} is not a name of {MAX_OPTION} characters")
-        found[name] = value
-    return found
+        options[name] = value
+    return options
 
 
 def _elements(raw: bytes) -> Iterator[bytes]:
     """Yield the elements of a binary tensor of BYTES, each preceded by its length."""
-    start = 0
+    start = count = 0
     while start < len(raw):
+        count += 1
+        if count > MAX_VALUES:
+            raise TensorError(TOO_MANY)
         if start + 4 > len(raw):
             raise TensorError("a binary tensor is cut off")
         [length] = struct.unpack_from("<I", raw, start)
@@ -272,14 +227,13 @@ def _flat(data: Any, depth: int = 0) -> Iterator[Any]:
             yield element
 
 
-def _value(name: str, value: Any, from_grpc: bool) -> Any:
-    if name == "reasons":
-        return ",".join(value)
-    if name in PICTURES and from_grpc:
-        return base64.b64decode(value)
-    if value is None:
-        return 0 if name == "steps" else math.nan
-    return value
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be sent back: JSON may escape half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_count(value: Any) -> bool:

@@ -63,10 +63,13 @@ def pack(head: dict[str, Any], bodies: Sequence[bytes] = ()) -> list[bytes]:
 def batch_message(requests: Sequence[WorkRequest]) -> list[bytes]:
     """Write the message that sends requests to a worker."""
     rows = [
-        [len(one.body), one.verb, one.content_type, one.method, one.target, one.probe]
-        for one in requests
+        [
+            len(request.body),
+            *(request.verb, request.content_type, request.method, request.target, request.probe),
+        ]
+        for request in requests
     ]
-    return pack({"requests": rows}, [one.body for one in requests])
+    return pack({"requests": rows}, [request.body for request in requests])
 
 
 def requests_in(head: dict[str, Any], payload: bytes) -> list[WorkRequest]:
@@ -82,8 +85,11 @@ def answers_message(answers: Answers, *, last: bool) -> list[bytes]:
         answers: some or all of a batch.
         last: whether the batch is done.
     """
-    rows = [[index, len(one.body), one.status, one.retry_after] for index, one in answers.items()]
-    return pack({"answers": rows, "last": last}, [one.body for one in answers.values()])
+    rows = [
+        [index, len(answer.body), answer.status, answer.retry_after]
+        for index, answer in answers.items()
+    ]
+    return pack({"answers": rows, "last": last}, [answer.body for answer in answers.values()])
 
 
 def answers_in(head: dict[str, Any], payload: bytes) -> Answers:

@@ -135,6 +135,6 @@ def main(
 
 def _packed(answers: dict[int, service.Answer]) -> wire.Answers:
     return {
-        index: wire.WorkAnswer(one.status, one.body.encode(), one.retry_after)
-        for index, one in answers.items()
+        index: wire.WorkAnswer(answer.status, answer.body.encode(), answer.retry_after)
+        for index, answer in answers.items()
     }

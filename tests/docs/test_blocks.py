@@ -93,7 +93,12 @@ def reader(checkout: Path, tmp_path: Path) -> Iterator[Callable[..., Reader]]:
         own = Reader(
             checkout,
             variables | more,
-            {f"{host}:8080": inference, f"{host}:8000": page, **(replaced or {})},
+            {
+                f"{host}:8080": inference,
+                f"{host}:8000": page,
+                "127.0.0.1:7070": f"127.0.0.1:{ports['grpc_inference_port']}",
+                **(replaced or {}),
+            },
             {
                 "make serve": ("\nready\n", f"{inference}/ping"),
                 "make page": ("page  ", page),
@@ -141,6 +146,7 @@ def test_a_block_that_fails_fails_the_page(page: str, words: str, tmp_path: Path
 
 AFTER_THE_TUTORIAL = (
     "docs/how-to/send-requests.md",
+    "docs/how-to/second-runtime.md",
     "docs/how-to/own-data.md",
     "CONTRIBUTING.md",
 )
@@ -166,6 +172,9 @@ def test_the_tutorial_leads_to_an_explained_prediction(
         own.read((root / name).read_text(encoding="utf-8"))
     said = "".join(own.said)
     assert "'label'" in said  # KServe's client
+    assert '"name":"label","shape":[1]' in said  # V2 from a terminal
+    assert "(1, 7, 7)" in said  # its binary extension
+    assert re.search(r"\[0\.\d+\]", said)  # gRPC
     assert "layer4" in said
     assert "passed" in said  # `make test`
     assert len(list(checkout.glob("reports/*/report.html"))) == 1

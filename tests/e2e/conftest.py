@@ -25,7 +25,7 @@ from serving.local import LocalServer
 from serving.settings import ServingSettings, free_ports
 from tests.conftest import program
 from tests.e2e.browser import chromium
-from tests.e2e.containers import Container, templates
+from tests.e2e.containers import Container, Template, templates
 from tests.e2e.environment import ROOT, without_settings
 from tests.e2e.kept_back import kept_back
 from tests.e2e.pages import Page, running
@@ -168,9 +168,16 @@ def images() -> ImageSettings:
 
 
 @pytest.fixture(scope="session")
-def serving_image(images: ImageSettings) -> str:
-    """Name of the serving image, built as `make images` builds it."""
-    return build("serving", version(), images)
+def components(runtime: str) -> dict[str, Template]:
+    """Predictor and explainer of the manifests."""
+    return templates(runtime)
+
+
+@pytest.fixture(scope="session")
+def serving_image(images: ImageSettings, components: dict[str, Template]) -> str:
+    """Name of the image that the manifests ask for, built as `make images` builds it."""
+    name, _, _ = components["predictor"].container["image"].partition(":")
+    return build(name.removeprefix("lesionlens-"), version(), images)
 
 
 @pytest.fixture(scope="session")
@@ -186,18 +193,28 @@ def release(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def start_container(
-    serving_image: str, images: ImageSettings, release: Path
+    serving_image: str, images: ImageSettings, release: Path, components: dict[str, Template]
 ) -> Callable[..., Container]:
     """Makes containers of a component of the manifests; not yet started."""
-    known = templates()
 
     def make(component: str, arguments: tuple[str, ...] = (), **changes: Any) -> Container:
         # With other tests running, an explanation takes longer than a pod allows.
         patience = {"LESIONLENS_EXPLAIN_SECONDS": "60", "LESIONLENS_ANSWER_SECONDS": "150"}
         given = {"models": release, "variables": patience, **changes}
-        return Container(serving_image, images, known[component], arguments=arguments, **given)
+        return Container(serving_image, images, components[component], arguments=arguments, **given)
 
     return make
+
+
+@pytest.fixture
+def refused(start_container: Callable[..., Container]) -> Callable[..., tuple[int, str]]:
+    """Starts a pod that is to end by itself; its exit status and its message."""
+
+    def ended(**changes: Any) -> tuple[int, str]:
+        with start_container("predictor", **changes) as pod:
+            return pod.wait(90)
+
+    return ended
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
@@ -17,7 +18,9 @@ from kubernetes.utils.quantity import parse_quantity
 
 from k8s.images.settings import ImageSettings
 from serving import release
+from serving.heartbeats import PREFIX
 from serving.settings import free_ports
+from tests.k8s.manifests.building import RUNTIME as RUNTIME_COMPONENT
 from tests.k8s.manifests.building import objects_of
 
 READY_SECONDS: Final = 120
@@ -69,20 +72,30 @@ def wait_for(url: str) -> None:
     raise AssertionError(f"nothing answers at {url}")
 
 
-def templates() -> dict[str, Template]:
-    """Predictor and explainer of ``k8s/base``, as KServe puts them together; and the page."""
-    kinds = {one["kind"]: one for one in objects_of("base + page")}
-    page = kinds["Deployment"]["spec"]["template"]["spec"]
-    runtime = kinds["ServingRuntime"]["spec"]["containers"][0]
+def templates(runtime: str) -> dict[str, Template]:
+    """Predictor and explainer of ``k8s/base``, as KServe puts them together.
+
+    Args:
+        runtime: that they serve with; TorchServe is the base's.
+    """
+    name = "base" if runtime == "torchserve" else f"base + {RUNTIME_COMPONENT}"
+    kinds = {one["kind"]: one for one in objects_of(name)}
+    container = kinds["ServingRuntime"]["spec"]["containers"][0]
     spec = kinds["InferenceService"]["spec"]
     model = {name: spec["predictor"]["model"][name] for name in ("env", "resources")}
     return {
-        "predictor": Template(runtime | model, spec["predictor"]["securityContext"]),
+        "predictor": Template(container | model, spec["predictor"]["securityContext"]),
         "explainer": Template(
             spec["explainer"]["containers"][0], spec["explainer"]["securityContext"]
         ),
-        "page": Template(page["containers"][0], page["securityContext"]),
     }
+
+
+def page_template() -> Template:
+    """The upload page of ``k8s/components/page``."""
+    (page,) = [one for one in objects_of("base + page") if one["kind"] == "Deployment"]
+    spec = page["spec"]["template"]["spec"]
+    return Template(spec["containers"][0], spec["securityContext"])
 
 
 @dataclass
@@ -173,6 +186,23 @@ class Container:
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run something in it."""
         return self._podman("exec", self._name, *command)
+
+    def workers(self) -> dict[int, bool]:
+        """Process ids in it of the workers that have loaded the model, and whether each is busy."""
+        found = {}
+        for path in self.scratch.glob(f"{PREFIX}*"):
+            with contextlib.suppress(OSError, ValueError):  # it is being written or removed
+                _, promise = map(float, path.read_text(encoding="ascii").split())
+                found[int(path.name.removeprefix(PREFIX))] = promise > 0
+        return found
+
+    def wait_workers(self, wanted: Callable[[dict[int, bool]], bool]) -> dict[int, bool]:
+        """Wait until its workers are as wanted; returns them."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not wanted(found := self.workers()):
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.05)
+        return found
 
     @property
     def _name(self) -> str:

@@ -1,4 +1,4 @@
-"""The serving image as a pod runs it: read-only, without privileges, within its limits."""
+"""Each runtime's image as a pod runs it: read-only, without privileges, within its limits."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.e2e.asking import Ask, over_grpc, over_rest
 from tests.e2e.containers import Container
 from tests.e2e.requests_of import EXPLAIN, PREDICT, instances
 
@@ -19,6 +22,9 @@ KSERVE_ARGUMENTS = (
     *("--http_port", "{http}"),
 )
 """What KServe appends to an explainer's."""
+CLIENTS = 8
+SLOW = "integrated_gradients"
+"""A method that takes seconds within the limits."""
 Start = Callable[..., Container]
 
 
@@ -95,8 +101,41 @@ def test_it_runs_without_privileges(predictor: Container) -> None:
     assert written.returncode != 0
 
 
-def test_sigterm_loses_no_request(explainer: Container, photographs: list[bytes]) -> None:
-    """Eight clients behind a Service: it takes a pod out a second after it is no longer ready."""
+def repeated(pod: Container) -> float:
+    """How many requests were sent again because the worker that had them died."""
+    families = text_string_to_metric_families(httpx.get(pod.metrics, timeout=10).text)
+    samples = [sample for family in families for sample in family.samples]
+    return sum(one.value for one in samples if one.name == "lesionlens_http_repeated_total")
+
+
+def test_sigkill_of_the_worker_fails_no_request(
+    explainer: Container, photographs: list[bytes]
+) -> None:
+    before = repeated(explainer)
+    (victim,) = explainer.wait_workers(lambda found: list(found.values()) == [False])
+
+    def send(number: int) -> int:
+        path, options = (PREDICT, {}) if number else (EXPLAIN, {"method": SLOW})
+        body = instances(photographs[number], **options)
+        return httpx.post(explainer.url + path, json=body, timeout=120).status_code
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        replies = [pool.submit(send, 0)]
+        explainer.wait_workers(lambda found: found.get(victim, False))
+        replies += [pool.submit(send, number) for number in range(1, CLIENTS)]
+        killed = explainer.run("python", "-c", f"import os; os.kill({victim}, 9)")
+        statuses = [reply.result() for reply in replies]
+
+    assert (killed.returncode, killed.stderr) == (0, "")
+    assert statuses == [200] * CLIENTS
+    assert repeated(explainer) > before  # the explanation was under way
+    explainer.wait_workers(lambda found: bool(found.keys() - {victim}))
+
+
+def test_sigterm_loses_no_request(
+    explainer: Container, runtime: str, photographs: list[bytes]
+) -> None:
+    """Clients behind a Service: it takes a pod out a second after it is no longer ready."""
     outcomes: list[tuple[float, object]] = []
     in_service, terminated = threading.Event(), threading.Event()
     in_service.set()
@@ -109,23 +148,18 @@ def test_sigterm_loses_no_request(explainer: Container, photographs: list[bytes]
         time.sleep(1)
         in_service.clear()
 
-    def client(number: int) -> None:
-        verb, method = (EXPLAIN, "integrated_gradients") if number == 0 else (PREDICT, None)
-        with httpx.Client(base_url=explainer.url, timeout=60) as connection:
+    def send(client: AbstractContextManager[Ask]) -> None:
+        with client as ask:
             while in_service.is_set():
-                options = {"method": method} if method else {}
-                body = instances(photographs[len(outcomes) % 100], **options)
-                try:
-                    reply = connection.post(verb, json=body)
-                    # On busy cores a worker sheds load: such a request is sent again, as it says.
-                    while reply.status_code == 503 and "Retry-After" in reply.headers:
-                        reply = connection.post(verb, json=body)
-                    outcome: object = reply.status_code
-                except httpx.HTTPError as error:
-                    outcome = repr(error)
+                outcome = ask(photographs[len(outcomes) % 100])
                 outcomes.append((time.monotonic(), outcome))
 
-    threads = [threading.Thread(target=client, args=(number,)) for number in range(8)]
+    clients = [over_rest(explainer.url, EXPLAIN, method=SLOW)]
+    clients += [over_rest(explainer.url, PREDICT) for _ in range(CLIENTS - 1)]
+    if runtime == "kserve":
+        port = explainer.ports["LESIONLENS_GRPC_INFERENCE_PORT"]
+        clients[-2:] = [over_grpc(port), over_grpc(port)]
+    threads = [threading.Thread(target=send, args=(client,)) for client in clients]
     threads.append(threading.Thread(target=endpoints))
     for thread in threads:
         thread.start()

@@ -14,14 +14,14 @@ from k8s.images.build import build
 from k8s.images.settings import ImageSettings
 from serving.local import LocalServer
 from serving.settings import free_ports
-from tests.e2e.containers import RUNTIME, templates, wait_for
+from tests.e2e.containers import RUNTIME, page_template, wait_for
 
 
 def test_a_pod_of_the_page_answers_and_ends_when_told(
     images: ImageSettings, server: LocalServer, photographs: list[bytes], tmp_path: Path
 ) -> None:
     image = build("page", version(), images)
-    template = templates()["page"]
+    template = page_template()
     port = free_ports()["inference_port"]
     tmp_path.chmod(0o777)
     command = [*images.program("podman"), *RUNTIME, *template.restrictions(tmp_path)]

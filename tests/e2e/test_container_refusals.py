@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -16,29 +13,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from k8s.rollout import bundle
 from k8s.rollout.settings import RolloutSettings
 from serving.pod.errors import ExitCode
-from serving.release import ARCHIVE, digest_of
+from serving.release import digest_of
 from tests.e2e.conftest import Trained
 from tests.e2e.containers import Container
 from tests.e2e.environment import ROOT
 
 Start = Callable[..., Container]
-KILL_JAVA = """\
-import os, pathlib
-names = pathlib.Path("/proc").glob("[0-9]*/comm")
-(pid,) = [name.parent.name for name in names if name.read_text() == "java\\n"]
-os.kill(int(pid), 9)
-"""
-
-
-@pytest.fixture
-def refused(start_container: Start) -> Callable[..., tuple[int, str]]:
-    """Starts a pod that is to end by itself; its exit status and its message."""
-
-    def ended(**changes: Any) -> tuple[int, str]:
-        with start_container("predictor", **changes) as pod:
-            return pod.wait(90)
-
-    return ended
+# Either runtime is refused by the same code, before it is started.
+pytestmark = pytest.mark.parametrize("runtime", ["torchserve"], indirect=True, scope="session")
 
 
 def key_pair(folder: Path) -> tuple[Path, Path]:
@@ -115,23 +97,6 @@ def test_a_configuration_that_starts_a_program_does_not(
     assert "'-XX:OnOutOfMemoryError=/bin/true'" in message
 
 
-def test_an_archive_swapped_after_it_was_verified(
-    start_container: Start, release: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "models"
-    shutil.copytree(release, folder)
-    for path in [*tmp_path.parents[:2], tmp_path, folder]:
-        path.chmod(path.stat().st_mode | 0o055)
-    with start_container("predictor", models=folder) as pod:
-        deadline = time.monotonic() + 60
-        while f"pod: release {digest_of(release)} verified" not in pod.said():
-            assert time.monotonic() < deadline, pod.said()
-            time.sleep(0.01)
-        (folder / ARCHIVE).write_bytes(b"swapped")
-
-        pod.wait_ready()
-
-
 def test_no_volume(refused: Callable[..., tuple[int, str]]) -> None:
     status, message = refused(models=None)
 
@@ -168,27 +133,6 @@ def test_too_little_memory_to_begin_with(refused: Callable[..., tuple[int, str]]
     assert message.startswith("error: the memory limit is 537 MB and 1000 MB are the least")
 
 
-def test_a_worker_killed_for_want_of_memory(refused: Callable[..., tuple[int, str]]) -> None:
-    status, message = refused(memory=350 * 2**20, variables={"LESIONLENS_MIN_MEMORY": "1"})
-
-    assert status == ExitCode.MEMORY
-    assert "killed for lack of memory" in message
-    assert message.endswith("raise resources.limits.memory")
-
-
-def test_a_port_that_is_taken(refused: Callable[..., tuple[int, str]]) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        port = other.getsockname()[1]
-
-        status, message = refused(variables={"LESIONLENS_METRICS_PORT": str(port)})
-
-    assert status == ExitCode.PORT
-    assert f"cannot listen on port {port}" in message
-    assert "LESIONLENS_METRICS_PORT" in message
-
-
 def test_no_folder_to_write_to(refused: Callable[..., tuple[int, str]]) -> None:
     status, message = refused(variables={"LESIONLENS_SCRATCH": "/opt/lesionlens"})
 
@@ -196,30 +140,11 @@ def test_no_folder_to_write_to(refused: Callable[..., tuple[int, str]]) -> None:
     assert "cannot write to /opt/lesionlens (Read-only file system)" in message
 
 
-def test_a_frontend_that_ends_by_itself(start_container: Start) -> None:
-    with start_container("predictor") as pod:
-        pod.wait_ready()
-        killed = pod.run("python", "-c", KILL_JAVA)
-        assert killed.returncode == 0, killed.stderr
-        status, message = pod.wait(90)
-
-    assert status == ExitCode.FRONTEND
-    assert message.startswith("error: TorchServe ended by itself (status -9)")
-
-
 def test_a_setting_that_cannot_be_read(refused: Callable[..., tuple[int, str]]) -> None:
     status, message = refused(variables={"LESIONLENS_DRAIN_SECONDS": "soon"})
 
     assert status == ExitCode.SETTING
     assert message == "error: LESIONLENS_DRAIN_SECONDS='soon' is not a number (float)"
-
-
-def test_a_worker_that_cannot_load(refused: Callable[..., tuple[int, str]]) -> None:
-    # Read by the archive's handlers, in the worker: its own words must come through.
-    status, message = refused(variables={"LESIONLENS_BACKEND": "abacus"})
-
-    assert status == ExitCode.WORKER
-    assert "LESIONLENS_BACKEND='abacus' is not a backend; there are: " in message
 
 
 def test_a_signature_that_holds_and_one_that_does_not(
@@ -256,10 +181,3 @@ def test_no_signature_where_one_is_demanded(refused: Callable[..., tuple[int, st
 
     assert status == ExitCode.SIGNATURE
     assert "is not signed (model.sig is missing)" in message
-
-
-def test_every_reason_has_a_code_of_its_own_that_no_runtime_uses() -> None:
-    codes = [int(code) for code in ExitCode]
-
-    assert len(set(codes)) == len(codes) == 11
-    assert all(3 <= code < 125 for code in codes)

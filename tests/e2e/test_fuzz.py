@@ -20,9 +20,20 @@ from serving.local import LocalServer
 REQUESTS = 300
 SEED = 7
 JSON = {"content-type": "application/json"}
+TENSOR = (
+    b'{"name": "label", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": 3}}'
+)
+TENSORS = b'{"model_name": "melanoma", "model_version": "1", "outputs": [%b]}' % TENSOR
+BINARY = {
+    "content-type": "application/octet-stream",
+    "inference-header-content-length": str(len(TENSORS)),
+}
+V2_KINDS = {"tensors", "call"}
 
 
-def test_damaged_requests_harm_nobody(start: Callable[..., LocalServer], tmp_path: Path) -> None:
+def test_damaged_requests_harm_nobody(
+    start: Callable[..., LocalServer], runtime: str, tmp_path: Path
+) -> None:
     with start(workers=WORKERS) as server:
         server.wait_ready(WORKERS)
         run = fuzz(server, SEED, REQUESTS, Console(quiet=True))
@@ -31,14 +42,21 @@ def test_damaged_requests_harm_nobody(start: Callable[..., LocalServer], tmp_pat
     found = summary(run)
     assert found["requests"] == REQUESTS
     assert set(found["by_status"]) >= {"200", "400", "404", "405", "415"}
-    assert set(found["by_kind"]) == {"picture", "json", "form", "bytes", "none"}
+    kinds = {"picture", "json", "form", "bytes", "none"}
+    if runtime == "kserve":
+        kinds |= V2_KINDS
+        answered = {kind for (_, kind, _, status), count in run.counts.items() if status == 200}
+        assert answered >= V2_KINDS  # not all of them are damaged beyond use
+    assert set(found["by_kind"]) == kinds
 
 
-def test_a_request_is_what_seed_and_index_say_and_has_its_marker() -> None:
-    requests = [fuzz_request(SEED, index) for index in range(300)]
+@pytest.mark.parametrize("v2", [False, True])
+def test_a_request_is_what_seed_and_index_say_and_has_its_marker(v2: bool) -> None:
+    requests = [fuzz_request(SEED, index, v2) for index in range(300)]
 
-    assert requests == [fuzz_request(SEED, index) for index in range(300)]
-    assert requests != [fuzz_request(SEED + 1, index) for index in range(300)]
+    assert requests == [fuzz_request(SEED, index, v2) for index in range(300)]
+    assert requests != [fuzz_request(SEED + 1, index, v2) for index in range(300)]
+    assert V2_KINDS.isdisjoint(request.kind for request in requests) is not v2
     for request in requests:
         assert request.kind == "none" or marker(request.index) in request.body
 
@@ -68,6 +86,10 @@ def test_a_marker_is_found_plain_and_disguised(before: int) -> None:
         (Response(200, JSON, b'{"x": 1}'), "an answer of an unknown shape"),
         (Response(400, JSON, b"oh"), "the answer is not JSON"),
         (Response(400, {}, b"{}"), "the answer is not JSON by its content type"),
+        (Response(200, BINARY, TENSORS + b"mole"), "tensors of an unknown shape"),
+        (Response(400, BINARY, TENSORS + b"mol"), "tensors of an unknown shape"),
+        (Response(200, BINARY, TENSORS + b"mol"), ""),
+        (Response(200, JSON, TENSORS), ""),
         (Response(400, JSON, b'{"error": "too large"}'), ""),
         (Response(400, JSON, b'{"error": "unknown method \'%b\'"}' % marker(1)), ""),
         (Response(503, {**JSON, "retry-after": "1"}, b'{"error": "busy"}'), ""),

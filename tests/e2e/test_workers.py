@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +14,11 @@ import psutil
 import pytest
 
 from serving.local import LocalServer
+from tests.e2e.asking import over_grpc
 from tests.e2e.requests_of import RAW_EXPLAIN, RAW_PREDICT
 
 SECONDS = 60
+CALLERS = 4
 pytestmark = pytest.mark.parametrize("runtime", ["kserve"], indirect=True, scope="session")
 
 
@@ -109,6 +112,34 @@ def test_predictions_do_not_wait_for_a_slow_explanation(
 
     assert slow.result().status_code == 200
     assert done >= 3, "predictions waited"
+
+
+def test_calls_of_clients_that_stay_do_not_hold_up_the_end(
+    start: Callable[..., LocalServer], photographs: list[bytes]
+) -> None:
+    """A gRPC client keeps its connection: it must be told to leave, or it goes on calling."""
+    ended, called = threading.Event(), threading.Semaphore(0)
+
+    def call(number: int) -> list[object]:
+        outcomes: list[object] = [200]
+        with over_grpc(server.settings.grpc_inference_port) as ask:
+            while outcomes[-1] == 200 and not ended.is_set():
+                outcomes.append(ask(photographs[number]))
+                called.release()
+        return outcomes
+
+    with start(drain_seconds=0.5) as server, ThreadPoolExecutor(CALLERS) as pool:
+        callers = [pool.submit(call, number) for number in range(CALLERS)]
+        for _ in range(2 * CALLERS):
+            assert called.acquire(timeout=SECONDS)
+        os.kill(server.pid, signal.SIGTERM)
+        status = server.wait(SECONDS)
+        ended.set()
+
+    assert status == 0
+    assert "still in flight" not in server.console.read_text()
+    outcomes = {outcome for caller in callers for outcome in caller.result()} - {200}
+    assert all("failed to connect" in str(outcome).lower() for outcome in outcomes), outcomes
 
 
 def test_the_processes_are_gone_with_the_server(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import httpx
 import pytest
 
@@ -127,6 +129,19 @@ def test_a_form_that_cannot_be_read_is_refused(
     with pytest.raises(RejectedError, match=message) as caught:
         photograph_of(content_type, body)
     assert caught.value.status == 400
+
+
+def test_a_form_that_cannot_be_read_leaves_no_line_in_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = records.append  # type: ignore[method-assign]
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
+    with pytest.raises(RejectedError):
+        photograph_of("multipart/form-data; boundary=x", b"--x\r\nBad\xffheader: y\r\n\r\n")
+
+    assert records == []
 
 
 def test_parts_are_bounded() -> None:

@@ -23,8 +23,11 @@ from serving.front.messages import FrontRequest, FrontResponse, error_body
 from serving.front.routes import ROUTES, V2_ROUTES
 from serving.front.settings import FrontSettings
 from serving.front.telemetry import FrontMetrics
-from serving.kserve.calls import GRPC_INFER, Calls
+from serving.kserve.application import data_plane
+from serving.kserve.calls import GRPC_INFER, Calls, infer_over_grpc
+from serving.kserve.dispatch import Dispatcher
 from serving.kserve.grpc_listener import GrpcListener, max_calls
+from serving.kserve.model import AnswerError, MelanomaModel
 from serving.settings import free_ports
 from tests.serving.front.fronts import Scripted
 
@@ -127,6 +130,27 @@ def test_the_lock_holds_for_calls(tmp_path: Path) -> None:
     answer, _, [request] = asked(with_key, access=access)
     assert answer == ANSWER
     assert not request.may_explain, "the key is for predictions"
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        {"shape": [1] * 10_001},
+        {"contents": messages.InferTensorContents(bytes_contents=[b""] * 10_001)},
+        {"contents": messages.InferTensorContents(int_contents=[1] * 10_001)},
+        {"parameters": {str(number): messages.InferParameter() for number in range(10_001)}},
+    ],
+)
+def test_a_call_of_too_many_values_is_refused_before_lists_are_made(tensor: dict[str, Any]) -> None:
+    message = messages.ModelInferRequest(model_name="melanoma", inputs=[tensor])
+    request = FrontRequest("predict", GRPC_INFER, message.SerializeToString(), is_json=False)
+    plane = data_plane(MelanomaModel(Dispatcher(1, SECONDS, lambda: None)))
+
+    with pytest.raises(AnswerError) as raised:
+        asyncio.run(infer_over_grpc(plane, request))
+
+    assert raised.value.answer.status == 400
+    assert b"more than 10000 values" in raised.value.answer.body
 
 
 @pytest.mark.parametrize("ready", [True, False])

@@ -14,6 +14,7 @@ from kserve import InferInput, InferRequest, InferResponse
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as messages
 
 from serving.kserve import tensors
+from serving.kserve.outputs import OUTPUTS, response_of
 from serving.kserve.tensors import TensorError
 
 JPEGS = [b"\xff\xd8\xff first", b"\xff\xd8\xff second"]
@@ -133,11 +134,16 @@ def test_parameters_name_the_method_and_the_target() -> None:
         ({"inputs": ["MARKER"]}, "lacks its name"),
         ({"inputs": document()["inputs"] * 2}, "2 inputs; one tensor"),
         ({"id": {}}, '"id" is not of the type'),
+        ({"id": "MARKER\ud800"}, '"id" is not valid Unicode'),
+        ({"shape": [1] * 5}, "shape does not fit"),
+        ({"data": [""] * 10_000}, "more than 10000 values"),
+        ({"data": [[]] * 10_000}, "more than 10000 values"),
+        ({"outputs": [{"name": "label"}] * 10_000}, "more than 10000 values"),
         ({"parameters": []}, '"parameters" is not of the type'),
         ({"parameters": {"method": "MARKER" * 20}}, "the parameter method is not a name"),
         ({"parameters": {"target": 5}}, "the parameter target is not a name"),
-        ({"outputs": [{"name": "MARKER"}]}, "an output is asked for that is not there"),
-        ({"outputs": ["MARKER"]}, "an output is asked for that is not there"),
+        ({"outputs": [{"name": "MARKER"}]}, "an output is requested that does not exist"),
+        ({"outputs": ["MARKER"]}, "an output is requested that does not exist"),
         ({"outputs": [{"name": "heatmap"}]}, r"those of an explanation need `parameters.method`"),
     ],
 )
@@ -156,7 +162,7 @@ def test_what_is_not_v2_is_refused(body: bytes) -> None:
     assert "MARKER" not in str(raised.value)
 
 
-@pytest.mark.parametrize("length", ["-1", "1e3", "999999", "٣", "9" * 5_000])
+@pytest.mark.parametrize("length", ["-1", "1e3", "999999", "٣", "0" * 20 + "9" * 5_000])
 def test_a_length_of_the_json_that_cannot_be_is_refused(length: str) -> None:
     with pytest.raises(TensorError, match="Inference-Header-Content-Length"):
         tensors.parse(binary(JPEGS[0])[0], length)
@@ -176,6 +182,19 @@ def test_a_binary_tensor_that_is_cut_off_is_refused(raw: bytes) -> None:
         tensors.service_request(tensors.parse(body + raw, length))
 
 
+def test_a_binary_tensor_of_too_many_elements_is_refused() -> None:
+    body, length = binary(*[b""] * 10_001)
+    with pytest.raises(TensorError, match="more than 10000 values"):
+        tensors.service_request(tensors.parse(body, length))
+
+
+def test_a_shape_is_not_multiplied_where_it_has_too_many_sides() -> None:
+    """A product of a thousand such numbers takes a minute."""
+    wrong = json.dumps(document(shape=[10**4_000] * 1_000)).encode()
+    with pytest.raises(TensorError, match="shape does not fit"):
+        tensors.service_request(tensors.parse(wrong))
+
+
 def test_bytes_that_no_input_names_are_refused() -> None:
     body, length = binary(JPEGS[0])
     with pytest.raises(TensorError, match="more bytes"):
@@ -183,7 +202,7 @@ def test_bytes_that_no_input_names_are_refused() -> None:
 
 
 def test_a_prediction_is_six_named_tensors_with_the_numbers_of_v1() -> None:
-    response = tensors.response_of(parsed(id="7"), [PREDICTION, PREDICTION])
+    response = response_of(parsed(id="7"), [PREDICTION, PREDICTION])
     content, json_bytes = response.to_rest()
     outputs = {one["name"]: (one["datatype"], one["data"]) for one in content["outputs"]}
 
@@ -206,10 +225,10 @@ def test_a_prediction_is_six_named_tensors_with_the_numbers_of_v1() -> None:
 
 def test_an_explanation_adds_its_own() -> None:
     request = parsed(parameters={"method": "grad_cam"})
-    content, _ = tensors.response_of(request, [EXPLANATION, EXPLANATION]).to_rest()
+    content, _ = response_of(request, [EXPLANATION, EXPLANATION]).to_rest()
     outputs = {one["name"]: one for one in content["outputs"]}
 
-    assert [one["name"] for one in tensors.OUTPUTS] == list(outputs)
+    assert [one["name"] for one in OUTPUTS] == list(outputs)
     assert outputs["attribution"]["shape"] == [2, 2, 2]
     assert outputs["attribution"]["data"] == [1.0, 2.0, 3.0, 4.0] * 2
     assert outputs["heatmap"]["data"] == [EXPLANATION["heatmap"]] * 2
@@ -225,7 +244,7 @@ def test_an_explanation_adds_its_own() -> None:
     ],
 )
 def test_outputs_are_binary_where_that_is_asked_for(changes: dict[str, Any]) -> None:
-    content, json_bytes = tensors.response_of(parsed(**changes), [PREDICTION]).to_rest()
+    content, json_bytes = response_of(parsed(**changes), [PREDICTION]).to_rest()
     read = InferResponse.from_bytes(content, json_bytes)
 
     assert read.get_output_by_name("probability").data == [0.873]
@@ -233,7 +252,7 @@ def test_outputs_are_binary_where_that_is_asked_for(changes: dict[str, Any]) -> 
 
 def test_a_call_gets_pictures_as_bytes_and_the_outputs_it_names() -> None:
     request = called(JPEGS[0], method="grad_cam")
-    message = tensors.response_of(request, [EXPLANATION]).to_grpc()
+    message = response_of(request, [EXPLANATION]).to_grpc()
     outputs = {one.name: one.contents for one in message.outputs}
 
     assert list(outputs["heatmap"].bytes_contents) == [b"\x89PNG"]
