@@ -1,5 +1,7 @@
 """Perturbations leave the lesion unchanged; the cover hides the lesion and its size."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -24,8 +26,14 @@ AXIS = (np.arange(SIDE) + 0.5) / SIDE * 2 - 1
 RADIUS = np.hypot(AXIS[None, :], AXIS[:, None])
 
 
+@cache
+def drawn(seed: int, label: int) -> NDArray[np.uint8]:
+    return draw(seed, label, artefacts=()).image
+
+
 def lesion(seed: int = 3, label: int = BENIGN) -> Image.Image:
-    return Image.fromarray(draw(seed, label, artefacts=()).image)
+    """A new picture each time: what it is drawn from does not change."""
+    return Image.fromarray(drawn(seed, label))
 
 
 def changed(name: str, picture: Image.Image, seed: int = 0) -> Image.Image:
