@@ -68,10 +68,6 @@ def known() -> dict[str, set[str]]:
 KNOWN = known()
 
 
-def title(panel: dict[str, Any]) -> str:
-    return str(panel["title"])
-
-
 def matchers(inside: str) -> set[str]:
     return set(re.findall(r'(\w+)\s*(?:=~|!~|!=|=)\s*"', inside))
 
