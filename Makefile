@@ -80,7 +80,7 @@ certificate: $(INSTALLED) ## Make a self-signed certificate for a trial of TLS, 
 
 ##@ Check
 
-check: lint $(SAMPLES) ## Check style, types and words, and run every test that starts no server, container or training
+check: lint $(SAMPLES) ## Check style, types and words, and run all tests but servers, containers, training and long computations
 	$(PYTEST) --numprocesses $(or $(PROCESSES),$(shell nproc)) -m "not slow"
 
 test: $(SAMPLES) ## Run every test; one process more than there are cores, because many tests wait

@@ -101,6 +101,7 @@ def test_numbers_that_are_not_finite_are_an_error_that_names_the_method(
     assert predicted.status == 200
 
 
+@pytest.mark.slow
 def test_what_is_quick_is_answered_before_what_is_slow(
     classifier: Classifier, photograph: Photograph, tmp_path: Path
 ) -> None:

@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from handlers.telemetry import METRICS, VERSION
 from serving.kserve.server import exported
 from tests.test_architecture import ROOT
+
+pytestmark = pytest.mark.slow
 
 TORCHSERVES = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 

@@ -21,6 +21,8 @@ from training.evaluation.stress.perturbations import (
 )
 from training.synthetic import BENIGN, MALIGNANT, draw
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(6)
 AXIS = (np.arange(SIDE) + 0.5) / SIDE * 2 - 1
 RADIUS = np.hypot(AXIS[None, :], AXIS[:, None])
@@ -32,7 +34,6 @@ def drawn(seed: int, label: int) -> NDArray[np.uint8]:
 
 
 def lesion(seed: int = 3, label: int = BENIGN) -> Image.Image:
-    """A new picture each time: what it is drawn from does not change."""
     return Image.fromarray(drawn(seed, label))
 
 

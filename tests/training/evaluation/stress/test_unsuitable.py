@@ -15,14 +15,16 @@ from training.evaluation.stress.perturbations import SIDE
 from training.evaluation.stress.unsuitable import DRAWN, SPOILT
 from training.synthetic import MALIGNANT, draw
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(8)
 
 
-def anew(name: str, seed: int) -> Image.Image:
+def redrawn(name: str, seed: int) -> Image.Image:
     return DRAWN[name](np.random.default_rng(seed))
 
 
-drawn = cache(anew)
+drawn = cache(redrawn)
 """The same pictures for all tests, which only measure them."""
 
 
@@ -51,7 +53,7 @@ def test_the_same_generator_draws_the_same_bytes(name: str) -> None:
 
     for seed, picture in zip(SEEDS, pictures, strict=True):
         assert (picture.mode, picture.size) == ("RGB", (SIDE, SIDE))
-        assert picture.tobytes() == anew(name, seed).tobytes()
+        assert picture.tobytes() == redrawn(name, seed).tobytes()
     assert len({picture.tobytes() for picture in pictures}) == len(pictures)
 
 
