@@ -33,11 +33,12 @@ SMALL = {
     "LESIONLENS_REPORT_SEEDS": "1",
     "LESIONLENS_REPORT_RECIPES": "head",
     "LESIONLENS_TRACKING": "",
+    "LESIONLENS_WORKERS": "1",
     "LESIONLENS_EXPLAIN_SECONDS": "60",
 }
-"""Fewer drawings, and fewer of everything that is measured on them; no record by MLflow, which has
-separate tests and takes as long as the rest of so small a training; more time, as other tests
-run."""
+"""Fewer drawings, and fewer of everything that is measured on them; one worker; no record by
+MLflow, which has separate tests and takes as long as so small a training; more time, as other
+tests run."""
 
 DRAWN = "build/cache/synthetic-12-6-0"
 """Folder of the synthetic lesions that are drawn where no photographs can be had."""
