@@ -55,6 +55,7 @@ def pattern(word: str) -> re.Pattern[str]:
 
 def hits(path: str, text: str, glossary: str) -> list[Hit]:
     """List the banned words in a file's text, except those that the glossary allows there."""
+    lowered = text.lower()
     allowed = {
         word
         for files, words, *_ in rows(glossary, EXCEPTIONS)
@@ -65,7 +66,8 @@ def hits(path: str, text: str, glossary: str) -> list[Hit]:
         Hit(path, text.count("\n", 0, match.start()) + 1, word, instead)
         for words, instead, *_ in rows(glossary, BANNED)
         for word in _CODE.findall(words)
-        if word not in allowed
+        # Most words are in none of the text: that is seen much sooner without a pattern.
+        if word not in allowed and word.split()[0].lower() in lowered
         for match in pattern(word).finditer(text)
     ]
 

@@ -25,6 +25,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> scheduling.B
     return scheduling.ByGroup(config, log)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import neither the tests that `make check` leaves out nor, without a cluster, its own."""
+    if collection_path in SLOW_FOLDERS and config.option.markexpr == "not slow":
+        return True
+    without_cluster = not os.environ.get("LESIONLENS_CLUSTER_CONTEXT")
+    return True if without_cluster and collection_path == ROOT / "tests" / "cluster" else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what `make check` leaves out; where several processes run, begin with the longest."""
     for item in items:

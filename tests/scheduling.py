@@ -25,18 +25,21 @@ ALONE: Final = (
 All else is grouped by its folder: what a folder sets up is then set up once."""
 
 LONGEST: Final = (
-    "docs/test_blocks.py::test_the_commands",
     "e2e",
     "training",
-    "training/test_notebook.py",
+    "docs/test_blocks.py::test_the_tutorial",
+    "docs/test_blocks.py::test_the_commands",
     "e2e/test_container",
     "e2e/test_attack.py",
+    "e2e/test_drift_live.py",
     "e2e/test_browser",
     "k8s/cluster",
-    "e2e/test_drift_live.py",
     "handlers",
+    "training/test_finetune",
+    "training/test_notebook.py",
 )
-"""Groups that begin first, so that none of them is left to one process at the end."""
+"""Groups that begin first, the longest before the others, so that none is left to one process at
+the end."""
 
 
 class ByGroup(LoadScopeScheduling):

@@ -5,25 +5,37 @@ from textwrap import dedent
 
 import pytest
 
-from tests.docstrings import known, offences, parameters
+from tests.docstrings import Offence, known, offences, parameters
 from tests.raised import raised
 from tests.test_architecture import PACKAGES, inside
 
 SOURCES = {str(path): source for path, source in inside(*PACKAGES).items()}
-KNOWN = known(SOURCES)
-OFFENCES = [one for path, source in SOURCES.items() for one in offences(path, source, KNOWN)]
+RULES = ("docstring", "shape", "unit", "error", "parameter")
 
 
-@pytest.mark.parametrize("rule", ["docstring", "shape", "unit", "error", "parameter"])
-def test_public_code_says_what_its_types_do_not(rule: str) -> None:
-    found = [str(one) for one in OFFENCES if one.rule == rule]
+@pytest.fixture(scope="module")
+def all_offences() -> list[Offence]:
+    """What the files of all packages lack."""
+    names = known(SOURCES)
+    return [one for path, source in SOURCES.items() for one in offences(path, source, names)]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_public_code_says_what_its_types_do_not(rule: str, all_offences: list[Offence]) -> None:
+    found = [str(one) for one in all_offences if one.rule == rule]
 
     assert not found, "docstrings lack:\n" + "\n".join(found)
 
 
-def test_no_package_is_passed_over() -> None:
+def test_no_package_is_passed_over(all_offences: list[Offence]) -> None:
     assert {path.partition("/")[0] for path in SOURCES} == set(PACKAGES)
-    assert {one.rule for one in OFFENCES} <= {"docstring", "shape", "unit", "error", "parameter"}
+    assert {one.rule for one in all_offences} <= {
+        "docstring",
+        "shape",
+        "unit",
+        "error",
+        "parameter",
+    }
 
 
 def missing(source: str, path: str = "handlers/one.py") -> list[str]:

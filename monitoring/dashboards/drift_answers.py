@@ -106,7 +106,8 @@ def review(promised: Objectives) -> Row:
                     "Reasons, 1 h",
                     "Share of the hour's photographs with each reason; one may have several. Low "
                     "quality: the camera. Unlike training: another kind of picture. Near "
-                    "threshold: the model is unsure. Unstable: mirroring the picture changes the label.",
+                    "threshold: the model is unsure. Unstable: mirroring the picture changes the "
+                    "label.",
                     "percentunit",
                     9,
                 ),

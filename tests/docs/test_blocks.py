@@ -27,17 +27,20 @@ from tests.k8s.rollout import api_double
 from tests.k8s.rollout.simulated import Cluster, forwarding_kubectl
 
 SMALL = {
-    "LESIONLENS_SYNTHETIC_TRAIN": "16",
-    "LESIONLENS_SYNTHETIC_TEST": "8",
+    "LESIONLENS_SYNTHETIC_TRAIN": "12",
+    "LESIONLENS_SYNTHETIC_TEST": "6",
     "LESIONLENS_BACKENDS": "fp32",
     "LESIONLENS_REPORT_SEEDS": "1",
     "LESIONLENS_REPORT_RECIPES": "head",
+    "LESIONLENS_TRACKING": "",
+    "LESIONLENS_WORKERS": "1",
     "LESIONLENS_EXPLAIN_SECONDS": "60",
 }
-"""Fewer drawings, and fewer of everything that is measured on them; more time, as other tests
-run."""
+"""Fewer drawings, and fewer of everything that is measured on them; one worker; no record by
+MLflow, which has separate tests and takes as long as so small a training; more time, as other
+tests run."""
 
-DRAWN = "build/cache/synthetic-16-8-0"
+DRAWN = "build/cache/synthetic-12-6-0"
 """Folder of the synthetic lesions that are drawn where no photographs can be had."""
 
 

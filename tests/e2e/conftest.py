@@ -33,7 +33,22 @@ from tests.e2e.pages import Page, running
 SHARED = ROOT.parent / "shared"
 RUNTIMES = os.environ.get("LESIONLENS_TEST_RUNTIMES", "torchserve,kserve").split(",")
 """Of whose servers the tests are run; one of them halves the time."""
+ONE_RUNTIME = {
+    *("test_browser", "test_browser_access", "test_browser_failures", "test_browser_heif"),
+    *("test_container", "test_container_page", "test_loadtest", "test_page"),
+}
+"""Modules that test a client of the service, or a container against what the checkout answers: the
+runtimes' answers are compared by the others."""
 REAL = (SHARED / "lesions").is_dir() and (SHARED / "weights").is_dir()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of a client with the first runtime only."""
+    module = metafunc.module.__name__.rpartition(".")[2]
+    if module in ONE_RUNTIME and "runtime" in metafunc.fixturenames:
+        mark = pytest.mark.parametrize("runtime", RUNTIMES[:1], indirect=True, scope="session")
+        metafunc.definition.add_marker(mark)
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from typing import Final
 
 import numpy as np
 
-EACH: Final = 400
+EACH: Final = 200
 """Photographs of ``first`` and of ``second``."""
-TRAINED: Final = 300
+TRAINED: Final = 150
 """Photographs to train on."""
 
 
 def kept_back(lesions: Path, folder: Path) -> Path:
-    """Links in the Kaggle layout; of the training photographs 300, and 400 in ``first`` and
+    """Links in the Kaggle layout; of the training photographs 150, and 200 in ``first`` and
     ``second`` each.
 
     Both are like what is left for the training, for the classes stay mixed as they are.

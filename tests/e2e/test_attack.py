@@ -6,12 +6,18 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from loadtests.attack import occupation, page
 from loadtests.attack.attacks import ATTACKS
 from loadtests.attack.targets import WORKERS, Attack, Target, target
 from serving.local import LocalServer
+from tests.e2e.conftest import RUNTIMES
 
 TOLERANCE = 5.0
 """Other tests run on the same cores: a bound of time is to show a service that stands still."""
+
+
+OF_THE_PAGE = (occupation.slow_page, page.cross_site, page.slow_uploads, page.senders_who_hang_up)
+OF_THE_SERVER = tuple(attack for attack in ATTACKS if attack not in OF_THE_PAGE)
 
 
 @pytest.fixture(scope="session")
@@ -24,11 +30,21 @@ def attacked(
         yield started
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
-def test_an_attack_harms_nobody_else(attacked: Target, attack: Attack) -> None:
+def harms_nobody_else(attack: Attack, attacked: Target) -> None:
     outcome = attack(attacked)
-
     assert outcome.passed, f"{outcome.name} ({outcome.sent}): {outcome.detail}"
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES[:1], indirect=True, scope="session")
+@pytest.mark.parametrize("attack", OF_THE_PAGE, ids=lambda attack: attack.__name__)
+def test_an_attack_on_the_page_harms_nobody_else(attacked: Target, attack: Attack) -> None:
+    """The page is the same in front of every runtime."""
+    harms_nobody_else(attack, attacked)
+
+
+@pytest.mark.parametrize("attack", OF_THE_SERVER, ids=lambda attack: attack.__name__)
+def test_an_attack_harms_nobody_else(attacked: Target, attack: Attack) -> None:
+    harms_nobody_else(attack, attacked)
 
 
 def test_no_attack_is_left_out() -> None:

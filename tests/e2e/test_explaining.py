@@ -14,9 +14,11 @@ from PIL import Image
 from handlers.background import Background
 from handlers.explainers.methods import METHODS
 from serving.local import MODEL, LocalServer
-from tests.e2e.conftest import Trained
+from tests.e2e.conftest import RUNTIMES, Trained
 
 SLOW = "lime"
+ONE_RUNTIME = pytest.mark.parametrize("runtime", RUNTIMES[:1], indirect=True, scope="session")
+"""For what the handlers do alike in both; grad_cam and lime are explained under each."""
 DEADLINE = 60
 
 
@@ -115,6 +117,7 @@ def test_a_second_slow_one_is_told_to_come_back(pair: LocalServer, photograph: b
     assert explain(pair, photograph, SLOW).status_code == 200
 
 
+@ONE_RUNTIME
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_is_served(method: str, pair: LocalServer, photograph: bytes) -> None:
     reply = explain(pair, photograph, method)
@@ -142,6 +145,7 @@ def test_out_of_time_is_a_clear_answer_and_the_worker_lives(
         assert all(psutil.pid_exists(pid) for pid in before)
 
 
+@ONE_RUNTIME
 def test_a_huge_photograph_is_occluded_like_any_other(pair: LocalServer, photograph: bytes) -> None:
     huge = io.BytesIO()
     with Image.open(io.BytesIO(photograph)) as opened:

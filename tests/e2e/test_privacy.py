@@ -36,10 +36,13 @@ def with_exif(photograph: bytes) -> bytes:
 
 
 def traces(photograph: bytes) -> list[bytes]:
-    """What must not be found: pieces of the file and of its base64 and escaped spellings."""
+    """What must not be found: pieces of the file and of its base64 and escaped spellings.
+
+    Any 36 bytes in a row hold one of them.
+    """
     text = base64_of(photograph)
-    pieces = [text[at : at + 24].encode() for at in range(0, len(text) - 24, 4)]
-    pieces += [photograph[at : at + 16] for at in range(0, len(photograph) - 16)]
+    pieces = [text[at : at + 24].encode() for at in range(0, len(text) - 24, 12)]
+    pieces += [photograph[at : at + 16] for at in range(0, len(photograph) - 16, 8)]
     pieces += [repr(photograph[at : at + 12])[2:-1].encode() for at in range(0, 2000, 3)]
     return [*pieces, MAKER.encode()]
 

@@ -125,7 +125,7 @@ def changed(photograph: bytes) -> bytes:
     red, green, blue = picture.split()
     cast = Image.merge(
         "RGB",
-        (red, green.point(lambda v: v * 0.8), blue.point(lambda v: v * 0.6)),
+        (red, green.point(lambda v: v * 0.6), blue.point(lambda v: v * 0.4)),
     )
     blurred = cast.filter(ImageFilter.GaussianBlur(max(picture.size) / 100))
     out = io.BytesIO()

@@ -39,7 +39,8 @@ def asked(
     """Answers of a service whose workers share a folder, to one photograph by several methods."""
 
     def ask(*methods: str, model: nn.Module | None = None, **settings: float) -> list[Answer]:
-        limits = HandlerSettings(**settings)  # type: ignore[arg-type]
+        patient = {"explain_seconds": 60.0, **settings}  # on busy cores a method takes seconds
+        limits = HandlerSettings(**patient)  # type: ignore[arg-type]
         service = MelanomaService(classifier, limits)
         service.explaining = ExplanationRunner(model or classifier.model, limits, tmp_path)
         rows = [RawRequest(photograph(3, 1), "explain", method=name) for name in methods]
@@ -101,6 +102,7 @@ def test_numbers_that_are_not_finite_are_an_error_that_names_the_method(
     assert predicted.status == 200
 
 
+@pytest.mark.slow
 def test_what_is_quick_is_answered_before_what_is_slow(
     classifier: Classifier, photograph: Photograph, tmp_path: Path
 ) -> None:

@@ -263,6 +263,7 @@ class Frontend:
         assert stream.read() == b""
 
 
+@pytest.mark.slow
 def test_quick_requests_of_a_batch_do_not_wait_for_a_slow_one(
     handler: MelanomaHandler,
     context: Context,

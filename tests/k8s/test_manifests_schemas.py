@@ -8,6 +8,7 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
+from kubernetes_validate import utils as kubernetes_schemas
 
 from tests.k8s.manifests import kserve_schema, strict
 from tests.k8s.manifests.building import EVERY, K8S, Object, objects_of, parsed
@@ -15,6 +16,9 @@ from tests.k8s.manifests.pods import named
 
 VERSIONS = ("1.29", "1.33", "1.37")
 """The oldest that KServe 0.15 runs on, one in the middle, the newest with schemas."""
+
+# Each schema is read once: it is a megabyte of JSON, and is only read from.
+kubernetes_schemas.schema_contents = cache(kubernetes_schemas.schema_contents)
 
 FREE = {"labels", "matchLabels", "annotations", "requests", "limits", "data"}
 """Maps whose keys are anybody's choice; the rules look after ours."""

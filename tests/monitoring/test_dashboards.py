@@ -68,10 +68,6 @@ def known() -> dict[str, set[str]]:
 KNOWN = known()
 
 
-def title(panel: dict[str, Any]) -> str:
-    return str(panel["title"])
-
-
 def matchers(inside: str) -> set[str]:
     return set(re.findall(r'(\w+)\s*(?:=~|!~|!=|=)\s*"', inside))
 
@@ -115,31 +111,31 @@ def test_version_may_be_several_or_all() -> None:
         assert (version["multi"], version["includeAll"], version["allValue"]) == (True, True, ".+")
 
 
-@pytest.mark.parametrize("panel", PANELS, ids=title)
-def test_every_panel_has_a_description(panel: dict[str, Any]) -> None:
-    assert panel["title"]
-    assert panel["description"].endswith(".")
-    assert len(panel["description"]) > 40
-    assert panel["fieldConfig"]["defaults"]["unit"]
-    assert panel["targets"]
-    assert all(
-        element["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
-        for element in [panel, *panel["targets"]]
-    )
-    letters = [target["refId"] for target in panel["targets"]]
-    assert len(set(letters)) == len(letters)
+def test_every_panel_has_a_description() -> None:
+    for panel in PANELS:
+        assert panel["title"]
+        assert panel["description"].endswith(".")
+        assert len(panel["description"]) > 40
+        assert panel["fieldConfig"]["defaults"]["unit"]
+        assert panel["targets"]
+        assert all(
+            element["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+            for element in [panel, *panel["targets"]]
+        )
+        letters = [target["refId"] for target in panel["targets"]]
+        assert len(set(letters)) == len(letters)
 
 
-@pytest.mark.parametrize("panel", PANELS, ids=title)
-def test_colours_are_of_the_palette(panel: dict[str, Any]) -> None:
-    ours = {
-        value
-        for key, value in vars(palette).items()
-        if key.isupper() and key != "COLOURS" and isinstance(value, str)
-    }
-    used = re.findall(r"#[0-9A-Fa-f]{6}", json.dumps(panel))
-    assert used, "Grafana's own thresholds would be green, and red at 80"
-    assert set(used) <= ours
+def test_colours_are_of_the_palette() -> None:
+    for panel in PANELS:
+        ours = {
+            value
+            for key, value in vars(palette).items()
+            if key.isupper() and key != "COLOURS" and isinstance(value, str)
+        }
+        used = re.findall(r"#[0-9A-Fa-f]{6}", json.dumps(panel))
+        assert used, "Grafana's own thresholds would be green, and red at 80"
+        assert set(used) <= ours
 
 
 @pytest.mark.parametrize("name", sorted(BOARDS))
@@ -166,28 +162,28 @@ def test_headings_hold_panels() -> None:
         assert all(not p["collapsed"] for p in board["panels"] if p["type"] == "row")
 
 
-@pytest.mark.parametrize("expr", RAW)
-def test_series_and_labels_exist_and_follow_the_variables(expr: str) -> None:
-    found = SELECTOR.findall(expr)
-    assert found
-    for name, inside in found:
-        assert name in KNOWN
-        assert matchers(inside) <= KNOWN[name]
-        assert 'namespace="$namespace", service=~"$service"' in inside
-        ours = name.startswith("lesionlens") and VERSION in KNOWN[name]
-        # TorchServe's label of that name is of its registry, and no variable speaks of it.
-        assert (f'{VERSION}=~"$version"' in inside) == ours
-    for clause in re.finditer(r"\bby \(([^)]*)\)", expr):
-        grouped = {label.strip() for label in clause[1].split(",")}
-        after = SELECTOR.search(expr, clause.end())
-        assert after is not None
-        assert grouped <= KNOWN[after[1]]
+def test_series_and_labels_exist_and_follow_the_variables() -> None:
+    for expr in RAW:
+        found = SELECTOR.findall(expr)
+        assert found
+        for name, inside in found:
+            assert name in KNOWN
+            assert matchers(inside) <= KNOWN[name]
+            assert 'namespace="$namespace", service=~"$service"' in inside
+            ours = name.startswith("lesionlens") and VERSION in KNOWN[name]
+            # TorchServe's label of that name is of its registry, and no variable speaks of it.
+            assert (f'{VERSION}=~"$version"' in inside) == ours
+        for clause in re.finditer(r"\bby \(([^)]*)\)", expr):
+            grouped = {label.strip() for label in clause[1].split(",")}
+            after = SELECTOR.search(expr, clause.end())
+            assert after is not None
+            assert grouped <= KNOWN[after[1]]
 
 
-@pytest.mark.parametrize("expr", RAW)
-def test_no_series_without_a_selector(expr: str) -> None:
-    left = re.sub(r"\[[^]]*\]|\b(?:by|on|group_left) \([^)]*\)", " ", SELECTOR.sub(" ", expr))
-    assert re.findall(rf"\b{NAME}\b(?!\s*\()", left) == []
+def test_no_series_without_a_selector() -> None:
+    for expr in RAW:
+        left = re.sub(r"\[[^]]*\]|\b(?:by|on|group_left) \([^)]*\)", " ", SELECTOR.sub(" ", expr))
+        assert re.findall(rf"\b{NAME}\b(?!\s*\()", left) == []
 
 
 def test_the_words_of_legends_that_choose_colours_exist() -> None:

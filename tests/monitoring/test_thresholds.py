@@ -39,6 +39,7 @@ def test_the_parameters_are_those_of_the_code() -> None:
     } == thresholds.CONVENTIONAL
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_thresholds_and_another_seed_similar_ones() -> None:
     first, again, other = (thresholds.calibrate(40, seed) for seed in (1, 1, 2))
 

@@ -1,5 +1,7 @@
 """Artefacts are drawn as requested, leave the lesion unchanged, and do not depend on the class."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -35,6 +37,7 @@ def test_artefacts_are_equally_frequent_in_both_classes() -> None:
         assert abs(share[0] - share[1]) < 0.122
 
 
+@cache
 def changed(seed: int, label: int, name: str) -> tuple[NDArray[np.bool_], SyntheticLesion]:
     """Pixels that one artefact changes by more than 12 levels, and the picture without it."""
     bare = draw(seed, label, artefacts=())

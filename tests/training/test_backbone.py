@@ -12,6 +12,8 @@ from torchvision.models import resnet18
 from training import backbone
 from training.backbone import Backbone, WeightsError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def state(weights_file: Path) -> dict[str, torch.Tensor]:

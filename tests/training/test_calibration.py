@@ -104,6 +104,7 @@ def test_the_cancer_that_sets_the_threshold_is_caught_as_it_is_served() -> None:
         assert threshold == pytest.approx(round(threshold, 6), abs=1e-15)
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_threshold_holds_the_true_one_about_as_often_as_it_says() -> None:
     inside = 0
     for seed in range(60):
@@ -204,6 +205,7 @@ def test_the_band_of_classes_that_overlap_is_made_of_their_order_statistics() ->
     assert high >= round(float(benign[-15]), 6)
 
 
+@pytest.mark.slow
 def test_the_band_always_holds_the_threshold() -> None:
     outside = 0
     for seed in range(40):

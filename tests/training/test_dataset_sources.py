@@ -9,6 +9,8 @@ from training import dataset
 from training.dataset import DatasetError, Progress
 from training.settings import TrainingSettings
 
+pytestmark = pytest.mark.slow
+
 FOLDERS = [f"{split}/{name}" for split in ("train", "test") for name in ("benign", "malignant")]
 
 

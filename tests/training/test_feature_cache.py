@@ -19,6 +19,8 @@ from training.backbone import Backbone
 from training.dataset import Dataset, Photograph, Progress
 from training.features import VIEWS, Features
 
+pytestmark = pytest.mark.slow
+
 NoForwardPass = Callable[[], AbstractContextManager[None]]
 
 

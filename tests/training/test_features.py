@@ -18,6 +18,8 @@ from training.backbone import Backbone
 from training.dataset import Photograph, Progress
 from training.features import ACTIVATIONS, VIEWS
 
+pytestmark = pytest.mark.slow
+
 
 def closer(picture: Image.Image) -> Image.Image:
     """The middle four fifths."""

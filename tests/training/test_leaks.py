@@ -136,6 +136,7 @@ def leaking(small_set: Path, tmp_path: Path, silent: Progress) -> Dataset:
     return dataset.load("folder", tmp_path, silent)
 
 
+@pytest.mark.slow
 def test_the_folders_are_compared_with_each_other_and_what_was_found_within_train_is_kept(
     leaking: Dataset, network: Backbone, cache: Path, silent: Progress
 ) -> None:

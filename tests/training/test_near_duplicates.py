@@ -19,6 +19,8 @@ from training.dataset import Photograph, Progress
 from training.near_duplicates import Pair
 from training.settings import TrainingSettings
 
+pytestmark = pytest.mark.slow
+
 Change = Callable[[Image.Image], Image.Image]
 CHANGES: dict[str, Change] = {
     "saved again": lambda image: image,

@@ -135,6 +135,7 @@ def test_what_is_perfectly_calibrated_has_hardly_any_calibration_error(rarity: i
     assert ece(benign[None] ** 2, cancers[None] ** 2)[0] > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prevalence", [0.1, 0.5])
 def test_a_perfect_model_shows_the_calibration_error_said_of_one(prevalence: float) -> None:
     found, said = [], []
@@ -175,6 +176,7 @@ def test_the_interval_of_the_calibration_error_is_about_the_value() -> None:
     assert 0.4 < below / above < 2.5
 
 
+@pytest.mark.slow
 def test_intervals_shrink_with_the_root_of_the_number_of_photographs() -> None:
     names = ("auroc", "sensitivity", "specificity", "brier")
 
@@ -189,6 +191,7 @@ def test_intervals_shrink_with_the_root_of_the_number_of_photographs() -> None:
     assert (ratio < 5).all()
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     inside = 0
     for seed in range(60):

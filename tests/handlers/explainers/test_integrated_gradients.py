@@ -18,6 +18,8 @@ from handlers.explainers.task import AttributionTask, FrozenModel
 from handlers.imaging import centre_view, to_tensor
 from training.export import SplitResNet
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def inputs(drawn: Callable[..., Image.Image]) -> torch.Tensor:

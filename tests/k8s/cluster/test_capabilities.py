@@ -12,6 +12,8 @@ from tests.cluster.gateways import Gateway
 from tests.cluster.settings import ClusterSettings
 from tests.k8s.rollout.api_double import Api, Object
 
+pytestmark = pytest.mark.slow
+
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/kserve/deployments"
 WATCHING: Object = {

@@ -23,6 +23,8 @@ from tests.k8s.manifests.building import Object, kustomize, parsed
 from tests.k8s.manifests.pods import named, of_kind, workloads
 from tests.k8s.test_manifests_schemas import problems
 
+pytestmark = pytest.mark.slow
+
 SPACE = "lesionlens-test-1"
 SETTINGS = ClusterSettings(
     serving_image="registry.example:5000/team/serving:2",

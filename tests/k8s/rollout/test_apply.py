@@ -12,6 +12,8 @@ import pytest
 from tests.k8s.manifests.building import COMPLETE, KUBECTL, TRAINING, objects_of, text_of
 from tests.k8s.rollout.api_double import Api
 
+pytestmark = pytest.mark.slow
+
 BUDGETS = "poddisruptionbudgets"
 """kubectl sends their selector each time, changed or not (its patch strategy is "replace")."""
 

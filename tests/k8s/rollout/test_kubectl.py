@@ -16,6 +16,8 @@ from k8s.rollout.settings import RolloutSettings
 from tests.k8s.rollout import api_double
 from tests.k8s.rollout.api_double import Api
 
+pytestmark = pytest.mark.slow
+
 Connect = Callable[..., Kubectl]
 SPACE = "lesionlens"
 

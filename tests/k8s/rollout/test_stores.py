@@ -18,6 +18,8 @@ from k8s.rollout.settings import RolloutSettings
 from serving import release
 from tests.k8s.rollout.conftest import write_archive
 
+pytestmark = pytest.mark.slow
+
 FILES = [
     "config/config.properties",
     "config/log4j2.xml",

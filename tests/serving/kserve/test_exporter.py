@@ -6,38 +6,47 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from handlers.telemetry import METRICS, VERSION
 from serving.kserve.server import exported
 from tests.test_architecture import ROOT
 
+pytestmark = pytest.mark.slow
+
 TORCHSERVES = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 
-WORKER = """
+WORKERS = """
+import os
 import sys
 from pathlib import Path
 from handlers.telemetry import *
 from serving.kserve.exporter import Exporter
 
-exporter = Exporter(Path(sys.argv[1]), int(sys.argv[2]))
-recorder = Recorder("v1")
-recorder.count(REQUESTS, "predict", "ok")
-recorder.observe(REQUEST_SECONDS, 0.018, "predict", "none")
-recorder.observe(WORKER_MEMORY, float(sys.argv[3]))
-exporter.export(recorder.observations())
+for slot, memory in eval(sys.argv[2]):
+    if child := os.fork():
+        assert os.waitpid(child, 0)[1] == 0
+        continue
+    exporter = Exporter(Path(sys.argv[1]), slot)
+    recorder = Recorder("v1")
+    recorder.count(REQUESTS, "predict", "ok")
+    recorder.observe(REQUEST_SECONDS, 0.018, "predict", "none")
+    recorder.observe(WORKER_MEMORY, float(memory))
+    exporter.export(recorder.observations())
+    break
 """
-"""In a process of its own, as a worker is: prometheus-client keeps files open."""
+"""Each in a process of its own, as workers are: prometheus-client keeps files open."""
 
 
-def work(folder: Path, slot: int, memory: int) -> None:
-    command = [sys.executable, "-c", WORKER, str(folder), str(slot), str(memory)]
+def work(folder: Path, *workers: tuple[int, int]) -> None:
+    """Let workers export one after the other: the slot of each, and its memory in bytes."""
+    command = [sys.executable, "-c", WORKERS, str(folder), repr(workers)]
     subprocess.run(command, cwd=ROOT, check=True)
 
 
 def test_workers_are_added_up_and_the_one_that_replaces_another_counts_on(tmp_path: Path) -> None:
-    for slot, memory in ((0, 100), (1, 200), (0, 300)):
-        work(tmp_path, slot, memory)
+    work(tmp_path, (0, 100), (1, 200), (0, 300))
     families = {
         one.name: one for one in text_string_to_metric_families(exported(tmp_path).decode())
     }

@@ -3,7 +3,11 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.test_architecture import IN_THE_FRONT, ROOT, SOURCES, imported, strangers
+
+pytestmark = pytest.mark.slow
 
 IN_THE_RUNTIME = {
     *("fastapi", "google", "grpc", "kserve", "orjson", "yaml"),

@@ -164,6 +164,7 @@ def test_a_copy_that_does_not_fit_is_refused(settings: PodSettings) -> None:
     assert "the emptyDir's sizeLimit" in str(error)
 
 
+@pytest.mark.slow
 def test_the_signature_is_verified_on_the_copy(settings: PodSettings, tmp_path: Path) -> None:
     private, public = tmp_path / "signing.key", tmp_path / "signing.pub"
     key = ec.generate_private_key(ec.SECP256R1())

@@ -18,7 +18,7 @@ from training.evaluation.stress.unsuitable import DRAWN, SPOILT
 from training.intervals import share
 
 EACH: Final = 60
-"""Synthetic pictures of each kind."""
+"""Synthetic pictures of each kind; fewer where there are fewer photographs."""
 UNSUITABLE: Final = ("unlike_training_data", "low_quality")
 """Reasons for review that concern the picture, not the lesion."""
 
@@ -40,7 +40,8 @@ def measure(
     caught: dict[str, Any] = {}
     everything: list[np.ndarray] = []
     kinds = [(name, changed(photographs, change, name, seed)) for name, change in SPOILT.items()]
-    kinds += [(name, _drawn(name, seed)) for name in DRAWN]
+    count = min(EACH, len(photographs))
+    kinds += [(name, _drawn(name, count, seed)) for name in DRAWN]
     for done, (name, pictures) in enumerate(kinds, 2):
         answers = served.decide(pictures)
         hits = flagged(answers, *UNSUITABLE)
@@ -73,6 +74,6 @@ def _firm(decisions: Sequence[Decision], truth: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _drawn(name: str, seed: int) -> Iterator[Image.Image]:
-    for number in range(EACH):
+def _drawn(name: str, count: int, seed: int) -> Iterator[Image.Image]:
+    for number in range(count):
         yield DRAWN[name](np.random.default_rng((seed, crc32(name.encode()), number)))

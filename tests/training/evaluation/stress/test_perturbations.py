@@ -1,5 +1,7 @@
 """Perturbations leave the lesion unchanged; the cover hides the lesion and its size."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -19,13 +21,20 @@ from training.evaluation.stress.perturbations import (
 )
 from training.synthetic import BENIGN, MALIGNANT, draw
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(6)
 AXIS = (np.arange(SIDE) + 0.5) / SIDE * 2 - 1
 RADIUS = np.hypot(AXIS[None, :], AXIS[:, None])
 
 
+@cache
+def drawn(seed: int, label: int) -> NDArray[np.uint8]:
+    return draw(seed, label, artefacts=()).image
+
+
 def lesion(seed: int = 3, label: int = BENIGN) -> Image.Image:
-    return Image.fromarray(draw(seed, label, artefacts=()).image)
+    return Image.fromarray(drawn(seed, label))
 
 
 def changed(name: str, picture: Image.Image, seed: int = 0) -> Image.Image:

@@ -1,5 +1,7 @@
 """Unsuitable pictures have the stated defect, and differ from each other."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -13,13 +15,20 @@ from training.evaluation.stress.perturbations import SIDE
 from training.evaluation.stress.unsuitable import DRAWN, SPOILT
 from training.synthetic import MALIGNANT, draw
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(8)
 
 
-def drawn(name: str, seed: int) -> Image.Image:
+def redrawn(name: str, seed: int) -> Image.Image:
     return DRAWN[name](np.random.default_rng(seed))
 
 
+drawn = cache(redrawn)
+"""The same pictures for all tests, which only measure them."""
+
+
+@cache
 def lesion(seed: int) -> Image.Image:
     return Image.fromarray(draw(seed, MALIGNANT, artefacts=()).image)
 
@@ -44,7 +53,7 @@ def test_the_same_generator_draws_the_same_bytes(name: str) -> None:
 
     for seed, picture in zip(SEEDS, pictures, strict=True):
         assert (picture.mode, picture.size) == ("RGB", (SIDE, SIDE))
-        assert picture.tobytes() == drawn(name, seed).tobytes()
+        assert picture.tobytes() == redrawn(name, seed).tobytes()
     assert len({picture.tobytes() for picture in pictures}) == len(pictures)
 
 
@@ -55,7 +64,7 @@ def test_the_same_generator_spoils_to_the_same_bytes(name: str) -> None:
         after = spoilt(name, picture, seed)
         assert (after.mode, after.size) == ("RGB", (SIDE, SIDE))
         assert after.tobytes() == spoilt(name, picture, seed).tobytes()
-    assert picture.tobytes() == lesion(0).tobytes()
+    assert picture.tobytes() == lesion.__wrapped__(0).tobytes()
     assert spoilt(name, picture, 0).tobytes() != spoilt(name, picture, 1).tobytes()
 
 
