@@ -82,7 +82,7 @@ def test_a_runbook_has_meaning_diagnosis_and_action(name: str) -> None:
     text = (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
 
     assert text.startswith(f"# {name}\n")
-    for part in ("**What it means.**", "**How to look.**", "**What to do.**"):
+    for part in ("**Meaning.**", "**Diagnosis.**", "**Action.**"):
         assert part in text
 
 

@@ -47,50 +47,50 @@ def ago(**passed: float) -> int:
 
 
 ROWS: dict[str, tuple[int, Headers]] = {
-    "no key": (401, lambda: []),
-    "a key, as `Authorization: Bearer`": (200, lambda: bearer(KEYS["ward"])),
-    "a key, as `X-API-Key`": (200, lambda: [("X-API-Key", KEYS["ward"])]),
-    "a wrong key": (401, lambda: bearer(WRONG)),
-    "an expired key": (401, lambda: bearer(KEYS["expired"])),
-    "a revoked key": (401, lambda: bearer(KEYS["revoked"])),
-    "a key of another verb": (403, lambda: bearer(KEYS["reader"])),
-    "the same key twice, in two headers": (
+    "no credential": (401, lambda: []),
+    "valid key in `Authorization: Bearer`": (200, lambda: bearer(KEYS["ward"])),
+    "valid key in `X-API-Key`": (200, lambda: [("X-API-Key", KEYS["ward"])]),
+    "unknown key": (401, lambda: bearer(WRONG)),
+    "expired key": (401, lambda: bearer(KEYS["expired"])),
+    "revoked key": (401, lambda: bearer(KEYS["revoked"])),
+    "key that lacks the verb": (403, lambda: bearer(KEYS["reader"])),
+    "the same key in two different headers": (
         401,
         lambda: [*bearer(KEYS["ward"]), ("X-API-Key", KEYS["ward"])],
     ),
-    "the same key twice, in one header": (401, lambda: bearer(KEYS["ward"]) * 2),
-    "a key in the query": (401, lambda: []),
-    "a key in its header and in the query": (401, lambda: bearer(KEYS["ward"])),
-    "a key of 8 KB": (401, lambda: bearer(KEYS["ward"] + "x" * 8_192)),
-    "a key in another case": (401, lambda: bearer(KEYS["ward"].swapcase())),
-    "the scheme in another case": (200, lambda: [("authorization", f"bEARER {KEYS['ward']}")]),
-    "another scheme": (401, lambda: [("Authorization", f"Basic {KEYS['ward']}")]),
-    "a token": (200, lambda: bearer(token())),
-    "a token, signed with RSA": (200, lambda: bearer(token("rsa", issuer.rsa_key()))),
-    "a token without the verb's scope": (403, lambda: bearer(token(scope="openid explain"))),
-    "a token with `alg: none`": (401, lambda: bearer(issuer.unsigned())),
-    "a token with HS256, signed with the public key": (
+    "the same header twice": (401, lambda: bearer(KEYS["ward"]) * 2),
+    "key in the query string": (401, lambda: []),
+    "key in a header and in the query string": (401, lambda: bearer(KEYS["ward"])),
+    "key of 8 KB": (401, lambda: bearer(KEYS["ward"] + "x" * 8_192)),
+    "key with upper and lower case swapped": (401, lambda: bearer(KEYS["ward"].swapcase())),
+    "`bearer` in another case": (200, lambda: [("authorization", f"bEARER {KEYS['ward']}")]),
+    "another scheme (`Basic`)": (401, lambda: [("Authorization", f"Basic {KEYS['ward']}")]),
+    "valid token (ES256)": (200, lambda: bearer(token())),
+    "valid token (RS256)": (200, lambda: bearer(token("rsa", issuer.rsa_key()))),
+    "token that lacks the verb's scope": (403, lambda: bearer(token(scope="openid explain"))),
+    "token with `alg: none`": (401, lambda: bearer(issuer.unsigned())),
+    "token with HS256, signed with the issuer's public key": (
         401,
         lambda: bearer(issuer.signed_with_the_public_key()),
     ),
-    "a token signed with another key": (
+    "token signed with another key": (
         401,
         lambda: bearer(token("first", issuer.elliptic("stranger"))),
     ),
-    "a token of another issuer": (401, lambda: bearer(token(iss="https://other.example"))),
-    "a token for another audience": (401, lambda: bearer(token(aud="other"))),
-    "an expired token": (401, lambda: bearer(token(exp=ago(minutes=1)))),
-    "a token that expired within the leeway": (200, lambda: bearer(token(exp=ago(seconds=10)))),
-    "a token from the future (`nbf`)": (401, lambda: bearer(token(nbf=ago(minutes=-5)))),
-    "a token from the future (`iat`)": (401, lambda: bearer(token(iat=ago(minutes=-5)))),
-    "a token that never expires": (401, lambda: bearer(token(exp=None))),
-    "a token without a name": (401, lambda: bearer(token(sub=None))),
-    "a token of an unknown `kid`": (401, lambda: bearer(token("later"))),
+    "token of another issuer": (401, lambda: bearer(token(iss="https://other.example"))),
+    "token for another audience": (401, lambda: bearer(token(aud="other"))),
+    "expired token": (401, lambda: bearer(token(exp=ago(minutes=1)))),
+    "token that expired within the leeway": (200, lambda: bearer(token(exp=ago(seconds=10)))),
+    "token that is not valid yet (`nbf`)": (401, lambda: bearer(token(nbf=ago(minutes=-5)))),
+    "token issued in the future (`iat`)": (401, lambda: bearer(token(iat=ago(minutes=-5)))),
+    "token without an expiry (`exp`)": (401, lambda: bearer(token(exp=None))),
+    "token without a name (`sub`)": (401, lambda: bearer(token(sub=None))),
+    "token with an unknown `kid`": (401, lambda: bearer(token("later"))),
 }
 """By the words of the page: the status of ``:predict`` and the headers that are sent."""
 QUERIES = {
-    "a key in the query": "api_key",
-    "a key in its header and in the query": "Access_Token",
+    "key in the query string": "api_key",
+    "key in a header and in the query string": "Access_Token",
 }
 
 
@@ -163,7 +163,7 @@ def test_the_page_has_every_line_of_the_table(root: Path) -> None:
     rows = dict(re.findall(r"^\| (.+?) \| (\d{3}) \|", page, re.MULTILINE))
 
     assert rows == {row: str(status) for row, (status, _) in ROWS.items()} | {
-        "a token of an unknown `kid`, once the issuer has it": "200",
+        "token with a `kid` that the issuer has just published": "200",
     }
 
 
