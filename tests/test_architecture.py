@@ -109,29 +109,29 @@ def ours() -> set[str]:
         ("text = 'import training'  # import training", set()),
     ],
 )
-def test_the_check_itself_sees_every_kind_of_import(source: str, names: set[str]) -> None:
+def test_check_detects_every_kind_of_import(source: str, names: set[str]) -> None:
     assert imported(source) == names
 
 
-def test_the_packages_are_looked_at() -> None:
+def test_check_covers_the_packages() -> None:
     assert {"handlers", "training"} <= set(PACKAGES)
     for package in PACKAGES:
         assert inside(package), package
 
 
-def test_handlers_import_nothing_else_of_this_repository() -> None:
+def test_handlers_import_no_other_package_of_this_repository() -> None:
     for path, source in inside("handlers").items():
         assert not (imported(source) & ours()) - {"handlers"}, path
 
 
-def test_handlers_import_only_what_a_server_has() -> None:
+def test_handlers_import_only_packages_of_a_server() -> None:
     allowed = sys.stdlib_module_names | IN_THE_ARCHIVE | {"handlers"}
     for path, source in inside("handlers").items():
         own = ({"melanoma_handler.py": {"ts"}} | OPTIONAL).get(path.name, set())
         assert imported(source) <= allowed | own, path
 
 
-def test_only_the_adapter_knows_torchserve() -> None:
+def test_only_the_adapter_imports_torchserve() -> None:
     found = {name for name in importing("ts") if not name.startswith("tests/")}
 
     assert found == {"handlers/melanoma_handler.py"}
@@ -145,7 +145,7 @@ def test_nothing_that_is_served_imports_training() -> None:
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_client_knows_the_service_by_its_contract(client: str) -> None:
+def test_clients_import_only_allowed_packages(client: str) -> None:
     """By REST, by metric names and by files: never by its code."""
     allowed = {client, *CLIENTS[client]}
     for path, source in inside(client).items():
@@ -176,11 +176,11 @@ def strangers(source: str, allowed: set[str]) -> set[str]:
         ("def f():\n    import training.head", {"training.head"}),
     ],
 )
-def test_the_check_knows_packages_from_their_neighbours(source: str, found: set[str]) -> None:
+def test_check_distinguishes_packages_with_a_common_prefix(source: str, found: set[str]) -> None:
     assert strangers(source, {"web", "serving.front"}) == found
 
 
-def test_the_front_needs_only_what_small_images_have() -> None:
+def test_front_imports_only_packages_of_small_images() -> None:
     allowed = sys.stdlib_module_names | IN_THE_FRONT | {"serving"}
     front = below("serving/front")
 
@@ -191,7 +191,7 @@ def test_the_front_needs_only_what_small_images_have() -> None:
     assert imported(SOURCES[Path("serving/__init__.py")]) == set()
 
 
-def test_a_pod_needs_no_more_than_its_image_has() -> None:
+def test_pods_import_only_packages_of_their_images() -> None:
     allowed = sys.stdlib_module_names | IN_THE_IMAGE | IN_THE_FRONT | {"serving"}
     pod, torchserve = below("serving/pod"), below("serving/torchserve")
     shared = {path: SOURCES[path] for path in map(Path, SHARED)}
@@ -208,7 +208,7 @@ def test_a_pod_needs_no_more_than_its_image_has() -> None:
     assert [name for name in (*SHARED, *folders) if f" {name} " not in dockerfile] == []
 
 
-def test_the_page_loads_neither_numpy_nor_torch() -> None:
+def test_page_imports_neither_numpy_nor_torch() -> None:
     code = "import sys, web.__main__; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
@@ -225,7 +225,7 @@ def test_the_page_loads_neither_numpy_nor_torch() -> None:
     }, "the page's image holds nothing else of handlers (k8s/images/page/Dockerfile)"
 
 
-def test_the_structure_of_files_is_read_by_the_standard_library_alone() -> None:
+def test_file_structure_code_imports_only_the_standard_library() -> None:
     for path, source in inside("handlers").items():
         if path.parts[1] == "structure":
             assert imported(source) <= sys.stdlib_module_names | {"handlers"}, path
@@ -242,13 +242,13 @@ def test_nothing_imports_the_tests() -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=str)
-def test_a_file_does_one_thing(path: Path) -> None:
+def test_files_are_within_the_size_limit(path: Path) -> None:
     assert len(SOURCES[path].splitlines()) <= LONGEST, "past 300 lines it is two things"
     assert path.stem not in ("utils", "common"), "a name that says nothing"
     assert not {"utils", "common"} & set(path.parts[:-1])
 
 
-def test_every_package_says_what_it_is_for() -> None:
+def test_every_package_has_a_docstring() -> None:
     packages = {path.parent for path in SOURCES if path.name == "__init__.py"}
     packages = {package for package in packages if package.parts[0] != "tests"}
 
@@ -276,7 +276,7 @@ def clients_that_ask_the_environment(source: str) -> list[int]:
     ]
 
 
-def test_no_client_sends_a_request_to_a_proxy_by_accident() -> None:
+def test_clients_ignore_proxy_variables() -> None:
     """A proxy of the environment does not know this machine's loopback, and sees photographs."""
     assert clients_that_ask_the_environment("httpx.get(url)\nhttpx.get(url, trust_env=False)") == [
         1

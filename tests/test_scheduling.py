@@ -23,6 +23,6 @@ def test_every_group_has_tests(name: str) -> None:
     assert exists(name)
 
 
-def test_a_name_without_tests_is_found() -> None:
+def test_detects_group_without_tests() -> None:
     assert not exists("docs/test_gone.py")
     assert not exists("docs/test_blocks.py::test_gone")

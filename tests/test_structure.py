@@ -70,7 +70,7 @@ def cycle(graph: dict[str, set[str]]) -> list[str]:
     return []
 
 
-def test_the_check_itself_sees_a_cycle() -> None:
+def test_check_detects_a_cycle() -> None:
     assert cycle({"a": {"b"}, "b": {"c"}, "c": {"a"}})
     assert not cycle({"a": {"b", "c"}, "b": {"c"}})
     assert "handlers.classifier" in GRAPH["handlers.service"]
@@ -78,16 +78,16 @@ def test_the_check_itself_sees_a_cycle() -> None:
     assert "handlers" in within("")["serving"]
 
 
-def test_modules_import_each_other_without_a_cycle() -> None:
+def test_imports_have_no_cycle() -> None:
     assert not cycle(GRAPH)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_arrows_between_packages_go_one_way(package: str) -> None:
+def test_packages_do_not_import_each_other_both_ways(package: str) -> None:
     assert not cycle(within(package))
 
 
-def test_the_median_file_is_read_at_a_glance() -> None:
+def test_median_file_length_is_within_limits() -> None:
     lengths = [len(source.splitlines()) for source in OURS.values()]
 
     assert int(statistics.median(lengths)) in MEDIAN
@@ -115,7 +115,7 @@ def settings_classes() -> Iterator[tuple[str, set[str], set[str]]]:
             yield node.name, {ast.unparse(base) for base in node.bases}, declared
 
 
-def test_a_setting_is_declared_in_one_class() -> None:
+def test_each_setting_is_declared_in_one_class() -> None:
     """A subclass may give an inherited field another default."""
     classes = {name: (bases, declared) for name, bases, declared in settings_classes()}
 

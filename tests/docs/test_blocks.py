@@ -114,7 +114,7 @@ def size(path: Path) -> tuple[int, int]:
         return picture.size
 
 
-def test_blocks_are_found_with_their_lines() -> None:
+def test_finds_blocks_with_line_numbers() -> None:
     page = "a\n```sh\nmake\n```\n```json\n{}\n```\n```python\nx = 1\n```\n"
 
     found = blocks(page)
@@ -133,7 +133,7 @@ def test_blocks_are_found_with_their_lines() -> None:
         ("```sh\nmake serve\n```\n", "No rule to make target"),
     ],
 )
-def test_a_block_that_fails_fails_the_page(page: str, words: str, tmp_path: Path) -> None:
+def test_failing_block_fails_the_page(page: str, words: str, tmp_path: Path) -> None:
     own = Reader(tmp_path, dict(os.environ), {}, {"make serve": ("", "http://127.0.0.1:9")})
     with pytest.raises(AssertionError, match=words):
         own.read(page)
@@ -147,7 +147,7 @@ AFTER_THE_TUTORIAL = (
 """Pages whose blocks work where the tutorial has ended."""
 
 
-def test_the_tutorial_leads_to_an_explained_prediction(
+def test_the_tutorial_ends_with_an_explained_prediction(
     root: Path, checkout: Path, reader: Callable[..., Reader], weights: Path
 ) -> None:
     page = (root / "docs/tutorial/first-prediction.md").read_text(encoding="utf-8")

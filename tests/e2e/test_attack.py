@@ -25,13 +25,13 @@ def attacked(
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
-def test_an_attack_harms_nobody_else(attacked: Target, attack: Attack) -> None:
+def test_attack_does_not_affect_other_clients(attacked: Target, attack: Attack) -> None:
     outcome = attack(attacked)
 
     assert outcome.passed, f"{outcome.name} ({outcome.sent}): {outcome.detail}"
 
 
-def test_no_attack_is_left_out() -> None:
+def test_covers_every_attack() -> None:
     names = [attack.__name__ for attack in ATTACKS]
 
     assert len(names) == len(set(names)) >= 20

@@ -138,12 +138,12 @@ def test_unknown_method_and_target(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("verb", ["predict", "explain"])
-def test_another_model_is_no_path(client: httpx.Client, verb: str) -> None:
+def test_unknown_model_is_404(client: httpx.Client, verb: str) -> None:
     reply = client.post(f"/v1/models/eczema:{verb}", json=instances(JPEG))
     refused(reply, 404, "no such path: POST /v1/models/melanoma:predict")
 
 
-def test_a_bomb_costs_no_memory(server: LocalServer, client: httpx.Client) -> None:
+def test_decompression_bomb_uses_no_memory(server: LocalServer, client: httpx.Client) -> None:
     worker = psutil.Process(server.worker_pids()[0])
     before = worker.memory_info().rss
     body = {"instances": [base64_of(bomb())] * 4}

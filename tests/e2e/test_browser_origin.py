@@ -52,7 +52,7 @@ def posted(tab: Tab, button: str) -> int:
 
 
 @pytest.mark.parametrize("host", [TRUSTWORTHY, PLAIN])
-def test_the_pages_own_form_is_accepted_without_its_script(
+def test_form_post_of_the_page_is_accepted_without_javascript(
     host: str, names: Browser, page: Served, file: Path
 ) -> None:
     with names.new_context(java_script_enabled=False) as context:
@@ -63,7 +63,9 @@ def test_the_pages_own_form_is_accepted_without_its_script(
 
 
 @pytest.mark.parametrize("host", [TRUSTWORTHY, PLAIN])
-def test_its_script_is_accepted(host: str, names: Browser, page: Served, file: Path) -> None:
+def test_script_request_of_the_page_is_accepted(
+    host: str, names: Browser, page: Served, file: Path
+) -> None:
     with names.new_context() as context:
         tab = context.new_page()
         tab.goto(f"http://{host}:{page.port}/")
@@ -74,7 +76,7 @@ def test_its_script_is_accepted(host: str, names: Browser, page: Served, file: P
 
 @pytest.mark.parametrize("host", [TRUSTWORTHY, PLAIN])
 @pytest.mark.parametrize("policy", ["unsafe-url", "no-referrer"])
-def test_another_websites_form_is_refused(
+def test_form_post_of_another_site_is_rejected(
     host: str, policy: str, names: Browser, page: Served
 ) -> None:
     action = f"http://{host}:{page.port}/"

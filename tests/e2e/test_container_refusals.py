@@ -75,7 +75,7 @@ def signed(trained: Trained, tmp_path: Path) -> Path:
     return folder
 
 
-def test_another_release_than_the_one_that_is_named(
+def test_rejects_other_release_than_the_named_digest(
     refused: Callable[..., tuple[int, str]], release: Path
 ) -> None:
     digest = digest_of(release)
@@ -88,14 +88,14 @@ def test_another_release_than_the_one_that_is_named(
     assert other in message
 
 
-def test_no_digest(refused: Callable[..., tuple[int, str]]) -> None:
+def test_rejects_missing_digest(refused: Callable[..., tuple[int, str]]) -> None:
     status, message = refused(variables={"LESIONLENS_DIGEST": ""})
 
     assert status == ExitCode.DIGEST
     assert message.startswith("error: LESIONLENS_DIGEST is empty, so any model would run")
 
 
-def test_a_configuration_that_starts_a_program_does_not(
+def test_rejects_configuration_that_starts_a_program(
     refused: Callable[..., tuple[int, str]], release: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "models"
@@ -115,7 +115,7 @@ def test_a_configuration_that_starts_a_program_does_not(
     assert "'-XX:OnOutOfMemoryError=/bin/true'" in message
 
 
-def test_an_archive_swapped_after_it_was_verified(
+def test_archive_swapped_after_verification_is_not_run(
     start_container: Start, release: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "models"
@@ -132,14 +132,14 @@ def test_an_archive_swapped_after_it_was_verified(
         pod.wait_ready()
 
 
-def test_no_volume(refused: Callable[..., tuple[int, str]]) -> None:
+def test_rejects_missing_volume(refused: Callable[..., tuple[int, str]]) -> None:
     status, message = refused(models=None)
 
     assert status == ExitCode.VOLUME
     assert message.startswith("error: no model volume at /mnt/models")
 
 
-def test_a_volume_without_a_release(
+def test_rejects_volume_without_release(
     refused: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
     tmp_path.chmod(0o755)
@@ -150,9 +150,7 @@ def test_a_volume_without_a_release(
     assert "/mnt/models lacks config/config.properties, config/log4j2.xml" in message
 
 
-def test_a_volume_that_is_somebody_elses(
-    refused: Callable[..., tuple[int, str]], tmp_path: Path
-) -> None:
+def test_rejects_unreadable_volume(refused: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
 
     status, message = refused(models=tmp_path)
@@ -161,14 +159,16 @@ def test_a_volume_that_is_somebody_elses(
     assert "/mnt/models cannot be read (Permission denied): the pod runs as user" in message
 
 
-def test_too_little_memory_to_begin_with(refused: Callable[..., tuple[int, str]]) -> None:
+def test_rejects_too_low_memory_limit(refused: Callable[..., tuple[int, str]]) -> None:
     status, message = refused(memory=512 * 2**20)
 
     assert status == ExitCode.MEMORY
     assert message.startswith("error: the memory limit is 537 MB and 1000 MB are the least")
 
 
-def test_a_worker_killed_for_want_of_memory(refused: Callable[..., tuple[int, str]]) -> None:
+def test_out_of_memory_kill_ends_the_pod_with_a_reason(
+    refused: Callable[..., tuple[int, str]],
+) -> None:
     status, message = refused(memory=350 * 2**20, variables={"LESIONLENS_MIN_MEMORY": "1"})
 
     assert status == ExitCode.MEMORY
@@ -176,7 +176,7 @@ def test_a_worker_killed_for_want_of_memory(refused: Callable[..., tuple[int, st
     assert message.endswith("raise resources.limits.memory")
 
 
-def test_a_port_that_is_taken(refused: Callable[..., tuple[int, str]]) -> None:
+def test_rejects_occupied_port(refused: Callable[..., tuple[int, str]]) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -189,14 +189,14 @@ def test_a_port_that_is_taken(refused: Callable[..., tuple[int, str]]) -> None:
     assert "LESIONLENS_METRICS_PORT" in message
 
 
-def test_no_folder_to_write_to(refused: Callable[..., tuple[int, str]]) -> None:
+def test_rejects_missing_writable_folder(refused: Callable[..., tuple[int, str]]) -> None:
     status, message = refused(variables={"LESIONLENS_SCRATCH": "/opt/lesionlens"})
 
     assert status == ExitCode.SCRATCH
     assert "cannot write to /opt/lesionlens (Read-only file system)" in message
 
 
-def test_a_frontend_that_ends_by_itself(start_container: Start) -> None:
+def test_frontend_exit_ends_the_pod_with_a_reason(start_container: Start) -> None:
     with start_container("predictor") as pod:
         pod.wait_ready()
         killed = pod.run("python", "-c", KILL_JAVA)
@@ -207,14 +207,16 @@ def test_a_frontend_that_ends_by_itself(start_container: Start) -> None:
     assert message.startswith("error: TorchServe ended by itself (status -9)")
 
 
-def test_a_setting_that_cannot_be_read(refused: Callable[..., tuple[int, str]]) -> None:
+def test_rejects_invalid_setting(refused: Callable[..., tuple[int, str]]) -> None:
     status, message = refused(variables={"LESIONLENS_DRAIN_SECONDS": "soon"})
 
     assert status == ExitCode.SETTING
     assert message == "error: LESIONLENS_DRAIN_SECONDS='soon' is not a number (float)"
 
 
-def test_a_worker_that_cannot_load(refused: Callable[..., tuple[int, str]]) -> None:
+def test_worker_load_failure_ends_the_pod_with_a_reason(
+    refused: Callable[..., tuple[int, str]],
+) -> None:
     # Read by the archive's handlers, in the worker: its own words must come through.
     status, message = refused(variables={"LESIONLENS_BACKEND": "abacus"})
 
@@ -222,7 +224,7 @@ def test_a_worker_that_cannot_load(refused: Callable[..., tuple[int, str]]) -> N
     assert "LESIONLENS_BACKEND='abacus' is not a backend; there are: " in message
 
 
-def test_a_signature_that_holds_and_one_that_does_not(
+def test_accepts_valid_and_rejects_invalid_signature(
     start_container: Start, refused: Callable[..., tuple[int, str]], signed: Path
 ) -> None:
     asked = {"LESIONLENS_SIGNING_KEY": "/mnt/models/signing.pub"}
@@ -237,7 +239,7 @@ def test_a_signature_that_holds_and_one_that_does_not(
     assert "config/config.properties" in message
 
 
-def test_a_release_signed_by_somebody_else(
+def test_rejects_release_signed_with_another_key(
     refused: Callable[..., tuple[int, str]], signed: Path, tmp_path: Path
 ) -> None:
     _, stranger = key_pair(tmp_path)
@@ -251,14 +253,14 @@ def test_a_release_signed_by_somebody_else(
     assert message.startswith("error: /mnt/models/model.sig does not match /mnt/models")
 
 
-def test_no_signature_where_one_is_demanded(refused: Callable[..., tuple[int, str]]) -> None:
+def test_rejects_missing_signature_if_required(refused: Callable[..., tuple[int, str]]) -> None:
     status, message = refused(variables={"LESIONLENS_SIGNING_KEY": "/mnt/models/signing.pub"})
 
     assert status == ExitCode.SIGNATURE
     assert "is not signed (model.sig is missing)" in message
 
 
-def test_every_reason_has_a_code_of_its_own_that_no_runtime_uses() -> None:
+def test_exit_codes_are_distinct_and_unused_by_runtimes() -> None:
     codes = [int(code) for code in ExitCode]
 
     assert len(set(codes)) == len(codes) == 11

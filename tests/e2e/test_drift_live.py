@@ -189,7 +189,7 @@ def story(
         yield Story(watched, case, before, after, (start, change, end))
 
 
-def test_photographs_like_the_training_are_judged_and_raise_no_alarm(story: Story) -> None:
+def test_photographs_like_the_training_data_raise_no_alert(story: Story) -> None:
     for name, seen in story.before.items():
         assert seen.index.keys() == seen.limit.keys()
         assert len(seen.index) == 10  # five features, an hour and a day: there were enough
@@ -198,7 +198,7 @@ def test_photographs_like_the_training_are_judged_and_raise_no_alarm(story: Stor
         assert not {alert for alert, _ in seen.firing} & DRIFT
 
 
-def test_another_camera_is_found_where_it_is_and_nowhere_else(story: Story) -> None:
+def test_drift_is_reported_only_for_the_changed_service(story: Story) -> None:
     for name in story.after.keys() - {OTHERS}:
         seen = story.after[name]
         over = {place for place, index in seen.index.items() if index > seen.limit[place]}
@@ -211,7 +211,7 @@ def test_another_camera_is_found_where_it_is_and_nowhere_else(story: Story) -> N
     assert not {alert for alert, _ in story.after[OTHERS].firing} & DRIFT
 
 
-def test_three_replicas_count_what_one_process_counts(story: Story) -> None:
+def test_three_replicas_count_the_same_as_one_process(story: Story) -> None:
     if not story.case.replicas:
         pytest.skip("three servers more only once, with the real photographs")
     for figures in (story.before, story.after):
@@ -220,7 +220,7 @@ def test_three_replicas_count_what_one_process_counts(story: Story) -> None:
         assert figures[THREE].index == pytest.approx(figures[ONE].index, rel=0.05, abs=0.005)
 
 
-def test_the_index_is_that_of_the_same_photographs_without_a_server(story: Story) -> None:
+def test_index_equals_that_computed_without_a_server(story: Story) -> None:
     baseline: Baseline = Classifier.load(story.case.model).baseline
     views = [centre_view(decode(photograph)) for photograph in story.case.first]
     statistics = [image_statistics(view) for view in views]
@@ -238,7 +238,7 @@ def test_the_index_is_that_of_the_same_photographs_without_a_server(story: Story
         assert seen.limit[feature, "1h"] == pytest.approx(limit, rel=0.05)
 
 
-def test_a_drift_report_of_two_windows_finds_the_change(
+def test_drift_report_of_two_windows_detects_the_change(
     story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start, change, end = (moment.isoformat() for moment in story.moments)
@@ -255,7 +255,7 @@ def test_a_drift_report_of_two_windows_finds_the_change(
     assert features["sharpness"]["index_reference"] < 0.25 < features["sharpness"]["index_current"]
 
 
-def test_a_window_without_photographs_is_named(
+def test_names_window_without_photographs(
     story: Story, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LESIONLENS_PROMETHEUS", story.watched.prometheus.url)
@@ -265,7 +265,7 @@ def test_a_window_without_photographs_is_named(
     assert "no photograph of melanoma in local was counted from" in capsys.readouterr().err
 
 
-def test_every_expression_parses_and_returns_series(story: Story) -> None:
+def test_every_expression_returns_series(story: Story) -> None:
     watched, photograph = story.watched, story.case.first[0]
     url = watched.services[ONE][0].inference + EXPLAIN
     # Twice: a histogram's series begins with its first value, of which rate() sees no increase.

@@ -62,9 +62,7 @@ def pair(start: Callable[..., LocalServer]) -> Iterator[LocalServer]:
             yield server
 
 
-def test_predictions_go_on_while_a_slow_explanation_is_made(
-    pair: LocalServer, photograph: bytes
-) -> None:
+def test_slow_explanation_does_not_block_predictions(pair: LocalServer, photograph: bytes) -> None:
     predicted = []
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(explain, pair, photograph, SLOW)
@@ -82,7 +80,7 @@ def test_predictions_go_on_while_a_slow_explanation_is_made(
     assert set(predicted) == {200}
 
 
-def test_predictions_in_the_batch_of_a_slow_explanation_do_not_wait_for_it(
+def test_slow_explanation_does_not_delay_predictions_of_its_batch(
     start: Callable[..., LocalServer], photograph: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LESIONLENS_EXPLAIN_SECONDS", str(DEADLINE))
@@ -103,7 +101,7 @@ def test_predictions_in_the_batch_of_a_slow_explanation_do_not_wait_for_it(
     assert {reply.headers["content-type"] for reply in replies} == {"application/json"}
 
 
-def test_a_second_slow_one_is_told_to_come_back(pair: LocalServer, photograph: bytes) -> None:
+def test_second_slow_explanation_is_rejected_with_503(pair: LocalServer, photograph: bytes) -> None:
     with Background(1, scratch(pair)).slot():  # as another worker has it
         refused = explain(pair, photograph, SLOW)
         quick = explain(pair, photograph, "grad_cam")
@@ -116,7 +114,7 @@ def test_a_second_slow_one_is_told_to_come_back(pair: LocalServer, photograph: b
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_is_served(method: str, pair: LocalServer, photograph: bytes) -> None:
+def test_serves_every_method(method: str, pair: LocalServer, photograph: bytes) -> None:
     reply = explain(pair, photograph, method)
 
     assert reply.status_code == 200
@@ -127,7 +125,7 @@ def test_every_method_is_served(method: str, pair: LocalServer, photograph: byte
     assert len(answer["overlay"]) < 200_000  # base64 of 150 kB
 
 
-def test_out_of_time_is_a_clear_answer_and_the_worker_lives(
+def test_timeout_gets_503_and_the_worker_survives(
     start: Callable[..., LocalServer], photograph: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LESIONLENS_EXPLAIN_SECONDS", "0.05")
@@ -142,7 +140,7 @@ def test_out_of_time_is_a_clear_answer_and_the_worker_lives(
         assert all(psutil.pid_exists(pid) for pid in before)
 
 
-def test_a_huge_photograph_is_occluded_like_any_other(pair: LocalServer, photograph: bytes) -> None:
+def test_occlusion_works_for_large_photographs(pair: LocalServer, photograph: bytes) -> None:
     huge = io.BytesIO()
     with Image.open(io.BytesIO(photograph)) as opened:
         opened.convert("RGB").resize((4999, 4999)).save(huge, "JPEG", quality=80)

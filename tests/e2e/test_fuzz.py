@@ -22,7 +22,9 @@ SEED = 7
 JSON = {"content-type": "application/json"}
 
 
-def test_damaged_requests_harm_nobody(start: Callable[..., LocalServer], tmp_path: Path) -> None:
+def test_damaged_requests_do_not_affect_other_clients(
+    start: Callable[..., LocalServer], tmp_path: Path
+) -> None:
     with start(workers=WORKERS) as server:
         server.wait_ready(WORKERS)
         run = fuzz(server, SEED, REQUESTS, Console(quiet=True))
@@ -34,7 +36,7 @@ def test_damaged_requests_harm_nobody(start: Callable[..., LocalServer], tmp_pat
     assert set(found["by_kind"]) == {"picture", "json", "form", "bytes", "none"}
 
 
-def test_a_request_is_what_seed_and_index_say_and_has_its_marker() -> None:
+def test_request_is_determined_by_seed_and_index_and_has_its_marker() -> None:
     requests = [fuzz_request(SEED, index) for index in range(300)]
 
     assert requests == [fuzz_request(SEED, index) for index in range(300)]
@@ -44,7 +46,7 @@ def test_a_request_is_what_seed_and_index_say_and_has_its_marker() -> None:
 
 
 @pytest.mark.parametrize("before", range(4))
-def test_a_marker_is_found_plain_and_disguised(before: int) -> None:
+def test_finds_marker_plain_and_encoded(before: int) -> None:
     text = b"x" * before + marker(12)
 
     assert found_in(text) == [12]
@@ -74,11 +76,11 @@ def test_a_marker_is_found_plain_and_disguised(before: int) -> None:
         (Response(503, JSON, b'{"status": "Unhealthy", "reason": "x"}'), ""),
     ],
 )
-def test_an_answer_is_judged(response: Response, problem: str) -> None:
+def test_judges_response(response: Response, problem: str) -> None:
     assert problem_of(response, "POST") == problem
 
 
-def test_requests_that_went_wrong_are_kept_whole(tmp_path: Path) -> None:
+def test_saves_failed_requests_completely(tmp_path: Path) -> None:
     run = Run(SEED, 10)
     run.found(3, "wrong")
     run.found(-1, "a worker was lost")

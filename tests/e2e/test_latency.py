@@ -23,7 +23,7 @@ QUANTILES = (0.5, 0.95)
 
 
 @pytest.mark.parametrize(("user", "verb"), [("PredictUser", "predict"), ("ExplainUser", "explain")])
-def test_the_histogram_agrees_with_locust_within_a_bucket(
+def test_histogram_agrees_with_locust_within_one_bucket(
     user: str,
     verb: str,
     trained: Trained,

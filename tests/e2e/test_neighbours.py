@@ -32,7 +32,7 @@ def above_five(server: LocalServer) -> float:
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_seven_good_answers_stay_equal_to_the_digit(
+def test_bad_request_does_not_change_other_answers_of_its_batch(
     server: LocalServer, client: httpx.Client, photographs: list[bytes], name: str
 ) -> None:
     good = [instances(photograph) for photograph in photographs[:7]]

@@ -48,7 +48,7 @@ def logged(folder: Path) -> bytes:
     return b"\n".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
 
-def test_the_logs_hold_nothing_of_a_photograph(
+def test_logs_contain_nothing_of_a_photograph(
     start: Callable[..., LocalServer], photographs: list[bytes]
 ) -> None:
     photograph = with_exif(photographs[0])

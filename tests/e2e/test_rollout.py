@@ -31,7 +31,7 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_model_is_rolled_out_and_back(
+def test_rolls_out_and_back(
     checkout: Path, trained: Trained, server: LocalServer, tmp_path: Path
 ) -> None:
     api = Cluster().api()

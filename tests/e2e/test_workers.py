@@ -57,7 +57,7 @@ def answered_while(
         return [first, *replies]
 
 
-def test_a_killed_worker_is_replaced_and_no_request_fails(
+def test_killed_worker_is_replaced_without_failed_requests(
     pair: LocalServer, photographs: list[bytes]
 ) -> None:
     before = set(pair.worker_pids())
@@ -69,9 +69,7 @@ def test_a_killed_worker_is_replaced_and_no_request_fails(
     wait_for_workers(pair, 1, without=before)
 
 
-def test_killing_everything_that_computes_fails_no_request(
-    pair: LocalServer, photographs: list[bytes]
-) -> None:
+def test_killing_all_workers_fails_no_request(pair: LocalServer, photographs: list[bytes]) -> None:
     before = set(pair.worker_pids())
     victim = fork_server(pair)
 
@@ -82,7 +80,7 @@ def test_killing_everything_that_computes_fails_no_request(
     assert not any(map(psutil.pid_exists, before))
 
 
-def test_a_worker_that_is_stopped_is_killed_and_its_requests_repeated(
+def test_hung_worker_is_killed_and_its_requests_are_repeated(
     pair: LocalServer, photographs: list[bytes]
 ) -> None:
     wait_for_workers(pair, 2, without=set())
@@ -94,7 +92,7 @@ def test_a_worker_that_is_stopped_is_killed_and_its_requests_repeated(
     assert f"killed worker {victim}: it is stopped by a signal" in pair.console.read_text()
 
 
-def test_predictions_do_not_wait_for_a_slow_explanation(
+def test_slow_explanation_does_not_delay_predictions(
     pair: LocalServer, photographs: list[bytes]
 ) -> None:
     wait_for_workers(pair, 2, without=set())
@@ -111,7 +109,7 @@ def test_predictions_do_not_wait_for_a_slow_explanation(
     assert done >= 3, "predictions waited"
 
 
-def test_the_processes_are_gone_with_the_server(
+def test_processes_end_with_the_server(
     start: Callable[..., LocalServer], photographs: list[bytes]
 ) -> None:
     """Also where the server itself is killed and can end nothing."""

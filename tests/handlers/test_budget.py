@@ -40,7 +40,7 @@ def check(*names: str) -> None:
     budget.check(request, Limits(10_000, 32, max_cost=40.0, max_heif_cost=160.0))
 
 
-def test_heic_and_avif_have_a_budget_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heic_and_avif_have_a_separate_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     cost_of(monkeypatch, HEIC=50, AVIF=60, JPEG=15)
 
     check("HEIC", "HEIC", "HEIC")
@@ -52,7 +52,7 @@ def test_heic_and_avif_have_a_budget_of_their_own(monkeypatch: pytest.MonkeyPatc
         check("JPEG", "JPEG", "JPEG")
 
 
-def test_one_request_has_one_budget_whatever_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_instances_of_a_request_share_one_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     cost_of(monkeypatch, HEIC=90, JPEG=15)
 
     check("HEIC", "JPEG")
@@ -60,7 +60,7 @@ def test_one_request_has_one_budget_whatever_is_in_it(monkeypatch: pytest.Monkey
         check("JPEG", "HEIC", "JPEG")
 
 
-def test_the_service_passes_both_budgets_on(
+def test_service_passes_both_budgets_on(
     service_with: Callable[..., MelanomaService], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passed: list[Limits] = []
@@ -92,7 +92,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return found
 
 
-def test_instances_beyond_the_budget_are_refused_before_one_is_decoded(
+def test_request_beyond_the_budget_is_rejected_before_decoding(
     service_with: Callable[..., MelanomaService], decoded: list[bytes], photograph: Photograph
 ) -> None:
     service = service_with(batch_seconds=3600)
@@ -115,7 +115,7 @@ def test_instances_beyond_the_budget_are_refused_before_one_is_decoded(
     assert decoded == [photograph(1, 0)]
 
 
-def test_a_bad_instance_is_found_before_one_is_decoded(
+def test_bad_instance_is_rejected_before_decoding(
     service: MelanomaService, decoded: list[bytes], photograph: Photograph
 ) -> None:
     ((status, answer),) = ask(service, RawRequest(body([photograph(1, 0), b"GIF89a"]), "predict"))
@@ -125,7 +125,7 @@ def test_a_bad_instance_is_found_before_one_is_decoded(
     assert decoded == []
 
 
-def test_the_budget_is_a_setting(
+def test_budget_is_a_setting(
     service_with: Callable[..., MelanomaService], photograph: Photograph
 ) -> None:
     small = service_with(decode_budget=0.01, batch_seconds=3600)
@@ -148,7 +148,7 @@ def ticking(
     return service
 
 
-def test_the_time_of_a_batch_is_checked_before_each_instance(
+def test_time_budget_of_a_batch_is_checked_before_each_instance(
     ticking: MelanomaService, decoded: list[bytes], photograph: Photograph
 ) -> None:
     image = photograph(1, 0)
@@ -167,7 +167,7 @@ def test_the_time_of_a_batch_is_checked_before_each_instance(
     assert len(decoded) == 3
 
 
-def test_the_first_request_of_a_batch_is_served_whole(
+def test_first_request_of_a_batch_is_served_completely(
     ticking: MelanomaService, decoded: list[bytes], photograph: Photograph
 ) -> None:
     """Or a slow machine would refuse a request of many photographs whenever it is sent."""

@@ -31,7 +31,7 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-def test_a_document_is_read_and_written_alike() -> None:
+def test_document_survives_reading_and_writing() -> None:
     card = parse(DOCUMENT | {"unknown": 1}, Card, "card.json")
 
     assert to_json(card) == DOCUMENT
@@ -58,6 +58,6 @@ def test_a_document_is_read_and_written_alike() -> None:
         ),
     ],
 )
-def test_the_message_names_the_entry(changes: dict[str, Any], message: str) -> None:
+def test_error_names_the_entry(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(DocumentError, match=f"^{message}$"):
         parse(DOCUMENT | changes, Card, "card.json")

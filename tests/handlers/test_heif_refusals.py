@@ -171,23 +171,23 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_hostile_file_is_refused_with_its_reason(name: str) -> None:
+def test_hostile_file_is_rejected_with_its_reason(name: str) -> None:
     refused(*REFUSED[name])
 
 
-def test_the_grid_that_is_changed_above_is_a_good_one() -> None:
+def test_unchanged_grid_is_accepted() -> None:
     assert inspect(odd_grid()).shown == (192, 128)
 
 
 @pytest.mark.parametrize("extent", [(0, 101), (100, 1), (50, 0)])
-def test_a_piece_is_inside_the_file(extent: tuple[int, int]) -> None:
+def test_rejects_extent_outside_the_file(extent: tuple[int, int]) -> None:
     meta = heif_meta.Meta(places={1: heif_meta.Place(0, False, (extent,))})
 
     with pytest.raises(ImageError, match="broken"):
         meta.data(1, memoryview(bytes(100)))
 
 
-def test_pieces_that_overlap_are_not_joined() -> None:
+def test_rejects_overlapping_extents() -> None:
     place = heif_meta.Place(0, False, ((0, 60), (40, 60)))
     meta = heif_meta.Meta(places={1: place})
 

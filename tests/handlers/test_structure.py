@@ -131,7 +131,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_hostile_file_is_refused_with_its_reason(name: str) -> None:
+def test_hostile_file_is_rejected_with_its_reason(name: str) -> None:
     make, message, kind = REFUSED[name]
 
     with pytest.raises(ImageError, match=message) as caught:
@@ -180,7 +180,7 @@ DROPPED: dict[str, tuple[Callable[[], bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("name", DROPPED)
-def test_what_the_pixels_do_not_need_reaches_no_decoder(name: str) -> None:
+def test_removes_data_that_the_pixels_do_not_need(name: str) -> None:
     make, plain = DROPPED[name]
 
     found, wanted = inspect(make()), inspect(plain)
@@ -189,7 +189,7 @@ def test_what_the_pixels_do_not_need_reaches_no_decoder(name: str) -> None:
     assert (found.cost, found.orientation) == (wanted.cost, 1)
 
 
-def test_only_few_texts_are_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inflates_few_texts_only(monkeypatch: pytest.MonkeyPatch) -> None:
     limits: list[int] = []
 
     class Inflating:
@@ -205,7 +205,7 @@ def test_only_few_texts_are_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(limits) <= png.MAX_XMP
 
 
-def test_a_scan_counts_for_the_samples_that_it_passes_over() -> None:
+def test_cost_of_a_scan_is_its_samples() -> None:
     costs = [inspect(jpegs.scans(4000, 4000, count, refining=True)).cost for count in (1, 5, 9)]
 
     assert costs[1] - costs[0] == pytest.approx(costs[2] - costs[1], rel=0.01)
@@ -220,7 +220,7 @@ def test_a_scan_counts_for_the_samples_that_it_passes_over() -> None:
         ({"quality": 60}, 3, 8),
     ],
 )
-def test_photographs_of_phones_are_within_the_budget(
+def test_phone_photographs_are_within_the_budget(
     options: dict[str, int], least: float, most: float
 ) -> None:
     photograph = jpegs.encoded(jpegs.noisy(4000, 3000, 9), **options)
@@ -228,11 +228,11 @@ def test_photographs_of_phones_are_within_the_budget(
     assert least < inspect(photograph).cost < most
 
 
-def test_a_phone_photograph_is_the_unit() -> None:
+def test_phone_photograph_is_the_unit_of_cost() -> None:
     assert inspect(jpegs.phone_photograph()).cost == pytest.approx(12, abs=1.5)
 
 
-def test_pixels_that_must_be_turned_or_blended_cost_more() -> None:
+def test_rotated_or_blended_pixels_cost_more() -> None:
     plain = inspect(pngs.png(1000, 1000)).cost
 
     turned = inspect(pngs.png(1000, 1000, before=pngs.chunk(b"eXIf", jpegs.TURNED)))
@@ -241,7 +241,7 @@ def test_pixels_that_must_be_turned_or_blended_cost_more() -> None:
     assert inspect(pngs.png(1000, 1000, colour=6)).cost > plain + 2
 
 
-def test_a_webp_keeps_its_first_frame_alone() -> None:
+def test_webp_keeps_its_first_frame_only() -> None:
     reduced = inspect(moving(5)).file()
 
     assert reduced.count(b"ANMF") == 1
@@ -250,6 +250,6 @@ def test_a_webp_keeps_its_first_frame_alone() -> None:
         assert picture.n_frames == 1  # type: ignore[attr-defined]
 
 
-def test_a_photograph_cut_in_its_scan_is_left_to_the_decoder() -> None:
+def test_truncated_scan_is_left_to_the_decoder() -> None:
     assert not inspect(small()[:HALF]).file().endswith(b"\xff\xd9")
     assert webp.MAX_PIXELS < 25_000_000

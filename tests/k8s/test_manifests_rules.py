@@ -14,7 +14,7 @@ RULES = {**pod_rules.RULES, **object_rules.RULES}
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("name", EVERY)
-def test_the_rule_holds(name: str, rule: str) -> None:
+def test_manifests_follow_the_rule(name: str, rule: str) -> None:
     assert RULES[rule](objects_of(name)) == []
 
 
@@ -194,7 +194,7 @@ BREAKS: list[tuple[str, Change]] = [
 @pytest.mark.parametrize(
     ("rule", "change"), BREAKS, ids=lambda item: item if isinstance(item, str) else ""
 )
-def test_the_rule_finds_it(rule: str, change: Change) -> None:
+def test_rule_detects_its_violation(rule: str, change: Change) -> None:
     broken = Broken()
     assert RULES[rule](broken.objects) == []
 
@@ -203,7 +203,7 @@ def test_the_rule_finds_it(rule: str, change: Change) -> None:
     assert RULES[rule](broken.objects)
 
 
-def test_every_rule_is_broken_once() -> None:
+def test_every_rule_has_a_violation_test() -> None:
     assert {rule for rule, _ in BREAKS} | {"pod security"} == set(RULES)
 
 
@@ -245,7 +245,7 @@ def of_own(**fields: Any) -> dict[str, Any]:
     return pod
 
 
-def test_the_profile_takes_a_pod_that_complies() -> None:
+def test_profile_accepts_compliant_pod() -> None:
     assert pod_security.violations(restricted()) == []
 
 
@@ -284,5 +284,5 @@ def test_the_profile_takes_a_pod_that_complies() -> None:
     ],
     ids=str,
 )
-def test_the_profile_refuses(pod: Object) -> None:
+def test_profile_rejects_violation(pod: Object) -> None:
     assert pod_security.violations(pod)

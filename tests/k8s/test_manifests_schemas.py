@@ -44,7 +44,7 @@ def problems(document: Object, version: str = VERSIONS[-1]) -> list[str]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_built_in_kinds_fit_this_kubernetes(version: str) -> None:
+def test_built_in_kinds_match_the_kubernetes_version(version: str) -> None:
     built_in = [item for item in unique() if item["kind"] not in strict.SCHEMAS]
 
     assert {item["kind"] for item in built_in} >= {"Deployment", "Job", "NetworkPolicy", "Service"}
@@ -53,7 +53,7 @@ def test_built_in_kinds_fit_this_kubernetes(version: str) -> None:
 
 
 @pytest.mark.parametrize("kind", strict.SCHEMAS)
-def test_other_kinds_fit_the_types_of_their_package(kind: str) -> None:
+def test_other_kinds_match_their_packages_types(kind: str) -> None:
     found = [item for item in unique() if item["kind"] == kind]
 
     assert found
@@ -110,7 +110,7 @@ def test_every_kind_is_known(examples: dict[str, Object]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_any_field_misspelt_is_found(kind: str, examples: dict[str, Object]) -> None:
+def test_detects_misspelt_field(kind: str, examples: dict[str, Object]) -> None:
     document = copy.deepcopy(examples[kind])
     if kind == "PrometheusRule":
         document["spec"]["groups"] = document["spec"]["groups"][-1:]  # they are all of one type
@@ -138,7 +138,7 @@ def test_any_field_misspelt_is_found(kind: str, examples: dict[str, Object]) -> 
     ],
     ids=str,
 )
-def test_a_wrong_inference_service_is_found(
+def test_detects_wrong_inference_service(
     place: Place, value: Any, examples: dict[str, Object]
 ) -> None:
     document = copy.deepcopy(examples["InferenceService"])
@@ -150,7 +150,7 @@ def test_a_wrong_inference_service_is_found(
     assert problems(document), place
 
 
-def test_only_classes_that_we_do_not_use_let_everything_pass() -> None:
+def test_only_unused_classes_accept_any_field() -> None:
     unknown = {
         str(found["title"]).removeprefix(kserve_schema.UNKNOWN)
         for kind in kserve_schema.CLASSES
@@ -166,7 +166,7 @@ def test_only_classes_that_we_do_not_use_let_everything_pass() -> None:
     }
 
 
-def test_a_built_in_field_that_came_later_is_refused_by_the_older_version() -> None:
+def test_older_version_rejects_newer_field() -> None:
     job = named(objects_of("training/job"), "Job", "lesionlens-training")
     job["spec"]["template"]["spec"]["containers"][0]["restartPolicyRules"] = []
 

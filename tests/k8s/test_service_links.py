@@ -66,9 +66,7 @@ def address(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_every_service_of_ours_leaves_every_setting_as_it_is(
-    address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_our_services_do_not_change_settings(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     known = services()
     before = settings()
     for name, ports in known.items():
@@ -81,7 +79,7 @@ def test_every_service_of_ours_leaves_every_setting_as_it_is(
     assert settings() == before
 
 
-def test_services_that_are_called_like_our_ports_do_not_matter_either(
+def test_services_named_like_our_ports_do_not_change_settings(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = settings()
@@ -96,5 +94,5 @@ def test_services_that_are_called_like_our_ports_do_not_matter_either(
 
 
 @pytest.mark.parametrize("value", ["8000", "tcp://", "http://10.0.0.1:80", "tcp://10.0.0.1"])
-def test_what_a_person_wrote_is_read_and_refused_where_it_is_wrong(value: str) -> None:
+def test_explicit_values_are_kept(value: str) -> None:
     assert without_service_links({"LESIONLENS_PAGE_PORT": value}) == {"LESIONLENS_PAGE_PORT": value}

@@ -17,7 +17,7 @@ QUICK = {
 }
 
 
-def test_the_projects_own_shapes_are_there() -> None:
+def test_objectives_cover_the_load_shapes() -> None:
     plan = Plan.read()
 
     assert {"steady", "spike", "soak"} <= set(plan.shapes)
@@ -37,7 +37,7 @@ def test_the_projects_own_shapes_are_there() -> None:
         (("mix", "predict"), 0, "mix.predict"),
     ],
 )
-def test_what_is_wrong_in_a_file_is_named(
+def test_names_error_in_objectives_file(
     path: tuple[str | int, ...], value: object, named: str, tmp_path: Path
 ) -> None:
     document = yaml.safe_load(FILE.read_text("utf-8"))
@@ -52,7 +52,7 @@ def test_what_is_wrong_in_a_file_is_named(
         Plan.read(file)
 
 
-def test_each_objective_is_met_or_missed_by_itself() -> None:
+def test_objectives_are_judged_separately() -> None:
     shape = Shape.model_validate(QUICK)
     measured = {"predict": {"p50": 10.0, "p95": 20.5, "p99": 29.0, "error_rate": 0.0}}
 
@@ -61,14 +61,14 @@ def test_each_objective_is_met_or_missed_by_itself() -> None:
     assert verdicts == {"p50": True, "p95": False, "p99": True, "error_rate": True}
 
 
-def test_nothing_is_met_with_too_many_errors() -> None:
+def test_too_many_errors_miss_all_objectives() -> None:
     shape = Shape.model_validate(QUICK)
     measured = {"predict": {"p50": 1.0, "p95": 1.0, "p99": 1.0, "error_rate": 0.001}}
 
     assert not any(verdict.met for verdict in judge(shape, measured))
 
 
-def test_refusals_count_as_errors_and_not_as_fast_answers() -> None:
+def test_rejections_count_as_errors_and_not_as_fast_answers() -> None:
     answered = {"num_requests": 3, "response_times": {"100": 2, "200": 1}}
     failed = {"num_requests": 1, "response_times": {"1": 1}}
 
@@ -78,5 +78,5 @@ def test_refusals_count_as_errors_and_not_as_fast_answers() -> None:
     assert run._measured(None, failed) == {"requests": 1, "error_rate": 1.0}
 
 
-def test_what_was_not_measured_is_missed() -> None:
+def test_missing_measurement_misses_the_objective() -> None:
     assert [verdict.met for verdict in judge(Shape.model_validate(QUICK), {})] == [False] * 4

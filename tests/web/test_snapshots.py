@@ -42,5 +42,5 @@ def sentences(language: texts.Texts) -> list[str]:
 
 
 @pytest.mark.parametrize("name", texts.load())
-def test_a_visitor_reads_these_sentences(name: str) -> None:
+def test_page_texts_equal_the_snapshot(name: str) -> None:
     compare(f"{name}.txt", "\n".join(sentences(texts.load()[name])).replace("\u00a0", "~") + "\n")

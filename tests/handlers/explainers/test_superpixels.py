@@ -34,7 +34,7 @@ names = pytest.mark.parametrize("name", PICTURES)
 
 
 @names
-def test_each_is_connected(name: str) -> None:
+def test_superpixels_are_connected(name: str) -> None:
     pieces = superpixels(PICTURES[name])
 
     for piece in np.unique(pieces):
@@ -42,7 +42,7 @@ def test_each_is_connected(name: str) -> None:
 
 
 @names
-def test_they_are_numbered_without_gaps(name: str) -> None:
+def test_superpixels_are_numbered_without_gaps(name: str) -> None:
     pieces = superpixels(PICTURES[name])
 
     assert pieces.shape == PICTURES[name].shape[1:]
@@ -52,28 +52,28 @@ def test_they_are_numbered_without_gaps(name: str) -> None:
 
 
 @names
-def test_none_is_most_of_the_picture(name: str) -> None:
+def test_no_superpixel_covers_most_of_the_picture(name: str) -> None:
     pieces = superpixels(PICTURES[name])
 
     assert np.bincount(pieces.ravel()).max() < pieces.size / 8
 
 
 @names
-def test_there_is_no_chance_in_them(name: str) -> None:
+def test_superpixels_are_deterministic(name: str) -> None:
     before = PICTURES[name].copy()
 
     assert np.array_equal(superpixels(PICTURES[name]), superpixels(PICTURES[name]))
     assert np.array_equal(PICTURES[name], before)
 
 
-def test_without_colours_they_are_the_grid() -> None:
+def test_uniform_picture_gives_a_regular_grid() -> None:
     pieces = superpixels(PICTURES["flat"])
 
     assert np.bincount(pieces.ravel()).tolist() == [64] * 49
     assert (pieces[:8, :8] == pieces[0, 0]).all()
 
 
-def test_none_lies_across_an_edge() -> None:
+def test_superpixels_do_not_cross_edges() -> None:
     picture, inside = disc()
 
     pieces = superpixels(picture)

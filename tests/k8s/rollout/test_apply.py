@@ -27,7 +27,7 @@ SETS = (
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_applied_twice_is_applied_once(name: str, cluster: Callable[[str, Api], Path]) -> None:
+def test_applying_twice_changes_nothing(name: str, cluster: Callable[[str, Api], Path]) -> None:
     api = Api()
     config = cluster("kind-test", api)
 

@@ -23,7 +23,7 @@ def served() -> Iterator[Served]:
         yield given
 
 
-def test_a_checked_request_is_passed_on_and_answered(served: Served) -> None:
+def test_valid_request_is_forwarded_and_answered(served: Served) -> None:
     _, backend, client, _ = served
     headers = JPEG | {"X-Method": "lime", "Explain": "True", "X-Probe": "true", "Cookie": "a=b"}
 
@@ -35,7 +35,7 @@ def test_a_checked_request_is_passed_on_and_answered(served: Served) -> None:
     assert request == FrontRequest("predict", PREDICT, b"photograph", False, {"method": "lime"})
 
 
-def test_the_file_of_a_form_is_the_body(served: Served) -> None:
+def test_file_of_a_form_becomes_the_body(served: Served) -> None:
     _, backend, client, _ = served
 
     reply = client.post(PREDICT, files={"image": ("x.jpg", b"photograph", "image/jpeg")})
@@ -56,7 +56,7 @@ def test_the_file_of_a_form_is_the_body(served: Served) -> None:
         (FrontSettings(verbs=("explain",)), PREDICT, JPEG, b"x", 404, "does not answer :predict"),
     ],
 )
-def test_what_is_not_taken_is_refused_without_being_quoted(
+def test_rejections_do_not_quote_the_request(
     settings: FrontSettings,
     path: str,
     headers: dict[str, str],
@@ -74,7 +74,7 @@ def test_what_is_not_taken_is_refused_without_being_quoted(
         assert (reply.headers.get("retry-after") is not None) == (status == 503)
 
 
-def test_more_requests_than_may_be_in_flight_are_rejected() -> None:
+def test_rejects_requests_above_max_in_flight() -> None:
     with serving(FrontSettings(max_in_flight=1)) as (front, backend, client, _):
         backend.release.clear()
         answers: list[int] = []
@@ -95,7 +95,7 @@ def test_more_requests_than_may_be_in_flight_are_rejected() -> None:
         assert front.in_flight == 0
 
 
-def test_a_client_that_leaves_is_no_longer_worked_for(served: Served) -> None:
+def test_disconnect_cancels_the_request(served: Served) -> None:
     front, backend, client, _ = served
     backend.release.clear()
     with pytest.raises(httpx.ReadTimeout):
@@ -107,7 +107,7 @@ def test_a_client_that_leaves_is_no_longer_worked_for(served: Served) -> None:
     assert front.in_flight == 0
 
 
-def test_retry_after_of_the_backend_is_passed_on(served: Served) -> None:
+def test_passes_on_retry_after_of_the_runtime(served: Served) -> None:
     _, backend, client, _ = served
     backend.response = FrontResponse(503, b'{"error": "busy"}', 7)
 
@@ -117,7 +117,7 @@ def test_retry_after_of_the_backend_is_passed_on(served: Served) -> None:
 
 
 @pytest.mark.parametrize("ready", [True, False])
-def test_what_the_server_says_of_itself(served: Served, ready: bool) -> None:
+def test_health_routes_report_readiness(served: Served, ready: bool) -> None:
     _, backend, client, _ = served
     backend.ready, backend.why_not_ready = ready, "" if ready else "no worker"
     status = 200 if ready else 503
@@ -133,7 +133,7 @@ def test_what_the_server_says_of_itself(served: Served, ready: bool) -> None:
     assert client.head("/").content == b""
 
 
-def test_while_it_drains_every_answer_closes_its_connection(served: Served) -> None:
+def test_closes_connections_while_draining(served: Served) -> None:
     front, _, client, _ = served
     assert "connection" not in client.post(PREDICT, content=b"x", headers=JPEG).headers
 
@@ -144,7 +144,7 @@ def test_while_it_drains_every_answer_closes_its_connection(served: Served) -> N
     assert client.get("/ready").status_code == 503
 
 
-def test_a_request_is_a_line_that_holds_nothing_of_it(
+def test_logs_one_line_a_request_without_its_content(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, _, client, registry = served
@@ -196,7 +196,7 @@ def test_requests_on_one_connection_are_answered_in_order(served: Served) -> Non
 @pytest.mark.parametrize(
     ("origin", "allowed"), [("https://clinic.example", True), ("https://other.example", False)]
 )
-def test_scripts_of_the_named_origins_may_call(origin: str, allowed: bool) -> None:
+def test_cors_allows_configured_origins(origin: str, allowed: bool) -> None:
     preflight = {"Origin": origin, "Access-Control-Request-Method": "POST"}
     with serving(FrontSettings(cors_origins=("https://clinic.example",))) as (_, _, client, _):
         asked = client.options(PREDICT, headers=preflight)
@@ -207,7 +207,7 @@ def test_scripts_of_the_named_origins_may_call(origin: str, allowed: bool) -> No
         assert (found.headers.get("access-control-allow-origin") == origin) is allowed
 
 
-def test_no_script_may_call_unless_it_is_set(served: Served) -> None:
+def test_cors_is_off_by_default(served: Served) -> None:
     _, _, client, _ = served
     headers = {"Origin": "https://clinic.example", "Access-Control-Request-Method": "POST"}
 

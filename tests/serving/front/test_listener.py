@@ -73,7 +73,7 @@ async def within_its_headers(listener: Listener, port: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("client", [in_the_queue, before_its_request, within_its_headers])
-def test_a_client_that_had_connected_is_answered(client: Client) -> None:
+def test_connected_client_is_answered_during_shutdown(client: Client) -> None:
     found = run(client)
     assert found
     for answer in found:
@@ -81,7 +81,7 @@ def test_a_client_that_had_connected_is_answered(client: Client) -> None:
         assert answer.endswith(b"\r\n\r\n<hi>")
 
 
-def test_nobody_is_waited_for_who_sends_nothing() -> None:
+def test_shutdown_does_not_wait_for_silent_clients() -> None:
     async def silent(listener: Listener, port: int) -> list[bytes]:
         clients = [connect(port)]
         await _accepted(listener, 1)
@@ -91,7 +91,7 @@ def test_nobody_is_waited_for_who_sends_nothing() -> None:
     assert run(silent) == [b""]
 
 
-def test_nobody_connects_after_the_end() -> None:
+def test_rejects_connections_after_shutdown() -> None:
     async def late(listener: Listener, port: int) -> list[bytes]:
         await listener.shutdown(listener.listening)
         with pytest.raises(ConnectionRefusedError):

@@ -34,7 +34,7 @@ def connect() -> Connect:
     return lambda served: context.wrap_socket(served.connect())
 
 
-def test_requests_are_answered_one_after_another(
+def test_serves_requests_on_one_connection_in_order(
     serving: Serving, certificate: dict[str, str], connect: Connect
 ) -> None:
     served = serving(PATIENT, **certificate)
@@ -49,7 +49,7 @@ def test_requests_are_answered_one_after_another(
         assert error(rest(client))[0] == 400
 
 
-def test_headers_that_do_not_come_and_bodies_that_are_refused(
+def test_missing_headers_time_out_and_bodies_are_rejected(
     serving: Serving, certificate: dict[str, str], connect: Connect
 ) -> None:
     served = serving(replace(PATIENT, header_seconds=0.5), **certificate)
@@ -62,7 +62,7 @@ def test_headers_that_do_not_come_and_bodies_that_are_refused(
     until(lambda: served.open == 0)
 
 
-def test_beyond_the_limit_a_connection_gets_503(
+def test_connection_above_the_limit_gets_503(
     serving: Serving, certificate: dict[str, str], connect: Connect
 ) -> None:
     served = serving(replace(PATIENT, max_connections=1), **certificate)
@@ -75,7 +75,7 @@ def test_beyond_the_limit_a_connection_gets_503(
         assert response(busy).endswith(b"<0123456789>")
 
 
-def test_a_client_that_does_not_read_is_let_go(
+def test_client_that_does_not_read_is_disconnected(
     serving: Serving, certificate: dict[str, str], connect: Connect
 ) -> None:
     served = serving(replace(PATIENT, write_seconds=0.3), timeout_keep_alive=1, **certificate)

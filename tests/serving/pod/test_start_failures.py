@@ -129,7 +129,7 @@ def pod(tmp_path: Path) -> Callable[..., Pod]:
     return make
 
 
-def test_a_torch_that_cannot_be_imported_ends_the_pod(pod: Callable[..., Pod]) -> None:
+def test_unimportable_torch_ends_the_pod(pod: Callable[..., Pod]) -> None:
     with ExitStack() as stack:
         pods = [stack.enter_context(pod({"torch/__init__.py": code})) for code in IMPORTS]
         for broken, words in zip(pods, IMPORTS.values(), strict=True):
@@ -140,7 +140,7 @@ def test_a_torch_that_cannot_be_imported_ends_the_pod(pod: Callable[..., Pod]) -
             assert words in message
 
 
-def test_a_handler_that_fails_as_it_loads_ends_the_pod(pod: Callable[..., Pod]) -> None:
+def test_handler_load_failure_ends_the_pod(pod: Callable[..., Pod]) -> None:
     with pod({"melanoma_handler.py": HANDLER}) as broken:
         assert broken.wait(GIVEN_UP_SECONDS) == (
             ExitCode.WORKER,
@@ -148,7 +148,7 @@ def test_a_handler_that_fails_as_it_loads_ends_the_pod(pod: Callable[..., Pod]) 
         )
 
 
-def test_a_pod_that_is_ended_while_its_worker_hangs_says_where(pod: Callable[..., Pod]) -> None:
+def test_sigterm_while_loading_reports_where_the_worker_hangs(pod: Callable[..., Pod]) -> None:
     hanging = pod({"torch/__init__.py": HANGS})
     hanging.left = {f"lesionlens-start-{pid}": "ValueError: before" for pid in range(1, 9)}
     hanging.left["lesionlens-worker-error"] = "final ValueError: before"
@@ -163,7 +163,7 @@ def test_a_pod_that_is_ended_while_its_worker_hangs_says_where(pod: Callable[...
     assert message.endswith("torch/__init__.py line 3 in <module>")
 
 
-def test_a_worker_that_hangs_until_the_deadline_ends_the_pod(pod: Callable[..., Pod]) -> None:
+def test_worker_that_hangs_until_the_deadline_ends_the_pod(pod: Callable[..., Pod]) -> None:
     with pod({"torch/__init__.py": HANGS}, LESIONLENS_START_SECONDS="8") as hanging:
         status, message = hanging.wait(GIVEN_UP_SECONDS)
 
@@ -172,7 +172,7 @@ def test_a_worker_that_hangs_until_the_deadline_ends_the_pod(pod: Callable[..., 
     assert message.endswith("torch/__init__.py line 3 in <module>")
 
 
-def test_a_pod_whose_keys_or_certificate_will_not_do_ends_before_anything_is_open(
+def test_invalid_keys_or_certificate_end_the_pod_before_listening(
     pod: Callable[..., Pod], tmp_path: Path
 ) -> None:
     broken = tmp_path / "keys.json"

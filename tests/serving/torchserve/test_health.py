@@ -83,7 +83,7 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
     return Watched(tmp_path, clock)
 
 
-def test_three_workers_that_no_poll_saw_alive_are_enough(watched: Watched) -> None:
+def test_gives_up_after_three_workers_that_were_never_seen_alive(watched: Watched) -> None:
     watched.start(1, "ImportError: libcudart.so.12")
     watched.poll()
     watched.start(2, "ImportError: libcudart.so.12")
@@ -94,7 +94,7 @@ def test_three_workers_that_no_poll_saw_alive_are_enough(watched: Watched) -> No
         watched.poll()
 
 
-def test_one_is_enough_after_a_while(watched: Watched) -> None:
+def test_gives_up_after_one_dead_worker_and_a_delay(watched: Watched) -> None:
     watched.start(1)
     watched.poll()
     watched.poll(FAILING_SECONDS - 1)
@@ -107,14 +107,14 @@ def test_one_is_enough_after_a_while(watched: Watched) -> None:
         watched.poll(1)
 
 
-def test_one_that_only_takes_long_is_waited_for(watched: Watched) -> None:
+def test_waits_for_a_slow_worker(watched: Watched) -> None:
     watched.start(1)
     for _ in range(10):
         watched.poll(FAILING_SECONDS)
     assert watched.monitor.deaths == 0
 
 
-def test_a_worker_that_was_ready_ends_the_counting(watched: Watched) -> None:
+def test_ready_worker_resets_the_count(watched: Watched) -> None:
     watched.start(1, "MemoryError: ")
     watched.start(2, "MemoryError: ")
     watched.start(3)
@@ -131,7 +131,7 @@ def test_a_worker_that_was_ready_ends_the_counting(watched: Watched) -> None:
     assert watched.monitor.deaths == 1
 
 
-def test_workers_that_requests_kill_are_not_workers_that_cannot_start(watched: Watched) -> None:
+def test_workers_killed_by_requests_do_not_count_as_start_failures(watched: Watched) -> None:
     for pid in range(1, 6):
         watched.start(pid, "Segmentation fault")
         (watched.folder / f"{HEARTBEAT}{pid}").touch()  # it had loaded the model between two polls
@@ -140,7 +140,7 @@ def test_workers_that_requests_kill_are_not_workers_that_cannot_start(watched: W
     assert watched.monitor.deaths == 0
 
 
-def test_a_torchserve_without_any_worker_is_given_up(watched: Watched) -> None:
+def test_gives_up_torchserve_without_workers(watched: Watched) -> None:
     watched.poll()
     watched.poll(UNSTARTED_SECONDS)
 
@@ -148,7 +148,7 @@ def test_a_torchserve_without_any_worker_is_given_up(watched: Watched) -> None:
         watched.poll()
 
 
-def test_why_not_started_names_the_dead_and_their_words(watched: Watched) -> None:
+def test_reason_names_dead_workers_and_their_last_errors(watched: Watched) -> None:
     watched.start(1, "ImportError: x")
     watched.poll()
 

@@ -22,7 +22,7 @@ from tests.serving.front.certificates import pair
 from tests.serving.front.fronts import serving
 
 
-def test_kserves_client_sends_a_key(tmp_path: Path) -> None:
+def test_kserve_client_sends_a_key(tmp_path: Path) -> None:
     key, path = new_key(), tmp_path / "keys.json"
     path.write_text(written([KeyEntry("ward", digest(key))]))
     access = AccessControl(AccessSettings(api_keys=str(path)))
@@ -48,7 +48,7 @@ def test_kserves_client_sends_a_key(tmp_path: Path) -> None:
             asyncio.run(ask({}))
 
 
-def test_names_beyond_the_first_fifty_are_one() -> None:
+def test_names_beyond_the_first_fifty_are_counted_as_other() -> None:
     registry = CollectorRegistry()
     metrics = FrontMetrics(registry)
     for number in range(MAX_NAMES + 10):

@@ -130,7 +130,9 @@ def served(keys: Path, at: Issuer) -> Iterator[Served]:
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_the_table(row: str, served: Served, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_row_of_the_table_gets_its_status(
+    row: str, served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
     _, backend, client, _ = served
     status, headers = ROWS[row]
     before, sent = len(backend.requests), headers()
@@ -158,7 +160,7 @@ def test_the_table(row: str, served: Served, caplog: pytest.LogCaptureFixture) -
         assert reply.headers["www-authenticate"].endswith('error="insufficient_scope"')
 
 
-def test_the_page_has_every_line_of_the_table(root: Path) -> None:
+def test_page_lists_exactly_these_rows(root: Path) -> None:
     page = (root / "docs/how-to/access.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| (.+?) \| (\d{3}) \|", page, re.MULTILINE))
 
@@ -167,7 +169,7 @@ def test_the_page_has_every_line_of_the_table(root: Path) -> None:
     }
 
 
-def test_a_key_of_one_verb_does_what_it_is_for(served: Served) -> None:
+def test_key_of_one_verb_is_accepted_for_it(served: Served) -> None:
     _, _, client, _ = served
 
     reply = client.post(EXPLAIN, content=b"x", headers=[*JPEG.items(), *bearer(KEYS["reader"])])
@@ -176,11 +178,11 @@ def test_a_key_of_one_verb_does_what_it_is_for(served: Served) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/ping", "/ready", "/v1/models", "/v1/models/melanoma"])
-def test_what_says_whether_the_server_is_well_needs_no_key(path: str, served: Served) -> None:
+def test_health_routes_need_no_key(path: str, served: Served) -> None:
     assert served[2].get(path).status_code == 200
 
 
-def test_it_is_refused_before_its_body_is_read(served: Served) -> None:
+def test_rejects_before_reading_the_body(served: Served) -> None:
     _, backend, client, _ = served
     before = len(backend.requests)
     with socket.create_connection(("127.0.0.1", client.base_url.port or 0), SECONDS) as raw:
@@ -198,7 +200,7 @@ def test_it_is_refused_before_its_body_is_read(served: Served) -> None:
     assert len(backend.requests) == before
 
 
-def test_the_name_and_not_the_key_is_logged_and_counted(
+def test_logs_and_counts_the_name_and_not_the_key(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, _, client, registry = served
@@ -221,7 +223,7 @@ def test_the_name_and_not_the_key_is_logged_and_counted(
     assert (counted("ward"), counted("token:a_b_c")) == (before[0] + 1, before[1] + 1)
 
 
-def test_a_script_of_an_allowed_page_may_send_a_key(keys: Path) -> None:
+def test_cors_allows_key_headers(keys: Path) -> None:
     origin = "https://page.example"
     access = AccessControl(AccessSettings(api_keys=str(keys)))
     with serving(FrontSettings(cors_origins=(origin,)), access) as (_, _, client, _):
@@ -237,7 +239,7 @@ def test_a_script_of_an_allowed_page_may_send_a_key(keys: Path) -> None:
     assert {"authorization", "x-api-key"} <= set(re.split(r",\s*", allowed))
 
 
-def test_failures_of_one_address_are_limited_and_its_valid_keys_are_not(
+def test_failed_attempts_of_an_address_are_limited_but_valid_keys_are_accepted(
     keys: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = AccessSettings(api_keys=str(keys), failed_attempts=3)
