@@ -1,4 +1,4 @@
-"""The rules of the design that a reader of one file cannot see broken."""
+"""Test the rules of the design that concern several files."""
 
 import ast
 import subprocess
@@ -46,7 +46,7 @@ OPTIONAL = {"backends.py": {"openvino"}, "decoding.py": {"pillow_heif"}}
 
 
 def tracked() -> list[Path]:
-    """Files that git tracks, and new ones that it would."""
+    """Files that git tracks, and new ones that it does not ignore."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.py"]
     listed = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=True
@@ -59,7 +59,7 @@ SOURCES = {path: (ROOT / path).read_text(encoding="utf-8") for path in tracked()
 
 
 def imported(source: str) -> set[str]:
-    """Top-level names of all that is imported, wherever in a file; "." for a relative import."""
+    """Top-level names of all imports in a file; "." for a relative import."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -70,7 +70,7 @@ def imported(source: str) -> set[str]:
 
 
 def modules(source: str) -> set[str]:
-    """Full names of all modules that are imported, and of what is taken from them."""
+    """Full names of all imported modules and members."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -93,7 +93,7 @@ def below(folder: str) -> dict[Path, str]:
 
 
 def ours() -> set[str]:
-    """Names under which something of this repository can be imported from its root."""
+    """Names of this repository's top-level modules."""
     return {path.parts[0].removesuffix(".py") for path in SOURCES}
 
 
@@ -146,7 +146,7 @@ def test_nothing_that_is_served_imports_training() -> None:
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_clients_import_only_allowed_packages(client: str) -> None:
-    """By REST, by metric names and by files: never by its code."""
+    """Check that clients use REST, metric names and files, but no code of the service."""
     allowed = {client, *CLIENTS[client]}
     for path, source in inside(client).items():
         assert not strangers(source, allowed), path
@@ -264,7 +264,7 @@ CLIENT_CALLS = {
 
 
 def clients_that_ask_the_environment(source: str) -> list[int]:
-    """Lines that call an HTTP client and leave it to the environment to name a proxy."""
+    """Lines that call an HTTP client without switching off proxy variables."""
     return [
         node.lineno
         for node in ast.walk(ast.parse(source))
@@ -277,7 +277,7 @@ def clients_that_ask_the_environment(source: str) -> list[int]:
 
 
 def test_clients_ignore_proxy_variables() -> None:
-    """A proxy of the environment does not know this machine's loopback, and sees photographs."""
+    """Check it, because a proxy cannot reach loopback and would see photographs."""
     assert clients_that_ask_the_environment("httpx.get(url)\nhttpx.get(url, trust_env=False)") == [
         1
     ]

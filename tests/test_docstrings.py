@@ -1,4 +1,4 @@
-"""Every public function says the shapes, units and errors that its types do not."""
+"""Test the docstrings of public functions: shapes, units and errors."""
 
 import ast
 from textwrap import dedent
@@ -27,7 +27,7 @@ def test_check_covers_every_package() -> None:
 
 
 def missing(source: str, path: str = "handlers/one.py") -> list[str]:
-    """What a module with a docstring and this text lacks, with the rule."""
+    """Problems of a module with this text, with their rules."""
     text = '"""A module."""\n' + dedent(source)
     return [f"{one.rule}: {one.missing}" for one in offences(path, text, known({path: text}))]
 

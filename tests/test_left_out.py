@@ -1,4 +1,4 @@
-"""The table of what a machine leaves out."""
+"""Test the summary of skipped tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is fetched from elsewhere is named by its content: hashes, digests, commits."""
+"""Test that everything fetched is pinned by hash, digest or commit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Groups of the suite name tests that exist; a renamed test would run late and hold up the end."""
+"""Test that scheduling groups name existing tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imports without cycles, files of a readable length, and settings that are declared once."""
+"""Test imports, file lengths and settings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def dotted(path: Path) -> str:
 
 
 def import_graph() -> dict[str, set[str]]:
-    """Modules of this repository that each module imports, wherever in the file."""
+    """Modules of this repository that each module imports."""
     known = {dotted(path) for path in OURS}
     graph: dict[str, set[str]] = {}
     for path, source in OURS.items():
@@ -116,7 +116,7 @@ def settings_classes() -> Iterator[tuple[str, set[str], set[str]]]:
 
 
 def test_each_setting_is_declared_in_one_class() -> None:
-    """A subclass may give an inherited field another default."""
+    """Check that each setting has one class; a subclass may change an inherited default."""
     classes = {name: (bases, declared) for name, bases, declared in settings_classes()}
 
     def inherited(name: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""The cost of features is judged against its limit, and memory by photograph."""
+"""Test the benchmark of features: time limit and memory per photograph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmark's tables: ratios are of this project, in the right direction."""
+"""Test the tables of the peer benchmark: ratios are those of this project."""
 
 from __future__ import annotations
 

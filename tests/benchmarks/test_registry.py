@@ -1,4 +1,4 @@
-"""Every benchmark is found by its name, and its result is committed under that name."""
+"""Test the registry of benchmarks: names, measurements and committed results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A copy of the checkout to roll out from, its commands, and what they said when."""
+"""Copy of the checkout to roll out from, its commands and their timed output."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ APPLIED: Final = (" created", " configured", " unchanged", " serverside-applied"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command of the rollout said, and when."""
+    """Timed output of a rollout command."""
 
     status: int
     lines: list[tuple[float, str]]
@@ -39,7 +39,7 @@ class Outcome:
 
     @property
     def text(self) -> str:
-        """All lines."""
+        """All lines of the output."""
         return "\n".join(line for _, line in self.lines)
 
     def seconds_to(self, *words: str) -> float | None:
@@ -54,7 +54,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Checkout:
-    """A folder that a rollout may write to; the real checkout stays as it is.
+    """Copy of the checkout that a rollout may change.
 
     Attributes:
         folder: the copy.
@@ -97,13 +97,13 @@ class Checkout:
         return self.folder / "releases"
 
     def write(self, wanted: Overlay, route: Route | None, named: Release | None) -> None:
-        """Have the overlay be another one, and name a release."""
+        """Replace the overlay and set its release."""
         wanted.write(self.overlay, self.namespace, self.settings, route)
         if named is not None:
             release.write(self.overlay / "release.yaml", named)
 
     def named(self) -> Release:
-        """The release that the overlay names."""
+        """Release that the overlay names."""
         return release.read(self.overlay / "release.yaml")
 
     def run(
@@ -113,7 +113,7 @@ class Checkout:
         variables: Mapping[str, str] | None = None,
         heard: Callable[[str], None] = lambda line: None,
     ) -> Outcome:
-        """``python -m k8s.rollout ARGUMENTS``, as make runs it.
+        """Run ``python -m k8s.rollout ARGUMENTS`` like make.
 
         Args:
             *arguments: of the command.
@@ -139,7 +139,7 @@ class Checkout:
 
 
 def renamed(source: Path, target: Path) -> None:
-    """Write an archive whose answers say another model version, and are the same otherwise."""
+    """Write an archive that differs from another only in its model version."""
     with zipfile.ZipFile(source) as archive, zipfile.ZipFile(target, "w") as copy:
         for entry in archive.infolist():
             content = archive.read(entry)
@@ -151,12 +151,12 @@ def renamed(source: Path, target: Path) -> None:
 
 
 def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment without a user's settings of other commands."""
+    """Environment without the user's settings of other commands."""
     return {name: text for name, text in environment.items() if not name.startswith("LESIONLENS_")}
 
 
 def _passed_on(environment: Mapping[str, str]) -> dict[str, str]:
-    """The way to the cluster, which the user's environment may name."""
+    """Variables that lead to the cluster, taken from the user's environment."""
     names = ("LESIONLENS_KUBECONFIG", "LESIONLENS_KUBECTL")
     return {name: environment[name] for name in names if environment.get(name)}
 

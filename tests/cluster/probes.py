@@ -1,4 +1,4 @@
-"""Pods that open connections, and a control that shows whether policies are enforced."""
+"""Probe pods that open connections, and a control for whether policies are enforced."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ for target in sys.argv[1:]:
 
 
 def pod(name: str, image: str, labels: dict[str, str]) -> Object:
-    """A small pod of the serving image that listens, and complies with ``restricted``."""
+    """Small listening pod of the serving image that complies with ``restricted``."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -97,7 +97,7 @@ def _address(bench: Bench, name: str) -> str | None:
 
 
 def reaches(bench: Bench, name: str, container: str, targets: list[str]) -> dict[str, bool]:
-    """Which targets (``host:port``) a container can connect to.
+    """Find which targets (``host:port``) a container can connect to.
 
     Raises:
         RolloutError: nothing can be run in it.
@@ -114,7 +114,7 @@ def at(address: str, port: int) -> str:
 
 
 def lacks_policies(bench: Bench, source: str, target: str, address: str) -> str:
-    """Why policies cannot be tested: a control pod can still be reached though one forbids it.
+    """Reason why policies cannot be tested: a policy does not close a control pod.
 
     Args:
         bench: that both pods run in.

@@ -1,4 +1,4 @@
-"""Which clients reach the servers, and what the servers reach."""
+"""Test which clients reach the servers, and what the servers reach."""
 
 from __future__ import annotations
 

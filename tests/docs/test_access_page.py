@@ -1,4 +1,4 @@
-"""The four lines of the access page that secure a server, run by make in a separate folder."""
+"""Test the four lines of the access page that secure a server, in a separate folder."""
 
 from __future__ import annotations
 

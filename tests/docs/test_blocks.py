@@ -43,7 +43,7 @@ DRAWN = "build/cache/synthetic-16-8-0"
 
 @pytest.fixture
 def checkout(root: Path, tmp_path: Path) -> Path:
-    """A clean directory with what git has, and the packages that are installed already.
+    """Clean directory with the files of git and the installed packages.
 
     Installing them is what `.ci/run` begins with.
     """
@@ -67,7 +67,7 @@ def weights(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def reader(checkout: Path, tmp_path: Path) -> Iterator[Callable[..., Reader]]:
-    """Makes readers who stand in the clean directory; what they started is ended."""
+    """Create readers in the clean directory, and stop what they started."""
     ports = free_ports() | {"page_port": free_ports()["inference_port"]}
     ports["prometheus_port"] = free_ports()["metrics_port"]
     host = "http://127.0.0.1"
@@ -223,7 +223,7 @@ def test_the_commands_of_the_readme_work(
 
 
 def _demonstrated(said: str, checkout: Path) -> None:
-    """What the demo leaves where nothing is set and nothing can be reached."""
+    """Result of the demo without settings and without a network."""
     assert "EMBEDDED SYNTHETIC SET" in said
     assert "UNTRAINED" in said
     assert re.search(r"model version +│ synthetic-untrained-", said)

@@ -1,4 +1,4 @@
-"""The site builds strictly and without a network, and every page can be reached."""
+"""Test that the site builds strictly without a network and that every page is reachable."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BROKEN = {
 
 
 class Links(HTMLParser):
-    """What a page leads to and loads, and the places in it that can be led to."""
+    """Links, loaded files and anchors of a page."""
 
     def __init__(self, page: Path) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Links(HTMLParser):
 
 
 def mkdocs(folder: Path, site: Path) -> subprocess.CompletedProcess[str]:
-    """``make docs`` of a folder, where every connection is refused."""
+    """Run ``make docs`` of a folder with every connection refused."""
     return subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)],
         cwd=folder,
@@ -78,7 +78,7 @@ def pages(site: Path) -> dict[Path, Links]:
 
 
 def _place(page: Path, target: str) -> tuple[Path, str] | None:
-    """File and anchor that a link within the site leads to; None, it leads out of it."""
+    """File and anchor of a link within the site; None for an external link."""
     found = urlsplit(target)
     if found.scheme or found.netloc:
         return None

@@ -1,4 +1,4 @@
-"""The figures in the pages are those of the committed results."""
+"""Test that the figures on the pages equal the committed results."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The banned-words check of ``make lint``."""
+"""Test the banned-words check of ``make lint``."""
 
 import subprocess
 from pathlib import Path

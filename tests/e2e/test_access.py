@@ -1,4 +1,4 @@
-"""`make serve` with a lock and TLS, as the four lines of docs/how-to/access.md start it."""
+"""Test `make serve` with keys and TLS, as in docs/how-to/access.md."""
 
 from __future__ import annotations
 

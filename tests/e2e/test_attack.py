@@ -1,4 +1,4 @@
-"""What must not stop the service: the attacks of `make attack`, with more time."""
+"""Test that the attacks of `make attack` do not stop the service."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOLERANCE = 5.0
 def attacked(
     start: Callable[..., LocalServer], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Target]:
-    """A server of two workers and a page, which are attacked one way after the other."""
+    """Server of two workers and a page, which are attacked in turn."""
     scratch = tmp_path_factory.mktemp("attack")
     with target(start(workers=WORKERS), scratch, TOLERANCE, quick=True) as started:
         yield started

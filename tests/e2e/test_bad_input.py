@@ -1,4 +1,4 @@
-"""Bad input: each has its status and its message, and the worker lives on."""
+"""Test bad input: status, message, and the worker survives."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def bomb() -> bytes:
-    """A PNG of 50,000 x 50,000: 7.5 GB of pixels behind a few bytes."""
+    """PNG of 50,000 x 50,000: 7.5 GB of pixels in a few bytes."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         check = zlib.crc32(kind + data)

@@ -1,4 +1,4 @@
-"""The page in a real browser, before a real server: all that a person can do with it."""
+"""Test the page in a real browser with a real server."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def visit(browser: Browser, page: Page) -> Iterator[Visit]:
 
 
 def choose(visit: Visit, photograph: bytes, name: str = NAME) -> None:
-    """As a person chooses a file."""
+    """Choose a file like a person."""
     file: Any = {"name": name, "mimeType": "image/jpeg", "buffer": photograph}
     visit.tab.set_input_files("#photograph", file)
 
@@ -56,7 +56,7 @@ def clip(visit: Visit) -> str:
     return str(visit.tab.locator("#overlay").evaluate("one => getComputedStyle(one).clipPath"))
 
 
-def test_chosen_file_gets_prediction_and_explanation(
+def test_chosen_file_is_predicted_and_explained(
     browser: Browser, page: Page, photographs: list[bytes]
 ) -> None:
     secret = with_position(photographs[0])
@@ -85,9 +85,7 @@ def test_chosen_file_gets_prediction_and_explanation(
     assert square.size == (224, 224)
 
 
-def test_dropped_file_gets_prediction_and_explanation(
-    visit: Visit, photographs: list[bytes]
-) -> None:
+def test_dropped_file_is_predicted_and_explained(visit: Visit, photographs: list[bytes]) -> None:
     dropped = {"name": NAME, "base64": base64.b64encode(photographs[1]).decode()}
     visit.tab.evaluate(DROP, dropped)
     visit.explained()
@@ -128,9 +126,7 @@ def test_slider_and_methods_work_by_keyboard(visit: Visit) -> None:
     assert [urlsplit(post.url).path for post in visit.posts] == ["/", "/explanation"]
 
 
-def test_button_for_another_photograph_returns_to_the_form(
-    visit: Visit, photographs: list[bytes]
-) -> None:
+def test_other_photograph_starts_from_the_form(visit: Visit, photographs: list[bytes]) -> None:
     visit.tab.locator("button.sample").first.click()
     visit.explained()
     visit.tab.get_by_text(sentence("answer.again")).click()

@@ -1,4 +1,4 @@
-"""Nobody is kept out: axe-core on every state of the page, in light and dark, large and small."""
+"""Test accessibility with axe-core in every state of the page, theme and screen size."""
 
 from __future__ import annotations
 

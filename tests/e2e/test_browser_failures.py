@@ -1,4 +1,4 @@
-"""What a person reads in a browser where there is no answer, and what a second try does."""
+"""Test what the browser shows on failures, and retries."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STATUS = {
 
 
 class Refusing:
-    """A service that answers with a status: a real one cannot be made to at a given moment."""
+    """Double of the service that answers with a given status."""
 
     def __init__(self) -> None:
         self.status = 503
@@ -47,7 +47,7 @@ class Refusing:
                 self.end_headers()
 
             def log_message(self, *arguments: object) -> None:
-                """Say nothing."""
+                """Suppress the log."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"

@@ -1,4 +1,4 @@
-"""HEIC and AVIF in a real browser: sent as they are where the page reads them."""
+"""Test HEIC and AVIF in a real browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a browser says of where a post comes from, and that the page reads it right."""
+"""Test the origin headers of a real browser's form posts."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ PLAIN = "skin.test"
 
 @pytest.fixture(scope="module")
 def names() -> Iterator[Browser]:
-    """A browser that finds every name of ``.test`` on this machine."""
+    """Browser that resolves every name of ``.test`` to this machine."""
     with chromium("--host-resolver-rules=MAP *.test 127.0.0.1") as started:
         yield started
 
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Served]:
-    """The page in front of a stand-in for the service."""
+    """Page with a double of the service."""
     with served(Double()) as started:
         yield started
 
@@ -45,7 +45,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def posted(tab: Tab, button: str) -> int:
-    """Status of what a button sends."""
+    """Status of the request that a button sends."""
     with tab.expect_response(lambda response: response.request.method == "POST") as response:
         tab.locator(button).click(no_wait_after=True)
     return int(response.value.status)

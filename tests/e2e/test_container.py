@@ -1,4 +1,4 @@
-"""The serving image as a pod runs it: read-only, without privileges, within its limits."""
+"""Test the serving image like a pod: read-only, without privileges, within its limits."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_runs_without_privileges(predictor: Container) -> None:
 
 
 def test_sigterm_drains_requests(explainer: Container, photographs: list[bytes]) -> None:
-    """Eight clients behind a Service: it takes a pod out a second after it is no longer ready."""
+    """Eight clients of a Service, which removes a pod a second after it is no longer ready."""
     outcomes: list[tuple[float, object]] = []
     in_service, terminated = threading.Event(), threading.Event()
     in_service.set()

@@ -1,4 +1,4 @@
-"""The page's image as a pod runs it, in front of a real server."""
+"""Test the page's image like a pod, with a real server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pod that must not run says why in one line, and each reason has a separate exit code."""
+"""Test that a pod that must not run states the reason in one line and has its own exit code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ os.kill(int(pid), 9)
 
 @pytest.fixture
 def refused(start_container: Start) -> Callable[..., tuple[int, str]]:
-    """Starts a pod that is to end by itself; its exit status and its message."""
+    """Start a pod that must end by itself; returns its exit status and message."""
 
     def ended(**changes: Any) -> tuple[int, str]:
         with start_container("predictor", **changes) as pod:
@@ -62,7 +62,7 @@ def key_pair(folder: Path) -> tuple[Path, Path]:
 
 @pytest.fixture
 def signed(trained: Trained, tmp_path: Path) -> Path:
-    """A signed release, its public key inside: the one folder that a container sees."""
+    """Folder with a signed release and the public key."""
     private, public = key_pair(tmp_path)
     settings = RolloutSettings(
         archive=trained.store, config=ROOT / "model_store/config", signing_private_key=private

@@ -1,4 +1,4 @@
-"""The REST contract of DESIGN.md, spoken by KServe's own client and by plain HTTP."""
+"""Test the REST contract of DESIGN.md with KServe's client and plain HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drift as an operator sees it: real servers, a real Prometheus, photographs that change.
+"""Test drift metrics and alerts with real servers, a real Prometheus and changing photographs.
 
 400 photographs that the model has never seen but that are like its training, then the same 400 by
 another camera; in addition three replicas that share this traffic, and a service that is sent 400
@@ -67,7 +67,7 @@ ONE, THREE, OTHERS = "melanoma", "three-replicas", "other-photographs"
 
 @dataclass(frozen=True)
 class Case:
-    """A model, and two sets of photographs like its training that it has never seen."""
+    """Model and two held-out sets of photographs like its training data."""
 
     store: Path
     model: Path
@@ -79,7 +79,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Story:
-    """What Prometheus said after the photographs like the training, and after the change."""
+    """Metrics and alerts after unchanged photographs, and after the change."""
 
     watched: Watched
     case: Case
@@ -136,7 +136,7 @@ def drawn(folder: Path) -> Case:
 
 @contextmanager
 def running(servers: Sequence[LocalServer]) -> Iterator[None]:
-    """All started and stopped at a time: much of it is waiting."""
+    """Start and stop all servers concurrently."""
     with ThreadPoolExecutor(len(servers)) as pool:
         try:
             for server in servers:
@@ -286,7 +286,7 @@ def test_every_expression_returns_series(story: Story) -> None:
 
 
 def has_values(watched: Watched, name: str, expression: str) -> bool:
-    """Whether an expression gives a number; of an alert that is quiet, whether it had to compare.
+    """Whether an expression, without its comparison, gives a number.
 
     A comparison drops what it does not hold for; with ``bool`` it says 0.
     """

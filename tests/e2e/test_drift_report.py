@@ -1,4 +1,4 @@
-"""The drift report on folders of drawn photographs, with the archive that the server runs."""
+"""Test the drift report on folders of synthetic lesions."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ EACH = 40
 
 @dataclass(frozen=True)
 class Report:
-    """What one run has left."""
+    """Output of one run."""
 
     folder: Path
     said: str
 
     @property
     def section(self) -> dict[str, Any]:
-        """The only one: of two folders."""
+        """The report's only section."""
         (section,) = json.loads((self.folder / "drift.json").read_text())["sections"]
         return dict(section)
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Drawn photographs: a reference, others like them, and others of which half have changed.
+    """Synthetic lesions: a reference, similar ones, and ones of which half have changed.
 
     The names of the changed ones are no friendly ones.
     """
@@ -58,7 +58,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def compare(
     trained: Trained, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[Path, Path], Report]:
-    """Writes a report of two folders."""
+    """Write a report of two folders."""
 
     def run(reference: Path, current: Path) -> Report:
         reports = tmp_path_factory.mktemp("reports")
@@ -73,13 +73,13 @@ def compare(
 
 @pytest.fixture(scope="module")
 def alike(folders: Path, compare: Callable[[Path, Path], Report]) -> Report:
-    """Of the reference and the photographs like it."""
+    """Report of the reference and similar photographs."""
     return compare(folders / "reference", folders / "alike")
 
 
 @pytest.fixture(scope="module")
 def moved(folders: Path, compare: Callable[[Path, Path], Report]) -> Report:
-    """Of the reference and the photographs of which half have changed."""
+    """Report of the reference and photographs of which half have changed."""
     return compare(folders / "reference", folders / "moved")
 
 

@@ -1,4 +1,4 @@
-"""Slow explanations on a real server: predictions go on, turns are taken, time runs out cleanly."""
+"""Test slow explanations on a real server: concurrency, slots and timeouts."""
 
 import io
 import time
@@ -40,12 +40,12 @@ def predict(server: LocalServer, photograph: bytes) -> httpx.Response:
 
 
 def scratch(server: LocalServer) -> Path:
-    """The folder that its workers share."""
+    """Folder that the workers share."""
     return Path(psutil.Process(min(server.worker_pids())).environ()["TMPDIR"])
 
 
 def wait_until_someone_explains(server: LocalServer) -> None:
-    """Until a worker has the turn of slow methods; to look does not take it."""
+    """Wait until a worker holds the slot of slow methods, without taking it."""
     (lock,) = Background(1, scratch(server)).locks
     deadline = time.monotonic() + DEADLINE
     while not (lock.exists() and f":{lock.stat().st_ino} " in Path("/proc/locks").read_text()):
@@ -54,7 +54,7 @@ def wait_until_someone_explains(server: LocalServer) -> None:
 
 @pytest.fixture(scope="module")
 def pair(start: Callable[..., LocalServer]) -> Iterator[LocalServer]:
-    """A server as `make serve` starts it; slow machines need time for a slow explanation."""
+    """Start a server like `make serve`, with time for slow explanations on slow machines."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LESIONLENS_EXPLAIN_SECONDS", str(DEADLINE))
         with start(workers=2) as server:

@@ -1,4 +1,4 @@
-"""Damaged requests: each gets an honest answer, and nothing of it is found anywhere else."""
+"""Test that damaged requests get correct responses and leak nowhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The load test against a real server: objectives that hold pass, impossible ones fail."""
+"""Test the load test against a real server."""
 
 from __future__ import annotations
 

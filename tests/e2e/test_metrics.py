@@ -1,4 +1,4 @@
-"""What the metrics port says: declared names and labels only, whatever a client sends."""
+"""Test that the metrics port shows only declared names and labels."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FAMILY = re.compile(r"_(bucket|sum|count)$")
 
 
 def series(server: LocalServer) -> dict[str, list[dict[str, str]]]:
-    """Labels of each series of ours, by the declared name."""
+    """Labels of each of our series, by the declared name."""
     kinds = {metric.name: metric.kind for metric in METRICS}
     found: dict[str, list[dict[str, str]]] = defaultdict(list)
     for family in text_string_to_metric_families(httpx.get(f"{server.metrics}/metrics").text):
@@ -57,7 +57,7 @@ def series(server: LocalServer) -> dict[str, list[dict[str, str]]]:
 
 
 def answered(server: LocalServer) -> float:
-    """Requests counted."""
+    """Number of counted requests."""
     return sum(
         sample.value
         for family in text_string_to_metric_families(httpx.get(f"{server.metrics}/metrics").text)

@@ -1,4 +1,4 @@
-"""One bad request in a batch of eight: the seven others get the answer they get alone."""
+"""Test that a bad request in a batch of eight does not change the seven other answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BAD = {
 
 
 def above_five(server: LocalServer) -> float:
-    """Batches of more than five requests until now."""
+    """Number of batches of more than five requests so far."""
     text = httpx.get(f"{server.metrics}/metrics").text
     counts: dict[float, float] = {}
     for family in text_string_to_metric_families(text):

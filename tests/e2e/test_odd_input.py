@@ -1,4 +1,4 @@
-"""Good but odd photographs get the answer of their plain twin."""
+"""Test unusual but valid photographs against their plain counterpart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol over REST and gRPC, spoken by KServe's own clients.
+"""Test the Open Inference Protocol over REST and gRPC with KServe's clients.
 
 The numbers are those of V1, and V1's bodies are those of TorchServe, to the byte.
 """
@@ -69,7 +69,7 @@ def over_grpc(server: LocalServer, request: InferRequest) -> InferResponse:
 
 
 def rows(response: InferResponse) -> list[dict[str, Any]]:
-    """A V2 response as V1 has it, but for pictures and attributions."""
+    """Convert a V2 response to V1, without pictures and attributions."""
     columns = {}
     for output in response.outputs:
         if output.name not in ("attribution", "heatmap", "overlay"):

@@ -1,4 +1,4 @@
-"""The OpenAPI document against the running server: schemathesis finds no difference."""
+"""Test the OpenAPI document against the running server with schemathesis."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def described(server: LocalServer) -> BaseSchema:
 
 
 def compare(drawn: st.SearchStrategy[Drawn], session: http.Session, most: int) -> list[Response]:
-    """Send what is drawn; raises at the first difference."""
+    """Send drawn requests; raises at the first difference."""
     replies: list[Response] = []
 
     @settings(
@@ -252,7 +252,7 @@ def content(of: Document) -> Document:
 
 
 def with_examples(node: Any) -> Iterator[Document]:
-    """Every media type that has examples."""
+    """Yield every media type that has examples."""
     if isinstance(node, dict):
         if "schema" in node and "examples" in node:
             yield node
@@ -262,6 +262,6 @@ def with_examples(node: Any) -> Iterator[Document]:
 
 
 def methods(reply: Response) -> set[str]:
-    """That the explanations of an answer were made by."""
+    """Methods of the explanations in a response."""
     said = reply.json()
     return {one["method"] for one in said.get("explanations", [said])}

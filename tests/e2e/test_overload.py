@@ -1,4 +1,4 @@
-"""Far more than the server can carry: each request has an answer, and the server stays itself."""
+"""Test overload: each request is answered and the server recovers."""
 
 from __future__ import annotations
 

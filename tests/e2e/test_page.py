@@ -1,4 +1,4 @@
-"""The upload page as it is run, in front of a real TorchServe."""
+"""Test the upload page as a process with a real TorchServe."""
 
 from __future__ import annotations
 

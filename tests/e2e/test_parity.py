@@ -1,4 +1,4 @@
-"""Served answers equal those of torchvision, run eagerly and offline, with its own transforms."""
+"""Test that served answers equal those of torchvision with its own transforms."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PIL_FIRST = v2.Compose([v2.Resize(224, antialias=True), v2.CenterCrop(224), *TRA
 
 @pytest.fixture(scope="module")
 def client(start: Callable[..., LocalServer]) -> Iterator[httpx.Client]:
-    """A client of a server in the network's own numerics: a backend that the training found close
+    """Client of a server with the plain backend: a backend that the training found close
     enough on this processor may answer a little differently."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LESIONLENS_BACKEND", backends.PLAIN)
@@ -107,7 +107,7 @@ def test_reduced_decoding_of_12_megapixels_changes_probability_little(
 
 
 def enlarged(data: bytes, size: tuple[int, int]) -> bytes:
-    """A photograph as a phone's camera would have sized it."""
+    """Photograph in the size of a phone's camera."""
     picture = Image.open(io.BytesIO(data)).convert("RGB")
     fitted = ImageOps.fit(picture, size, Image.Resampling.BICUBIC)
     out = io.BytesIO()

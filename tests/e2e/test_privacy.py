@@ -1,4 +1,4 @@
-"""No photograph, base64 or EXIF ever reaches a log."""
+"""Test that no photograph, base64 or EXIF reaches a log."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def with_exif(photograph: bytes) -> bytes:
 
 
 def traces(photograph: bytes) -> list[bytes]:
-    """What must not be found: pieces of the file and of its base64 and escaped spellings."""
+    """Fragments that must not be found: of the file, its base64 and escaped forms."""
     text = base64_of(photograph)
     pieces = [text[at : at + 24].encode() for at in range(0, len(text) - 24, 4)]
     pieces += [photograph[at : at + 16] for at in range(0, len(photograph) - 16)]

@@ -1,4 +1,4 @@
-"""The local server as a process: it starts, says where it listens, and leaves nothing behind."""
+"""Test the local server as a process: start, output, ports and end."""
 
 from __future__ import annotations
 

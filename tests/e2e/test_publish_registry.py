@@ -1,4 +1,4 @@
-"""A release as an image in a real registry: KServe's "model car"."""
+"""Test a release as an image in a real registry (KServe's "model car")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The main job on real photographs, where they lie next to the checkout."""
+"""Test classification of real photographs, if they lie next to the checkout."""
 
 from __future__ import annotations
 

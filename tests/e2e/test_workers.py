@@ -1,4 +1,4 @@
-"""Workers of KServe's model server that die or hang lose no request."""
+"""Test that workers of KServe's model server that die or hang lose no request."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def wait_for_workers(server: LocalServer, count: int, without: set[int]) -> list
 def answered_while(
     server: LocalServer, photograph: bytes, harm: Callable[[], object], requests: int = 24
 ) -> list[int]:
-    """Statuses of requests that are sent before, while and after harm is done."""
+    """Statuses of requests sent before, during and after a fault."""
 
     def ask(_: int) -> int:
         return client.post(RAW_PREDICT, content=photograph).status_code
@@ -112,7 +112,7 @@ def test_slow_explanation_does_not_delay_predictions(
 def test_processes_end_with_the_server(
     start: Callable[..., LocalServer], photographs: list[bytes]
 ) -> None:
-    """Also where the server itself is killed and can end nothing."""
+    """Check also when the server itself is killed."""
     with start() as server:
         family = psutil.Process(server.pid).children(recursive=True)
         psutil.Process(server.pid).kill()

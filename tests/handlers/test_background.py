@@ -1,4 +1,4 @@
-"""Slow work yields to what is quick, and takes turns over all workers of a server."""
+"""Test background work: lower priority, and slots across all workers of a server."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A request has one budget for its photographs, and a batch's time is checked before each."""
+"""Test the decode budget of a request and the time budget of a batch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def ask(service: MelanomaService, *rows: RawRequest) -> list[tuple[int, Any]]:
 
 
 def cost_of(monkeypatch: pytest.MonkeyPatch, **costs: float) -> None:
-    """Files that are nothing but the name of a format cost so much."""
+    """Set the cost of files that are only a format's name."""
 
     def inspected(data: bytes, limits: Limits) -> Structure:
         name = data.decode()
@@ -80,7 +80,7 @@ def test_service_passes_both_budgets_on(
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The images that the service decodes, in order."""
+    """Record the images that the service decodes, in order."""
     found: list[bytes] = []
     decode = imaging.decode
 
@@ -141,7 +141,7 @@ def test_budget_is_a_setting(
 def ticking(
     service_with: Callable[..., MelanomaService], monkeypatch: pytest.MonkeyPatch
 ) -> MelanomaService:
-    """A second passes with each check: at the beginning, then before each instance."""
+    """Advance one second per check: at the beginning, then before each instance."""
     service = service_with(batch_seconds=3.5)
     ticks = iter(range(1000))
     monkeypatch.setattr(service.admission, "_clock", lambda: next(ticks))
@@ -170,7 +170,7 @@ def test_time_budget_of_a_batch_is_checked_before_each_instance(
 def test_first_request_of_a_batch_is_served_completely(
     ticking: MelanomaService, decoded: list[bytes], photograph: Photograph
 ) -> None:
-    """Or a slow machine would refuse a request of many photographs whenever it is sent."""
+    """Check it, because a slow machine would otherwise never answer many photographs."""
     image = photograph(1, 0)
 
     for _ in range(2):

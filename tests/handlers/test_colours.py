@@ -1,4 +1,4 @@
-"""Pictures of other colour spaces are seen as sRGB; profiles that say nothing are ignored."""
+"""Test conversion of other colour spaces to sRGB; unusable profiles are ignored."""
 
 from __future__ import annotations
 

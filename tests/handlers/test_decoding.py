@@ -1,4 +1,4 @@
-"""What the decoder does with the structure: budgets, silence, and the same pixels."""
+"""Test the decoder: budgets, no log lines, and unchanged pixels."""
 
 from __future__ import annotations
 

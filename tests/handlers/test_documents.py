@@ -1,4 +1,4 @@
-"""A document of the archive is read completely, or the message names the entry."""
+"""Test that documents of the archive are read completely or the error names the entry."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Image statistics and the baseline of the training data."""
+"""Test image statistics and the baseline of the training data."""
 
 import json
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def sample() -> dict[str, np.ndarray]:
 
 
 def repeated(sample: np.ndarray) -> dict[str, np.ndarray]:
-    """The same values for every feature."""
+    """Use the same values for every feature."""
     return dict.fromkeys(FEATURES, sample)
 
 

@@ -1,4 +1,4 @@
-"""Explanations in time and in turn, or an error that helps; whatever happens, the worker lives."""
+"""Test explanations with time limits and slots; the worker survives every error."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ SLOW = [name for name, method in METHODS.items() if method.slow]
 
 
 class Broken(nn.Module):
-    """Gives no numbers."""
+    """Method that returns non-finite numbers."""
 
     def __init__(self, head: nn.Module) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Broken(nn.Module):
 def asked(
     classifier: Classifier, photograph: Photograph, tmp_path: Path
 ) -> Callable[..., list[Answer]]:
-    """Answers of a service whose workers share a folder, to one photograph by several methods."""
+    """Explain one photograph by several methods, on a service whose workers share a folder."""
 
     def ask(*methods: str, model: nn.Module | None = None, **settings: float) -> list[Answer]:
         limits = HandlerSettings(**settings)  # type: ignore[arg-type]

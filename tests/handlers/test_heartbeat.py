@@ -1,4 +1,4 @@
-"""The adapter shows signs of life, and says which errors are its own."""
+"""Test the adapter's heartbeat and the mark of its own errors."""
 
 from __future__ import annotations
 

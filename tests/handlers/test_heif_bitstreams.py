@@ -1,4 +1,4 @@
-"""What the bitstreams in HEIC and AVIF files may not hold, whatever the boxes say."""
+"""Test rejection of hostile bitstreams in HEIC and AVIF files."""
 
 from __future__ import annotations
 

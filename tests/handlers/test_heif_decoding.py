@@ -1,4 +1,4 @@
-"""HEIC and AVIF where they are switched on: the pixels are those that the libraries find."""
+"""Test decoding of HEIC and AVIF: the pixels equal those of the libraries."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def with_profile() -> Image.Image:
 
 
 def with_all_that_phones_write() -> Image.Image:
-    """EXIF with a false orientation, which does not count, XMP and a thumbnail."""
+    """Add EXIF with a wrong orientation, which is ignored, XMP and a thumbnail."""
     carries = picture(320, 200)
     exif = Image.Exif()
     exif[0x010F] = "MAKER"

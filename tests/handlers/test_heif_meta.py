@@ -1,4 +1,4 @@
-"""Tables of a HEIC or AVIF file that contradict themselves or are too long."""
+"""Test contradictory or too long tables of HEIC and AVIF files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the boxes of HEIC and AVIF files may not say, found out before a decoder sees them."""
+"""Test rejection of hostile boxes of HEIC and AVIF files before decoding."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CLAP = b"clap", struct.pack(">8L", 80, 1, 60, 1, 0, 1, 0, 1)
 
 
 def stored(method: int = 0, elsewhere: int = 0, version: int = 1) -> bytes:
-    """A file whose picture is said to be stored in an unusual way."""
+    """File whose picture has an unusual storage location."""
     item = heic_item()
     data = file([item])
     at = data.index(b"iloc")
@@ -55,7 +55,7 @@ def odd_grid(
     times: int = 1,
     last: tuple[int, int] = (96, 64),
 ) -> bytes:
-    """A grid of 2 x 2 tiles with something wrong."""
+    """Grid of 2 x 2 tiles with an error."""
     head = struct.pack(">BBBBHH", version, 0, 1, 1, *says)
     whole = Item(b"grid", (heifs.ispe(192, 128),), head, ((b"dimg", tiles),) * times)
     known = (b"hvcC", hvcc(sps(96, 64))), heifs.ispe(96, 64)

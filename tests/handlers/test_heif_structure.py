@@ -1,4 +1,4 @@
-"""What is read of HEIC and AVIF files before they are decoded, and what is left of them."""
+"""Test the inspection of HEIC and AVIF files and the reduced file."""
 
 from __future__ import annotations
 

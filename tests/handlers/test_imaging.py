@@ -1,4 +1,4 @@
-"""From the bytes of a file to the input of the model: what is prepared, exactly."""
+"""Test the preparation of a file's bytes as model input."""
 
 import io
 from collections.abc import Callable
@@ -18,14 +18,14 @@ Encode = Callable[..., bytes]
 
 @pytest.fixture(scope="module")
 def picture(drawn: Callable[[int, int], Image.Image]) -> Image.Image:
-    """Not square, and different in every corner."""
+    """Picture that is not square and differs in every corner."""
     levels = np.asarray(drawn(1, 1)).astype(int)
     levels += np.linspace(-40, 40, 240, dtype=int)[None, :, None]
     return Image.fromarray(levels.clip(0, 255).astype(np.uint8)).crop((0, 0, 240, 180))
 
 
 def off(one: Image.Image, other: Image.Image) -> float:
-    """The mean difference of two pictures, in levels of 255."""
+    """Mean difference of two pictures, in levels of 255."""
     assert one.size == other.size
     return float(np.abs(np.asarray(one, np.float32) - np.asarray(other, np.float32)).mean())
 

@@ -1,4 +1,4 @@
-"""Files that cannot be used: each is refused with a message that says why."""
+"""Test rejection of unusable files with the reason."""
 
 import struct
 import tracemalloc
@@ -23,7 +23,7 @@ def chunk(name: bytes, content: bytes) -> bytes:
 
 
 def png_claiming(width: int, height: int, pixels: bytes = b"") -> bytes:
-    """A greyscale PNG whose header says width x height, whatever it holds."""
+    """Greyscale PNG whose header states this width and height."""
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     parts = [(b"IHDR", header), (b"IDAT", zlib.compress(pixels, 9)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
@@ -37,7 +37,7 @@ def refusal(data: bytes, **limits: int) -> str:
 
 @pytest.fixture(scope="module")
 def noise() -> Image.Image:
-    """Compresses badly, so that half a file is half a picture."""
+    """Picture that compresses badly, so that half of the file is half of the picture."""
     levels = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
     return Image.fromarray(levels)
 

@@ -1,4 +1,4 @@
-"""A worker imports what it needs, and no more."""
+"""Test that a worker imports only what it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is served when more come than can be: the clock is the test's."""
+"""Test load shedding with a simulated clock."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def served(clock: Clock) -> Callable[..., int]:
-    """Serves a batch and gives how many of its requests were served."""
+    """Serve a batch and return the number of served requests."""
     admission = LoadShedder(FULL, SECONDS, clock)
 
     def serve(requests: int, each: float) -> int:

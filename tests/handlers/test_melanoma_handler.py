@@ -1,4 +1,4 @@
-"""The TorchServe adapter, through TorchServe's own context and metrics."""
+"""Test the TorchServe adapter with TorchServe's context and metrics."""
 
 import io
 import json
@@ -29,7 +29,7 @@ Body = Callable[..., bytes]
 
 
 def wire(body: bytes, *, name: str = "body", **headers: str) -> dict[str, Any]:
-    """One request as the frontend hands it to a worker."""
+    """Build a request as the frontend passes it to a worker."""
     pairs = [(key.replace("_", "-").encode(), value.encode()) for key, value in headers.items()]
     return {
         "requestId": b"1",
@@ -237,7 +237,7 @@ def test_baseline_is_reported_once_at_start(
 
 
 class Frontend:
-    """Reads what a worker sends, as ``ModelResponseDecoder.java`` of TorchServe 0.12 does."""
+    """Read a worker's message like ``ModelResponseDecoder.java`` of TorchServe 0.12."""
 
     def __init__(self) -> None:
         self.answers: list[tuple[str, int, dict[str, str], bytes]] = []

@@ -1,4 +1,4 @@
-"""How TorchServe loads the adapter: its class, its environment, an unpacked archive."""
+"""Test how TorchServe loads the adapter."""
 
 import json
 import os
@@ -26,7 +26,7 @@ SOURCE = Path(handlers.__file__).parent
 
 @pytest.fixture(autouse=True)
 def _threads() -> Iterator[None]:
-    """The adapter sets the number of threads of the process: put it back."""
+    """Restore the number of threads, which the adapter sets for the process."""
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)

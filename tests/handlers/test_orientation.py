@@ -1,4 +1,4 @@
-"""EXIF's orientation is read as Pillow reads it, whatever surrounds it."""
+"""Test that EXIF's orientation is read like Pillow."""
 
 from __future__ import annotations
 

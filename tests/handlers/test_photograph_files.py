@@ -1,4 +1,4 @@
-"""Which files of a folder are taken for photographs, and that every other one is named."""
+"""Test which files of a folder count as photographs; all others are named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""KServe V1 and raw bodies: what is understood, what is refused and how."""
+"""Test parsing of KServe V1 and raw bodies."""
 
 import base64
 import json

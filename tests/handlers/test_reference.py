@@ -1,4 +1,4 @@
-"""Distance to the training features."""
+"""Test the distance to the training features."""
 
 import json
 
@@ -13,7 +13,7 @@ WIDTH = 512
 
 @pytest.fixture(scope="module")
 def features() -> np.ndarray:
-    """Around a mean, a few directions wider than the rest, as features of a network are."""
+    """Features like those of a network: a mean, and a few directions of large variance."""
     random = np.random.default_rng(0)
     spread = np.concatenate([np.linspace(1.2, 0.4, 20), np.full(WIDTH - 20, 0.1)])
     turned = np.linalg.qr(random.normal(size=(WIDTH, WIDTH)))[0]

@@ -1,4 +1,4 @@
-"""From attribution to PNG."""
+"""Test rendering of attributions as PNG."""
 
 import io
 from collections.abc import Callable
@@ -33,13 +33,13 @@ def view(drawn: Callable[..., Image.Image]) -> Image.Image:
 
 @pytest.fixture(scope="module")
 def grainy(view: Image.Image) -> Image.Image:
-    """With the grain of a camera, which compresses far worse than a drawing."""
+    """View with camera noise, which compresses worse than a synthetic picture."""
     grain = np.random.default_rng(0).normal(0, 2.5, (SIDE, SIDE, 3))
     return Image.fromarray((np.asarray(view) + grain).clip(0, 255).astype(np.uint8))
 
 
 def halves() -> np.ndarray:
-    """Left against, right for the target."""
+    """Attribution with a negative left and a positive right half."""
     return np.tile(np.repeat([-2.0, 2.0], SIDE // 2), (SIDE, 1)).astype(np.float32)
 
 

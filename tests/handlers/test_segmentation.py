@@ -1,4 +1,4 @@
-"""The rough outline of a lesion."""
+"""Test the outline of a lesion."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ SKIN, MOLE = (225, 180, 160), (110, 60, 45)
 
 
 def disc(box: tuple[int, int, int, int], *, corners: bool = False) -> Image.Image:
-    """A dark disc on plain skin, behind a dermatoscope's tube if asked."""
+    """Dark disc on plain skin, optionally with the dark rim of a dermatoscope."""
     picture = Image.new("RGB", (224, 224), "black" if corners else SKIN)
     pen = ImageDraw.Draw(picture)
     if corners:

@@ -1,4 +1,4 @@
-"""What the service answers: the contract, key by key."""
+"""Test the service's responses key by key."""
 
 import base64
 import io
@@ -38,7 +38,7 @@ Body = Callable[..., bytes]
 
 
 def ask(service: MelanomaService, *rows: RawRequest) -> list[tuple[int, Any]]:
-    """Status and document of each answer."""
+    """Status and document of each response."""
     answers = service.answer(rows, Recorder("v1"))
     assert len(answers) == len(rows)
     return [(answer.status, json.loads(answer.body)) for answer in answers]

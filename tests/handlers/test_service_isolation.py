@@ -1,4 +1,4 @@
-"""One bad request never changes the answer of another, batched or not."""
+"""Test that one bad request never changes the answer of another."""
 
 import json
 import logging
@@ -48,7 +48,7 @@ def good(photograph: Photograph, v1: Body) -> list[RawRequest]:
 
 @pytest.fixture(scope="module")
 def answers(service: MelanomaService, good: list[RawRequest]) -> list[Answer]:
-    """Their answers, with no bad request about."""
+    """Responses without a bad request in the batch."""
     found = ask(service, *good)
     assert [answer.status for answer in found] == [200] * 7
     return found
@@ -116,7 +116,7 @@ def test_bad_instance_rejects_its_request_and_is_named(
 
 @pytest.fixture
 def bug(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fault in the code that one payload brings to light."""
+    """Internal error that one payload triggers."""
     decode = imaging.decode
 
     def faulty(data: bytes, limits: Any) -> Any:

@@ -1,4 +1,4 @@
-"""When a person must look, when time is up, and what the settings limit."""
+"""Test review flags, time limits and settings of the service."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Body = Callable[..., bytes]
 
 
 def ask(service: MelanomaService, *rows: RawRequest) -> list[tuple[int, Any]]:
-    """Status and document of each answer."""
+    """Status and document of each response."""
     answers = service.answer(rows, Recorder("v1"))
     return [(answer.status, json.loads(answer.body)) for answer in answers]
 

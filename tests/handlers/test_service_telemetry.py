@@ -1,4 +1,4 @@
-"""What the service counts: every request, every photograph, and no label of a client's making."""
+"""Test the service's metrics: requests, photographs and bounded labels."""
 
 from collections.abc import Callable
 
@@ -28,7 +28,7 @@ Body = Callable[..., bytes]
 
 @pytest.fixture(scope="module")
 def seen(service: MelanomaService, photograph: Photograph, v1: Body) -> list[Observation]:
-    """A batch with something of everything: five photographs answered, two requests refused."""
+    """Mixed batch: five photographs answered, two requests rejected."""
     one, two = photograph(1, 0), photograph(2, 1)
     recorder = Recorder("v1")
     answers = service.answer(

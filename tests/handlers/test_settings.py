@@ -1,4 +1,4 @@
-"""Limits read from the environment."""
+"""Test settings read from the environment."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Hostile files are refused or reduced before a pixel is decoded; good ones are not."""
+"""Test that hostile files are rejected or reduced before decoding; good ones are not."""
 
 from __future__ import annotations
 

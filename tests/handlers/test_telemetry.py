@@ -1,4 +1,4 @@
-"""Metrics: declared once, counted once."""
+"""Test the declared metrics and their recorder."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The cores of a container, from control groups laid out as the kernel does."""
+"""Test the CPU count of a container by control groups."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The page about Kubernetes says what the code does."""
+"""Test that the page about Kubernetes matches the code."""
 
 from __future__ import annotations
 

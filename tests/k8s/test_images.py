@@ -1,4 +1,4 @@
-"""What the images are made of: pinned, as the checkout has it, and clean by hadolint."""
+"""Test the images: pinned versions, equal to the checkout, accepted by hadolint."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PINNED = re.compile(r"^([a-z0-9._-]+)==([^ ;\\\n]+)", re.MULTILINE)
 
 
 def pinned(path: Path) -> set[tuple[str, str]]:
-    """Names and versions; one may have several, each for some Python."""
+    """Names and versions; one name may have several versions for different Pythons."""
     return set(PINNED.findall(path.read_text()))
 
 

@@ -1,4 +1,4 @@
-"""The base image of Debian packages needs mmdebstrap and the builder asked for, nothing else."""
+"""Test that the base image needs only mmdebstrap and the chosen builder."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ case "$*" in *inspect*) exit %(there)d ;; esac
 
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What the programs are called with, a line each; nothing else is on the PATH."""
+    """Log of the calls of stub programs, which are the only ones on the PATH."""
     monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path / "calls"
 
 
 def put(calls: Path, *names: str, there: bool = False) -> None:
-    """Put programs on the PATH that note how they are called."""
+    """Put stub programs on the PATH that log their calls."""
     for name in names:
         program = calls.parent / name
         program.write_text(PROGRAM % {"log": calls, "there": 0 if there else 1})

@@ -1,4 +1,4 @@
-"""The last step of the serving image's build passes what works, and nothing else."""
+"""Test the self-test in the last step of the serving image's build."""
 
 from __future__ import annotations
 

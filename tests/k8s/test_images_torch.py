@@ -1,4 +1,4 @@
-"""Which torch the serving image is built with where nobody says which."""
+"""Test the default choice of torch for the serving image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIBRARY = "nvidia-cudnn-cu13==9.1; platform_system == 'Linux'"
 
 
 def wheel(folder: Path, version: str, *requires: str) -> None:
-    """A wheel of a package ``torch`` with nothing in it."""
+    """Empty wheel of a package ``torch``."""
     info = f"torch-{version}.dist-info"
     lines = ["Metadata-Version: 2.1", "Name: torch", f"Version: {version}"]
     lines += [f"Requires-Dist: {one}" for one in requires]
@@ -29,7 +29,7 @@ def wheel(folder: Path, version: str, *requires: str) -> None:
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """All that pip finds on this machine."""
+    """Folder of wheels that pip finds."""
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))

@@ -1,4 +1,4 @@
-"""``make namespace``: the one object that needs a right outside the namespace, applied apart."""
+"""Test ``make namespace``, the only step that needs rights outside the namespace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.k8s.rollout.api_double import Api
 
 
 def make(root: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """The target alone: what is installed is not looked at."""
+    """Makefile target without its prerequisites."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("LESIONLENS_")}
     return subprocess.run(
         ["make", "--assume-old=.venv/installed", "namespace", *arguments],

@@ -1,4 +1,4 @@
-"""Access control on a cluster: servers need a key, the page has one, health routes need none."""
+"""Test the manifests of access control."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def variables(work: Workload) -> dict[str, Object]:
 
 
 def secret_of(work: Workload, path: str) -> tuple[str, str]:
-    """Secret and file in it that a path of the container is."""
+    """Secret and its entry that is mounted at a path of the container."""
     (container,) = work.spec["containers"]
     folder, _, file = path.rpartition("/")
     (mount,) = [one for one in container["volumeMounts"] if one["mountPath"] == folder]

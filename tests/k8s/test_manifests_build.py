@@ -1,4 +1,4 @@
-"""Every kustomization builds, the same each time, into what a cluster can take."""
+"""Test that every kustomization builds deterministically."""
 
 import itertools
 import json

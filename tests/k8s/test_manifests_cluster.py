@@ -1,4 +1,4 @@
-"""What a real cluster adds to the manifests: KServe's canaries, gateways, limited rights."""
+"""Test the manifests with KServe's canaries, gateways and limited rights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ACCESS = ("overlays/local", "overlays/production", COMPLETE)
 
 
 def of_spec_canary(objects: list[Object]) -> Workload:
-    """A pod of ``spec.canary`` as KServe 0.20 makes it: another Deployment, the same component."""
+    """Labels of a pod of ``spec.canary`` in KServe 0.20: another Deployment, the same component."""
     (predictor,) = [work for work in workloads(objects) if work.name == "melanoma-predictor"]
     name = "melanoma-blue-predictor"
     labels = {**predictor.labels, "app": f"isvc.{name}"}
@@ -178,7 +178,7 @@ def test_both_roles_are_bound_to_one_account_in_one_namespace() -> None:
 
 
 def test_selectors_match_kserve_deployment_names() -> None:
-    """The installed version's own words: the default name, and another one for a canary."""
+    """Deployment names of the installed KServe: the default and that of a canary."""
     words = " ".join((V1beta1PredictorSpec.name.fget.__doc__ or "").split())
 
     assert "named {isvc}-{name}-predictor instead of the default {isvc}-predictor" in words

@@ -1,4 +1,4 @@
-"""A way out only for pods that need one: the page, training, and servers that fetch a bucket."""
+"""Test that only the page, training and servers with a bucket have egress."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FETCHING = {"DNS", "HTTPS"}
 
 
 def openings(objects: list[Object], work: Workload) -> set[str]:
-    """What a pod may reach, by the policies of a set."""
+    """Targets that a pod may reach by the policies of a set."""
     found = set()
     for policy in of_kind(objects, "NetworkPolicy"):
         if selects(policy["spec"]["podSelector"], work.labels):

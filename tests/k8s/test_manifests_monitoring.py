@@ -1,4 +1,4 @@
-"""On a cluster Prometheus gets the labels, rules and openings that it has on this machine."""
+"""Test the monitoring manifests: labels, rules and network policies."""
 
 import re
 import subprocess
@@ -64,7 +64,7 @@ def test_scrapes_every_server_and_nothing_else() -> None:
 
 
 def relabelled(labels: dict[str, str]) -> dict[str, str]:
-    """What Prometheus' relabelling with its default action, replace, makes of discovered labels."""
+    """Apply Prometheus' relabelling with the default action (replace) to discovered labels."""
     (endpoint,) = monitor()["podMetricsEndpoints"]
     return {
         rule["targetLabel"]: ";".join(labels.get(name, "") for name in rule["sourceLabels"])
@@ -74,7 +74,7 @@ def relabelled(labels: dict[str, str]) -> dict[str, str]:
 
 
 def discovered(labels: dict[str, str]) -> dict[str, str]:
-    """As Prometheus names a pod's labels."""
+    """Name of a pod's label in Prometheus."""
     return {
         "__meta_kubernetes_pod_label_" + re.sub(r"\W", "_", key): value
         for key, value in labels.items()
@@ -123,7 +123,7 @@ def test_dashboards_equal_the_generated_ones() -> None:
 
 
 def queries(namespace: str = "lesionlens") -> dict[str, str]:
-    """What KEDA asks Prometheus for each component."""
+    """Prometheus queries of KEDA, by component."""
     names = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": namespace}}
     objects = parsed(combined("base", ("autoscaling-keda",), namespace=yaml.safe_dump(names)))
     found = {}
@@ -151,7 +151,7 @@ def test_autoscaler_query_selects_its_namespace() -> None:
 def test_autoscaler_query_counts_requests_in_flight_of_one_component(
     promtool: str, tmp_path: Path
 ) -> None:
-    """Two replicas with three requests in flight each: six, whatever other servers do.
+    """Check that two replicas with three requests in flight each give six.
 
     A second of time passes for each request in flight in every second, in microseconds.
     """

@@ -1,4 +1,4 @@
-"""A release lands wherever it stands, and a set without one is still valid."""
+"""Test the values of a release in the manifests."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Rules in the manner of kube-linter, over every build; and each finds what it is there for."""
+"""Test all builds against the rules, and each rule against a violation."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ def test_manifests_follow_the_rule(name: str, rule: str) -> None:
 
 
 class Broken:
-    """The complete set, and names for the parts of it that are broken."""
+    """Complete set with named parts, to be broken by a test."""
 
     def __init__(self) -> None:
         self.objects = [*objects_of(COMPLETE), *objects_of("training/job")]
@@ -208,7 +208,7 @@ def test_every_rule_has_a_violation_test() -> None:
 
 
 def restricted() -> dict[str, Any]:
-    """A pod that the profile takes."""
+    """Pod that complies with the profile."""
     return {
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [

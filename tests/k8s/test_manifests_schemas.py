@@ -1,4 +1,4 @@
-"""Every object against the strict types of its API: a misspelt field is found, whichever it is."""
+"""Test every object against the strict types of its API."""
 
 import copy
 import json
@@ -22,7 +22,7 @@ FREE = {"labels", "matchLabels", "annotations", "requests", "limits", "data"}
 
 @cache
 def unique() -> tuple[Object, ...]:
-    """Each object of every build once, and the namespaces; not to be changed."""
+    """All distinct objects of all builds, and the namespaces; read-only."""
     built = [item for name in EVERY for item in objects_of(name)]
     apart = [
         item
@@ -65,7 +65,7 @@ Place = tuple[str | int, ...]
 
 
 def places(node: Any, path: Place = ()) -> Iterator[Place]:
-    """Where every field of a type stands: not in free maps, nor in a list's later items."""
+    """Paths of all fields of an object, except in free maps and later list items."""
     if isinstance(node, list) and node:
         yield from places(node[0], (*path, 0))
     if isinstance(node, dict) and not free(path):
@@ -83,7 +83,7 @@ def free(path: Place) -> bool:
 
 
 def renamed(document: Object, place: Place) -> Object:
-    """A copy in which one field has a letter too many."""
+    """Copy of an object with one misspelt field."""
     changed = copy.deepcopy(document)
     node: Any = changed
     for step in place[:-1]:
@@ -94,7 +94,7 @@ def renamed(document: Object, place: Place) -> Object:
 
 @pytest.fixture(scope="module")
 def examples() -> dict[str, Object]:
-    """One object of each kind, the largest."""
+    """Largest object of each kind."""
     return {item["kind"]: item for item in sorted(unique(), key=lambda item: len(json.dumps(item)))}
 
 

@@ -1,4 +1,4 @@
-"""The pods that answer requests, and what each component makes of them."""
+"""Test the manifests of the serving pods with each component."""
 
 import copy
 import json
@@ -29,7 +29,7 @@ def only(work: Workload) -> dict[str, Any]:
 
 
 def alike(work: Workload) -> dict[str, Any]:
-    """A pod without what says which of them it is."""
+    """Pod spec without the parts that differ between predictor and explainer."""
     spec = copy.deepcopy(work.spec)
     container = spec["containers"][0]
     container["env"] = sorted(
@@ -187,7 +187,7 @@ def test_only_bucket_storage_allows_server_egress() -> None:
 
 
 def backend_of(objects: list[Object], path: str) -> dict[str, int]:
-    """Where the Gateway API sends a path, by weight: an exact match, else the longest prefix."""
+    """Backends of a path in the Gateway API, by weight: exact match, else longest prefix."""
     best: tuple[tuple[bool, int], dict[str, int]] = ((False, 0), {})
     for route in of_kind(objects, "HTTPRoute"):
         for rule in route["spec"]["rules"]:

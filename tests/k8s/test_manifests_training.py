@@ -1,4 +1,4 @@
-"""Training on a cluster: the Job and Kubeflow's TrainJob run the same pod."""
+"""Test the training manifests: Job and Kubeflow's TrainJob."""
 
 import copy
 import re

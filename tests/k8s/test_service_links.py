@@ -1,4 +1,4 @@
-"""No variable that Kubernetes makes of a Service stops a container of ours from starting."""
+"""Test that variables of Kubernetes Services do not change settings."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def links(service: str, port: int = 80, address: str = ADDRESS) -> dict[str, str
 
 
 def services() -> dict[str, set[int]]:
-    """Every Service of every overlay, combination and job, with its ports; and KServe's."""
+    """All Services of all builds with their ports, and KServe's Services."""
     found: dict[str, set[int]] = {name: {80} for name in KSERVE}
     for entry in EVERY:
         for one in objects_of(entry):
@@ -50,7 +50,7 @@ def services() -> dict[str, set[int]]:
 
 
 def settings() -> list[Any]:
-    """What each container reads at its start, from the variables of this process."""
+    """Settings that each container reads, from the variables of this process."""
     return [
         PodSettings.read(os.environ, ()),
         FrontSettings.from_environment(os.environ),

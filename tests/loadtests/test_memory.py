@@ -1,4 +1,4 @@
-"""A worker that grows is seen to grow, one that does not is not."""
+"""Test the detection of memory growth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objectives are data: read strictly, judged one by one."""
+"""Test reading and judging of objectives."""
 
 from __future__ import annotations
 

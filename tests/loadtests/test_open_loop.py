@@ -1,4 +1,4 @@
-"""The crowd: a rate that does not wait, and every reply seen for what it is."""
+"""Test the open loop: constant rate and classification of replies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CUT_OFF = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{}"
 
 @contextmanager
 def answering(reply: Callable[[int], bytes]) -> Iterator[int]:
-    """A server on a free port that answers the n-th connection and closes it."""
+    """Server on a free port that answers the n-th connection and closes it."""
     with socket.create_server(("127.0.0.1", 0), backlog=500) as listening:
 
         def serve() -> None:

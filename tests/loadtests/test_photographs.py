@@ -1,4 +1,4 @@
-"""Which photographs the load tests send."""
+"""Test the choice of photographs for the load tests."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""CI cannot be green without Prometheus: a missing program fails its tests there."""
+"""Test that missing Prometheus fails tests in CI and skips them elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WITH_PROMETHEUS = (
 
 
 def tried(root: Path, variables: dict[str, str], *tests: str) -> subprocess.CompletedProcess[str]:
-    """Tests, on a machine that has neither prometheus nor promtool."""
+    """Run tests without prometheus and promtool on the PATH."""
     environment = {name: text for name, text in os.environ.items() if name != "CI"}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *tests],

@@ -1,4 +1,4 @@
-"""Several services in one dashboard, as with a canary: kept apart and named."""
+"""Test dashboards with several services, such as a canary."""
 
 from __future__ import annotations
 

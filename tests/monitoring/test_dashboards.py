@@ -31,7 +31,7 @@ SELECTOR = re.compile(rf"({NAME})\{{([^}}]*)\}}")
 
 
 def labels_of_recorded(name: str) -> set[str]:
-    """A recorded series keeps what its rule sums by; the recording rules' own tests say which."""
+    """Labels of a recorded series: those that its rule sums by."""
     kept = {"namespace", "service"}
     if name.startswith("lesionlens:requests_"):
         return kept | {"verb"}
@@ -44,7 +44,7 @@ def labels_of_recorded(name: str) -> set[str]:
 
 
 def known() -> dict[str, set[str]]:
-    """Every series that there can be, and its labels."""
+    """All possible series with their labels."""
     series: dict[str, set[str]] = {}
     for metric in METRICS:
         labels = {*metric.labels, *TARGET}
@@ -191,7 +191,7 @@ def test_every_series_has_a_selector(expr: str) -> None:
 
 
 def test_legend_names_that_select_colours_exist() -> None:
-    """A pattern that no name can match is a colour that nobody sees."""
+    """Check legend patterns, because one that matches no name is never used."""
     values = {
         *("predict", "explain", "ok", "refused", "failed", "none", "grad_cam", "several"),
         *("integrated_gradients", "unknown", "decode", "forward", "render", "brightness"),

@@ -1,4 +1,4 @@
-"""``make monitor``: Prometheus with the project's rules, as a person starts it."""
+"""Test ``make monitor``: Prometheus with the project's rules."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from serving.settings import free_ports
 
 
 def run(root: Path, variables: Mapping[str, str]) -> subprocess.Popen[str]:
-    """The stack in a separate process."""
+    """Run the stack in a separate process."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("LESIONLENS_")}
     return subprocess.Popen(
         [sys.executable, "-m", "monitoring.local"],

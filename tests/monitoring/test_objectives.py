@@ -1,4 +1,4 @@
-"""A wrong objective is refused with a message that says what would be right."""
+"""Test that a wrong objective is rejected with a helpful message."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The index that the rules compute is the one that the thresholds were calibrated with.
+"""Test that rules and thresholds use the same index.
 
 The promtool test is written here, not committed, because Python's formula gives its numbers.
 """

@@ -1,4 +1,4 @@
-"""Workers that hang are told from workers that are busy, by files and by the kernel."""
+"""Test the detection of hung workers by heartbeat files and process states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps a server from starting is said in one line, with the setting to change."""
+"""Test that an error before the start is one line that names the setting to change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One way to run a process, with real ones: start, wait, last lines, and the end of the tree."""
+"""Test the process wrapper: start, wait, last lines, and stopping the tree."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Start = Callable[..., Process]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts Python with some code, which is stopped at the end of the test."""
+    """Start Python with code; it is stopped at the end of the test."""
     started: list[Process] = []
 
     def run(code: str, **options: object) -> Process:

@@ -1,4 +1,4 @@
-"""A release is verified as the copy that is run: whatever happens to its source changes nothing."""
+"""Test that a release is verified on the private copy that is run."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ Transfer = Callable[[BinaryIO, BinaryIO, int | None], None]
 
 
 def swapping(source: Path, moment: str, transfer: Transfer) -> Transfer:
-    """Swaps the archive when its copy begins or has ended, in the same file and by its name."""
+    """Swap the archive when its copy begins or has ended, in place or by renaming."""
 
     def swap(original: BinaryIO, copy: BinaryIO, limit: int | None) -> None:
         if limit is None and moment == "begins":
@@ -137,7 +137,7 @@ def test_source_swapped_after_reading_has_no_effect(
 def test_rejects_source_that_differs_between_reads(
     source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A volume that gives the released bytes to who hashes, and others to who copies."""
+    """Volume that returns the released bytes for hashing and other bytes for copying."""
     digest = release.digest_of(source)
 
     def transfer(original: BinaryIO, copy: BinaryIO, limit: int | None) -> None:

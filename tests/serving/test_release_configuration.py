@@ -1,4 +1,4 @@
-"""What a release's configuration may ask for, and what two readers could read in two ways."""
+"""Test the allow-list for a release's configuration."""
 
 from __future__ import annotations
 

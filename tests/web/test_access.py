@@ -1,4 +1,4 @@
-"""The page's own key towards the service, and users that a proxy names."""
+"""Test the page's API key and the user header of a proxy."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_names_invalid_setting(given: dict[str, str], message: str) -> None:
 
 
 def test_page_does_not_import_key_checks() -> None:
-    """Its image has neither PyJWT nor aiohttp nor Prometheus' client."""
+    """Check it, because the page's image lacks PyJWT, aiohttp and Prometheus' client."""
     code = "import sys, web.__main__; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

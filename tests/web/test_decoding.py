@@ -1,4 +1,4 @@
-"""Photographs are decoded one at a time, in bounded time, and the page knows when none can be."""
+"""Test decoding of uploads: queue, deadline and health."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FILE = io.BytesIO(b"")
 
 
 class Slow:
-    """A decoder that takes until it is released, and counts."""
+    """Decoder that blocks until it is released, and counts calls."""
 
     def __init__(self) -> None:
         self.begun = 0
@@ -55,7 +55,7 @@ def slow() -> Iterator[Slow]:
 
 
 async def kind(result: Awaitable[bytes]) -> str:
-    """What became of a photograph."""
+    """Result of a photograph's decoding."""
     try:
         return (await result).decode()
     except PageError as error:

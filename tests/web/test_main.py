@@ -1,4 +1,4 @@
-"""``python -m web``: where it listens, and what stands before it."""
+"""Test ``python -m web``: addresses and limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Another website can neither post here nor be taken for this one."""
+"""Test protection against cross-site posts and foreign host names."""
 
 from __future__ import annotations
 

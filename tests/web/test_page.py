@@ -1,4 +1,4 @@
-"""The page as a browser gets it: strict, readable, and in the right order."""
+"""Test the page's HTML and headers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ POLICY = {
 
 
 def pages(visit: Visit, upload: Visit, photograph: bytes) -> dict[str, httpx.Response]:
-    """One of each kind."""
+    """One page of each kind."""
     broken = Double(predict=Reply(None, error=RuntimeError("a bug")))
     return {
         "form": visit("GET"),
@@ -121,7 +121,7 @@ def test_heic_is_off_by_default_in_form_and_script(visit: Visit) -> None:
 def test_enabled_heic_is_sent_by_the_script_and_not_offered_by_the_form(
     visit: Visit,
 ) -> None:
-    """An iPhone makes a JPEG of its photograph for a form that does not ask for HEIC."""
+    """Check it, because an iPhone sends a JPEG to a form that does not accept HEIC."""
     page = visit("GET").text
 
     assert "JPEG, PNG, WebP, HEIC or AVIF, up to" in page

@@ -1,4 +1,4 @@
-"""Every failure has a status and a page that helps, and none tells anything of the photograph."""
+"""Test the failure pages: status, help, and nothing of the photograph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What leaves the page: the pixels that the service would have seen, and nothing else."""
+"""Test that only the pixels that the model uses leave the page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def drawn_anew(data: bytes, max_pixels: int = 25_000_000) -> bytes:
 
 
 def seen(data: bytes) -> np.ndarray:
-    """What the model sees of a file."""
+    """Model input of a file."""
     return np.asarray(centre_view(decode(data)))
 
 
@@ -41,7 +41,7 @@ def turned(value: int) -> Image.Exif:
 
 
 def soft(picture: Image.Image) -> Image.Image:
-    """With a rim that lets white through."""
+    """Picture with a semi-transparent rim."""
     alpha = Image.linear_gradient("L").resize(picture.size)
     layered = picture.copy()
     layered.putalpha(alpha)
@@ -150,7 +150,7 @@ def chunks(png: bytes) -> set[bytes]:
 
 
 def told(kind: str) -> dict[str, Any]:
-    """All that a camera or an editor writes in addition to the pixels."""
+    """Metadata that a camera or an editor writes."""
     exif = turned(6)
     exif[0x010F] = MAKER
     exif.get_ifd(0x8825).update({1: "N", 2: (55.0, 40.0, 34.2), 3: "E", 4: (12.0, 34.0, 6.1)})

@@ -1,4 +1,4 @@
-"""What the page asks the service, and what it makes of every answer."""
+"""Test the page's requests to the service and its handling of responses."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_passes_on_retry_after() -> None:
 
 
 class Recovering(Double):
-    """Busy for a while."""
+    """Service that is busy for a number of requests."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         busy = Reply({}, 503, {"retry-after": "0"})

@@ -1,4 +1,4 @@
-"""Settings, and what the cluster expects of them."""
+"""Test the page's settings, and their values on the cluster."""
 
 from __future__ import annotations
 

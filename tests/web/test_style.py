@@ -1,4 +1,4 @@
-"""The style sheet: readable in light and dark."""
+"""Test the style sheet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every word is in the languages' files, and every file has every word."""
+"""Test that all texts are in the language files."""
 
 from __future__ import annotations
 

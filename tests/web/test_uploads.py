@@ -1,4 +1,4 @@
-"""Uploads are bounded in time, rate and bytes, and hold up nobody else while they arrive."""
+"""Test limits of uploads: time, rate and bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers and names in words."""
+"""Test the wording of answers."""
 
 from __future__ import annotations
 

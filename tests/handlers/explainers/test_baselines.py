@@ -1,4 +1,4 @@
-"""A blurred copy: the same picture without its details."""
+"""Test the blurred baseline."""
 
 import pytest
 import torch

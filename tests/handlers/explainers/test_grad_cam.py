@@ -1,4 +1,4 @@
-"""Grad-CAM: equal to Captum's on the eager model, and complete."""
+"""Test Grad-CAM: equal to Captum on the eager model, and complete."""
 
 import dataclasses
 

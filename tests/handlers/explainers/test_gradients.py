@@ -1,4 +1,4 @@
-"""Methods by gradients: exact on a linear model, Captum's on the network."""
+"""Test gradient methods: exact on a linear model, equal to Captum on the network."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from training.export import SplitResNet
 
 
 def strengths(of_pixels: torch.Tensor) -> np.ndarray:
-    """Of each place: the largest of the colours, mean over the pixels."""
+    """Compute for each grid cell the maximum over colours, averaged over its pixels."""
     strongest = np.abs(of_pixels.detach().numpy()).max(axis=0)
     cell = len(strongest) // 28
     return strongest.reshape(28, cell, 28, cell).mean(axis=(1, 3))
@@ -71,7 +71,7 @@ def test_smooth_grad_equals_captum_on_the_eager_model(
 
 def test_smooth_grad_averages_before_taking_magnitudes(picture: torch.Tensor) -> None:
     class Ripple(Linear):
-        """Its gradient changes its sign from one noisy copy to the next."""
+        """Model whose gradient changes its sign between noisy copies."""
 
         def logit(self, inputs: torch.Tensor) -> torch.Tensor:
             return torch.sin(20 * inputs).sum(dim=(1, 2, 3))

@@ -1,4 +1,4 @@
-"""Integrated Gradients: complete, Captum's with even steps, and finer where it is rough."""
+"""Test Integrated Gradients: completeness, equality to Captum, adaptive steps."""
 
 from collections.abc import Callable
 
@@ -29,7 +29,7 @@ def task(model: object, inputs: torch.Tensor, target: int = 1) -> AttributionTas
 
 
 class Kinked(nn.Module):
-    """A logit that rises by ten on a part of the way from 0 to 1, and is flat elsewhere."""
+    """Model whose logit rises by ten on a part of the path from 0 to 1."""
 
     def __init__(self, begin: float, end: float) -> None:
         super().__init__()

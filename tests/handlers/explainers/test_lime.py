@@ -1,4 +1,4 @@
-"""LIME: the weights of superpixels in a linear model, fitted in closed form."""
+"""Test LIME: superpixel weights of a linear model, fitted in closed form."""
 
 from collections.abc import Iterator
 

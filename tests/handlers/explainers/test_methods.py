@@ -1,4 +1,4 @@
-"""Every method by its name, and what all of them promise."""
+"""Test what all methods have in common."""
 
 from collections.abc import Callable
 from functools import cache
@@ -33,7 +33,7 @@ def explain(name: str, model: Corner, budget: Budget | None = None) -> Attributi
 
 @pytest.fixture(scope="module")
 def explained() -> Callable[[str], tuple[Attribution, Corner]]:
-    """The map of a method that is asked about a corner, and the model that it asked."""
+    """Map of a method for the corner model, and that model."""
 
     @cache
     def once(name: str) -> tuple[Attribution, Corner]:

@@ -1,4 +1,4 @@
-"""Occlusion: by how much the logit falls, place by place."""
+"""Test occlusion: the decrease of the logit per grid cell."""
 
 import numpy as np
 import pytest

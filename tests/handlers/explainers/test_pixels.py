@@ -1,4 +1,4 @@
-"""Places of a picture: pixels summed to them, and laid over the picture again."""
+"""Test summing pixels to grid cells, and upsampling to the picture."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Random numbers from a seed, and the global generators as they were."""
+"""Test seeded random numbers that leave the global generators unchanged."""
 
 import numpy as np
 import pytest

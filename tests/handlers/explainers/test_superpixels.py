@@ -1,4 +1,4 @@
-"""Superpixels: connected, numbered, of about one size, along the edges."""
+"""Test superpixels: connected, numbered, of similar size, along edges."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from handlers.explainers.superpixels import superpixels
 
 
 def disc() -> tuple[np.ndarray, np.ndarray]:
-    """A dark disc off the grid, on skin with some noise; and where it is."""
+    """Picture of a dark disc on noisy skin, and its mask."""
     rows, columns = np.indices((56, 56))
     inside = (rows - 30) ** 2 + (columns - 26) ** 2 < 15**2
     rng = np.random.default_rng(3)
@@ -16,7 +16,7 @@ def disc() -> tuple[np.ndarray, np.ndarray]:
 
 
 def hairs() -> np.ndarray:
-    """Thin dark lines across every piece."""
+    """Picture of thin dark lines."""
     picture = np.ones((3, 56, 56))
     picture[:, 3::9] = -2
     picture[:, :, 5::11] = -2

@@ -1,4 +1,4 @@
-"""The time of one explanation, and the steps that are taken within it."""
+"""Test the time budget of an explanation and its steps."""
 
 import pytest
 import torch

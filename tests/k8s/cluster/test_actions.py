@@ -1,4 +1,4 @@
-"""What the cluster test does to a cluster, against a kubectl that answers from a script."""
+"""Test the actions of the cluster tests with a scripted kubectl."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REFUSAL = (
 
 
 def bench(folder: Path, script: str) -> Bench:
-    """A namespace whose kubectl is a script; ``$*`` is what it is asked."""
+    """Bench whose kubectl is a script; ``$*`` holds its arguments."""
     program = folder / "kubectl"
     program.write_text(f'#!/bin/sh\necho "$*" >> {folder}/asked\n{script}\n')
     program.chmod(0o755)

@@ -1,4 +1,4 @@
-"""What a stored cluster has, and the words for what it lacks."""
+"""Test the capabilities of an API double, and the wording of what it lacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The overlays of ``make cluster-test``, built by the real kustomize."""
+"""Test the overlays of ``make cluster-test`` with the real kustomize."""
 
 from __future__ import annotations
 

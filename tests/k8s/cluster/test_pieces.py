@@ -1,4 +1,4 @@
-"""The parts of ``make cluster-test`` by themselves: ways to a cluster, loads, archives, waits."""
+"""Test parts of ``make cluster-test``: forwarding, relay, load, archives, waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of ``make cluster-test``: what it says, and that it is written whole or not at all."""
+"""Test the results table of ``make cluster-test``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``make cluster-test`` against a stored cluster: its rows, and what it leaves behind."""
+"""Test ``make cluster-test`` against an API double: its rows and its cleanup."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REFUSED = {
 
 
 def run(root: Path, variables: dict[str, str], only: str) -> subprocess.CompletedProcess[str]:
-    """The tests that an expression chooses, as the Makefile runs them."""
+    """Run the tests that an expression selects, like the Makefile."""
     return subprocess.run(
         [sys.executable, "-m", "pytest", "tests/cluster", "-p", "no:cacheprovider", "-k", only],
         cwd=root,

@@ -1,4 +1,4 @@
-"""The workflow makes its cluster by what the documentation says, and in no other way."""
+"""Test that the workflow creates its cluster like the documentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole set can be applied again, by a real kubectl, and nothing changes."""
+"""Test that applying all manifests again with a real kubectl changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user reads when an image or a rollout fails."""
+"""Test error messages of image builds and rollouts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A deployment is ready when every pod runs it, and nothing else is left."""
+"""Test that a deployment waits for all pods and removes old objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing happens to a cluster that was not named, and errors are one line that helps."""
+"""Test that only a named cluster is changed and that errors are one helpful line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A deployment that does not become ready names what is in its way."""
+"""Test that a failing deployment names the obstacle."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_names_image_that_cannot_be_pulled(rollout: Callable[..., Rollout]) -> N
 
 
 def ended(status: int, message: str, restarts: int) -> Object:
-    """Status of a pod whose container ended, and waits to be started again."""
+    """Status of a pod whose container ended and waits for a restart."""
     return {
         "containerStatuses": [
             {

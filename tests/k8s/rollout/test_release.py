@@ -1,4 +1,4 @@
-"""``release.yaml`` is what an overlay serves, and what ``make publish`` writes."""
+"""Test reading and writing of ``release.yaml``."""
 
 from __future__ import annotations
 

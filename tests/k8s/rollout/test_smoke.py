@@ -1,4 +1,4 @@
-"""What a service is asked after a deployment, and which answers are taken."""
+"""Test the requests that check a service after a deployment."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ asked: list[str | None] = []
 
 @contextmanager
 def answering(*versions: str) -> Iterator[str]:
-    """A service that answers by each model in turn, by the last for ever."""
+    """Service that answers with each model version in turn, then always with the last."""
     left = list(versions)
     asked.clear()
 

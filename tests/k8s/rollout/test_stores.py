@@ -1,4 +1,4 @@
-"""A release lies under its digest, whole, wherever it is published."""
+"""Test publishing of releases to folders, buckets and registries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FILES = [
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A bucket of an S3 server on loopback."""
+    """Bucket of an S3 server on loopback."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -1,4 +1,4 @@
-"""The front over real HTTP, before a backend that the test controls."""
+"""Test the front over HTTP with a double of the upstream."""
 
 from __future__ import annotations
 

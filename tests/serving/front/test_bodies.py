@@ -1,4 +1,4 @@
-"""Bodies are bounded in bytes, in time, in rate and in all."""
+"""Test limits of bodies: bytes, time, rate and total."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
 
 
 class Client:
-    """A ``receive`` that takes time on a separate clock.
+    """ASGI ``receive`` that takes time on a simulated clock.
 
     Args:
         parts: seconds after which something comes, and how many bytes it has.
@@ -55,7 +55,7 @@ class Client:
 
 
 def read(client: Client, budget: ByteBudget | None = None, **declared: int) -> int:
-    """Bytes of the body."""
+    """Read a body."""
 
     async def run() -> int:
         with (budget or ByteBudget()).reservation() as reservation:
@@ -110,7 +110,7 @@ def test_silent_client_times_out() -> None:
 
 
 def test_buffered_data_is_not_late() -> None:
-    """A busy process sees its timer before the bytes that came long ago."""
+    """Check it, because a busy process handles its timer before bytes that arrived earlier."""
 
     async def run() -> Message:
         there = asyncio.Event()
@@ -206,7 +206,7 @@ def test_rejects_invalid_content_length() -> None:
 def application(
     limits: BodyLimits, work: Callable[[], Awaitable[None]] | None = None
 ) -> tuple[Any, ByteBudget, list[str]]:
-    """Reads a body, works, and answers; its budget, and what became of its requests."""
+    """Application that reads a body, works and answers; its budget and events."""
     budget, outcomes = ByteBudget(), []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""The key that clients of ours send, and the servers that they start for themselves."""
+"""Test the key of our clients and of the servers that they start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections are bounded in number and in time."""
+"""Test limits of connections: number and time."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_rest_of_a_rejected_body_is_not_awaited(serving: Serving) -> None:
 
 
 def test_client_can_read_a_rejection_after_sending_more(serving: Serving) -> None:
-    """TCP would throw the answer away where a connection is closed with input unread."""
+    """Check it, because TCP drops the response if a connection is closed with unread input."""
     served = serving(replace(PATIENT, linger_seconds=5))
     with served.connect() as client:
         client.sendall(

@@ -1,4 +1,4 @@
-"""Work ends with its client."""
+"""Test that work ends when its client disconnects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What two parsers could read in two ways is refused, over a socket."""
+"""Test rejection of ambiguous HTTP framing over a socket."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_pipelined_requests_are_served_in_order_and_upgrades_ignored(serving: Se
 
 
 def test_bytes_after_a_request_belong_to_the_next(serving: Serving) -> None:
-    """The classic of smuggling: a second request where another parser sees the first's body."""
+    """Check request smuggling: a second request inside the body of the first."""
     served = serving()
     smuggled = b"GET /admin HTTP/1.1\r\nHost: x\r\n\r\n"
     for first in (

@@ -1,4 +1,4 @@
-"""A listener that ends answers every client that had connected before."""
+"""Test that a stopping listener answers every client that had connected."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def connect(port: int) -> socket.socket:
 
 
 async def answers(clients: list[socket.socket]) -> list[bytes]:
-    """All that each is sent until the server closes."""
+    """Response of each client until the server closes."""
     try:
         return await asyncio.gather(*(asyncio.to_thread(rest, client) for client in clients))
     finally:
@@ -34,7 +34,7 @@ async def answers(clients: list[socket.socket]) -> list[bytes]:
 
 
 async def in_the_queue(listener: Listener, port: int) -> list[bytes]:
-    """Connections that nobody has accepted when the end comes."""
+    """Connections that are not accepted yet at shutdown."""
     clients = [connect(port) for _ in range(8)]
     for client in clients:
         client.sendall(REQUEST)
@@ -45,7 +45,7 @@ async def in_the_queue(listener: Listener, port: int) -> list[bytes]:
 
 
 async def before_its_request(listener: Listener, port: int) -> list[bytes]:
-    """Connections that are accepted and whose request comes after the end."""
+    """Accepted connections whose request arrives after shutdown."""
     clients = [connect(port) for _ in range(8)]
     await _accepted(listener, len(clients))
     ending = asyncio.create_task(listener.shutdown(listener.listening))
@@ -58,7 +58,7 @@ async def before_its_request(listener: Listener, port: int) -> list[bytes]:
 
 
 async def within_its_headers(listener: Listener, port: int) -> list[bytes]:
-    """A second request of a connection, half of whose headers have come."""
+    """Second request of a connection with incomplete headers at shutdown."""
     client = connect(port)
     client.sendall(REQUEST)
     await asyncio.to_thread(response, client)
@@ -102,7 +102,7 @@ def test_rejects_connections_after_shutdown() -> None:
 
 
 def run(client: Client) -> list[bytes]:
-    """What clients of a started listener are answered."""
+    """Responses to clients of a started listener."""
 
     async def main() -> list[bytes]:
         sockets = listen("127.0.0.1", 0)

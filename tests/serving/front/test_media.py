@@ -1,4 +1,4 @@
-"""Content types from an allow-list, options, and the one file of a form."""
+"""Test content types, options and forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths from an allow-list, as they are on the wire."""
+"""Test the routes of the front."""
 
 from __future__ import annotations
 

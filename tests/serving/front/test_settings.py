@@ -1,4 +1,4 @@
-"""Settings of the front, from variables."""
+"""Test the settings of the front."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sockets that listen on every address of a host, and send small packets at once."""
+"""Test listening sockets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same over TLS, whose transport behaves differently."""
+"""Test connections over TLS, whose transport behaves differently."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Connect = Callable[[Served], socket.socket]
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """uvicorn's options for a certificate that nobody signed."""
+    """uvicorn's options for a self-signed certificate."""
     file, key = pair(tmp_path_factory.mktemp("tls"))
     return {"ssl_keyfile": str(key), "ssl_certfile": str(file)}
 
 
 @pytest.fixture
 def connect() -> Connect:
-    """Connects with TLS."""
+    """Client that connects with TLS."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

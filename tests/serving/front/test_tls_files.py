@@ -1,4 +1,4 @@
-"""TLS of the front: versions, ciphers, a certificate that changes, and the redirect."""
+"""Test TLS of the front: versions, ciphers, certificate changes and the redirect."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Secured:
         return self.client.base_url.port or 0
 
     def name(self) -> str:
-        """That the certificate of a new connection is for."""
+        """Name in the certificate of a new connection."""
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with (

@@ -1,4 +1,4 @@
-"""gRPC through the front: limits, lock, messages and readiness as over HTTP."""
+"""Test gRPC through the front: limits, access control, messages and readiness as over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who gets which request, and what becomes of those of a worker that died."""
+"""Test the dispatch of requests to workers, and retries after a worker died."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECONDS = 20.0
 
 
 class Worker:
-    """Keeps the batches that it was handed."""
+    """Worker double that records its batches."""
 
     def __init__(self) -> None:
         self.batches: list[list[bytes]] = []
@@ -26,7 +26,7 @@ class Worker:
 
 
 class Setting:
-    """A dispatcher, and requests that wait for it."""
+    """Dispatcher, and waiting requests."""
 
     def __init__(self, batch_size: int = 8, seconds: float = SECONDS) -> None:
         self.repeats = 0
@@ -53,7 +53,7 @@ class Setting:
 
 
 async def settled() -> None:
-    """Let all tasks run that can."""
+    """Run all tasks until they wait."""
     for _ in range(5):
         await asyncio.sleep(0)
 
@@ -109,7 +109,7 @@ def test_second_worker_takes_requests_while_the_first_is_busy() -> None:
 
 
 def test_uses_the_most_recently_active_idle_worker() -> None:
-    """Its weights are in the processor's caches."""
+    """Check it, because its weights are in the processor's caches."""
 
     async def test() -> None:
         setting, workers = Setting(), (Worker(), Worker())

@@ -1,4 +1,4 @@
-"""Metrics of several workers, added up, with the names, labels and buckets of the handlers."""
+"""Test the sum of several workers' metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The second runtime: which modules may be where."""
+"""Test which modules the runtime ``kserve`` imports."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ OF_WORKERS = ("worker.py", "exporter.py")
 
 
 def test_model_server_process_does_not_load_the_model() -> None:
-    """Its memory is that of the front and of KServe; the handlers are the archive's, in workers."""
+    """Check the imports: the handlers are loaded from the archive, in workers only."""
     code = "import sys, serving.kserve.server; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""V2 bodies: photographs as they came or a message that helps, answers as named tensors."""
+"""Test V2 bodies: photographs, error messages and output tensors."""
 
 from __future__ import annotations
 

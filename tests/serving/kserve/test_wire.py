@@ -1,4 +1,4 @@
-"""Messages between server and worker come out as they went in."""
+"""Test messages between server and worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mounted release: waited for where it comes later, and run only as a verified copy."""
+"""Test the mounted release: waiting, verification and the private copy."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_gives_up_waiting_at_the_deadline(asynchronous: bool, ended: bool, tmp_p
 
 @pytest.fixture
 def settings(tmp_path: Path) -> PodSettings:
-    """Of a pod with a release mounted, and its digest."""
+    """Settings of a pod with a mounted release and its digest."""
     (tmp_path / "scratch").mkdir()
     models = write_release(tmp_path / "models")
     return PodSettings(
@@ -93,7 +93,7 @@ def test_command_uses_no_path_of_the_mounted_folder(settings: PodSettings) -> No
 
 
 def test_rejects_configuration_of_another_release(settings: PodSettings) -> None:
-    """The archive is right; an option in the configuration would run a program."""
+    """Check a configuration whose option would run a program, with a valid archive."""
     config = settings.models / "config/config.properties"
     config.write_text(config.read_text().replace("-Xmx2g", "-XX:OnOutOfMemoryError=/bin/true"))
 

@@ -1,4 +1,4 @@
-"""Limits are those of the container, in control groups of either version."""
+"""Test memory limits of a container, in control groups of both versions."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a manifest and KServe tell a pod, and what it cannot understand."""
+"""Test the settings and arguments of a pod."""
 
 from pathlib import Path
 

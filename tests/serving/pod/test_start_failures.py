@@ -1,4 +1,4 @@
-"""A pod whose worker cannot start ends soon, with a status and the worker's last words.
+"""Test that a pod whose worker cannot start ends soon, with a status and the worker's error.
 
 Against the real TorchServe, without containers. The archive's folder is first on a worker's path,
 so a package ``torch`` in it stands for one of the image that cannot be imported.
@@ -54,7 +54,7 @@ HANGS: Final = "import time\nprint('it hangs', flush=True)\ntime.sleep(600)\n"
 
 @dataclass
 class Pod:
-    """A pod as a process; use as a context manager."""
+    """Pod as a process; use as a context manager."""
 
     release: Path
     more: dict[str, str] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Pod:
     """Files in its scratch folder: a container that is restarted finds what the last one left."""
 
     def __enter__(self) -> Pod:
-        """Start it; it need not be ready."""
+        """Start without waiting for readiness."""
         # Not below pytest's folder, which is too deep for the sockets of a server.
         self.scratch = Path(tempfile.mkdtemp(prefix="ll-"))
         self.log = self.scratch / "log"
@@ -91,7 +91,7 @@ class Pod:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Kill what is left of it, TorchServe included."""
+        """Kill all remaining processes, TorchServe included."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -101,25 +101,25 @@ class Pod:
         shutil.rmtree(self.scratch)
 
     def wait(self, seconds: float) -> tuple[int, str]:
-        """Wait for its end; status and last line, which is the pod's message."""
+        """Wait for the end; return status and last line, which is the pod's message."""
         status = self.process.wait(timeout=seconds)
         return status, self.said().splitlines()[-1]
 
     def wait_for(self, words: str) -> None:
-        """Wait until it has said something."""
+        """Wait until a text is in the log."""
         while words not in self.said():
             assert self.process.poll() is None, self.said()
             assert time.monotonic() - self.began < 60, self.said()
             time.sleep(0.1)
 
     def said(self) -> str:
-        """Its log so far."""
+        """Log so far."""
         return self.log.read_text(errors="replace").strip()
 
 
 @pytest.fixture
 def pod(tmp_path: Path) -> Callable[..., Pod]:
-    """Makes pods of a tiny model; an archive may have further files or other ones."""
+    """Create pods of a tiny model; an archive may have additional or changed files."""
 
     def make(files: dict[str, str], **more: str) -> Pod:
         release = Path(tempfile.mkdtemp(dir=tmp_path)) / "models"

@@ -1,4 +1,4 @@
-"""The same as ``test_start_failures.py`` where KServe's model server runs the workers."""
+"""Test ``test_start_failures.py``'s cases with KServe's model server."""
 
 from __future__ import annotations
 

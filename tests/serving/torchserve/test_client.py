@@ -1,4 +1,4 @@
-"""The client of TorchServe, before a server that fails as TorchServe does."""
+"""Test the TorchServe client with a server that fails like TorchServe."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def answers(
 
 
 def scripted(*replies: web.Response | None) -> Handler:
-    """Each reply once, the last ever after; None closes the connection instead."""
+    """Send each reply once and the last one repeatedly; None closes the connection."""
     left = list(replies)
 
     async def handle(request: web.Request) -> web.StreamResponse:

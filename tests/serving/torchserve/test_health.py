@@ -1,4 +1,4 @@
-"""The health monitor gives a server up that cannot start, and soon."""
+"""Test that the health monitor soon gives up a server that cannot start."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from serving.torchserve.starts import PREFIX, WorkerStarts
 
 
 class Process:
-    """TorchServe, of which a test says what it does."""
+    """Double of the TorchServe process."""
 
     status = None
     last_error = "the last line of its log"
@@ -34,7 +34,7 @@ class Process:
 
 
 class Clock:
-    """Of the monitor; time passes when a test says so."""
+    """Simulated clock."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -44,7 +44,7 @@ class Clock:
 
 
 class Watched:
-    """A monitor, and what it watches."""
+    """Monitor with its doubles."""
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self.folder, self.clock, self.process = folder, clock, Process()
@@ -65,13 +65,13 @@ class Watched:
         return set(self.ready), "" if self.ready else "no worker has loaded the model"
 
     def start(self, pid: int, words: str | None = None) -> None:
-        """A worker starts; with words, it has ended already."""
+        """Simulate the start of a worker; with an error, it has ended already."""
         (self.folder / f"{PREFIX}{pid}").write_text(words or "")
         if words is None:
             self.process.alive.add(pid)
 
     def poll(self, seconds: float = 0.5) -> None:
-        """Let time pass, then poll."""
+        """Advance the clock, then poll."""
         self.clock.now += seconds
         asyncio.run(self.monitor.poll())
 

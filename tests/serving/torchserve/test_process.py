@@ -1,4 +1,4 @@
-"""The command and environment that TorchServe is started with."""
+"""Test the command and environment of TorchServe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker that ends before it can answer is counted, however short its life, and says why."""
+"""Test that a worker that ends before it answers is counted with its error."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Start:
-    """Starts a worker with some code, as TorchServe would."""
+    """Start a worker with code, like TorchServe."""
 
     def started(code: str, name: str = "model_service_worker.py") -> subprocess.Popen[bytes]:
         script = tmp_path / "ts" / name

@@ -1,4 +1,4 @@
-"""KServe's own client with a key and with a token; and how many names are counted."""
+"""Test KServe's client with keys and tokens, and the limit of counted names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The issuer's keys: rotated, away, and broken."""
+"""Test rotated, unreachable and malformed issuer keys."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_rejects_malformed_claims_with_valid_signature(tmp_path: Path) -> None:
 
 
 def _signed(claims: dict[str, Any]) -> str:
-    """A signature of what PyJWT itself would not put into a token."""
+    """Sign contents that PyJWT would not put into a token."""
     return jwt.PyJWS().encode(
         json.dumps(claims).encode(), issuer.elliptic("first"), "ES256", headers={"kid": "first"}
     )

@@ -1,4 +1,4 @@
-"""Keys: their file, `make key`, and what happens when the file changes."""
+"""Test API keys: the file, `make key`, and reloading."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def make(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """A new key, as the command prints it."""
+    """Create a key with the command and return it."""
     assert main(["--name", *arguments]) == 0
     out, err = capsys.readouterr()
     assert out.strip() not in err
@@ -125,7 +125,7 @@ def test_missing_key_file_prevents_start(tmp_path: Path) -> None:
 
 
 def admitted(access: AccessControl, key: str) -> str | int:
-    """The name, or the status of the refusal."""
+    """Name of the caller, or status of the rejection."""
     try:
         return asyncio.run(access.admit(scope(key), "predict")).name
     except RejectedError as error:

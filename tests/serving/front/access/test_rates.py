@@ -1,4 +1,4 @@
-"""Rates by name, and failed attempts by address."""
+"""Test rate limits by name and failed attempts by address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of docs/how-to/access.md, line by line, against a front over real HTTP."""
+"""Test each row of the table in docs/how-to/access.md against a front over HTTP."""
 
 from __future__ import annotations
 

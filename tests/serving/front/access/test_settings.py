@@ -1,4 +1,4 @@
-"""Settings of access control, what they refuse, and the warning."""
+"""Test the settings of access control and the warning."""
 
 from __future__ import annotations
 
