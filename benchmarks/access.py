@@ -1,6 +1,6 @@
 """``make benchmark NAME=access``: cost of keys and tokens, and effect of a flood of wrong keys.
 
-The cost is that of the front alone, with a backend that answers at once, because a model's time
+The cost is that of the front alone, with an upstream that answers at once, because a model's time
 would hide it. Requests with a key, with a token and to a front without access control alternate.
 The flood is sent to a server with the trained model.
 """
@@ -61,8 +61,8 @@ PAUSE_SECONDS: Final = 0.05
 ISSUER: Final = "https://issuer.example"
 
 
-class _Backend:
-    """A backend that answers at once."""
+class _Upstream:
+    """Upstream that answers at once."""
 
     ready = True
     why_not_ready = ""
@@ -77,7 +77,7 @@ def _front(access: AccessSettings) -> Iterator[int]:
     """Run a front on a free port; yields the port."""
     (opened,) = listen("127.0.0.1", 0)
     metrics = FrontMetrics(CollectorRegistry())
-    front = Front(FrontSettings(), _Backend(), metrics, AccessControl(access))
+    front = Front(FrontSettings(), _Upstream(), metrics, AccessControl(access))
     listener = Listener(front, [opened], ConnectionLimits(), 1)
     thread = threading.Thread(target=lambda: asyncio.run(listener.run_until_ended()))
     thread.start()

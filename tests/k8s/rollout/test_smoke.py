@@ -108,8 +108,8 @@ def test_key_file_without_key_is_an_error(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_tests_a_tls_pod_through_the_tunnel(tmp_path: Path) -> None:
     tls = TlsFiles(*pair(tmp_path), print)
-    with serving(FrontSettings(), tls=tls) as (_, backend, client, _):
-        backend.response = FrontResponse(200, b'{"predictions": [{"model_version": "new"}]}')
+    with serving(FrontSettings(), tls=tls) as (_, upstream, client, _):
+        upstream.response = FrontResponse(200, b'{"predictions": [{"model_version": "new"}]}')
         url = f"http://127.0.0.1:{client.base_url.port}"
 
         assert smoke.predict(url, PICTURE) == {"model_version": "new"}

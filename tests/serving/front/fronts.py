@@ -77,8 +77,8 @@ def serving(
     tls: TlsFiles | None = None,
     limits: ConnectionLimits | None = None,
 ) -> Iterator[Served]:
-    registry, backend = CollectorRegistry(), Scripted()
-    front = Front(settings, backend, FrontMetrics(registry), access)
+    registry, upstream = CollectorRegistry(), Scripted()
+    front = Front(settings, upstream, FrontMetrics(registry), access)
     port = free_ports()["inference_port"]
     app = with_cors(front, settings.cors_origins)
     listener = Listener(app, listen("127.0.0.1", port), limits or ConnectionLimits(), 1, tls)
@@ -88,8 +88,8 @@ def serving(
         url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
         # Whose certificate it is, is not what is tested.
         with httpx.Client(base_url=url, timeout=SECONDS, verify=not tls) as client:
-            yield front, backend, client, registry
+            yield front, upstream, client, registry
     finally:
-        backend.release.set()
+        upstream.release.set()
         listener.end()
         thread.join(SECONDS)

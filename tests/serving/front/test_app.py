@@ -24,25 +24,25 @@ def served() -> Iterator[Served]:
 
 
 def test_valid_request_is_forwarded_and_answered(served: Served) -> None:
-    _, backend, client, _ = served
+    _, upstream, client, _ = served
     headers = JPEG | {"X-Method": "lime", "Explain": "True", "X-Probe": "true", "Cookie": "a=b"}
 
     reply = client.post(f"{PREDICT}?x=1", content=b"photograph", headers=headers)
 
     assert (reply.status_code, reply.json()) == (200, {"label": "cancer"})
     assert len(reply.headers["x-request-id"]) == 16
-    (request,) = backend.requests
+    (request,) = upstream.requests
     assert request == FrontRequest("predict", PREDICT, b"photograph", False, {"method": "lime"})
 
 
 def test_file_of_a_form_becomes_the_body(served: Served) -> None:
-    _, backend, client, _ = served
+    _, upstream, client, _ = served
 
     reply = client.post(PREDICT, files={"image": ("x.jpg", b"photograph", "image/jpeg")})
 
     assert reply.status_code == 200
-    assert backend.requests[0].body == b"photograph"
-    assert not backend.requests[0].is_json
+    assert upstream.requests[0].body == b"photograph"
+    assert not upstream.requests[0].is_json
 
 
 @pytest.mark.parametrize(
@@ -64,19 +64,19 @@ def test_rejections_do_not_quote_the_request(
     status: int,
     message: str,
 ) -> None:
-    with serving(settings) as (_, backend, client, _):
+    with serving(settings) as (_, upstream, client, _):
         reply = client.post(path, headers=headers, content=body)
 
         assert reply.status_code == status
         assert message in reply.json()["error"]
         assert "MARKER" not in reply.text
-        assert backend.requests == []
+        assert upstream.requests == []
         assert (reply.headers.get("retry-after") is not None) == (status == 503)
 
 
 def test_rejects_requests_above_max_in_flight() -> None:
-    with serving(FrontSettings(max_in_flight=1)) as (front, backend, client, _):
-        backend.release.clear()
+    with serving(FrontSettings(max_in_flight=1)) as (front, upstream, client, _):
+        upstream.release.clear()
         answers: list[int] = []
 
         def ask() -> None:
@@ -84,11 +84,11 @@ def test_rejects_requests_above_max_in_flight() -> None:
 
         thread = threading.Thread(target=ask)
         thread.start()
-        assert backend.entered.acquire(timeout=SECONDS)
+        assert upstream.entered.acquire(timeout=SECONDS)
         rejected = client.post(PREDICT, content=b"x", headers=JPEG)
         assert (rejected.status_code, rejected.headers["retry-after"]) == (503, "1")
         assert "too many requests at once" in rejected.json()["error"]
-        backend.release.set()
+        upstream.release.set()
         thread.join(SECONDS)
 
         assert answers == [200]
@@ -96,20 +96,20 @@ def test_rejects_requests_above_max_in_flight() -> None:
 
 
 def test_disconnect_cancels_the_request(served: Served) -> None:
-    front, backend, client, _ = served
-    backend.release.clear()
+    front, upstream, client, _ = served
+    upstream.release.clear()
     with pytest.raises(httpx.ReadTimeout):
         client.post(PREDICT, content=b"x", headers=JPEG, timeout=0.3)
 
-    assert backend.cancelled.wait(SECONDS)
-    backend.release.set()
+    assert upstream.cancelled.wait(SECONDS)
+    upstream.release.set()
     assert client.post(PREDICT, content=b"x", headers=JPEG).status_code == 200
     assert front.in_flight == 0
 
 
 def test_passes_on_retry_after_of_the_runtime(served: Served) -> None:
-    _, backend, client, _ = served
-    backend.response = FrontResponse(503, b'{"error": "busy"}', 7)
+    _, upstream, client, _ = served
+    upstream.response = FrontResponse(503, b'{"error": "busy"}', 7)
 
     reply = client.post(PREDICT, content=b"x", headers=JPEG)
 
@@ -118,8 +118,8 @@ def test_passes_on_retry_after_of_the_runtime(served: Served) -> None:
 
 @pytest.mark.parametrize("ready", [True, False])
 def test_health_routes_report_readiness(served: Served, ready: bool) -> None:
-    _, backend, client, _ = served
-    backend.ready, backend.why_not_ready = ready, "" if ready else "no worker"
+    _, upstream, client, _ = served
+    upstream.ready, upstream.why_not_ready = ready, "" if ready else "no worker"
     status = 200 if ready else 503
 
     assert client.get("/").json() == {"status": "alive"}
@@ -167,15 +167,15 @@ def test_logs_one_line_a_request_without_its_content(
 
 
 def test_requests_on_one_connection_are_answered_in_order(served: Served) -> None:
-    _, backend, client, _ = served
+    _, upstream, client, _ = served
 
     async def echo(request: FrontRequest) -> FrontResponse:
         # Later requests would be done sooner.
-        await asyncio.sleep(0.2 / (1 + len(backend.requests)))
-        backend.requests.append(request)
+        await asyncio.sleep(0.2 / (1 + len(upstream.requests)))
+        upstream.requests.append(request)
         return FrontResponse(200, request.body)
 
-    backend.answer = echo  # type: ignore[method-assign]
+    upstream.answer = echo  # type: ignore[method-assign]
     bodies = [b"first", b"second", b"third"]
     sent = b"".join(
         b"POST /predictions/melanoma HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"

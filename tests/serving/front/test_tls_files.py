@@ -36,7 +36,7 @@ class Secured:
 
     folder: Path
     tls: TlsFiles
-    backend: Scripted
+    upstream: Scripted
     client: httpx.Client
     said: list[str]
 
@@ -64,15 +64,15 @@ class Secured:
 def secured(tmp_path: Path) -> Iterator[Secured]:
     said: list[str] = []
     tls = TlsFiles(*install(pair(tmp_path, "first"), tmp_path), said.append)
-    with serving(FrontSettings(), tls=tls) as (_, backend, client, _):
-        yield Secured(tmp_path, tls, backend, client, said)
+    with serving(FrontSettings(), tls=tls) as (_, upstream, client, _):
+        yield Secured(tmp_path, tls, upstream, client, said)
 
 
 def test_changed_certificate_is_used_without_breaking_requests_in_flight(
     secured: Secured,
 ) -> None:
     assert secured.name() == "first"
-    secured.backend.release.clear()
+    secured.upstream.release.clear()
     answers: list[int] = []
 
     def ask() -> None:
@@ -80,11 +80,11 @@ def test_changed_certificate_is_used_without_breaking_requests_in_flight(
 
     thread = threading.Thread(target=ask)
     thread.start()
-    assert secured.backend.entered.acquire(timeout=SECONDS)
+    assert secured.upstream.entered.acquire(timeout=SECONDS)
 
     install(pair(secured.folder, "second"), secured.folder)
     until(lambda: secured.name() == "second")
-    secured.backend.release.set()
+    secured.upstream.release.set()
     thread.join(SECONDS)
 
     assert answers == [200]
@@ -191,7 +191,7 @@ def test_waiting_clients_are_answered_over_tls_during_shutdown(tmp_path: Path) -
 def test_plain_http_on_the_tls_port_gets_no_answer(secured: Secured) -> None:
     with pytest.raises(httpx.HTTPError):
         httpx.post(f"http://127.0.0.1:{secured.port}{PREDICT}", content=b"x", headers=JPEG)
-    assert secured.backend.requests == []
+    assert secured.upstream.requests == []
 
 
 @pytest.mark.parametrize("missing", ["certificate.pem", "key.pem"])

@@ -36,17 +36,17 @@ Test = Callable[[Any], Awaitable[Any]]
 
 def asked(
     test: Test,
-    backend: Scripted | None = None,
+    upstream: Scripted | None = None,
     settings: FrontSettings | None = None,
     access: AccessSettings | None = None,
 ) -> tuple[Any, Front, list[FrontRequest]]:
-    """What a test gets of a server on a free port; the front, and what its backend was asked."""
-    backend = backend or Scripted()
+    """What a test gets of a server on a free port; the front, and what its upstream was asked."""
+    upstream = upstream or Scripted()
     settings, access = settings or FrontSettings(), access or AccessSettings()
-    if backend.response.body.startswith(b'{"label"'):
-        backend.response = FrontResponse(200, ANSWER.SerializeToString())
+    if upstream.response.body.startswith(b'{"label"'):
+        upstream.response = FrontResponse(200, ANSWER.SerializeToString())
     metrics = FrontMetrics(CollectorRegistry())
-    front = Front(settings, backend, metrics, AccessControl(access), ROUTES | V2_ROUTES)
+    front = Front(settings, upstream, metrics, AccessControl(access), ROUTES | V2_ROUTES)
 
     async def run() -> Any:
         port = free_ports()["grpc_inference_port"]
@@ -59,7 +59,7 @@ def asked(
         finally:
             await listener.stop(0)
 
-    return asyncio.run(run()), front, backend.requests
+    return asyncio.run(run()), front, upstream.requests
 
 
 async def infer(stub: Any) -> Any:
@@ -91,9 +91,9 @@ def test_grpc_call_is_forwarded_unchanged() -> None:
     ],
 )
 def test_error_is_a_grpc_status_with_the_message_of_the_front(status: int, code: Any) -> None:
-    backend = Scripted()
-    backend.response = FrontResponse(status, error_body("what is wrong"), 7)
-    error = error_of(infer, backend=backend)
+    upstream = Scripted()
+    upstream.response = FrontResponse(status, error_body("what is wrong"), 7)
+    error = error_of(infer, upstream=upstream)
 
     assert (error.code(), error.details()) == (code, "what is wrong")
     trailing = dict(error.trailing_metadata())
@@ -138,10 +138,10 @@ def test_liveness_and_readiness_follow_the_front(ready: bool) -> None:
             (await stub.ModelReady(messages.ModelReadyRequest(name="melanoma"))).ready,
         ]
 
-    backend = Scripted()
-    backend.ready = ready
+    upstream = Scripted()
+    upstream.ready = ready
 
-    assert asked(ask, backend)[0] == [True, ready, ready]
+    assert asked(ask, upstream)[0] == [True, ready, ready]
 
 
 def test_unknown_model_is_not_found() -> None:
@@ -160,16 +160,16 @@ def test_loading_and_unloading_are_rejected(name: str) -> None:
 
 
 def test_disconnect_cancels_the_call() -> None:
-    backend = Scripted()
-    backend.release.clear()
+    upstream = Scripted()
+    upstream.release.clear()
 
     async def leave(stub: Any) -> None:
         call = stub.ModelInfer(CALL)
-        await asyncio.to_thread(backend.entered.acquire)
+        await asyncio.to_thread(upstream.entered.acquire)
         call.cancel()
-        assert await asyncio.to_thread(backend.cancelled.wait, SECONDS)
+        assert await asyncio.to_thread(upstream.cancelled.wait, SECONDS)
 
-    _, front, _ = asked(leave, backend)
+    _, front, _ = asked(leave, upstream)
     assert front.in_flight == 0
 
 

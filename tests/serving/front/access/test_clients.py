@@ -27,7 +27,7 @@ def test_kserve_client_sends_a_key(tmp_path: Path) -> None:
     path.write_text(written([KeyEntry("ward", digest(key))]))
     access = AccessControl(AccessSettings(api_keys=str(path)))
     tls = TlsFiles(*pair(tmp_path), print)
-    with serving(FrontSettings(), access, tls) as (_, backend, client, _):
+    with serving(FrontSettings(), access, tls) as (_, upstream, client, _):
         url = f"https://localhost:{client.base_url.port}"
         answers = {"predictions": b'{"predictions": [1]}', "explanations": b'{"explanations": [2]}'}
 
@@ -37,9 +37,9 @@ def test_kserve_client_sends_a_key(tmp_path: Path) -> None:
             config = RESTConfig(transport=trusting, protocol="v1")
             async with InferenceRESTClient(config) as kserve:
                 body = {"instances": [{"data": "x"}]}
-                backend.response = FrontResponse(200, answers["predictions"])
+                upstream.response = FrontResponse(200, answers["predictions"])
                 predicted = await kserve.infer(url, body, model_name="melanoma", headers=headers)
-                backend.response = FrontResponse(200, answers["explanations"])
+                upstream.response = FrontResponse(200, answers["explanations"])
                 explained = await kserve.explain(url, "melanoma", body, headers=headers)
             return predicted["predictions"], explained["explanations"]
 

@@ -59,7 +59,7 @@ def test_unreachable_issuer_keeps_known_keys_until_stale_then_503() -> None:
             token_stale_seconds=3_600,
         )
         access = AccessControl(settings, said.append, lambda: now[0])
-        with serving(FrontSettings(), access) as (_, backend, client, _):
+        with serving(FrontSettings(), access) as (_, upstream, client, _):
 
             def ask() -> httpx.Response:
                 headers = [*JPEG.items(), *bearer(token())]
@@ -72,7 +72,7 @@ def test_unreachable_issuer_keeps_known_keys_until_stale_then_503() -> None:
             until(lambda: bool(said))
             now[0] = 3_601
             gone = ask()
-            answered = len(backend.requests)
+            answered = len(upstream.requests)
             at.status = 200
             now[0] = 3_620
             assert ask().status_code == 200

@@ -133,20 +133,20 @@ def test_number_of_names_and_addresses_is_bounded() -> None:
 
 def test_429_has_retry_after_and_the_limit() -> None:
     access = AccessControl(AccessSettings(rate_requests=2), clock=lambda: 0.0)
-    with serving(FrontSettings(), access) as (_, backend, client, _):
+    with serving(FrontSettings(), access) as (_, upstream, client, _):
         replies = [client.post(PREDICT, content=b"x", headers=JPEG) for _ in range(3)]
 
     assert [reply.status_code for reply in replies] == [200, 200, 429]
     assert replies[2].headers["retry-after"] == "30"
     assert "2 a minute are accepted from this name" in replies[2].json()["error"]
-    assert len(backend.requests) == 2
+    assert len(upstream.requests) == 2
 
 
 def test_photographs_are_counted_from_the_response() -> None:
     access = AccessControl(AccessSettings(rate_photographs=4), clock=lambda: 0.0)
-    with serving(FrontSettings(), access) as (_, backend, client, _):
+    with serving(FrontSettings(), access) as (_, upstream, client, _):
         result = b'{"label": "cancer", "probability": 0.5}'
-        backend.response = FrontResponse(200, b'{"predictions": [%b]}' % b", ".join([result] * 4))
+        upstream.response = FrontResponse(200, b'{"predictions": [%b]}' % b", ".join([result] * 4))
         replies = [client.post(PREDICT, content=b"{}", headers=JPEG) for _ in range(2)]
 
     assert [reply.status_code for reply in replies] == [200, 429]

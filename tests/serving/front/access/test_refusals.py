@@ -133,16 +133,16 @@ def served(keys: Path, at: Issuer) -> Iterator[Served]:
 def test_each_row_of_the_table_gets_its_status(
     row: str, served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
-    _, backend, client, _ = served
+    _, upstream, client, _ = served
     status, headers = ROWS[row]
-    before, sent = len(backend.requests), headers()
+    before, sent = len(upstream.requests), headers()
     query = f"?{QUERIES[row]}={KEYS['ward']}" if row in QUERIES else ""
     with caplog.at_level(logging.DEBUG):
         reply = client.post(PREDICT + query, content=b"photograph", headers=[*JPEG.items(), *sent])
         line = log_line(caplog, reply)
 
     assert reply.status_code == status
-    assert len(backend.requests) - before == (status == 200)
+    assert len(upstream.requests) - before == (status == 200)
     ours = " ".join(
         record.getMessage()
         for record in caplog.records
@@ -183,8 +183,8 @@ def test_health_routes_need_no_key(path: str, served: Served) -> None:
 
 
 def test_rejects_before_reading_the_body(served: Served) -> None:
-    _, backend, client, _ = served
-    before = len(backend.requests)
+    _, upstream, client, _ = served
+    before = len(upstream.requests)
     with socket.create_connection(("127.0.0.1", client.base_url.port or 0), SECONDS) as raw:
         raw.sendall(
             f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
@@ -197,7 +197,7 @@ def test_rejects_before_reading_the_body(served: Served) -> None:
     assert answer.startswith(b"HTTP/1.1 401 ")
     assert b"100 Continue" not in answer
     assert b"connection: close" in answer.lower()
-    assert len(backend.requests) == before
+    assert len(upstream.requests) == before
 
 
 def test_logs_and_counts_the_name_and_not_the_key(
