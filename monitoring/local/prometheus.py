@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 import yaml
 
-from monitoring.local.program import LocalError, Program
+from monitoring.local.program import Endpoint, LocalError, Program
 from monitoring.prometheus import files
 from monitoring.settings import LocalSettings
 from serving.front.sockets import host_port
@@ -58,8 +58,7 @@ class Prometheus(Program):
                 "--storage.tsdb.retention.time=15d",
                 f"--web.listen-address={host_port(settings.host, settings.prometheus_port)}",
             ],
-            (settings.host, settings.prometheus_port),
-            "/-/ready",
+            Endpoint(settings.host, settings.prometheus_port, "/-/ready"),
             log=folder / "prometheus.log",
             seconds=settings.start_seconds,
         )

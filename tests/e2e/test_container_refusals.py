@@ -185,7 +185,7 @@ def test_rejects_occupied_port(refused: Callable[..., tuple[int, str]]) -> None:
         status, message = refused(variables={"LESIONLENS_METRICS_PORT": str(port)})
 
     assert status == ExitCode.PORT
-    assert f"cannot listen on port {port}" in message
+    assert f"cannot listen on [::]:{port}" in message
     assert "LESIONLENS_METRICS_PORT" in message
 
 

@@ -45,7 +45,7 @@ def test_picture_beyond_the_budget_is_not_decoded(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(decoding, "_load", None)
 
     with pytest.raises(ImageError, match=r"as 1 megapixels of baseline JPEG; at most 0\.5"):
-        decode(pngs.png(700, 700), Limits(max_cost=0.5))
+        decode(pngs.png(pngs.Header(700, 700)), Limits(max_cost=0.5))
 
 
 def test_file_content_is_neither_logged_nor_warned_about(caplog: pytest.LogCaptureFixture) -> None:
@@ -53,7 +53,11 @@ def test_file_content_is_neither_logged_nor_warned_about(caplog: pytest.LogCaptu
     exif = jpegs.exif(5_400)
 
     decode(before_frame(segment(0xE1, exif)))  # a warning would be an error here
-    decode(pngs.png(320, 240, before=pngs.chunk(b"eXIf", exif[6:]) + pngs.chunk(b"seCr", b"et")))
+    decode(
+        pngs.png(
+            pngs.Header(320, 240), before=pngs.chunk(b"eXIf", exif[6:]) + pngs.chunk(b"seCr", b"et")
+        )
+    )
 
     assert "seCr" not in caplog.text
     assert len(caplog.records) < 10

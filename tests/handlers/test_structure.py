@@ -16,7 +16,7 @@ from loadtests.hostile.jpegs import before_frame, segment, small
 
 TEXT = b"XML:com.adobe.xmp\0\x01\0\0\0"
 BOMB = zlib.compress(bytes(3_000_000), 9)
-BLACK = pngs.png(320, 240)
+BLACK = pngs.png(pngs.Header(320, 240))
 HALF = len(small()) // 2
 
 
@@ -92,12 +92,12 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str, str]] = {
     },
     "JPEG without a scan": (lambda: small()[:300], "broken", "broken"),
     "chunks": (
-        lambda: pngs.png(64, 64, before=pngs.chunk(b"teSt", b"") * png.MAX_CHUNKS),
+        lambda: pngs.png(pngs.Header(64, 64), before=pngs.chunk(b"teSt", b"") * png.MAX_CHUNKS),
         "20,000 chunks",
         "too_complex",
     ),
     "image data in bytes": (
-        lambda: pngs.png(64, 64, stream=bytes(20_001), pieces=20_001),
+        lambda: pngs.png(pngs.Header(64, 64), stream=bytes(20_001), pieces=20_001),
         "20,000 chunks",
         "too_complex",
     ),
@@ -107,12 +107,12 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str, str]] = {
         "too_complex",
     ),
     "deep PNG": (
-        lambda: pngs.png(3000, 3000, colour=6, depth=16, interlaced=True),
+        lambda: pngs.png(pngs.Header(3000, 3000, colour=6, depth=16, interlaced=True)),
         "costs as much as",
         "too_complex",
     ),
     "long palette": (
-        lambda: pngs.png(64, 64, before=pngs.chunk(b"PLTE", bytes(1_026))),
+        lambda: pngs.png(pngs.Header(64, 64), before=pngs.chunk(b"PLTE", bytes(1_026))),
         "broken",
         "broken",
     ),
@@ -162,16 +162,23 @@ DROPPED: dict[str, tuple[Callable[[], bytes], bytes]] = {
     "second picture": (lambda: small() + small(), small()),
     "stray bytes": (lambda: before_frame(segment(0xFE, b"a") + b"\0\xff\0stray\xff\xff"), small()),
     "texts": (
-        lambda: pngs.png(320, 240, before=pngs.chunk(b"zTXt", b"Comment\0\0" + BOMB) * 9),
+        lambda: pngs.png(
+            pngs.Header(320, 240), before=pngs.chunk(b"zTXt", b"Comment\0\0" + BOMB) * 9
+        ),
         BLACK,
     ),
-    "XMP": (lambda: pngs.png(320, 240, before=pngs.chunk(b"iTXt", TEXT + BOMB) * 99), BLACK),
+    "XMP": (
+        lambda: pngs.png(pngs.Header(320, 240), before=pngs.chunk(b"iTXt", TEXT + BOMB) * 99),
+        BLACK,
+    ),
     "profile": (
-        lambda: pngs.png(320, 240, before=pngs.chunk(b"iCCP", b"icc\0\0" + BOMB) * 9),
+        lambda: pngs.png(pngs.Header(320, 240), before=pngs.chunk(b"iCCP", b"icc\0\0" + BOMB) * 9),
         BLACK,
     ),
     "EXIF chunk": (
-        lambda: pngs.png(320, 240, before=pngs.chunk(b"eXIf", jpegs.exif(5_400)[6:] * 99)),
+        lambda: pngs.png(
+            pngs.Header(320, 240), before=pngs.chunk(b"eXIf", jpegs.exif(5_400)[6:] * 99)
+        ),
         BLACK,
     ),
     "frames": (lambda: pngs._animated(999), BLACK),
@@ -199,7 +206,7 @@ def test_inflates_few_texts_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(png.zlib, "decompressobj", Inflating)
 
-    inspect(pngs.png(320, 240, before=pngs.chunk(b"iTXt", TEXT + BOMB) * 99))
+    inspect(pngs.png(pngs.Header(320, 240), before=pngs.chunk(b"iTXt", TEXT + BOMB) * 99))
 
     assert len(limits) == png.MAX_TEXTS
     assert max(limits) <= png.MAX_XMP
@@ -233,12 +240,12 @@ def test_phone_photograph_is_the_unit_of_cost() -> None:
 
 
 def test_rotated_or_blended_pixels_cost_more() -> None:
-    plain = inspect(pngs.png(1000, 1000)).cost
+    plain = inspect(pngs.png(pngs.Header(1000, 1000))).cost
 
-    turned = inspect(pngs.png(1000, 1000, before=pngs.chunk(b"eXIf", jpegs.TURNED)))
+    turned = inspect(pngs.png(pngs.Header(1000, 1000), before=pngs.chunk(b"eXIf", jpegs.TURNED)))
     assert turned.orientation == 6
     assert turned.cost > plain + 1
-    assert inspect(pngs.png(1000, 1000, colour=6)).cost > plain + 2
+    assert inspect(pngs.png(pngs.Header(1000, 1000, colour=6))).cost > plain + 2
 
 
 def test_webp_keeps_its_first_frame_only() -> None:

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from monitoring.local.grafana import PROVISIONING, grafana
-from monitoring.local.program import LocalError, Program
+from monitoring.local.program import Endpoint, LocalError, Program
 from monitoring.local.prometheus import Prometheus, Target, configuration
 from monitoring.prometheus import files
 from monitoring.settings import LocalSettings
@@ -101,8 +101,8 @@ def test_missing_prometheus_error_says_how_to_install_it(
 
 def test_failed_start_quotes_the_programs_last_error(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "raise SystemExit('bad option')"]
-    address = ("127.0.0.1", free_ports()["metrics_port"])
-    process = Program("thing", command, address, "/ready", log=tmp_path / "thing.log", seconds=30)
+    endpoint = Endpoint("127.0.0.1", free_ports()["metrics_port"], "/ready")
+    process = Program("thing", command, endpoint, log=tmp_path / "thing.log", seconds=30)
 
     with pytest.raises(LocalError, match="thing ended while starting: bad option"):
         process.__enter__()
