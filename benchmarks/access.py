@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import jwt
@@ -116,7 +116,7 @@ def _bearer(credential: str) -> dict[str, str]:
     return {"Content-Type": "image/jpeg", "Authorization": f"Bearer {credential}"}
 
 
-def cost(folder: Path) -> dict[str, Any]:
+def cost(folder: Path) -> dict[str, object]:
     """Measure milliseconds of requests without a key, with a key and with a token, alternately.
 
     Args:
@@ -158,7 +158,7 @@ def cost(folder: Path) -> dict[str, Any]:
     }
 
 
-def flood(folder: Path) -> dict[str, Any]:
+def flood(folder: Path) -> dict[str, object]:
     """Measure a normal client's p95 during a flood of wrong keys, and the bytes of its log lines.
 
     The server with the trained model has access control by this process's variables.
@@ -219,7 +219,7 @@ def _normal(client: httpx.Client, photographs: Sequence[Body], seconds: float) -
     return taken
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
+def measure(options: argparse.Namespace) -> dict[str, object]:
     """Measure both."""
     del options
     with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import numpy as np
@@ -25,7 +25,7 @@ SECONDS: Final = 5.0
 """Seconds of a round."""
 
 
-def front_cost(server: LocalServer, photographs: Sequence[Body]) -> dict[str, Any]:
+def front_cost(server: LocalServer, photographs: Sequence[Body]) -> dict[str, object]:
     """Measure milliseconds of one client and throughput of eight, with and without the front.
 
     Args:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import numpy as np
@@ -43,7 +43,7 @@ def spent(server: LocalServer) -> dict[str, float]:
 
 def lived(
     server: LocalServer, client: httpx.Client, verb: str, photographs: Sequence[Body], label: str
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Measure mean milliseconds of one kind of request, stage by stage.
 
     Args:
@@ -79,7 +79,7 @@ def lived(
     }
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
+def measure(options: argparse.Namespace) -> dict[str, object]:
     """Measure predictions and explanations, and predictions of a phone's photographs."""
     del options
     kinds = texts(files(LoadSettings())).values()

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", nargs="*", choices=[one.name for one in CONTENDERS])
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
+def measure(options: argparse.Namespace) -> dict[str, object]:
     """Measure the servers and plot them."""
     wanted = [one for one in CONTENDERS if not options.only or one.name in options.only]
     archive = (ServingSettings().archive / "melanoma.mar").resolve()
@@ -60,7 +60,7 @@ def run(
     build: Path,
     rounds: int,
     seconds: float,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Measure the servers of one archive.
 
     Args:
@@ -140,7 +140,7 @@ def one_server(server: Server, bodies: dict[str, list[bytes]], seconds: float, s
                 cell.append(burst(server.port, path, bodies[kind_], clients, seconds))
 
 
-def cells(seen: Cells) -> dict[str, Any]:
+def cells(seen: Cells) -> dict[str, object]:
     """Combine the rounds: latency over all, throughput as the median."""
     found: dict[str, Any] = {}
     for (verb, kind_, clients), bursts in seen.items():

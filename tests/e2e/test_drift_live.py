@@ -293,5 +293,5 @@ def has_values(watched: Watched, name: str, expression: str) -> bool:
     if name.startswith("LesionLens"):
         watched.prometheus.query(expression)
         expression = re.sub(r"(?<=\s)(==|>=|<=|>|<)(?=\s)", r"\1 bool", expression)
-    values = [float(series["value"][1]) for series in watched.prometheus.query(expression)]
+    values = [series.value for series in watched.prometheus.query(expression)]
     return any(math.isfinite(value) for value in values)

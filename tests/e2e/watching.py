@@ -17,6 +17,7 @@ from PIL import Image, ImageFilter
 from handlers.telemetry import DRIFT_OBSERVATIONS
 from monitoring.local.prometheus import Prometheus
 from monitoring.prometheus.drift_rules import WINDOWS
+from monitoring.query import ask
 from serving.local import LocalServer
 from tests.e2e.requests_of import PREDICT, instances
 
@@ -75,21 +76,22 @@ class Watched:
         now = datetime.now(UTC)
 
         def done() -> bool:
-            found = self.prometheus.ask(what)[items]  # empty until Prometheus has looked round
+            found = ask(self.prometheus.url, what)[items]  # empty until Prometheus has looked round
             return bool(found) and all(datetime.fromisoformat(item[when]) > now for item in found)
 
         until(done, f"{what}: {when} stands still")
 
     def rules(self) -> list[dict[str, Any]]:
         """All rules with their health."""
-        return [rule for group in self.prometheus.ask("rules")["groups"] for rule in group["rules"]]
+        groups = ask(self.prometheus.url, "rules")["groups"]
+        return [rule for group in groups for rule in group["rules"]]
 
     def figures(self, service: str) -> Figures:
         """Current metrics and alerts of a service."""
         own = f'{{service="{service}"}}'
         places = {
             figure: {
-                (series["metric"]["feature"], window): float(series["value"][1])
+                (series.labels["feature"], window): series.value
                 for window in WINDOWS
                 for series in self.prometheus.query(f"lesionlens:{figure}:{window}{own}")
             }
@@ -101,12 +103,11 @@ class Watched:
             index=places["drift_psi"],
             limit=places["drift_psi_threshold"],
             bins={
-                (series["metric"]["feature"], series["metric"]["bin"]): int(series["value"][1])
+                (series.labels["feature"], series.labels["bin"]): int(series.value)
                 for series in self.prometheus.query(bins)
             },
             firing={
-                (series["metric"]["alertname"], series["metric"].get("feature", ""))
-                for series in firing
+                (series.labels["alertname"], series.labels.get("feature", "")) for series in firing
             },
         )
 

@@ -27,15 +27,15 @@ def test_finds_the_slope(grows: float) -> None:
     found = slope_per_hour(samples(grows))
 
     assert found is not None
-    assert found["low"] <= grows <= found["high"]
-    assert found["slope_mb_per_hour"] == pytest.approx(grows, abs=8)
+    assert found.low <= grows <= found.high
+    assert found.slope_mb_per_hour == pytest.approx(grows, abs=8)
 
 
 def test_single_jump_is_not_a_leak() -> None:
     found = slope_per_hour(samples(0, jump=500))
 
     assert found is not None
-    assert found["slope_mb_per_hour"] == pytest.approx(0, abs=8)
+    assert found.slope_mb_per_hour == pytest.approx(0, abs=8)
 
 
 def test_too_few_samples_give_no_result() -> None:

@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from loadtests import run
-from loadtests.objectives import FILE, Plan, Shape, judge
+from loadtests.objectives import FILE, Measured, Plan, Shape, judge
 
 QUICK = {
     "stages": [{"seconds": 5, "users": 2}, {"seconds": 10, "users": 1}],
@@ -54,7 +54,7 @@ def test_names_error_in_objectives_file(
 
 def test_objectives_are_judged_separately() -> None:
     shape = Shape.model_validate(QUICK)
-    measured = {"predict": {"p50": 10.0, "p95": 20.5, "p99": 29.0, "error_rate": 0.0}}
+    measured = {"predict": Measured(requests=9, error_rate=0, p50=10, p95=20.5, p99=29)}
 
     verdicts = {verdict.name: verdict.met for verdict in judge(shape, measured)}
 
@@ -63,19 +63,20 @@ def test_objectives_are_judged_separately() -> None:
 
 def test_too_many_errors_miss_all_objectives() -> None:
     shape = Shape.model_validate(QUICK)
-    measured = {"predict": {"p50": 1.0, "p95": 1.0, "p99": 1.0, "error_rate": 0.001}}
+    measured = {"predict": Measured(requests=999, error_rate=0.001, p50=1, p95=1, p99=1)}
 
     assert not any(verdict.met for verdict in judge(shape, measured))
 
 
 def test_rejections_count_as_errors_and_not_as_fast_answers() -> None:
-    answered = {"num_requests": 3, "response_times": {"100": 2, "200": 1}}
-    failed = {"num_requests": 1, "response_times": {"1": 1}}
+    read = run.LocustRow.model_validate
+    answered = read({"name": "a", "num_requests": 3, "response_times": {"100": 2, "200": 1}})
+    failed = read({"name": "b", "num_requests": 1, "response_times": {"1": 1}})
 
     found = run._measured(answered, failed)
 
-    assert found == {"requests": 4, "error_rate": 0.25, "p50": 100.0, "p95": 200.0, "p99": 200.0}
-    assert run._measured(None, failed) == {"requests": 1, "error_rate": 1.0}
+    assert found == Measured(requests=4, error_rate=0.25, p50=100, p95=200, p99=200)
+    assert run._measured(None, failed) == Measured(requests=1, error_rate=1)
 
 
 def test_missing_measurement_misses_the_objective() -> None:
