@@ -157,7 +157,7 @@ drift-report: $(INSTALLED) ## Compare REFERENCE=... with CURRENT=...: two folder
 	@$(RUN) -m monitoring.drift_report "$(REFERENCE)" "$(CURRENT)"
 
 dashboards: $(INSTALLED) ## Write Grafana's dashboards
-	$(RUN) -m monitoring.dashboards
+	$(RUN) -m monitoring.build dashboards
 
 rules: $(INSTALLED) ## Write Prometheus' rules from objectives.yaml and thresholds.json
 	$(RUN) -m monitoring.build rules

@@ -219,8 +219,7 @@ def _normal(client: httpx.Client, photographs: Sequence[Body], seconds: float) -
     return taken
 
 
-def measure(options: argparse.Namespace) -> dict[str, object]:
+def measure(_options: argparse.Namespace) -> dict[str, object]:
     """Measure both."""
-    del options
     with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch:
         return {"cost": cost(Path(scratch)), "flood": flood(Path(scratch))}

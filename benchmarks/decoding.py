@@ -63,10 +63,10 @@ class Row:
     seconds: float
     """Processor seconds."""
     times: float
-    """Multiple of the phone's processor seconds."""
+    """Multiple of the phone's processor seconds, without a unit."""
     peak_mb: float
     times_memory: float
-    """Multiple of the phone's peak memory."""
+    """Multiple of the phone's peak memory, without a unit."""
     outcome: str
 
 

@@ -153,9 +153,8 @@ def paths(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, object
     }
 
 
-def measure(options: argparse.Namespace) -> dict[str, object]:
+def measure(_options: argparse.Namespace) -> dict[str, object]:
     """Measure everything on one server."""
-    del options
     os.environ["LESIONLENS_EXPLAIN_SECONDS"] = str(PATIENCE)
     photographs = bodies(LoadSettings())
     with temporary_server() as server, client_of(server.inference) as client:

@@ -82,13 +82,12 @@ def gpus() -> list[str]:
     return [name.strip() for name in done.stdout.splitlines() if name.strip()]
 
 
-def measure(options: argparse.Namespace) -> dict[str, object]:
+def measure(_options: argparse.Namespace) -> dict[str, object]:
     """Compare both runs; the machine's description names its GPUs.
 
     Raises:
         RuntimeError: there is no GPU.
     """
-    del options
     found = gpus()
     if not found:
         raise RuntimeError("nvidia-smi names no GPU on this machine")

@@ -81,9 +81,8 @@ def weight(tab: Page, url: str) -> dict[str, int]:
     return {**found, "all": found.total()}
 
 
-def measure(options: argparse.Namespace) -> dict[str, object]:
+def measure(_options: argparse.Namespace) -> dict[str, object]:
     """Measure speed and weight."""
-    del options
     data = photograph()
     with served() as url, chromium() as browser:
         tab = browser.new_page()

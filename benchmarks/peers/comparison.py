@@ -18,9 +18,8 @@ from benchmarks.peers import environments, plot
 from benchmarks.peers.contenders import CONTENDERS, OURS, Contender, unpacked
 from benchmarks.peers.limit import Limit
 from benchmarks.peers.server import Server
-from benchmarks.photographs import texts
 from loadtests.closed_loop import Burst, burst
-from loadtests.photographs import files
+from loadtests.photographs import texts
 from loadtests.results import machine, percentiles
 from loadtests.settings import LoadSettings
 from serving.settings import ServingSettings
@@ -45,7 +44,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     """Measure the servers and plot them."""
     wanted = [one for one in CONTENDERS if not options.only or one.name in options.only]
     archive = (ServingSettings().archive / "melanoma.mar").resolve()
-    photographs = texts(files(LoadSettings()))
+    photographs = texts(LoadSettings())
     build = Path("build/bench").resolve()
     document = run(wanted, archive, photographs, build, options.rounds, options.seconds)
     plot.draw({"machine": machine(), **document}, options.plot)

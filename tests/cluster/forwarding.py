@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
-from types import TracebackType
 from typing import Final
 
 from k8s.rollout.errors import RolloutError
@@ -46,12 +45,7 @@ class Tunnel:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._over.set()
         self._stop()
         self._thread.join(START_SECONDS + 5)

@@ -79,7 +79,7 @@ def matchers(inside: str) -> set[str]:
 @pytest.mark.parametrize("name", sorted(BOARDS))
 def test_committed_dashboards_equal_the_generated_ones(name: str) -> None:
     assert (files.FOLDER / name).read_text("utf-8") == files.texts()[name], (
-        "run `python -m monitoring.dashboards`"
+        "run `python -m monitoring.build dashboards`"
     )
 
 
