@@ -9,10 +9,9 @@ from typing import Final
 
 import psutil
 
-from loadtests.attack.bystanders import PREDICT, ordinary, visitors
 from loadtests.attack.clients import Tally
 from loadtests.attack.slow_connections import Script, slow_connections
-from loadtests.attack.targets import Outcome, Target
+from loadtests.attack.targets import PREDICT, Outcome, Target, ordinary, visitors
 
 BODIES: Final = 260
 BODY_BYTES: Final = 8_000_000

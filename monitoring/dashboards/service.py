@@ -6,23 +6,12 @@ from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from handlers.telemetry import (
-    REQUEST_SECONDS,
-    REQUESTS,
-    WORKER_STARTED,
-)
+from handlers.telemetry import REQUEST_SECONDS, REQUESTS, WORKER_STARTED
 from monitoring.dashboards import service_server, service_verbs, service_versions
 from monitoring.dashboards.frame import Row, Window, build
 from monitoring.dashboards.palette import RED
 from monitoring.dashboards.panels import PanelSpec, Query, stat_panel, timeseries_panel
-from monitoring.dashboards.promql import (
-    by_service,
-    of_server,
-    quantile,
-    rate,
-    ratio,
-    series,
-)
+from monitoring.dashboards.promql import by_service, of_server, quantile, rate, ratio, series
 from monitoring.prometheus.objectives import Objectives
 from monitoring.prometheus.server_alerts import HTTP_RESPONSES
 
