@@ -20,6 +20,7 @@ from k8s.rollout.release import Release
 from tests.cluster import overlay
 from tests.cluster.overlay import Overlay, Route
 from tests.cluster.settings import ClusterSettings
+from tests.e2e.environment import without_settings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 COPIED: Final = ("k8s", "serving", "monitoring/dashboards", "model_store/config")
@@ -148,11 +149,6 @@ def renamed(source: Path, target: Path) -> None:
                 card["model_version"] = f"{card.get('model_version', '')}-second"
                 content = json.dumps(card).encode()
             copy.writestr(entry, content, compress_type=entry.compress_type)
-
-
-def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Environment without the user's settings of other commands."""
-    return {name: text for name, text in environment.items() if not name.startswith("LESIONLENS_")}
 
 
 def _passed_on(environment: Mapping[str, str]) -> dict[str, str]:

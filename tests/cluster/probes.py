@@ -6,6 +6,7 @@ import time
 from typing import Any, Final
 
 from k8s.rollout.state import is_ready
+from serving.front.sockets import host_port
 from tests.cluster.bench import Bench
 from tests.cluster.settings import ClusterSettings
 from tests.cluster.waiting import until
@@ -108,11 +109,6 @@ def reaches(bench: Bench, name: str, container: str, targets: list[str]) -> dict
     return {words[0]: words[1] == "open" for words in found if len(words) == 2}
 
 
-def at(address: str, port: int) -> str:
-    """An address with its port."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
 def lacks_policies(bench: Bench, source: str, target: str, address: str) -> str:
     """Reason why policies cannot be tested: a policy does not close a control pod.
 
@@ -125,7 +121,7 @@ def lacks_policies(bench: Bench, source: str, target: str, address: str) -> str:
     Raises:
         AssertionError: the control cannot be reached before there is a policy.
     """
-    place = at(address, LISTEN)
+    place = host_port(address, LISTEN)
     assert reaches(bench, source, "probe", [place])[place], "pods cannot reach each other at all"
     bench.apply(
         {

@@ -10,9 +10,10 @@ from PIL import Image
 from playwright.sync_api import Browser, Route
 from playwright.sync_api import Page as Tab
 
+from loadtests.hostile.jpegs import encoded
 from tests.e2e.browser import chromium
 from tests.serving.front.conftest import Served
-from tests.web.conftest import Double, encoded
+from tests.web.conftest import Double
 from tests.web.serving import page as served
 from training.synthetic import draw
 

@@ -6,7 +6,6 @@ are ordinary ones; the convolutions stay untrained.
 
 import base64
 import dataclasses
-import io
 import json
 import warnings
 from collections.abc import Callable, Iterator
@@ -28,6 +27,7 @@ from handlers.imaging import centre_view, to_tensor
 from handlers.reference import Reference
 from handlers.service import MelanomaService
 from handlers.settings import HandlerSettings
+from loadtests.hostile import jpegs
 from training import head
 from training.backbone import Backbone
 from training.export import SplitResNet
@@ -47,12 +47,6 @@ def lesion(seed: int, label: int) -> Image.Image:
     return Image.fromarray(draw(seed, label, size=240, artefacts=()).image)
 
 
-def encode(picture: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
 @pytest.fixture(scope="session")
 def drawn() -> Callable[[int, int], Image.Image]:
     """Create a synthetic lesion as a picture, by seed and label."""
@@ -62,13 +56,13 @@ def drawn() -> Callable[[int, int], Image.Image]:
 @pytest.fixture(scope="session")
 def encoded() -> Callable[..., bytes]:
     """A picture as a file of a format."""
-    return encode
+    return jpegs.encoded
 
 
 @pytest.fixture(scope="session")
 def photograph() -> Callable[[int, int], bytes]:
     """Create a synthetic lesion as a JPEG file, by seed and label."""
-    return lambda seed, label: encode(lesion(seed, label), quality=90)
+    return lambda seed, label: jpegs.encoded(lesion(seed, label), quality=90)
 
 
 @pytest.fixture(scope="session")

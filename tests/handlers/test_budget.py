@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,13 +14,9 @@ from handlers.structure import ImageError, Limits, Structure
 from handlers.telemetry import Recorder
 from loadtests.hostile.files import body
 from loadtests.hostile.webps import one_colour
+from tests.handlers.test_service import ask
 
 Photograph = Callable[[int, int], bytes]
-
-
-def ask(service: MelanomaService, *rows: RawRequest) -> list[tuple[int, Any]]:
-    answers = service.answer(rows, Recorder("v1"))
-    return [(answer.status, json.loads(answer.body)) for answer in answers]
 
 
 def cost_of(monkeypatch: pytest.MonkeyPatch, **costs: float) -> None:

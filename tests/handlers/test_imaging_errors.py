@@ -1,6 +1,5 @@
 """Test rejection of unusable files with the reason."""
 
-import struct
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -11,22 +10,16 @@ from PIL import Image
 
 from handlers.imaging import NOT_AN_IMAGE, ImageError, decode
 from handlers.structure import Limits
+from loadtests.hostile.pngs import Header, chunk, png
 
 Encode = Callable[..., bytes]
 
 CUT_OFF = "the image is broken or cut off and cannot be decoded: send the whole file again"
 
 
-def chunk(name: bytes, content: bytes) -> bytes:
-    checksum = zlib.crc32(name + content)
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
-
-
 def png_claiming(width: int, height: int, pixels: bytes = b"") -> bytes:
     """Greyscale PNG whose header states this width and height."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(pixels, 9)), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+    return png(Header(width, height, colour=0), stream=zlib.compress(pixels, 9))
 
 
 def refusal(data: bytes, **limits: int) -> str:

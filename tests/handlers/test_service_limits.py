@@ -11,15 +11,10 @@ from PIL import Image
 from handlers.protocol import RawRequest
 from handlers.service import MelanomaService
 from handlers.telemetry import Recorder
+from tests.handlers.test_service import ask
 
 Photograph = Callable[[int, int], bytes]
 Body = Callable[..., bytes]
-
-
-def ask(service: MelanomaService, *rows: RawRequest) -> list[tuple[int, Any]]:
-    """Status and document of each response."""
-    answers = service.answer(rows, Recorder("v1"))
-    return [(answer.status, json.loads(answer.body)) for answer in answers]
 
 
 @pytest.mark.parametrize(

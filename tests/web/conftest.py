@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import pytest
 from PIL import Image
 from starlette.types import Receive, Scope, Send
 
+from loadtests.hostile.jpegs import encoded
 from serving.front.buffers import ByteBudget
 from training.synthetic import draw
 from web import app
@@ -27,13 +27,6 @@ PREDICT = "/v1/models/melanoma:predict"
 EXPLAIN = "/v1/models/melanoma:explain"
 NAME = '"><script>alert(1)</script>\n.jpg'
 """What a hostile sender calls a file."""
-
-
-def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
-    """A picture as a file of a format."""
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tests.web.conftest import encoded
+from loadtests.hostile.jpegs import encoded
 from training.evaluation.stress.colour_spaces import SPACES, in_space, profile
 
 

@@ -15,8 +15,8 @@ from PIL import Image, ImageCms
 
 from handlers.imaging import ImageError, centre_view, decode
 from handlers.structure import LIMITS
+from loadtests.hostile.jpegs import encoded
 from tests.handlers import heif_files
-from tests.web.conftest import encoded
 from tests.web.odd_files import ODD
 from web.errors import PageError
 from web.pictures import read
