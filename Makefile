@@ -31,7 +31,7 @@ ifdef RUNTIME
 export LESIONLENS_RUNTIME := $(RUNTIME)
 endif
 
-.PHONY: help setup demo data audit train report explain-report archive serve page key certificate check test lint format loadtest overload attack fuzz images sbom pod publish namespace deploy rollback cluster-test monitor drift-report dashboards rules thresholds benchmark bench docs tables screenshots samples lock clean
+.PHONY: help setup demo data audit train model report explain-report archive serve page key certificate check test lint format loadtest overload attack fuzz images sbom pod publish namespace deploy rollback cluster-test monitor drift-report dashboards rules thresholds benchmark bench docs tables screenshots samples lock clean
 
 ##@ Start here
 
@@ -60,6 +60,8 @@ report: $(TRAINED) ## Evaluate the trained model: reports/<version>/ with page, 
 
 explain-report: $(TRAINED) ## Evaluate the explanations: explanations.html in the report's folder (20 minutes)
 	$(RUN) -m training explain-report
+
+model: $(TRAINED) ## Train the model, unless it is trained already
 
 archive: $(ARCHIVE) ## Pack the trained model as melanoma.mar (trains first if necessary)
 
@@ -156,7 +158,7 @@ drift-report: $(INSTALLED) ## Compare REFERENCE=... with CURRENT=...: two folder
 	@$(RUN) -m monitoring.drift_report "$(REFERENCE)" "$(CURRENT)"
 
 dashboards: $(INSTALLED) ## Write Grafana's dashboards
-	$(RUN) -m monitoring.dashboards
+	$(RUN) -m monitoring.build dashboards
 
 rules: $(INSTALLED) ## Write Prometheus' rules from objectives.yaml and thresholds.json
 	$(RUN) -m monitoring.build rules
@@ -168,7 +170,8 @@ thresholds: $(INSTALLED) ## Recalibrate the drift thresholds by resampling (minu
 
 ##@ Benchmarks
 
-benchmark: $(if $(NAME),$(ARCHIVE) $(SAMPLES),$(INSTALLED)) ## Make the measurement NAME=... and store its result; without a name, list them
+benchmark: $(INSTALLED) ## Make the measurement NAME=... and store its result; without a name, list them
+	@$(if $(NAME),needs=$$($(RUN) -m benchmarks $(NAME) --needs) && for need in $$needs; do $(MAKE) --no-print-directory $$need || exit; done)
 	@$(RUN) -m benchmarks $(NAME)
 	@$(if $(NAME),$(RUN) -m docs.tables)
 

@@ -1,7 +1,8 @@
 """``make benchmark``: run one measurement by its name, or list the names.
 
 A module has ``measure(options)``, which returns the result without the machine; if it takes options
-of its own ``add_arguments(parser)``, and if it has limits ``failures(result)``.
+of its own ``add_arguments(parser)``, and if it has limits ``failures(result)``. ``NAME --needs``
+prints the targets that make builds first.
 """
 
 from __future__ import annotations
@@ -11,52 +12,85 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from loadtests import results
 
+
+class Benchmark(NamedTuple):
+    """One measurement."""
+
+    command: str
+    """Module of this package, and its arguments."""
+    description: str
+    needs: tuple[str, ...] = ()
+    """Targets of make that it needs."""
+
+
+SERVED: Final = ("archive",)
 BENCHMARKS: Final = {
-    "access": ("access", "cost of keys and tokens, and a flood of wrong keys (3 minutes)"),
-    "decoding": ("decoding", "decoding cost of every kind of hostile file (4 minutes)"),
-    "decoding_heif": ("decoding --heif", "the same for HEIC and AVIF, after `make setup HEIF=yes`"),
-    "explaining": ("explaining", "served explanations compared with predictions (10 minutes)"),
-    "explanations": ("reports explain-report", "evidence of every attribution method (30 minutes)"),
-    "features": (
-        "features",
-        "feature extraction, its memory with 10,000 pictures (15 minutes)",
+    "access": Benchmark(
+        "access", "cost of keys and tokens, and a flood of wrong keys (3 minutes)", SERVED
     ),
-    "gpu": ("gpu", "FINETUNE=all with and without the GPU of this machine"),
-    "page": ("page", "the upload page in Chromium, from a dropped photograph to its answer"),
-    "peers": ("peers.comparison", "other servers of the same model compared (15 minutes)"),
-    "report": ("reports report", "scores of the trained model, from its report"),
-    "request": ("request", "parts of one request, and the overhead of the front"),
-    "telemetry": ("telemetry", "requests with and without metrics"),
-    "training": ("training", "training without a cache, with it, and layer4 (15 minutes)"),
+    "decoding": Benchmark("decoding", "decoding cost of every kind of hostile file (4 minutes)"),
+    "decoding_heif": Benchmark(
+        "decoding --heif", "the same for HEIC and AVIF, after `make setup HEIF=yes`"
+    ),
+    "explaining": Benchmark(
+        "explaining", "served explanations compared with predictions (10 minutes)", SERVED
+    ),
+    "explanations": Benchmark(
+        "reports explain-report", "evidence of every attribution method (30 minutes)", ("model",)
+    ),
+    "features": Benchmark(
+        "features", "feature extraction, its memory with 10,000 pictures (15 minutes)"
+    ),
+    "gpu": Benchmark("gpu", "FINETUNE=all with and without the GPU of this machine"),
+    "page": Benchmark(
+        "page",
+        "the upload page in Chromium, from a dropped photograph to its answer",
+        ("archive", "samples"),
+    ),
+    "peers": Benchmark(
+        "peers.comparison", "other servers of the same model compared (15 minutes)", SERVED
+    ),
+    "report": Benchmark(
+        "reports report", "scores of the trained model, from its report", ("model",)
+    ),
+    "request": Benchmark("request", "parts of one request, and the overhead of the front", SERVED),
+    "telemetry": Benchmark("telemetry", "requests with and without metrics", SERVED),
+    "training": Benchmark("training", "training without a cache, with it, and layer4 (15 minutes)"),
 }
-"""By name, which is also the result's: module with its arguments, and what is measured."""
+"""Measurements by name, which is also that of the result."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Return 0 after a measurement, 1 if it exceeds a limit, 2 if nothing could be measured."""
     name, *own = arguments or ("",)
     if name not in BENCHMARKS:
-        print("make benchmark NAME=..., one of")
-        print("\n".join(f"  {known:<14} {text}" for known, (_, text) in BENCHMARKS.items()))
+        stream = sys.stderr if name else sys.stdout
+        print("make benchmark NAME=..., one of", file=stream)
+        for known, listed in BENCHMARKS.items():
+            print(f"  {known:<14} {listed.description}", file=stream)
         return 2 if name else 0
-    module_name, *fixed = BENCHMARKS[name][0].split()
-    benchmark: Any = import_module(f"benchmarks.{module_name}")
-    parser = argparse.ArgumentParser(prog=f"benchmarks {name}", description=benchmark.__doc__)
+    chosen = BENCHMARKS[name]
+    if own == ["--needs"]:
+        print(*chosen.needs)
+        return 0
+    module_name, *fixed = chosen.command.split()
+    module: Any = import_module(f"benchmarks.{module_name}")
+    parser = argparse.ArgumentParser(prog=f"benchmarks {name}", description=module.__doc__)
     parser.add_argument("--output", type=Path, default=results.FOLDER / f"{name}.json")
-    if hasattr(benchmark, "add_arguments"):
-        benchmark.add_arguments(parser)
+    if hasattr(module, "add_arguments"):
+        module.add_arguments(parser)
     options = parser.parse_args([*fixed, *own])
     try:
-        result = benchmark.measure(options)
+        result = module.measure(options)
     except (FileNotFoundError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     results.write(options.output, result)
-    failures = benchmark.failures(result) if hasattr(benchmark, "failures") else []
+    failures = module.failures(result) if hasattr(module, "failures") else []
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
     return 1 if failures else 0

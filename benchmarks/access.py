@@ -1,6 +1,6 @@
 """``make benchmark NAME=access``: cost of keys and tokens, and effect of a flood of wrong keys.
 
-The cost is that of the front alone, with a backend that answers at once, because a model's time
+The cost is that of the front alone, with an upstream that answers at once, because a model's time
 would hide it. Requests with a key, with a token and to a front without access control alternate.
 The flood is sent to a server with the trained model.
 """
@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import jwt
@@ -61,8 +61,8 @@ PAUSE_SECONDS: Final = 0.05
 ISSUER: Final = "https://issuer.example"
 
 
-class _Backend:
-    """A backend that answers at once."""
+class _Upstream:
+    """Upstream that answers at once."""
 
     ready = True
     why_not_ready = ""
@@ -77,7 +77,7 @@ def _front(access: AccessSettings) -> Iterator[int]:
     """Run a front on a free port; yields the port."""
     (opened,) = listen("127.0.0.1", 0)
     metrics = FrontMetrics(CollectorRegistry())
-    front = Front(FrontSettings(), _Backend(), metrics, AccessControl(access))
+    front = Front(FrontSettings(), _Upstream(), metrics, AccessControl(access))
     listener = Listener(front, [opened], ConnectionLimits(), 1)
     thread = threading.Thread(target=lambda: asyncio.run(listener.run_until_ended()))
     thread.start()
@@ -116,7 +116,7 @@ def _bearer(credential: str) -> dict[str, str]:
     return {"Content-Type": "image/jpeg", "Authorization": f"Bearer {credential}"}
 
 
-def cost(folder: Path) -> dict[str, Any]:
+def cost(folder: Path) -> dict[str, object]:
     """Measure milliseconds of requests without a key, with a key and with a token, alternately.
 
     Args:
@@ -158,7 +158,7 @@ def cost(folder: Path) -> dict[str, Any]:
     }
 
 
-def flood(folder: Path) -> dict[str, Any]:
+def flood(folder: Path) -> dict[str, object]:
     """Measure a normal client's p95 during a flood of wrong keys, and the bytes of its log lines.
 
     The server with the trained model has access control by this process's variables.
@@ -219,8 +219,7 @@ def _normal(client: httpx.Client, photographs: Sequence[Body], seconds: float) -
     return taken
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
+def measure(_options: argparse.Namespace) -> dict[str, object]:
     """Measure both."""
-    del options
     with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch:
         return {"cost": cost(Path(scratch)), "flood": flood(Path(scratch))}

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -43,6 +44,30 @@ class Most(NamedTuple):
     """Multiples of its processor seconds."""
     memory: float
     """Multiples of its peak memory, without a unit."""
+
+
+class Run(NamedTuple):
+    """Cost of one request in its process."""
+
+    seconds: float
+    """Processor seconds."""
+    peak_mb: float
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """Cost of one kind of request, compared with the phone's photograph."""
+
+    bytes: int
+    seconds: float
+    """Processor seconds."""
+    times: float
+    """Multiple of the phone's processor seconds, without a unit."""
+    peak_mb: float
+    times_memory: float
+    """Multiple of the phone's peak memory, without a unit."""
+    outcome: str
 
 
 MOST: Final = Most(4.0, 4.0)
@@ -86,12 +111,8 @@ def outcome(document: bytes) -> str:
     return "accepted"
 
 
-def run_row(path: Path) -> dict[str, Any]:
-    """Process the body in a file, in this process.
-
-    Returns:
-        Processor seconds, peak memory in MB, and the outcome.
-    """
+def run_row(path: Path) -> Run:
+    """Process the body in a file, in this process."""
     picture = Image.new("RGB", (64, 64))
     for name in ("JPEG", "PNG", "WEBP"):  # modules that are imported at first use
         outcome(body([encoded(picture, name)]))
@@ -102,11 +123,7 @@ def run_row(path: Path) -> dict[str, Any]:
     start = time.process_time()
     result = outcome(document)
     seconds = time.process_time() - start
-    return {
-        "seconds": seconds,
-        "peak_mb": _peak_mb(),
-        "outcome": result,
-    }
+    return Run(seconds, _peak_mb(), result)
 
 
 def _peak_mb() -> float:
@@ -117,7 +134,7 @@ def _peak_mb() -> float:
     return int(found[1]) * 1024 / 1e6
 
 
-def measured(document: bytes, unit: bytes, scratch: Path, repeats: int = REPEATS) -> dict[str, Any]:
+def measured(document: bytes, unit: bytes, scratch: Path, repeats: int = REPEATS) -> Row:
     """Measure one row and the unit alternately, each in a new process.
 
     Args:
@@ -126,7 +143,7 @@ def measured(document: bytes, unit: bytes, scratch: Path, repeats: int = REPEATS
         scratch: a folder for both.
         repeats: processes of each.
     """
-    runs: dict[str, list[dict[str, Any]]] = {"row": [], "unit": []}
+    runs: dict[str, list[Run]] = {"row": [], "unit": []}
     for which, content in (("row", document), ("unit", unit)):
         (scratch / which).write_bytes(content)
     # As in the page's image: memory of a large picture is released after use.
@@ -135,17 +152,17 @@ def measured(document: bytes, unit: bytes, scratch: Path, repeats: int = REPEATS
         for which, found in runs.items():
             command = [sys.executable, "-m", "benchmarks.decoding", str(scratch / which)]
             done = subprocess.run(command, env=environment, capture_output=True, check=True)
-            found.append(json.loads(done.stdout))
-    seconds = {which: min(run["seconds"] for run in found) for which, found in runs.items()}
-    peaks = {which: max(run["peak_mb"] for run in found) for which, found in runs.items()}
-    return {
-        "bytes": len(document),
-        "seconds": round(seconds["row"], 4),
-        "times": round(seconds["row"] / seconds["unit"], 2),
-        "peak_mb": round(peaks["row"], 1),
-        "times_memory": round(peaks["row"] / peaks["unit"], 2),
-        "outcome": runs["row"][0]["outcome"],
-    }
+            found.append(Run(*json.loads(done.stdout)))
+    seconds = {which: min(run.seconds for run in found) for which, found in runs.items()}
+    peaks = {which: max(run.peak_mb for run in found) for which, found in runs.items()}
+    return Row(
+        bytes=len(document),
+        seconds=round(seconds["row"], 4),
+        times=round(seconds["row"] / seconds["unit"], 2),
+        peak_mb=round(peaks["row"], 1),
+        times_memory=round(peaks["row"] / peaks["unit"], 2),
+        outcome=runs["row"][0].outcome,
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -162,7 +179,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     heif: bool = options.heif
     if heif and not formats.heif_enabled():
         raise RuntimeError("HEIC and AVIF are not switched on: make setup HEIF=yes")
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[str, Row] = {}
     unit = _alone(phone_photograph())
     with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch:
         for name, make in track(requests(heif).items(), description="rows", transient=True):
@@ -170,8 +187,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "repeats": REPEATS,
         "budget": HEIF_MAX_COST if heif else MAX_COST,
-        "most": max(row["times"] for row in rows.values()),
-        "most_memory": max(row["times_memory"] for row in rows.values()),
+        "most": max(row.times for row in rows.values()),
+        "most_memory": max(row.times_memory for row in rows.values()),
         "rows": rows,
     } | ({} if heif else {"child": decode_child.measure(phone_photograph())})
 
@@ -182,7 +199,7 @@ def failures(result: dict[str, Any]) -> list[str]:
     return [
         f"{name} costs too many times as much: {most}"
         for name, row in result["rows"].items()
-        if row["times"] > most.seconds or row["times_memory"] > most.memory
+        if row.times > most.seconds or row.times_memory > most.memory
     ]
 
 

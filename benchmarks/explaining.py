@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import numpy as np
@@ -47,7 +47,7 @@ def asked(body: Body, method: str) -> Body:
     return {"instances": [one | {"method": method} for one in body["instances"]]}
 
 
-def alone(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]:
+def alone(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, object]:
     """Measure one client that predicts and explains alternately."""
     times: dict[str, list[float]] = {"predict": [], "explain": []}
     for number in track(range(PAIRS), description="one client", transient=True):
@@ -57,7 +57,7 @@ def alone(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]:
     return compared(times["predict"], times["explain"])
 
 
-def together(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
+def together(address: str, photographs: Sequence[Body]) -> dict[str, object]:
     """Measure eight clients, rounds of predictions and of explanations alternately."""
     times: dict[str, list[float]] = {"predict": [], "explain": []}
     for _ in track(range(ROUNDS), description="eight clients", transient=True):
@@ -66,7 +66,7 @@ def together(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
     return compared(times["predict"], times["explain"])
 
 
-def compared(predict: Sequence[float], explain: Sequence[float]) -> dict[str, Any]:
+def compared(predict: Sequence[float], explain: Sequence[float]) -> dict[str, object]:
     """Compare two p50: both, and their ratio."""
     return {
         "predict": {"count": len(predict), **percentiles(predict, 50)},
@@ -75,7 +75,7 @@ def compared(predict: Sequence[float], explain: Sequence[float]) -> dict[str, An
     }
 
 
-def concurrent(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
+def concurrent(address: str, photographs: Sequence[Body]) -> dict[str, object]:
     """Measure predictions of one client, alone and during slow explanations of another."""
     times: dict[str, list[float]] = {"alone": [], "concurrent": []}
     slow: list[float] = []
@@ -112,7 +112,7 @@ def concurrent(address: str, photographs: Sequence[Body]) -> dict[str, Any]:
     }
 
 
-def methods(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]:
+def methods(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, object]:
     """Measure each method as it is served, on the same photographs alternately."""
     refused = client.post(f"/v1/models/{MODEL}:explain", json=asked(photographs[0], "?"))
     names = refused.json()["error"].partition("there are: ")[2].split(", ")
@@ -130,7 +130,7 @@ def methods(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]
     }
 
 
-def paths(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]:
+def paths(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, object]:
     """Measure convergence delta and time of Integrated Gradients."""
     times, steps, missed = [], [], []
     for body in track(photographs[:PATHS], description="Integrated Gradients", transient=True):
@@ -153,9 +153,8 @@ def paths(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, Any]:
     }
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
+def measure(_options: argparse.Namespace) -> dict[str, object]:
     """Measure everything on one server."""
-    del options
     os.environ["LESIONLENS_EXPLAIN_SECONDS"] = str(PATIENCE)
     photographs = bodies(LoadSettings())
     with temporary_server() as server, client_of(server.inference) as client:

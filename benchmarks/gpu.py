@@ -52,7 +52,7 @@ def run(folder: Path, *, hidden: bool) -> tuple[dict[str, Any], np.ndarray]:
         return summary | {"versions": card["versions"]}, answers["test"]
 
 
-def compared(folder: Path) -> dict[str, Any]:
+def compared(folder: Path) -> dict[str, object]:
     """Compare both runs."""
     (with_gpu, answers), (without, other) = (run(folder, hidden=hidden) for hidden in (False, True))
     took = [sum(one["seconds"][step] for step in FITTING) for one in (with_gpu, without)]
@@ -82,13 +82,12 @@ def gpus() -> list[str]:
     return [name.strip() for name in done.stdout.splitlines() if name.strip()]
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
+def measure(_options: argparse.Namespace) -> dict[str, object]:
     """Compare both runs; the machine's description names its GPUs.
 
     Raises:
         RuntimeError: there is no GPU.
     """
-    del options
     found = gpus()
     if not found:
         raise RuntimeError("nvidia-smi names no GPU on this machine")

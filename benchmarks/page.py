@@ -6,7 +6,7 @@ import argparse
 import base64
 import io
 from collections import Counter
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from PIL import Image
@@ -54,7 +54,7 @@ def photograph() -> bytes:
     return buffer.getvalue()
 
 
-def times(tab: Page, url: str, data: bytes) -> dict[str, Any]:
+def times(tab: Page, url: str, data: bytes) -> dict[str, object]:
     """Measure milliseconds from the drop to the answer, and to the explanation."""
     encoded = base64.b64encode(data).decode()
     found = []
@@ -81,9 +81,8 @@ def weight(tab: Page, url: str) -> dict[str, int]:
     return {**found, "all": found.total()}
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
+def measure(_options: argparse.Namespace) -> dict[str, object]:
     """Measure speed and weight."""
-    del options
     data = photograph()
     with served() as url, chromium() as browser:
         tab = browser.new_page()

@@ -11,7 +11,7 @@ import tempfile
 import zipfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from rich.progress import track
@@ -45,9 +45,8 @@ def settings_of(store: Path, logs: Path) -> ServingSettings:
     return ServingSettings(archive=store, logs=logs).model_copy(update=free_ports())
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
+def measure(_options: argparse.Namespace) -> dict[str, object]:
     """Measure the median cost of a request with its 95 % interval."""
-    del options
     archive = (ServingSettings().archive / f"{MODEL}.mar").resolve()
     photographs = bodies(LoadSettings())
     with tempfile.TemporaryDirectory(prefix="lesionlens-") as name, ExitStack() as stack:

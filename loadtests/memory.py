@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import httpx
@@ -23,6 +24,18 @@ SETTLED: Final = 0.25
 
 Samples = list[tuple[float, float]]
 """Seconds on a monotonic clock, and bytes."""
+
+
+@dataclass(frozen=True)
+class MemoryTrend:
+    """Memory of a process during a load test."""
+
+    samples: int
+    median_mb: float
+    slope_mb_per_hour: float
+    low: float
+    """Lower end of the slope's 95 % interval."""
+    high: float
 
 
 @contextmanager
@@ -93,7 +106,7 @@ def memory_in(text: str) -> float | None:
     return None
 
 
-def slope_per_hour(samples: Samples) -> dict[str, float] | None:
+def slope_per_hour(samples: Samples) -> MemoryTrend | None:
     """Return median and slope in megabytes; None if there are too few samples.
 
     The slope is Theil and Sen's (Sen 1968), the median over all pairs, which single jumps of the
@@ -104,10 +117,10 @@ def slope_per_hour(samples: Samples) -> dict[str, float] | None:
         return None
     seconds, sizes = np.asarray(kept).T
     slope, _, low, high = theilslopes(sizes / 1e6, seconds / 3600)
-    return {
-        "samples": len(kept),
-        "median_mb": round(float(np.median(sizes)) / 1e6, 1),
-        "slope_mb_per_hour": round(float(slope), 2),
-        "low": round(float(low), 2),
-        "high": round(float(high), 2),
-    }
+    return MemoryTrend(
+        samples=len(kept),
+        median_mb=round(float(np.median(sizes)) / 1e6, 1),
+        slope_mb_per_hour=round(float(slope), 2),
+        low=round(float(low), 2),
+        high=round(float(high), 2),
+    )

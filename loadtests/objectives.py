@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
@@ -62,6 +62,18 @@ class Plan(_Strict):
         return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
+class Measured(_Strict):
+    """Measurements of one verb."""
+
+    requests: int
+    error_rate: float
+    """Share of the requests that failed."""
+    p50: float | None = None
+    """Percentiles in milliseconds of the answered requests; None without any."""
+    p95: float | None = None
+    p99: float | None = None
+
+
 @dataclass(frozen=True)
 class Verdict:
     """One objective, and its measurement."""
@@ -81,20 +93,19 @@ class Verdict:
         return self.errors_within_limit and self.found is not None and self.found <= self.wanted
 
 
-def judge(shape: Shape, measured: dict[str, dict[str, Any]]) -> list[Verdict]:
+def judge(shape: Shape, measured: dict[str, Measured]) -> list[Verdict]:
     """Compare every objective of a shape with Locust's measurements.
 
     Args:
-        shape: what was asked for.
-        measured: by verb, ``p50``, ``p95``, ``p99`` in milliseconds of the requests that were
-            answered, and ``error_rate``.
+        shape: stages and objectives.
+        measured: measurements by verb.
     """
     verdicts = []
     for verb, objective in shape.objectives.items():
-        found = measured.get(verb, {})
-        sound = found.get("error_rate", 0.0) <= objective.error_rate
+        found = measured.get(verb)
+        sound = found is None or found.error_rate <= objective.error_rate
         verdicts += [
-            Verdict(verb, name, float(wanted), found.get(name), sound)
+            Verdict(verb, name, float(wanted), getattr(found, name, None), sound)
             for name, wanted in objective.model_dump().items()
         ]
     return verdicts

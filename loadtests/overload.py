@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -30,7 +30,7 @@ RECOVERED: Final = 2.0
 RECOVERY_SECONDS: Final = 60.0
 
 
-def measure(port: int, photographs: Sequence[bytes]) -> dict[str, Any]:
+def measure(port: int, photographs: Sequence[bytes]) -> dict[str, object]:
     """Load a server with ten times the throughput of eight clients, and wait for its recovery.
 
     Args:
@@ -59,7 +59,7 @@ def measure(port: int, photographs: Sequence[bytes]) -> dict[str, Any]:
     }
 
 
-def _times(replies: Sequence[Reply]) -> dict[str, Any]:
+def _times(replies: Sequence[Reply]) -> dict[str, float | None]:
     milliseconds = [1000 * reply.seconds for reply in replies]
     if not milliseconds:
         return {"count": 0, **dict.fromkeys(("p50_ms", "p95_ms", "p99_ms", "largest_ms"))}

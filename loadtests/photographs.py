@@ -6,10 +6,21 @@ Separate from the users, because importing Locust changes the standard library's
 from __future__ import annotations
 
 import base64
+import io
 from pathlib import Path
+from typing import Final
+
+from PIL import Image
 
 from handlers import photograph_files
 from loadtests.settings import LoadSettings
+
+SMALL: Final = 24
+"""Number of unchanged photographs in :func:`texts`."""
+PHONE: Final = 4
+"""Number of photographs there that are enlarged."""
+PHONE_SIZE: Final = (4032, 3024)
+"""Width and height of a phone's 12-megapixel photograph."""
 
 
 def bodies(settings: LoadSettings) -> list[dict[str, object]]:
@@ -20,6 +31,18 @@ def bodies(settings: LoadSettings) -> list[dict[str, object]]:
 def files(settings: LoadSettings) -> list[Path]:
     """Return photographs to send, in the order of their paths; raises as :func:`select`."""
     return select(settings)[0]
+
+
+def texts(settings: LoadSettings) -> dict[str, list[str]]:
+    """Return photographs as base64: ``small`` ones, unchanged, and some in a ``phone``'s size.
+
+    Args:
+        settings: choose the photographs; raises as :func:`select`.
+    """
+    found = files(settings)
+    small = [path.read_bytes() for path in found[:: max(1, len(found) // SMALL)][:SMALL]]
+    kinds = {"small": small, "phone": [_enlarged(photograph) for photograph in small[:PHONE]]}
+    return {kind: [_base64(data) for data in photographs] for kind, photographs in kinds.items()}
 
 
 def select(settings: LoadSettings) -> tuple[list[Path], list[str]]:
@@ -53,4 +76,16 @@ def _drawn(cache: Path) -> Path:
 
 
 def _body(path: Path) -> dict[str, object]:
-    return {"instances": [{"data": base64.b64encode(path.read_bytes()).decode("ascii")}]}
+    return {"instances": [{"data": _base64(path.read_bytes())}]}
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _enlarged(photograph: bytes) -> bytes:
+    with Image.open(io.BytesIO(photograph)) as opened:
+        picture = opened.convert("RGB").resize(PHONE_SIZE, Image.Resampling.BICUBIC)
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=90)
+    return stream.getvalue()

@@ -6,8 +6,9 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -44,9 +45,9 @@ def percentiles(milliseconds: Sequence[float], *percents: int, digits: int = 2) 
     }
 
 
-def write(path: Path, result: Mapping[str, Any]) -> None:
-    """Write a result with its machine to a file in a folder that is made if it is missing."""
+def write(path: Path, result: Mapping[str, object]) -> None:
+    """Write a result, whose values may be dataclasses, with a description of the machine."""
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {"machine": machine(), **result}
-    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(document, indent=1, default=asdict) + "\n", encoding="utf-8")
     print(f"written to {path}", flush=True)

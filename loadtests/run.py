@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Final
 
 import httpx
 import numpy as np
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from loadtests import results
-from loadtests.memory import slope_per_hour, watched, watched_processes
-from loadtests.objectives import FAILED, Plan, Verdict, judge
+from loadtests.memory import MemoryTrend, slope_per_hour, watched, watched_processes
+from loadtests.objectives import FAILED, Measured, Plan, Verdict, judge
 from loadtests.photographs import select
 from loadtests.settings import LoadSettings, key_headers
 from serving.local import ServerError, temporary_server
@@ -26,6 +25,15 @@ CONNECT_SECONDS: Final = 10.0
 SHOWN: Final = 5
 """Number of unsent files that are named."""
 ROOT = Path(__file__).resolve().parent.parent
+
+
+class LocustRow(BaseModel):
+    """Requests of one name in Locust's JSON."""
+
+    name: str
+    num_requests: int = 0
+    response_times: Annotated[dict[float, int], Field(default_factory=dict)]
+    """Number of requests by milliseconds."""
 
 
 def main() -> int:
@@ -79,7 +87,7 @@ def main() -> int:
         document = {
             "shape": settings.load_shape,
             "seconds": shape.seconds,
-            "verbs": seen,
+            "verbs": {verb: found.model_dump(exclude_none=True) for verb, found in seen.items()},
             "objectives": [
                 {"verb": v.verb, "name": v.name, "wanted": v.wanted, "found": v.found, "met": v.met}
                 for v in verdicts
@@ -91,7 +99,7 @@ def main() -> int:
     return 0 if all(verdict.met for verdict in verdicts) else 1
 
 
-def locust(host: str, report: Path) -> dict[str, dict[str, Any]] | None:
+def locust(host: str, report: Path) -> dict[str, Measured] | None:
     """Run users and stages; returns the measurements by verb, or None.
 
     Args:
@@ -108,37 +116,37 @@ def locust(host: str, report: Path) -> dict[str, dict[str, Any]] | None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     try:
-        rows = json.loads(done.stdout)
-    except ValueError:
+        rows = TypeAdapter(list[LocustRow]).validate_json(done.stdout)
+    except ValidationError:
         return None
-    by_name = {row["name"]: row for row in rows}
+    by_name = {row.name: row for row in rows}
     verbs = sorted({name.removesuffix(FAILED) for name in by_name}, reverse=True)
     return {verb: _measured(by_name.get(verb), by_name.get(verb + FAILED)) for verb in verbs}
 
 
-def _measured(answered: dict[str, Any] | None, failed: dict[str, Any] | None) -> dict[str, Any]:
+def _measured(answered: LocustRow | None, failed: LocustRow | None) -> Measured:
     """Return requests, share of errors, and percentiles of the answered requests."""
-    good, bad = ((row or {}).get("num_requests", 0) for row in (answered, failed))
-    counts = {float(took): n for took, n in (answered or {}).get("response_times", {}).items()}
+    good, bad = (row.num_requests if row else 0 for row in (answered, failed))
+    counts = answered.response_times if answered else {}
     times = np.repeat(list(counts), list(counts.values())) if counts else np.zeros(0)
-    found: dict[str, Any] = {"requests": good + bad, "error_rate": bad / max(1, good + bad)}
-    for share in (50, 95, 99) if len(times) else ():
-        found[f"p{share}"] = float(np.quantile(times, share / 100, method="inverted_cdf"))
-    return found
+    percentiles = {
+        f"p{share}": float(np.quantile(times, share / 100, method="inverted_cdf"))
+        for share in (50, 95, 99)
+        if len(times)
+    }
+    return Measured(requests=good + bad, error_rate=bad / max(1, good + bad), **percentiles)
 
 
-def show(
-    verdicts: list[Verdict], seen: dict[str, dict[str, Any]], memory: dict[str, float] | None
-) -> None:
+def show(verdicts: list[Verdict], seen: dict[str, Measured], memory: MemoryTrend | None) -> None:
     """Print each objective.
 
     Args:
         verdicts: on each objective.
-        seen: what was measured of each verb.
-        memory: of the worker, MB and MB an hour, from :func:`loadtests.memory.slope_per_hour`.
+        seen: measurements by verb.
+        memory: of the worker.
     """
     for verb, found in seen.items():
-        print(f"{verb}: {found['requests']} requests")
+        print(f"{verb}: {found.requests} requests")
     for verdict in verdicts:
         unit = "" if verdict.name == "error_rate" else " ms"
         found_ = "nothing measured" if verdict.found is None else f"{verdict.found:g}{unit}"
@@ -150,9 +158,9 @@ def show(
         )
     if memory:
         print(
-            f"  memory of the worker: {memory['median_mb']:.0f} MB, "
-            f"{memory['slope_mb_per_hour']:+.1f} MB an hour (95 % interval "
-            f"{memory['low']:+.1f} to {memory['high']:+.1f})"
+            f"  memory of the worker: {memory.median_mb:.0f} MB, "
+            f"{memory.slope_mb_per_hour:+.1f} MB an hour (95 % interval "
+            f"{memory.low:+.1f} to {memory.high:+.1f})"
         )
 
 

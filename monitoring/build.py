@@ -1,4 +1,4 @@
-"""``python -m monitoring.build [rules|thresholds]``: write the committed rules or thresholds."""
+"""``python -m monitoring.build``: write the committed dashboards, rules or thresholds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ from pydantic import ValidationError
 
 from monitoring.prometheus import files
 from monitoring.settings import MonitoringSettings
+
+
+def _dashboards() -> None:
+    """Write Grafana's dashboards."""
+    from monitoring.dashboards import files as dashboards  # Grafana's SDK, only needed here
+
+    for path in dashboards.write():
+        print(path)
 
 
 def _rules() -> None:
@@ -26,7 +34,11 @@ def _thresholds() -> None:
     calibrate()
 
 
-COMMANDS: Final[dict[str, Callable[[], None]]] = {"rules": _rules, "thresholds": _thresholds}
+COMMANDS: Final[dict[str, Callable[[], None]]] = {
+    "dashboards": _dashboards,
+    "rules": _rules,
+    "thresholds": _thresholds,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

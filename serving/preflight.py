@@ -6,7 +6,7 @@ import os
 import tempfile
 import zipfile
 
-from serving.front.sockets import listen, why_not_bound
+from serving.front.sockets import PortError, check_ports
 from serving.settings import ServingSettings
 from serving.torchserve.process import MAX_SOCKET_FOLDER
 
@@ -63,15 +63,7 @@ def check(settings: ServingSettings, redirect_port: int = 0) -> None:
         }
     if redirect_port:
         listening["LESIONLENS_REDIRECT_PORT"] = (settings.host, redirect_port)
-    for variable, (host, port) in listening.items():
-        _check_port(variable, host, port)
-
-
-def _check_port(variable: str, host: str, port: int) -> None:
     try:
-        for opened in listen(host, port):
-            opened.close()
-    except OSError as error:
-        raise PreflightError(
-            why_not_bound(error, host, port, "LESIONLENS_HOST", variable)
-        ) from None
+        check_ports(listening)
+    except PortError as error:
+        raise PreflightError(str(error)) from None

@@ -1,4 +1,4 @@
-"""What the docstrings of public code leave unsaid: shapes, units, errors, wrong parameters.
+"""Find what docstrings of public code lack: shapes, units, errors, wrong parameters.
 
 Reads the text of the files only; a module with a broken import is checked like any other.
 """
@@ -42,7 +42,7 @@ ELSEWHERE = re.compile(r"\b(?:as|like) (?:above|for|in|the rest|:)|^likewise\b",
 
 @dataclass(frozen=True)
 class Known:
-    """What one file cannot say of the names that it uses."""
+    """Names that several files share: classes and array aliases."""
 
     bases: Bases
     arrays: frozenset[str]
@@ -51,7 +51,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Offence:
-    """Something that a docstring lacks."""
+    """Problem of a docstring."""
 
     rule: str
     path: str
@@ -75,7 +75,7 @@ class Said:
         return f"{self.own}\n{self.around}"
 
     def of(self, parameter: str) -> str:
-        """What is said of a parameter: its own words under Args, or else outside of Args."""
+        """Text about a parameter: its entry under Args, or the text outside of Args."""
         words = parameters(self.own).get(parameter) or parameters(self.around).get(parameter)
         if not words:
             return self.at_large
@@ -83,12 +83,12 @@ class Said:
 
     @property
     def at_large(self) -> str:
-        """What is not said of one parameter or error, such as of the result."""
+        """Text outside of Args and Raises, such as that of the result."""
         return SECTIONS.sub("", self.all)
 
 
 def known(sources: Mapping[str, str]) -> Known:
-    """From all files, by path: their classes, and their own names for arrays."""
+    """Collect the classes and array aliases of all files, by path."""
     bases: dict[str, set[str]] = {}
     arrays: set[str] = set()
     for path, source in sources.items():
@@ -112,7 +112,7 @@ def _aliases(module: ast.Module) -> set[str]:
 
 
 def offences(path: str, source: str, names: Known) -> list[Offence]:
-    """Every offence in a file; none in one that is private."""
+    """Find every problem in a file; a private file has none."""
     if any(map(_private, path.removesuffix(".py").split("/"))):
         return []
     module = ast.parse(source)
@@ -136,7 +136,7 @@ Found = Iterator[tuple[str, int, str, str]]
 def _in_body(
     owner: ast.Module | ast.ClassDef, name: str, around: str, names: Known, inside: str = ""
 ) -> Found:
-    """Of a module or a class and of all that is public in it."""
+    """Find the problems of a module or class and its public members."""
     text = ast.get_docstring(owner) or ""
     line = getattr(owner, "lineno", 1)
     if not text:
@@ -156,7 +156,7 @@ def _in_body(
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Also those under a condition, such as what only one platform has."""
+    """Yield members, including those under a condition such as a platform check."""
     for node in body:
         yield node
         if isinstance(node, ast.If | ast.Try):
@@ -186,13 +186,13 @@ def _in_function(node: Function, name: str, around: str, names: Known) -> Found:
 
 
 def _strangers(node: Function | ast.ClassDef, name: str, text: str, there: set[str]) -> Found:
-    """What ``Args`` describes and is not there."""
+    """Find parameters that ``Args`` describes but that do not exist."""
     for parameter in parameters(text).keys() - there:
         yield "parameter", node.lineno, name, f"a parameter {parameter}, which Args describes"
 
 
 def _made_from(owner: ast.ClassDef) -> set[str]:
-    """Names of what a class takes: by ``__init__``, or as fields."""
+    """Parameter names of a class: those of ``__init__``, or its fields."""
     return {
         name
         for node in owner.body
@@ -207,7 +207,7 @@ def _made_from(owner: ast.ClassDef) -> set[str]:
 
 
 def _in_fields(owner: ast.ClassDef, name: str, text: str, names: Known) -> Found:
-    """Of annotated fields and the strings under them."""
+    """Find the problems of annotated fields and the strings under them."""
     for place, node in enumerate(owner.body):
         if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
             continue
@@ -254,7 +254,7 @@ def _mentions(annotation: ast.expr | None, types: Set[str]) -> bool:
 
 
 def _excepted(node: Function) -> bool:
-    """Overloads and setters: what they are of says it."""
+    """Whether a function is an overload or a setter, which needs no docstring."""
     return bool({"overload", "setter", "deleter"} & set(map(last, node.decorator_list)))
 
 

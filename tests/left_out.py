@@ -1,4 +1,4 @@
-"""Which tests a machine leaves out for want of a program, and the commands that bring them."""
+"""Summary of tests skipped for missing programs, with the commands to install them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _REASON = re.compile(r"(?:Skipped: )?(\S+) is missing: (apt-get install|make) (.
 
 
 def table(reasons: Iterable[str]) -> list[str]:
-    """Lines that count the tests by program; empty where none is missing.
+    """Count skipped tests by missing program, a line each; empty if none is missing.
 
     Args:
         reasons: of skipped tests, those for other reasons included.

@@ -1,4 +1,4 @@
-"""Which errors a function raises itself, for all that its text says."""
+"""Find the errors that a function raises itself, by its source text."""
 
 import ast
 import builtins
@@ -14,7 +14,7 @@ Bases = Mapping[str, set[str]]
 
 
 def raised(body: list[ast.stmt], bases: Bases, caught: Set[str] = frozenset()) -> Iterator[str]:
-    """Classes that statements raise by name and do not catch again."""
+    """Exception classes that statements raise and do not catch."""
     for node in body:
         if isinstance(node, Function | ast.ClassDef):
             continue
@@ -37,7 +37,7 @@ def raised(body: list[ast.stmt], bases: Bases, caught: Set[str] = frozenset()) -
 
 
 def _catches(handler: ast.ExceptHandler) -> set[str]:
-    """What an except clause ends; nothing where it raises it once more."""
+    """Exception classes that an except clause catches without raising again."""
     if any(isinstance(node, ast.Raise) and node.exc is None for node in ast.walk(handler)):
         return set()
     return _named(handler.type) if handler.type else {"BaseException"}
@@ -54,7 +54,7 @@ def _named(errors: ast.expr) -> set[str]:
 
 
 def _ancestors(name: str, bases: Bases) -> set[str]:
-    """A class and all that it derives from, by name; the names of two classes may be one."""
+    """Names of a class and all its bases."""
     found: set[str] = set()
     waiting = [name]
     while waiting:

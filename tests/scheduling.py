@@ -1,4 +1,4 @@
-"""Which tests of `make test` share a process, and in which order their groups begin."""
+"""Group the tests of `make test` by process, and order the groups."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ the end."""
 
 
 class ByGroup(LoadScopeScheduling):
-    """Gives each process whole groups of tests, in the order of :func:`in_order`."""
+    """Scheduler that gives each process whole groups, in the order of :func:`in_order`."""
 
     def _split_scope(self, nodeid: str) -> str:
         return group(nodeid)

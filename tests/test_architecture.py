@@ -1,4 +1,4 @@
-"""The rules of the design that a reader of one file cannot see broken."""
+"""Test the rules of the design that concern several files."""
 
 import ast
 import subprocess
@@ -47,7 +47,7 @@ OPTIONAL = {"backends.py": {"openvino"}, "decoding.py": {"pillow_heif"}}
 
 
 def tracked() -> list[Path]:
-    """Files that git tracks, and new ones that it would."""
+    """Files that git tracks, and new ones that it does not ignore."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.py"]
     listed = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=True
@@ -67,7 +67,7 @@ def imports(source: str) -> tuple[ast.Import | ast.ImportFrom, ...]:
 
 
 def imported(source: str) -> set[str]:
-    """Top-level names of all that is imported, wherever in a file; "." for a relative import."""
+    """Top-level names of all imports in a file; "." for a relative import."""
     names: set[str] = set()
     for node in imports(source):
         if isinstance(node, ast.Import):
@@ -78,7 +78,7 @@ def imported(source: str) -> set[str]:
 
 
 def modules(source: str) -> set[str]:
-    """Full names of all modules that are imported, and of what is taken from them."""
+    """Full names of all imported modules and members."""
     names: set[str] = set()
     for node in imports(source):
         if isinstance(node, ast.Import):
@@ -101,7 +101,7 @@ def below(folder: str) -> dict[Path, str]:
 
 
 def ours() -> set[str]:
-    """Names under which something of this repository can be imported from its root."""
+    """Names of this repository's top-level modules."""
     return {path.parts[0].removesuffix(".py") for path in SOURCES}
 
 
@@ -117,29 +117,29 @@ def ours() -> set[str]:
         ("text = 'import training'  # import training", set()),
     ],
 )
-def test_the_check_itself_sees_every_kind_of_import(source: str, names: set[str]) -> None:
+def test_check_detects_every_kind_of_import(source: str, names: set[str]) -> None:
     assert imported(source) == names
 
 
-def test_the_packages_are_looked_at() -> None:
+def test_check_covers_the_packages() -> None:
     assert {"handlers", "training"} <= set(PACKAGES)
     for package in PACKAGES:
         assert inside(package), package
 
 
-def test_handlers_import_nothing_else_of_this_repository() -> None:
+def test_handlers_import_no_other_package_of_this_repository() -> None:
     for path, source in inside("handlers").items():
         assert not (imported(source) & ours()) - {"handlers"}, path
 
 
-def test_handlers_import_only_what_a_server_has() -> None:
+def test_handlers_import_only_packages_of_a_server() -> None:
     allowed = sys.stdlib_module_names | IN_THE_ARCHIVE | {"handlers"}
     for path, source in inside("handlers").items():
         own = ({"melanoma_handler.py": {"ts"}} | OPTIONAL).get(path.name, set())
         assert imported(source) <= allowed | own, path
 
 
-def test_only_the_adapter_knows_torchserve() -> None:
+def test_only_the_adapter_imports_torchserve() -> None:
     found = {name for name in importing("ts") if not name.startswith("tests/")}
 
     assert found == {"handlers/melanoma_handler.py"}
@@ -153,8 +153,8 @@ def test_nothing_that_is_served_imports_training() -> None:
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_client_knows_the_service_by_its_contract(client: str) -> None:
-    """By REST, by metric names and by files: never by its code."""
+def test_clients_import_only_allowed_packages(client: str) -> None:
+    """Check that clients use REST, metric names and files, but no code of the service."""
     allowed = {client, *CLIENTS[client]}
     for path, source in inside(client).items():
         assert not strangers(source, allowed), path
@@ -184,11 +184,11 @@ def strangers(source: str, allowed: set[str]) -> set[str]:
         ("def f():\n    import training.head", {"training.head"}),
     ],
 )
-def test_the_check_knows_packages_from_their_neighbours(source: str, found: set[str]) -> None:
+def test_check_distinguishes_packages_with_a_common_prefix(source: str, found: set[str]) -> None:
     assert strangers(source, {"web", "serving.front"}) == found
 
 
-def test_the_front_needs_only_what_small_images_have() -> None:
+def test_front_imports_only_packages_of_small_images() -> None:
     allowed = sys.stdlib_module_names | IN_THE_FRONT | {"serving"}
     front = below("serving/front")
 
@@ -199,7 +199,7 @@ def test_the_front_needs_only_what_small_images_have() -> None:
     assert imported(SOURCES[Path("serving/__init__.py")]) == set()
 
 
-def test_a_pod_needs_no_more_than_its_image_has() -> None:
+def test_pods_import_only_packages_of_their_images() -> None:
     allowed = sys.stdlib_module_names | IN_THE_IMAGE | IN_THE_FRONT | {"serving"}
     pod, torchserve = below("serving/pod"), below("serving/torchserve")
     shared = {path: SOURCES[path] for path in map(Path, SHARED)}
@@ -216,7 +216,7 @@ def test_a_pod_needs_no_more_than_its_image_has() -> None:
     assert [name for name in (*SHARED, *folders) if f" {name} " not in dockerfile] == []
 
 
-def test_the_page_loads_neither_numpy_nor_torch() -> None:
+def test_page_imports_neither_numpy_nor_torch() -> None:
     code = "import sys, web.__main__; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
@@ -233,7 +233,7 @@ def test_the_page_loads_neither_numpy_nor_torch() -> None:
     }, "the page's image holds nothing else of handlers (k8s/images/page/Dockerfile)"
 
 
-def test_the_structure_of_files_is_read_by_the_standard_library_alone() -> None:
+def test_file_structure_code_imports_only_the_standard_library() -> None:
     for path, source in inside("handlers").items():
         if path.parts[1] == "structure":
             assert imported(source) <= sys.stdlib_module_names | {"handlers"}, path
@@ -249,14 +249,14 @@ def test_nothing_imports_the_tests() -> None:
     assert {Path(name).parts[0] for name in importing("tests")} <= {"tests"}
 
 
-def test_a_file_does_one_thing() -> None:
+def test_files_are_within_the_size_limit() -> None:
     for path, source in SOURCES.items():
         assert len(source.splitlines()) <= LONGEST, f"past 300 lines it is two things: {path}"
         words = {*path.parts[:-1], path.stem}
         assert not {"utils", "common"} & words, f"a name that says nothing: {path}"
 
 
-def test_every_package_says_what_it_is_for() -> None:
+def test_every_package_has_a_docstring() -> None:
     packages = {path.parent for path in SOURCES if path.name == "__init__.py"}
     packages = {package for package in packages if package.parts[0] != "tests"}
 
@@ -272,7 +272,7 @@ CLIENT_CALLS = {
 
 
 def clients_that_ask_the_environment(source: str) -> list[int]:
-    """Lines that call an HTTP client and leave it to the environment to name a proxy."""
+    """Lines that call an HTTP client without switching off proxy variables."""
     return [
         node.lineno
         for node in ast.walk(ast.parse(source))
@@ -284,8 +284,8 @@ def clients_that_ask_the_environment(source: str) -> list[int]:
     ]
 
 
-def test_no_client_sends_a_request_to_a_proxy_by_accident() -> None:
-    """A proxy of the environment does not know this machine's loopback, and sees photographs."""
+def test_clients_ignore_proxy_variables() -> None:
+    """Check it, because a proxy cannot reach loopback and would see photographs."""
     assert clients_that_ask_the_environment("httpx.get(url)\nhttpx.get(url, trust_env=False)") == [
         1
     ]

@@ -1,4 +1,4 @@
-"""Every public function says the shapes, units and errors that its types do not."""
+"""Test the docstrings of public functions: shapes, units and errors."""
 
 import ast
 from textwrap import dedent
@@ -21,13 +21,13 @@ def all_offences() -> list[Offence]:
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_public_code_says_what_its_types_do_not(rule: str, all_offences: list[Offence]) -> None:
+def test_docstrings_of_public_code_are_complete(rule: str, all_offences: list[Offence]) -> None:
     found = [str(one) for one in all_offences if one.rule == rule]
 
     assert not found, "docstrings lack:\n" + "\n".join(found)
 
 
-def test_no_package_is_passed_over(all_offences: list[Offence]) -> None:
+def test_check_covers_every_package(all_offences: list[Offence]) -> None:
     assert {path.partition("/")[0] for path in SOURCES} == set(PACKAGES)
     assert {one.rule for one in all_offences} <= {
         "docstring",
@@ -39,7 +39,7 @@ def test_no_package_is_passed_over(all_offences: list[Offence]) -> None:
 
 
 def missing(source: str, path: str = "handlers/one.py") -> list[str]:
-    """What a module with a docstring and this text lacks, with the rule."""
+    """Problems of a module with this text, with their rules."""
     text = '"""A module."""\n' + dedent(source)
     return [f"{one.rule}: {one.missing}" for one in offences(path, text, known({path: text}))]
 
@@ -93,7 +93,7 @@ GOOD = '''
 '''
 
 
-def test_good_code_passes() -> None:
+def test_accepts_good_code() -> None:
     assert missing(GOOD) == []
 
 
@@ -122,12 +122,12 @@ def test_good_code_passes() -> None:
         ('"""What it waits."""', "...", "docstring: a docstring"),
     ],
 )
-def test_each_rule_sees_what_is_missing(told: str, untold: str, lacks: str) -> None:
+def test_each_rule_detects_its_violation(told: str, untold: str, lacks: str) -> None:
     assert told in GOOD
     assert lacks in missing(GOOD.replace(told, untold))
 
 
-def test_a_field_says_its_shape_under_it_or_in_the_class() -> None:
+def test_shape_of_a_field_may_stand_under_it_or_in_the_class() -> None:
     text = 'class One:\n    """Many (n,)."""\n\n    x: np.ndarray\n    """Of these."""\n'
 
     assert missing(text) == []
@@ -145,7 +145,7 @@ def test_classes_and_modules_need_a_docstring_and_private_ones_do_not() -> None:
         assert len(offences(path, text, known({}))) == count, (path, text)
 
 
-def test_names_for_arrays_are_known_where_they_are_imported() -> None:
+def test_recognises_imported_array_aliases() -> None:
     sources = {
         "web/fields.py": '"""Fields."""\nField = NDArray[np.float32]',
         "web/one.py": '"""One."""\nfrom web.fields import Field\n'
@@ -162,16 +162,16 @@ def test_names_for_arrays_are_known_where_they_are_imported() -> None:
     "said",
     ["(n,)", "(n, 512)", "(3, size, size)", "(n, ...)", "28 x 28", "shape (bins,)", "a scalar"],
 )
-def test_a_shape_can_be_said_in_many_ways(said: str) -> None:
+def test_accepts_several_notations_of_shapes(said: str) -> None:
     assert missing(f'def one(x: Tensor):\n    """Of {said}."""') == []
 
 
 @pytest.mark.parametrize("said", ["(what, done, total)", "(Yeh et al. 2019)", "(a)", "2 of 3"])
-def test_other_brackets_are_no_shape(said: str) -> None:
+def test_other_brackets_are_not_a_shape(said: str) -> None:
     assert missing(f'def one(x: Tensor):\n    """Of {said}."""') == ["shape: the shape of x"]
 
 
-def test_the_unit_of_a_parameter_is_not_that_of_the_result() -> None:
+def test_parameter_unit_does_not_count_for_the_result() -> None:
     text = (
         'def delay(wait: int) -> int:\n    """Some.\n\n    Args:\n        wait: seconds.\n    """'
     )
@@ -202,13 +202,13 @@ def test_the_unit_of_a_parameter_is_not_that_of_the_result() -> None:
         ("raise SystemExit(2)", set()),
     ],
 )
-def test_errors_count_where_they_leave_the_function(body: str, names: set[str]) -> None:
+def test_only_raised_errors_must_be_documented(body: str, names: set[str]) -> None:
     bases = {"A": {"Exception", "A"}, "B": {"A"}}
 
     assert set(raised(ast.parse(body).body, bases)) == names
 
 
-def test_parameters_are_read_with_the_lines_that_follow() -> None:
+def test_reads_parameters_over_several_lines() -> None:
     text = (
         "One.\n\nArgs:\n    a, b: one\n        and: two.\n    ``c``: three.\n\nReturns:\n    d: x"
     )

@@ -1,11 +1,11 @@
-"""The table of what a machine leaves out."""
+"""Test the summary of skipped tests."""
 
 from __future__ import annotations
 
 from tests.left_out import EXTRA, REASON, table
 
 
-def test_tests_are_counted_by_program_with_one_command() -> None:
+def test_counts_skipped_tests_by_program_with_one_install_command() -> None:
     reasons = [
         "Skipped: " + REASON.format(program="chromium", packages="chromium"),
         "Skipped: " + REASON.format(program="promtool", packages="prometheus"),
@@ -20,7 +20,7 @@ def test_tests_are_counted_by_program_with_one_command() -> None:
     ]
 
 
-def test_a_package_has_a_command_of_its_own() -> None:
+def test_python_package_has_a_separate_install_command() -> None:
     extra = EXTRA.format(package="pillow-heif", command="make setup HEIF=yes")
 
     assert table([extra]) == [
@@ -32,5 +32,5 @@ def test_a_package_has_a_command_of_its_own() -> None:
     )
 
 
-def test_nothing_is_said_where_nothing_is_missing() -> None:
+def test_prints_nothing_if_nothing_is_missing() -> None:
     assert table(["Skipped: cuda-fp16 cannot run on this machine"]) == []

@@ -1,4 +1,4 @@
-"""What is fetched from elsewhere is named by its content: hashes, digests, commits."""
+"""Test that everything fetched is pinned by hash, digest or commit."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def actions(text: str) -> list[str]:
     return re.findall(r"(?m)^\s*(?:- )?uses:\s*(.+)$", text)
 
 
-def test_the_lists_are_there() -> None:
+def test_requirement_lists_exist() -> None:
     assert {"requirements.txt", "k8s/images/serving/requirements.txt"} <= set(LOCKS)
     assert len(LOCKS) == 8
     assert len(DOCKERFILES) == 4
@@ -92,7 +92,7 @@ def test_every_base_image_has_a_digest(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_every_action_is_a_commit_and_says_its_version(name: str) -> None:
+def test_every_action_is_pinned_to_a_commit_with_its_version(name: str) -> None:
     for action in actions(text_of(name)):
         assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)*", action), action
 
@@ -109,7 +109,7 @@ def test_pip_verifies_what_it_installs(name: str) -> None:
         ), command
 
 
-def test_the_default_torch_has_hashes_and_the_version_of_the_checkout() -> None:
+def test_default_torch_has_hashes_and_the_version_of_the_checkout() -> None:
     text = text_of("k8s/images/serving/Dockerfile")
     (argument,) = re.findall(r'(?s)^ARG TORCH="(.*?)"$', text, re.MULTILINE)
     (version,) = re.findall(r"(?m)^torch==(\S+)", text_of("requirements.txt"))
@@ -118,7 +118,7 @@ def test_the_default_torch_has_hashes_and_the_version_of_the_checkout() -> None:
     assert len(HASH.findall(argument)) == 2
 
 
-def test_dependabot_sees_every_folder_with_a_pin() -> None:
+def test_dependabot_covers_every_folder_with_pins() -> None:
     updates = yaml.safe_load(text_of(".github/dependabot.yml"))["updates"]
     folders = {
         one["package-ecosystem"]: set(one.get("directories", [one.get("directory")]))
@@ -133,7 +133,7 @@ def test_dependabot_sees_every_folder_with_a_pin() -> None:
     assert folders["github-actions"] == {"/"}
 
 
-def test_what_is_not_pinned_is_seen() -> None:
+def test_check_detects_unpinned_entries() -> None:
     good = f"a==1 ; python_version < '3' \\\n    --hash=sha256:{'0' * 64}\n    # via b\n"
     assert unpinned(good) == []
     assert unpinned("a==1\n    # via b\n") == ["a==1"]

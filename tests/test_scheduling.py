@@ -1,4 +1,4 @@
-"""Groups of the suite name tests that exist; a renamed test would run late and hold up the end."""
+"""Test that scheduling groups name existing tests."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def test_every_group_has_tests(name: str) -> None:
     assert exists(name)
 
 
-def test_a_name_without_tests_is_found() -> None:
+def test_detects_group_without_tests() -> None:
     assert not exists("docs/test_gone.py")
     assert not exists("docs/test_blocks.py::test_gone")

@@ -1,4 +1,4 @@
-"""Imports without cycles, files of a readable length, and settings that are declared once."""
+"""Test imports, file lengths and settings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def dotted(path: Path) -> str:
 
 @cache
 def import_graph() -> dict[str, set[str]]:
-    """Modules of this repository that each module imports, wherever in the file."""
+    """Modules of this repository that each module imports."""
     known = {dotted(path) for path in OURS}
     graph: dict[str, set[str]] = {}
     for path, source in OURS.items():
@@ -71,7 +71,7 @@ def cycle(graph: dict[str, set[str]]) -> list[str]:
     return []
 
 
-def test_the_check_itself_sees_a_cycle() -> None:
+def test_check_detects_a_cycle() -> None:
     assert cycle({"a": {"b"}, "b": {"c"}, "c": {"a"}})
     assert not cycle({"a": {"b", "c"}, "b": {"c"}})
     assert "handlers.classifier" in import_graph()["handlers.service"]
@@ -79,16 +79,16 @@ def test_the_check_itself_sees_a_cycle() -> None:
     assert "handlers" in within("")["serving"]
 
 
-def test_modules_import_each_other_without_a_cycle() -> None:
+def test_imports_have_no_cycle() -> None:
     assert not cycle(import_graph())
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_arrows_between_packages_go_one_way(package: str) -> None:
+def test_packages_do_not_import_each_other_both_ways(package: str) -> None:
     assert not cycle(within(package))
 
 
-def test_the_median_file_is_read_at_a_glance() -> None:
+def test_median_file_length_is_within_limits() -> None:
     lengths = [len(source.splitlines()) for source in OURS.values()]
 
     assert int(statistics.median(lengths)) in MEDIAN
@@ -116,8 +116,8 @@ def settings_classes() -> Iterator[tuple[str, set[str], set[str]]]:
             yield node.name, {ast.unparse(base) for base in node.bases}, declared
 
 
-def test_a_setting_is_declared_in_one_class() -> None:
-    """A subclass may give an inherited field another default."""
+def test_each_setting_is_declared_in_one_class() -> None:
+    """Check that each setting has one class; a subclass may change an inherited default."""
     classes = {name: (bases, declared) for name, bases, declared in settings_classes()}
 
     def inherited(name: str) -> set[str]:

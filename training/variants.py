@@ -182,7 +182,7 @@ def fit(
     rows = features.orientations
     means = rows.mean(axis=1, keepdims=True)
     weights = compute_sample_weight("balanced", labels)
-    losses = []
+    losses: list[float] = []
     for strength in TRIED:
         log_odds = np.empty(len(labels))
         heads = _heads(means, labels, folds, strength)

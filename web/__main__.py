@@ -13,7 +13,7 @@ import uvicorn
 
 from serving.front.connections import ConnectionLimits, guarded_protocol
 from serving.front.listener import TlsServer
-from serving.front.sockets import exposed, host_port, listen, why_not_bound
+from serving.front.sockets import PortError, exposed, host_port, listen_on_setting
 from serving.front.tls import tls_files
 from web.app import create_app
 from web.settings import PageSettings
@@ -35,11 +35,10 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     try:
-        sockets = listen(settings.page_host, settings.page_port)
-    except OSError as error:
-        names = ("LESIONLENS_PAGE_HOST", "LESIONLENS_PAGE_PORT")
-        why = why_not_bound(error, settings.page_host, settings.page_port, *names)
-        print(f"error: {why}", file=sys.stderr)
+        names = ("LESIONLENS_PAGE_PORT", "LESIONLENS_PAGE_HOST")
+        sockets = listen_on_setting(settings.page_host, settings.page_port, *names)
+    except PortError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
     allow_files(settings.page_connections)
     # Pillow warns of damage in a photograph's metadata, but nothing of a photograph may be

@@ -194,5 +194,5 @@ def create_app(
     hosts = tuple(settings.page_hosts.split(","))
     guarded: ASGIApp = app
     if settings.page_user_header:
-        guarded = SignedIn(app, settings.page_user_header, settings.proxies, page.failed, HEALTH)
-    return StrictHeaders(AllowedHosts(guarded, hosts, page.failed, HEALTH))
+        guarded = SignedIn(app, page.failed, HEALTH, settings.page_user_header, settings.proxies)
+    return StrictHeaders(AllowedHosts(guarded, page.failed, HEALTH, hosts))

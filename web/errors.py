@@ -36,36 +36,23 @@ Kind = Literal[
 ]
 """Kinds of failure; each has a text in every file of ``languages/``, under ``failures``."""
 
-STATUS: Final[dict[Kind, int]] = {
-    "no_file": 400,
-    "unreadable_form": 400,
-    "too_large": 413,
-    "not_a_picture": 415,
-    "heic": 415,
-    "avif": 415,
-    "jpeg_xl": 415,
-    "jpeg_2000": 415,
-    "dicom": 415,
-    "polyglot": 415,
-    "broken": 422,
-    "too_many_pixels": 422,
-    "too_few_pixels": 422,
-    "too_complex": 422,
-    "refused": 400,
-    "slow_upload": 408,
-    "slow_picture": 422,
-    "disk_full": 503,
-    "other_site": 403,
-    "wrong_host": 421,
-    "not_signed_in": 403,
-    "busy": 503,
-    "down": 502,
-    "slow": 504,
-    "unreadable_answer": 502,
-    "no_such_page": 404,
-    "wrong_method": 405,
-    "bug": 500,
+_KINDS: Final[dict[int, tuple[Kind, ...]]] = {
+    400: ("no_file", "unreadable_form", "refused"),
+    403: ("other_site", "not_signed_in"),
+    404: ("no_such_page",),
+    405: ("wrong_method",),
+    408: ("slow_upload",),
+    413: ("too_large",),
+    415: ("not_a_picture", "heic", "avif", "jpeg_xl", "jpeg_2000", "dicom", "polyglot"),
+    421: ("wrong_host",),
+    422: ("broken", "too_many_pixels", "too_few_pixels", "too_complex", "slow_picture"),
+    500: ("bug",),
+    502: ("down", "unreadable_answer"),
+    503: ("disk_full", "busy"),
+    504: ("slow",),
 }
+STATUS: Final = {kind: status for status, kinds in _KINDS.items() for kind in kinds}
+"""HTTP status of each kind."""
 
 
 class PageError(Exception):

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from web.errors import PageError
+from web.errors import Kind, PageError
 from web.settings import Network
 
 Refuse = Callable[[Request, PageError], Response]
@@ -51,37 +51,50 @@ def _address(netloc: str) -> str:
     return netloc.lower().removesuffix(":443").removesuffix(":80")
 
 
-class SignedIn:
-    """ASGI middleware that accepts only signed-in users, named by a trusted proxy.
+class _Guard:
+    """ASGI middleware that rejects requests, except health probes.
 
     Args:
         app: what is asked.
-        header: in which the proxy names the visitor.
-        proxies: networks that it is in.
         refuse: makes the response of a refusal.
         probes: the path that is served to every client.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        header: str,
-        proxies: tuple[Network, ...],
-        refuse: Refuse,
-        probes: str,
-    ) -> None:
-        self._app, self._header, self._proxies = app, header, proxies
-        self._refuse, self._probes = refuse, probes
+    kind: Kind
+    """Failure of a rejected request."""
+
+    def __init__(self, app: ASGIApp, refuse: Refuse, probes: str) -> None:
+        self._app, self._refuse, self._probes = app, refuse, probes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or refuse it."""
-        if scope["type"] != "http" or scope["path"] == self._probes or self._named(scope):
+        if scope["type"] != "http" or scope["path"] == self._probes or self._accepts(scope):
             await self._app(scope, receive, send)
         else:
-            failure = PageError("not_signed_in")
-            await self._refuse(Request(scope, receive), failure)(scope, receive, send)
+            response = self._refuse(Request(scope, receive), PageError(self.kind))
+            await response(scope, receive, send)
 
-    def _named(self, scope: Scope) -> bool:
+    def _accepts(self, scope: Scope) -> bool:
+        raise NotImplementedError
+
+
+class SignedIn(_Guard):
+    """ASGI middleware that accepts only signed-in users, named by a trusted proxy.
+
+    Args:
+        header: in which the proxy names the visitor.
+        proxies: networks that it is in.
+    """
+
+    kind = "not_signed_in"
+
+    def __init__(
+        self, app: ASGIApp, refuse: Refuse, probes: str, header: str, proxies: tuple[Network, ...]
+    ) -> None:
+        super().__init__(app, refuse, probes)
+        self._header, self._proxies = header, proxies
+
+    def _accepts(self, scope: Scope) -> bool:
         # If the header occurs twice, one of them may be the visitor's.
         names = Headers(scope=scope).getlist(self._header)
         if len(names) != 1 or not names[0].strip():
@@ -94,41 +107,24 @@ class SignedIn:
         return any((mapped or address) in proxy for proxy in self._proxies)
 
 
-class AllowedHosts:
+class AllowedHosts(_Guard):
     """ASGI middleware that refuses requests for other host names, except health probes.
 
     Without it, a foreign host name that resolves to this page's address counts as the page's own in
     a browser (DNS rebinding).
 
     Args:
-        app: what is asked.
         hosts: names without ports; ``*`` is any, ``*.example.org`` any below that.
-        refuse: makes the response of a refusal.
-        probes: the path that is served under any name.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        hosts: tuple[str, ...],
-        refuse: Refuse,
-        probes: str,
-    ) -> None:
-        self._app = app
+    kind = "wrong_host"
+
+    def __init__(self, app: ASGIApp, refuse: Refuse, probes: str, hosts: tuple[str, ...]) -> None:
+        super().__init__(app, refuse, probes)
         self._names = {host.lower() for host in hosts if not host.startswith("*.")}
         self._suffixes = tuple(host.lower()[1:] for host in hosts if host.startswith("*."))
-        self._refuse = refuse
-        self._probes = probes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, or refuse it."""
-        if scope["type"] != "http" or scope["path"] == self._probes or self._allowed(scope):
-            await self._app(scope, receive, send)
-        else:
-            failure = PageError("wrong_host")
-            await self._refuse(Request(scope, receive), failure)(scope, receive, send)
-
-    def _allowed(self, scope: Scope) -> bool:
+    def _accepts(self, scope: Scope) -> bool:
         if "*" in self._names:
             return True
         host = Headers(scope=scope).get("host", "").lower()

@@ -18,9 +18,8 @@ from benchmarks.peers import environments, plot
 from benchmarks.peers.contenders import CONTENDERS, OURS, Contender, unpacked
 from benchmarks.peers.limit import Limit
 from benchmarks.peers.server import Server
-from benchmarks.photographs import texts
 from loadtests.closed_loop import Burst, burst
-from loadtests.photographs import files
+from loadtests.photographs import texts
 from loadtests.results import machine, percentiles
 from loadtests.settings import LoadSettings
 from serving.settings import ServingSettings
@@ -41,11 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", nargs="*", choices=[one.name for one in CONTENDERS])
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
+def measure(options: argparse.Namespace) -> dict[str, object]:
     """Measure the servers and plot them."""
     wanted = [one for one in CONTENDERS if not options.only or one.name in options.only]
     archive = (ServingSettings().archive / "melanoma.mar").resolve()
-    photographs = texts(files(LoadSettings()))
+    photographs = texts(LoadSettings())
     build = Path("build/bench").resolve()
     document = run(wanted, archive, photographs, build, options.rounds, options.seconds)
     plot.draw({"machine": machine(), **document}, options.plot)
@@ -60,7 +59,7 @@ def run(
     build: Path,
     rounds: int,
     seconds: float,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Measure the servers of one archive.
 
     Args:
@@ -140,7 +139,7 @@ def one_server(server: Server, bodies: dict[str, list[bytes]], seconds: float, s
                 cell.append(burst(server.port, path, bodies[kind_], clients, seconds))
 
 
-def cells(seen: Cells) -> dict[str, Any]:
+def cells(seen: Cells) -> dict[str, object]:
     """Combine the rounds: latency over all, throughput as the median."""
     found: dict[str, Any] = {}
     for (verb, kind_, clients), bursts in seen.items():

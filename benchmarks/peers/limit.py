@@ -48,9 +48,9 @@ class Limit:
         for name, seconds in answer["forward"].items():
             seen[name] += seconds
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> dict[str, object]:
         """Return median milliseconds: decoding, the forward pass of each backend, and both."""
-        found: dict[str, Any] = {}
+        found: dict[str, object] = {}
         for kind, seen in self._seen.items():
             decode = np.asarray(seen["decode"])
             found[kind] = {
@@ -60,13 +60,12 @@ class Limit:
             }
         return found
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> Any:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError("the process without a server has ended; its error is above")
-        document: dict[str, Any] = json.loads(line)
-        return document
+        return json.loads(line)
 
 
 def _ms(seconds: np.ndarray) -> float:

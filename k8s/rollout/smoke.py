@@ -90,24 +90,24 @@ def ask_url(url: str, picture: bytes, model_version: str) -> None:
 
 def predict(url: str, picture: bytes, seconds: float = SECONDS) -> Answer:
     """Request one prediction; raises RolloutError."""
-
-    async def ask(client: InferenceRESTClient, address: str) -> Answer:
-        reply: Answer = await client.infer(
+    return _first(
+        url,
+        lambda client, address: client.infer(
             address, _body(picture), model_name=SERVICE, headers=_key()
-        )
-        return reply
-
-    return _first(url, ask, "predictions", seconds)
+        ),
+        "predictions",
+        seconds,
+    )
 
 
 def explain(url: str, picture: bytes) -> Answer:
     """Request one explanation; raises RolloutError."""
-
-    async def ask(client: InferenceRESTClient, address: str) -> Answer:
-        reply: Answer = await client.explain(address, SERVICE, _body(picture), headers=_key())
-        return reply
-
-    return _first(url, ask, "explanations", SECONDS)
+    return _first(
+        url,
+        lambda client, address: client.explain(address, SERVICE, _body(picture), headers=_key()),
+        "explanations",
+        SECONDS,
+    )
 
 
 def photograph(path: Path | None) -> bytes:

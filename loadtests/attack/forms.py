@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from loadtests.attack.bystanders import PREDICT, ordinary
 from loadtests.attack.pictures import with_camera
-from loadtests.attack.targets import Outcome, Target
+from loadtests.attack.targets import PREDICT, Outcome, Target, ordinary
 from loadtests.attack.wire import exchange, request
 
 FORM: Final = "application/x-www-form-urlencoded"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from loadtests.attack.bystanders import EXPLAIN, PREDICT, V1_PREDICT
-from loadtests.attack.targets import Outcome, Target
+from loadtests.attack.targets import EXPLAIN, PREDICT, V1_PREDICT, Outcome, Target
 from loadtests.attack.wire import Connection, Response, exchange, request
 from loadtests.hostile.files import body as instances
 

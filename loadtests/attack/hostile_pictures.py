@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from loadtests.attack.bystanders import PREDICT, V1_PREDICT, ordinary
 from loadtests.attack.clients import Tally
 from loadtests.attack.pictures import with_tags
-from loadtests.attack.targets import Outcome, Target
+from loadtests.attack.targets import PREDICT, V1_PREDICT, Outcome, Target, ordinary
 from loadtests.attack.wire import Response, exchange, request
 from loadtests.hostile.files import INSTANCES, makers
 from loadtests.hostile.files import body as instances

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final
 
 import psutil
 
-from loadtests.attack.bystanders import PREDICT, ordinary, visitors
 from loadtests.attack.clients import Tally
 from loadtests.attack.slow_connections import Script, slow_connections
-from loadtests.attack.targets import Outcome, Target
+from loadtests.attack.targets import PREDICT, Outcome, Target, ordinary, visitors
 
 BODIES: Final = 260
 BODY_BYTES: Final = 8_000_000
@@ -35,6 +36,7 @@ CLOSED_SECONDS: Final = 15.0
 RELEASE_SECONDS: Final = 15.0
 """Seconds until the sockets of disconnected clients are closed."""
 
+Clients = Callable[[Target, int], AbstractContextManager[Tally]]
 _HEAD: Final = (
     f"POST {PREDICT} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n"
     f"Content-Length: {BODY_BYTES}\r\n\r\n"
@@ -84,26 +86,30 @@ def full_buffers(target: Target) -> Outcome:
 
 def slow_front(target: Target) -> Outcome:
     """Open two hundred slow connections to the front: headers, and bodies."""
-    with ordinary(target, 1) as alone:
-        time.sleep(SECONDS)
-    with slow_connections(target.port, _slow_scripts(PREDICT)) as drips:
-        time.sleep(1.0)
-        with ordinary(target, 1) as tally:
-            time.sleep(SECONDS)
-        drips.wait_closed(SLOW // 2, CLOSED_SECONDS * target.tolerance)
-    return _compared("slow connections: front", target, alone, tally, drips.closed)
+    return _slow("front", target, ordinary, target.port, PREDICT)
 
 
 def slow_page(target: Target) -> Outcome:
     """Open two hundred slow connections to the page: headers, and bodies."""
-    with visitors(target, 1) as alone:
+    return _slow("page", target, visitors, target.page_port, "/")
+
+
+def _slow(what: str, target: Target, clients: Clients, port: int, path: str) -> Outcome:
+    with clients(target, 1) as alone:
         time.sleep(SECONDS)
-    with slow_connections(target.page_port, _slow_scripts("/")) as drips:
+    with slow_connections(port, _slow_scripts(path)) as drips:
         time.sleep(1.0)
-        with visitors(target, 1) as tally:
+        with clients(target, 1) as tally:
             time.sleep(SECONDS)
         drips.wait_closed(SLOW // 2, CLOSED_SECONDS * target.tolerance)
-    return _compared("slow connections: page", target, alone, tally, drips.closed)
+    ratio = tally.p95 / alone.p95
+    return Outcome(
+        f"slow connections: {what}",
+        f"{SLOW} connections of a byte a second, headers and bodies",
+        tally.unharmed and drips.closed >= SLOW // 2 and ratio <= MAX_RATIO * target.tolerance,
+        f"p95 {alone.p95:.0f} ms alone, {tally.p95:.0f} ms alongside ({ratio:.2f} times); "
+        f"{tally.summary}; {drips.closed} closed by the server",
+    )
 
 
 def _slow_scripts(path: str) -> list[Script]:
@@ -112,17 +118,6 @@ def _slow_scripts(path: str) -> list[Script]:
     headers = Script(start.encode(), b"X-Slow: 1\r\n")
     body = Script(f"{start}Content-Type: {kind}\r\nContent-Length: 8000000\r\n\r\n".encode(), b"a")
     return [headers, body] * (SLOW // 2)
-
-
-def _compared(name: str, target: Target, alone: Tally, tally: Tally, closed: int) -> Outcome:
-    ratio = tally.p95 / alone.p95
-    return Outcome(
-        name,
-        f"{SLOW} connections of a byte a second, headers and bodies",
-        tally.unharmed and closed >= SLOW // 2 and ratio <= MAX_RATIO * target.tolerance,
-        f"p95 {alone.p95:.0f} ms alone, {tally.p95:.0f} ms alongside ({ratio:.2f} times); "
-        f"{tally.summary}; {closed} closed by the server",
-    )
 
 
 def _sockets(target: Target) -> int:

@@ -7,9 +7,8 @@ import socket
 import time
 from typing import Final
 
-from loadtests.attack.bystanders import FORM, form, visitors
 from loadtests.attack.slow_connections import Script, slow_connections
-from loadtests.attack.targets import Outcome, Target
+from loadtests.attack.targets import FORM, Outcome, Target, form, visitors
 from loadtests.attack.wire import exchange, request
 from loadtests.hostile.jpegs import scans
 

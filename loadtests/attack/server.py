@@ -12,9 +12,8 @@ from typing import Final
 
 import httpx
 
-from loadtests.attack.bystanders import ordinary
 from loadtests.attack.clients import clients
-from loadtests.attack.targets import WORKERS, Outcome, Target
+from loadtests.attack.targets import WORKERS, Outcome, Target, ordinary
 from serving.local import LocalServer
 from serving.settings import free_ports
 

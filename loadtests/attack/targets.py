@@ -1,16 +1,17 @@
-"""An attack, its target (a server and a page, started and stopped here), and its outcome."""
+"""An attack, its target (a server and a page) with ordinary clients, and its outcome."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import psutil
 
+from loadtests.attack.clients import Tally, clients
 from loadtests.attack.pictures import photographs
 from loadtests.page import local_page
 from serving.local import LocalServer
@@ -19,6 +20,12 @@ IDLE_START_SECONDS: Final = 12.0
 """Seconds that a server takes to start on two otherwise idle cores."""
 WORKERS: Final = 2
 """Workers of the server: if one is lost, the other answers."""
+PREDICT: Final = "/predictions/melanoma"
+EXPLAIN: Final = "/explanations/melanoma"
+V1_PREDICT: Final = "/v1/models/melanoma:predict"
+_BOUNDARY: Final = "ordinary-boundary-7c1f"
+FORM: Final = f"multipart/form-data; boundary={_BOUNDARY}"
+"""Content type of :func:`form`."""
 
 
 @dataclass(frozen=True)
@@ -127,3 +134,34 @@ def target(
         with local_page(server.inference, scratch) as (port, log):
             tolerance = max(tolerance, busy)
             yield Target(server, port, log, scratch, photographs(), tolerance, quick)
+
+
+def ordinary(target: Target, count: int = 4) -> AbstractContextManager[Tally]:
+    """Start ordinary clients of the front, each with different photographs.
+
+    Args:
+        target: that they send to.
+        count: of clients.
+    """
+    return clients(f"127.0.0.1:{target.port}", PREDICT, target.photographs, count)
+
+
+def visitors(target: Target, count: int = 2) -> AbstractContextManager[Tally]:
+    """Start visitors of the page, who upload photographs one after the other.
+
+    Args:
+        target: that they visit.
+        count: of visitors.
+    """
+    forms = [form(photograph) for photograph in target.photographs]
+    return clients(f"127.0.0.1:{target.page_port}", "/", forms, count, FORM)
+
+
+def form(photograph: bytes) -> bytes:
+    """Build the page's form with a photograph, as a browser sends it."""
+    head = (
+        f"--{_BOUNDARY}\r\n"
+        'Content-Disposition: form-data; name="photograph"; filename="1.jpg"\r\n'
+        "Content-Type: image/jpeg\r\n\r\n"
+    )
+    return head.encode() + photograph + f"\r\n--{_BOUNDARY}--\r\n".encode()

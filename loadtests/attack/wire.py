@@ -8,7 +8,6 @@ import select
 import socket
 import time
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, Final
 
 SECONDS: Final = 60.0
@@ -66,12 +65,7 @@ class Connection:
         """Return the connection."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Close the connection."""
         self.close()
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from loadtests.hostile import jpegs, pngs, webps
 from loadtests.hostile.jpegs import encoded, noisy, scans
-from loadtests.hostile.pngs import png
+from loadtests.hostile.pngs import Header, png
 from loadtests.hostile.webps import one_colour
 
 INSTANCES: Final = 16
@@ -43,7 +43,7 @@ def body_makers() -> dict[str, Callable[[], bytes]]:
         "16 x progressive JPEG, 25 megapixels": lambda: body(
             [scans(5000, 5000, 8, refining=True)] * INSTANCES
         ),
-        "16 x PNG, 25 megapixels": lambda: body([png(5000, 5000)] * INSTANCES),
+        "16 x PNG, 25 megapixels": lambda: body([png(Header(5000, 5000))] * INSTANCES),
         "16 x JPEG, 3 megapixels, within the budget": lambda: body(
             [encoded(noisy(2000, 1500, 6), quality=85)] * INSTANCES
         ),

@@ -15,6 +15,7 @@ from typing import Any, Final
 from PIL import Image
 
 from handlers.structure import formats
+from handlers.structure.isobmff import box
 from loadtests.hostile.jpegs import encoded, noisy
 
 TILE: Final = 512
@@ -33,12 +34,6 @@ class Item:
     data: bytes
     refers: tuple[tuple[bytes, tuple[int, ...]], ...] = ()
     """Kind of reference and numbers of items; they count from 1."""
-
-
-def box(name: bytes, *parts: bytes) -> bytes:
-    """Build a box from its name and content."""
-    content = b"".join(parts)
-    return struct.pack(">L4s", 8 + len(content), name) + content
 
 
 def file(items: Sequence[Item], *, brand: bytes = b"heic", places: bytes | None = None) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -23,38 +24,48 @@ def chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">L", len(content)) + name + content + struct.pack(">L", checksum)
 
 
+@dataclass(frozen=True)
+class Header:
+    """Header of a PNG (IHDR): size and kind of its pixels."""
+
+    width: int
+    height: int
+    colour: int = 2
+    """Colour type, by the standard's number."""
+    depth: int = 8
+    """Bits per channel."""
+    interlaced: bool = False
+    """Whether the pixels come in seven passes."""
+
+    def encode(self) -> bytes:
+        """Content of the chunk."""
+        kind = (self.depth, self.colour, 0, 0, int(self.interlaced))
+        return struct.pack(">LLBBBBB", self.width, self.height, *kind)
+
+    def black(self) -> bytes:
+        """Compressed black or clear pixels."""
+        channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[self.colour]
+        row = 1 + self.width * channels * self.depth // 8
+        return zlib.compress(bytes(row * (self.height + 8)), 9)
+
+
 def png(
-    width: int,
-    height: int,
-    *,
-    colour: int = 2,
-    depth: int = 8,
-    interlaced: bool = False,
-    before: bytes = b"",
-    stream: bytes | None = None,
-    pieces: int = 1,
+    header: Header, *, before: bytes = b"", stream: bytes | None = None, pieces: int = 1
 ) -> bytes:
-    """Make a PNG of black or clear pixels.
+    """Make a PNG.
 
     Args:
-        width: pixels.
-        height: pixels.
-        colour: type, by the standard's number.
-        depth: bits a channel.
-        interlaced: in seven passes.
+        header: size and kind of the pixels.
         before: chunks before the image data.
-        stream: the image data, where it is not to be that of the pixels.
+        stream: the image data; by default of black or clear pixels.
         pieces: chunks that the image data is split into.
     """
-    if stream is None:
-        channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
-        stream = zlib.compress(bytes((1 + width * channels * depth // 8) * (height + 8)), 9)
-    header = struct.pack(">LLBBBBB", width, height, depth, colour, 0, 0, int(interlaced))
+    stream = header.black() if stream is None else stream
     step = -(-len(stream) // pieces)
     image = b"".join(
         chunk(b"IDAT", stream[start : start + step]) for start in range(0, len(stream), step)
     )
-    return MAGIC + chunk(b"IHDR", header) + before + image + chunk(b"IEND", b"")
+    return MAGIC + chunk(b"IHDR", header.encode()) + before + image + chunk(b"IEND", b"")
 
 
 def empty_blocks(length: int) -> bytes:
@@ -90,7 +101,7 @@ def tables_only(width: int, height: int, length: int) -> bytes:
     pixels = packer.compress(raw) + packer.flush()
     checksum = struct.pack(">L", zlib.adler32(raw))
     stream = b"\x78\x9c" + empty_blocks(length) + pixels + checksum
-    return png(width, height, stream=stream)
+    return png(Header(width, height), stream=stream)
 
 
 def _bomb() -> bytes:
@@ -111,7 +122,7 @@ def _frames(count: int) -> bytes:
 def _animated(count: int) -> bytes:
     control = struct.pack(">LLLLLHHBB", 0, 320, 240, 0, 0, 1, 25, 0, 0)
     before = chunk(b"acTL", struct.pack(">LL", count, 0)) + chunk(b"fcTL", control)
-    still = png(320, 240, before=before)
+    still = png(Header(320, 240), before=before)
     return still[:-12] + _frames(count - 1) + still[-12:]
 
 
@@ -126,44 +137,47 @@ def _deep(width: int, height: int) -> bytes:
     rng = np.random.default_rng(0)
     rows = rng.integers(0, 256, (height, 1 + 8 * width), dtype=np.uint8)
     rows[:, 0] = 4  # Paeth's filter, the slowest
-    return png(width, height, colour=6, depth=16, stream=zlib.compress(rows.tobytes(), 1))
+    return png(Header(width, height, colour=6, depth=16), stream=zlib.compress(rows.tobytes(), 1))
 
 
 def files() -> dict[str, Callable[[], bytes]]:
     """Return functions that make the files, by name."""
     text = b"XML:com.adobe.xmp\0"
     return {
-        "PNG, a million chunks": lambda: png(320, 240, before=chunk(b"teSt", b"") * 1_000_000),
+        "PNG, a million chunks": lambda: png(
+            Header(320, 240), before=chunk(b"teSt", b"") * 1_000_000
+        ),
         "PNG, image data in chunks of a byte": lambda: png(
-            2000,
-            2000,
+            Header(2000, 2000),
             stream=zlib.compress(bytes(range(256)) * 46_907, 0)[:900_000],
             pieces=900_000,
         ),
         "PNG, compressed texts": lambda: png(
-            320, 240, before=chunk(b"zTXt", b"Comment\0\0" + _bomb()) * 200
+            Header(320, 240), before=chunk(b"zTXt", b"Comment\0\0" + _bomb()) * 200
         ),
         "PNG, compressed XMP": lambda: png(
-            320, 240, before=chunk(b"iTXt", text + b"\x01\0\0\0" + _bomb()) * 200
+            Header(320, 240), before=chunk(b"iTXt", text + b"\x01\0\0\0" + _bomb()) * 200
         ),
         "PNG, compressed EXIF": lambda: png(
-            320, 240, before=chunk(b"zTXt", b"Raw profile type exif\0\0" + _bomb()) * 200
+            Header(320, 240), before=chunk(b"zTXt", b"Raw profile type exif\0\0" + _bomb()) * 200
         ),
         "PNG, compressed colour profile": lambda: png(
-            320, 240, before=chunk(b"iCCP", b"icc\0\0" + _bomb()) * 200
+            Header(320, 240), before=chunk(b"iCCP", b"icc\0\0" + _bomb()) * 200
         ),
         "PNG, EXIF of 14 MB": lambda: png(
-            320, 240, before=chunk(b"eXIf", exif(5_400)[6:] + bytes(BYTES))
+            Header(320, 240), before=chunk(b"eXIf", exif(5_400)[6:] + bytes(BYTES))
         ),
-        "PNG, one colour, within the budget": lambda: png(4850, 4850),
-        "PNG, 25 megapixels": lambda: png(5000, 5000),
+        "PNG, one colour, within the budget": lambda: png(Header(4850, 4850)),
+        "PNG, 25 megapixels": lambda: png(Header(5000, 5000)),
         "PNG, 25 megapixels, 16 bits, alpha, interlaced": lambda: png(
-            5000, 5000, colour=6, depth=16, interlaced=True
+            Header(5000, 5000, colour=6, depth=16, interlaced=True)
         ),
         "PNG, 16 bits of noise, within the budget": lambda: _deep(1150, 1150),
         "PNG, soft alpha, within the budget": lambda: encoded(_soft(2100), "PNG", compress_level=1),
-        "PNG, interlaced, within the budget": lambda: png(4450, 4450, interlaced=True),
-        "PNG, turned, within the budget": lambda: png(3550, 3550, before=chunk(b"eXIf", TURNED)),
+        "PNG, interlaced, within the budget": lambda: png(Header(4450, 4450, interlaced=True)),
+        "PNG, turned, within the budget": lambda: png(
+            Header(3550, 3550), before=chunk(b"eXIf", TURNED)
+        ),
         "PNG, noise within the budget": lambda: encoded(
             noisy(2900, 2300, 6), "PNG", compress_level=1
         ),
@@ -173,7 +187,7 @@ def files() -> dict[str, Callable[[], bytes]]:
         "PNG, deflate tables without pixels": lambda: tables_only(320, 240, BYTES),
         "PNG, deflate tables and pixels": lambda: tables_only(3400, 3000, 7_900_000),
         "PNG, more pixels than its header": lambda: png(
-            64, 64, stream=zlib.compress(bytes(200_000_000), 9)[:70_000]
+            Header(64, 64), stream=zlib.compress(bytes(200_000_000), 9)[:70_000]
         ),
         "PNG, animation of 9,000 frames": lambda: _animated(9_000),
         "PNG, cut off": lambda: encoded(noisy(2000, 2000, 4), "PNG", compress_level=1)[:2_000_000],

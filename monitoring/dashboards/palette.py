@@ -20,43 +20,18 @@ BROWN: Final = "#A6611A"
 GREY: Final = "#8C8C8C"
 RED: Final = "#D0432B"
 
-COLOURS: Final = {
-    "predict": BLUE,
-    "explain": ORANGE,
-    "ok": BLUE,
-    "refused": GREY,
-    "failed": RED,
-    "2xx": BLUE,
-    "4xx": GREY,
-    "5xx": RED,
-    "p50": SKY,
-    "p95": BLUE,
-    "p99": ORANGE,
-    "none": SKY,
-    "grad_cam": BLUE,
-    "integrated_gradients": ORANGE,
-    "several": BROWN,
-    "unknown": GREY,
-    "decode": GREY,
-    "forward": BLUE,
-    "render": SKY,
-    "mean": BLUE,
-    "last": GREY,
-    "brightness": ORANGE,
-    "contrast": BROWN,
-    "sharpness": GREY,
-    "probability": BLUE,
-    "distance": SKY,
-    "limit": RED,
-    "observed": BLUE,
-    "training": GREY,
-    "near_threshold": BLUE,
-    "unlike_training_data": ORANGE,
-    "low_quality": GREY,
-    "unstable": SKY,
-    "1 h": SKY,
-    "1 d": BLUE,
+_WORDS: Final = {
+    BLUE: (
+        *("predict", "ok", "2xx", "p95", "grad_cam", "forward", "mean", "probability"),
+        *("observed", "near_threshold", "1 d"),
+    ),
+    ORANGE: ("explain", "p99", "integrated_gradients", "brightness", "unlike_training_data"),
+    GREY: ("refused", "4xx", "unknown", "decode", "last", "sharpness", "training", "low_quality"),
+    RED: ("failed", "5xx", "limit"),
+    SKY: ("p50", "none", "render", "distance", "1 h", "unstable"),
+    BROWN: ("several", "contrast"),
 }
+COLOURS: Final = {word: colour for colour, words in _WORDS.items() for word in words}
 """Colour of a series by a word in its name."""
 
 DASHED: Final = {"limit"}

@@ -6,25 +6,18 @@ from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from handlers.telemetry import (
-    REQUEST_SECONDS,
-    REQUESTS,
-    WORKER_STARTED,
-)
-from monitoring.dashboards import service_callers, service_server, service_verbs, service_versions
+from handlers.telemetry import REQUEST_SECONDS, REQUESTS, WORKER_STARTED
+from monitoring.dashboards import service_server, service_verbs, service_versions
 from monitoring.dashboards.frame import Row, Window, build
 from monitoring.dashboards.palette import RED
-from monitoring.dashboards.panels import PanelSpec, stat_panel
-from monitoring.dashboards.promql import (
-    by_service,
-    quantile,
-    rate,
-    ratio,
-    series,
-)
+from monitoring.dashboards.panels import PanelSpec, Query, stat_panel, timeseries_panel
+from monitoring.dashboards.promql import by_service, of_server, quantile, rate, ratio, series
 from monitoring.prometheus.objectives import Objectives
+from monitoring.prometheus.server_alerts import HTTP_RESPONSES
 
 UID: Final = "lesionlens-service"
+BY_NAME: Final = "lesionlens_http_requests_by_name_total"
+"""Metric of the front with labels ``name`` and ``outcome`` (serving/front/telemetry.py)."""
 
 
 def service(promised: Objectives) -> Dashboard:
@@ -40,7 +33,7 @@ def service(promised: Objectives) -> Dashboard:
             _now(promised),
             *verbs,
             service_server.inside(),
-            service_callers.row(promised),
+            _callers(promised),
             service_server.workers(promised),
             service_versions.row(),
         ],
@@ -117,6 +110,48 @@ def _now(promised: Objectives) -> Row:
                     limits=((promised.server.restarts, RED),),
                 ),
                 by_service("sum", f"changes({series(WORKER_STARTED)}[1h])"),
+            ),
+        ],
+    )
+
+
+def _callers(promised: Objectives) -> Row:
+    """Requests by caller, if the front requires a key or token."""
+    attempts = of_server(HTTP_RESPONSES, 'status="401"')
+    return Row(
+        "Callers (no data without access control)",
+        [
+            timeseries_panel(
+                PanelSpec(
+                    "Requests by name",
+                    "Requests with a valid key or token, by its name; names beyond the first 50 of "
+                    "each server are other. A line that ends is a client whose key is no longer "
+                    "accepted, or that has stopped.",
+                    "reqps",
+                    8,
+                ),
+                Query(rate("name", of_server(BY_NAME)), "{{name}}"),
+            ),
+            timeseries_panel(
+                PanelSpec(
+                    "Not answered, by name",
+                    "Requests of a name that were rejected (4xx: beyond its rate, not its verb, a "
+                    "wrong photograph) or failed (5xx).",
+                    "reqps",
+                    8,
+                ),
+                Query(rate("name", of_server(BY_NAME, 'outcome!="answered"')), "{{name}}"),
+            ),
+            timeseries_panel(
+                PanelSpec(
+                    "Without a valid key or token",
+                    "Requests answered with 401 within 10 minutes. At the red line the alert on "
+                    "refusals fires.",
+                    "short",
+                    8,
+                    limits=((promised.server.refusals, RED),),
+                ),
+                Query(by_service("sum", f"increase({attempts}[10m])"), "401"),
             ),
         ],
     )

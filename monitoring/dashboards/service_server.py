@@ -8,15 +8,7 @@ from handlers.telemetry import BATCH_SIZE, STAGE_SECONDS, WORKER_MEMORY, WORKER_
 from monitoring.dashboards.frame import Row
 from monitoring.dashboards.palette import RED
 from monitoring.dashboards.panels import PanelSpec, Query, timeseries_panel
-from monitoring.dashboards.promql import (
-    by_service,
-    mean,
-    of_server,
-    quantile,
-    rate,
-    ratio,
-    series,
-)
+from monitoring.dashboards.promql import by_service, mean, of_server, quantile, rate, ratio, series
 from monitoring.prometheus.objectives import Objectives
 from monitoring.prometheus.server_alerts import HTTP_RESPONSES
 

@@ -88,7 +88,7 @@ class Section:
             )
         return said
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """Return every number, without the pictures."""
         return {
             "model_version": self.model_version,

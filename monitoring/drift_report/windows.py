@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import numpy as np
 
 from handlers.telemetry import DRIFT_BASELINE, DRIFT_OBSERVATIONS, VERSION
 from monitoring.drift_report.errors import ReportError
+from monitoring.query import QueryError, Series, query
 from monitoring.settings import ReportSettings
-from serving.front.sockets import is_loopback
 
 FORM: Final = "START/END, as in 2026-11-20T00:00Z/2026-11-21T00:00Z or -24h/now"
 AGO: Final = re.compile(r"-(\d+)([mhd])")
@@ -79,10 +79,10 @@ def traffic_in(window: Window, settings: ReportSettings) -> Traffic:
     seconds = int((window.end - window.start).total_seconds())
     scope = f'{{namespace="{settings.namespace}", service="{settings.service}"}}'
     by = f"sum by ({VERSION}, feature, bin)"
-    found = _ask(
+    found = _query(
         f"{by} (increase({DRIFT_OBSERVATIONS.name}{scope}[{seconds}s]))", window.end, settings
     )
-    if not any(float(series["value"][1]) > 0 for series in found):
+    if not any(series.value > 0 for series in found):
         raise ReportError(
             f"no photograph of {settings.service} in {settings.namespace} was counted from "
             f"{window}: choose another window, or set LESIONLENS_SERVICE and LESIONLENS_NAMESPACE"
@@ -96,34 +96,27 @@ def baseline_at(moment: datetime, settings: ReportSettings) -> Traffic:
     expression = (
         f"max by ({VERSION}, feature, bin) (last_over_time({DRIFT_BASELINE.name}{scope}[30d]))"
     )
-    return Traffic(_by_bin(_ask(expression, moment, settings)))
+    return Traffic(_by_bin(_query(expression, moment, settings)))
 
 
-def _ask(expression: str, moment: datetime, settings: ReportSettings) -> list[dict[str, Any]]:
+def _query(expression: str, moment: datetime, settings: ReportSettings) -> list[Series]:
     try:
-        answer = httpx.post(
-            f"{settings.prometheus}/api/v1/query",
-            data={"query": expression, "time": moment.timestamp()},
-            timeout=60,
-            # A remote one may be behind a proxy; one of this machine never is.
-            trust_env=not is_loopback(httpx.URL(settings.prometheus).host),
-        ).json()
+        return query(settings.prometheus, expression, time=moment.timestamp())
+    except QueryError as error:
+        raise ReportError(str(error)) from None
     except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as error:
         raise ReportError(
             f"no Prometheus answers at {settings.prometheus} ({type(error).__name__}): start it "
             "with `make monitor`, or set LESIONLENS_PROMETHEUS"
         ) from None
-    if answer["status"] != "success":
-        raise ReportError(f"Prometheus refuses {expression}: {answer['error']}")
-    return list(answer["data"]["result"])
 
 
-def _by_bin(found: list[dict[str, Any]]) -> dict[str, dict[str, np.ndarray]]:
+def _by_bin(found: list[Series]) -> dict[str, dict[str, np.ndarray]]:
     bins: dict[str, dict[str, dict[int, float]]] = {}
     for series in found:
-        labels = series["metric"]
+        labels = series.labels
         feature = bins.setdefault(labels[VERSION], {}).setdefault(labels["feature"], {})
-        feature[int(labels["bin"])] = float(series["value"][1])
+        feature[int(labels["bin"])] = series.value
     return {
         version: {
             feature: np.array([places.get(place, 0.0) for place in range(max(places) + 1)])

@@ -6,7 +6,7 @@ import shutil
 from typing import Final
 
 from monitoring.dashboards import files
-from monitoring.local.program import Program
+from monitoring.local.program import Endpoint, Program
 from monitoring.settings import LocalSettings
 
 PROVISIONING: Final = files.FOLDER.parent.parent / "grafana" / "provisioning"
@@ -28,8 +28,7 @@ def grafana(settings: LocalSettings, program: list[str], prometheus: str) -> Pro
     return Program(
         "grafana",
         program,
-        (settings.host, settings.grafana_port),
-        "/api/health",
+        Endpoint(settings.host, settings.grafana_port, "/api/health"),
         log=folder / "grafana.log",
         seconds=settings.start_seconds,
         environment={

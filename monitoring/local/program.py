@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
-from serving.front.sockets import host_port, listen, why_not_bound
+from serving.front.sockets import PortError, check_ports, host_port
 from serving.local import answers
 from serving.process import Process
 
@@ -19,46 +19,50 @@ class LocalError(RuntimeError):
     """A program is missing or did not start; the message says how to fix it."""
 
 
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a program answers, and when it is ready."""
+
+    host: str
+    port: int
+    ready: str
+    """Path that answers 200 once the program can be used."""
+
+    @property
+    def url(self) -> str:
+        """Base URL."""
+        return f"http://{host_port(self.host, self.port)}"
+
+
+@dataclass
 class Program:
-    """A program that answers on a port; use as a context manager."""
+    """A program that answers on a port; use as a context manager, which starts it."""
 
-    def __init__(
-        self,
-        name: str,
-        command: Sequence[str],
-        address: tuple[str, int],
-        ready: str,
-        *,
-        log: Path,
-        seconds: float,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
-        """Prepare; entering the context starts the program.
+    name: str
+    """Name for messages."""
+    command: Sequence[str]
+    """The program and its arguments."""
+    endpoint: Endpoint
+    log: Path
+    """File for the program's output."""
+    seconds: float
+    """Seconds until it must be ready."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables in addition to those of this process."""
+    _process: Process | None = field(default=None, init=False)
 
-        Args:
-            name: for messages.
-            command: the program and its arguments.
-            address: host and port that it will listen on.
-            ready: path that answers 200 once it can be used.
-            log: file for what it prints.
-            seconds: until it must be ready.
-            environment: variables in addition to those of this process.
-        """
-        self.name = name
-        self.address = address
-        self.url = f"http://{host_port(*address)}"
-        self._command = list(command)
-        self._ready = self.url + ready
-        self._log = log
-        self._seconds = seconds
-        self.environment = dict(environment or {})
-        self._process: Process | None = None
+    @property
+    def url(self) -> str:
+        """Base URL."""
+        return self.endpoint.url
 
     def __enter__(self) -> Self:
         """Start, and wait until it answers; raises LocalError if it does not."""
-        self._demand_free_port()
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        self._process = Process(self._command, self._log, environment=os.environ | self.environment)
+        self._check_port()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._process = Process(
+            list(self.command), self.log, environment={**os.environ, **self.environment}
+        )
         try:
             self._wait_ready(self._process)
         except BaseException:
@@ -66,12 +70,7 @@ class Program:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Stop the program."""
         self.stop()
 
@@ -88,23 +87,18 @@ class Program:
     def last_error(self) -> str:
         """Return the last line of its log, and where the log is."""
         said = self._process.last_error if self._process else "it does not run"
-        return f"{said} (log: {self._log})"
+        return f"{said} (log: {self.log})"
 
     def _wait_ready(self, process: Process) -> None:
-        if process.wait_until(lambda: answers(self._ready), self._seconds):
+        if process.wait_until(lambda: answers(self.url + self.endpoint.ready), self.seconds):
             return
         if process.status is not None:
             raise LocalError(f"{self.name} ended while starting: {self.last_error()}")
-        raise LocalError(
-            f"{self.name} was not ready after {self._seconds:g} s: {self.last_error()}"
-        )
+        raise LocalError(f"{self.name} was not ready after {self.seconds:g} s: {self.last_error()}")
 
-    def _demand_free_port(self) -> None:
-        host, port = self.address
-        variable = f"LESIONLENS_{self.name.upper()}_PORT"
+    def _check_port(self) -> None:
+        setting = f"LESIONLENS_{self.name.upper()}_PORT"
         try:
-            for opened in listen(host, port):
-                opened.close()
-        except OSError as error:
-            why = why_not_bound(error, host, port, "LESIONLENS_HOST", variable)
-            raise LocalError(f"{self.name} {why}") from None
+            check_ports({setting: (self.endpoint.host, self.endpoint.port)})
+        except PortError as error:
+            raise LocalError(f"{self.name} {error}") from None

@@ -6,13 +6,13 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import httpx
 import yaml
 
-from monitoring.local.program import LocalError, Program
+from monitoring.local.program import Endpoint, LocalError, Program
 from monitoring.prometheus import files
+from monitoring.query import Series, query
 from monitoring.settings import LocalSettings
 from serving.front.sockets import host_port
 
@@ -58,38 +58,14 @@ class Prometheus(Program):
                 "--storage.tsdb.retention.time=15d",
                 f"--web.listen-address={host_port(settings.host, settings.prometheus_port)}",
             ],
-            (settings.host, settings.prometheus_port),
-            "/-/ready",
+            Endpoint(settings.host, settings.prometheus_port, "/-/ready"),
             log=folder / "prometheus.log",
             seconds=settings.start_seconds,
         )
 
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        """Evaluate PromQL now.
-
-        Returns:
-            A series each: ``metric`` holds its labels, ``value`` the time and the value as text.
-
-        Raises:
-            LocalError: Prometheus refuses the expression; the message is its own.
-        """
-        return list(self.ask("query", query=expression)["result"])
-
-    def ask(self, what: str, **parameters: str) -> dict[str, Any]:
-        """Return the data of ``/api/v1/{what}``; raises LocalError if Prometheus refuses."""
-        # POST: an expression may be longer than a URL may be.
-        method = "POST" if parameters else "GET"
-        answer = httpx.request(
-            method,
-            f"{self.url}/api/v1/{what}",
-            data=parameters or None,
-            timeout=30,
-            trust_env=False,
-        ).json()
-        if answer["status"] != "success":
-            raise LocalError(f"prometheus: {answer['error']}: {parameters}")
-        data: dict[str, Any] = answer["data"]
-        return data
+    def query(self, expression: str) -> list[Series]:
+        """Evaluate PromQL now; errors are those of :func:`monitoring.query.ask`."""
+        return query(self.url, expression)
 
 
 def configuration(settings: LocalSettings, targets: Sequence[Target]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from textwrap import dedent
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import yaml
 
@@ -30,9 +30,9 @@ class Recording:
         """Name of the series."""
         return self.record
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """Return the rule as it is in a rule file."""
-        rule: dict[str, Any] = {"record": self.record, "expr": _tidy(self.expr)}
+        rule: dict[str, object] = {"record": self.record, "expr": _tidy(self.expr)}
         return rule | ({"labels": dict(self.labels)} if self.labels else {})
 
 
@@ -54,9 +54,9 @@ class Alert:
     labels: Mapping[str, str] = field(default_factory=dict)
     """Labels added to the alert in addition to its severity."""
 
-    def document(self, runbooks: str) -> dict[str, Any]:
+    def document(self, runbooks: str) -> dict[str, object]:
         """Return the rule as it is in a rule file; ``runbooks`` is the address of the pages."""
-        rule: dict[str, Any] = {"alert": self.name, "expr": _tidy(self.expr)}
+        rule: dict[str, object] = {"alert": self.name, "expr": _tidy(self.expr)}
         if self.holds != "0s":
             rule["for"] = self.holds
         rule["labels"] = {"severity": self.severity, **self.labels}
@@ -78,7 +78,7 @@ class Group:
     name: str
     rules: tuple[Recording | Alert, ...]
 
-    def document(self, runbooks: str) -> dict[str, Any]:
+    def document(self, runbooks: str) -> dict[str, object]:
         """Return the group as it is in a rule file."""
         rules = [
             rule.document(runbooks) if isinstance(rule, Alert) else rule.document()
@@ -92,7 +92,7 @@ def rule_file(groups: tuple[Group, ...], runbooks: str) -> str:
     return dump({"groups": [group.document(runbooks) for group in groups]})
 
 
-def dump(document: dict[str, Any]) -> str:
+def dump(document: dict[str, object]) -> str:
     """Write YAML below a header that names its source."""
     return HEADER + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=100)
 

@@ -60,7 +60,7 @@ class Front:
 
     Args:
         settings: the limits.
-        backend: that answers.
+        upstream: to which requests are forwarded.
         metrics: that requests are counted in.
         access: access control; by default off.
         routes: routes by path.
@@ -69,13 +69,13 @@ class Front:
     def __init__(
         self,
         settings: FrontSettings,
-        backend: Backend,
+        upstream: Backend,
         metrics: FrontMetrics,
         access: AccessControl | None = None,
         routes: Mapping[bytes, Route] = ROUTES,
     ) -> None:
         self._settings, self._routes = settings, routes
-        self._backend = backend
+        self._upstream = upstream
         self._metrics = metrics
         self._access = access or AccessControl(AccessSettings())
         self._buffers = ByteBudget(settings.buffer_bytes)
@@ -124,7 +124,7 @@ class Front:
     ) -> FrontResponse:
         path = scope["raw_path"].partition(b"?")[0].decode("ascii")
         if route.forwarded:
-            return await self._backend.answer(FrontRequest("", path, b"", is_json=False))
+            return await self._upstream.answer(FrontRequest("", path, b"", is_json=False))
         if not route.verb:
             return self._about(route.name)
         caller = await self._access.admit(scope, route.verb)
@@ -152,7 +152,7 @@ class Front:
                 may_explain="explain" in self._settings.verbs and "explain" in caller.verbs,
             )
             with self._place():
-                response = await run_until_disconnect(receive, self._backend.answer(request))
+                response = await run_until_disconnect(receive, self._upstream.answer(request))
         counted = response.photographs
         self._access.answered(caller, response.body.count(RESULT) if counted is None else counted)
         return response
@@ -180,7 +180,7 @@ class Front:
 
     def _about(self, name: str) -> FrontResponse:
         """Answer the routes about the server itself (KServe V1, and TorchServe's ping)."""
-        ready = self._backend.ready and not self.draining
+        ready = self._upstream.ready and not self.draining
         document: dict[str, Any]
         status = 200 if ready else 503
         if name == "alive":
@@ -197,7 +197,7 @@ class Front:
             document = {"status": "Healthy" if ready else "Unhealthy"}
             if not ready:
                 document["reason"] = (
-                    "the server is ending" if self.draining else (self._backend.why_not_ready)
+                    "the server is ending" if self.draining else (self._upstream.why_not_ready)
                 )
         return FrontResponse(status, json.dumps(document).encode())
 

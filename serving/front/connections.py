@@ -19,11 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from serving.front.framing import FramingError, RequestFraming
-from serving.front.open_connections import (
-    ConnectionLimits,
-    LingeringTransport,
-    OpenConnections,
-)
+from serving.front.open_connections import ConnectionLimits, LingeringTransport, OpenConnections
 
 __all__ = ["ConnectionLimits", "GuardedH11Protocol", "guarded_protocol"]
 

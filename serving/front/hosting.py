@@ -113,8 +113,8 @@ class Server(ABC):
         self._registry = CollectorRegistry()
         metrics = FrontMetrics(self._registry)
         self._access = AccessControl(plan.access, plan.report)
-        self._backend = self.make_backend(metrics)
-        self.front = Front(plan.front, self._backend, metrics, self._access, routes)
+        self._upstream = self.make_backend(metrics)
+        self.front = Front(plan.front, self._upstream, metrics, self._access, routes)
         self._tls = tls_files(plan.access, plan.report)
 
     @abstractmethod
@@ -248,11 +248,11 @@ class Server(ABC):
         def ready() -> tuple[bool, str]:
             if self.front.draining:
                 return False, "the pod is ending"
-            return self._backend.ready, self._backend.why_not_ready
+            return self._upstream.ready, self._upstream.why_not_ready
 
         return probes_app(
             {
-                "/started": lambda: (workers.started, self._backend.why_not_ready),
+                "/started": lambda: (workers.started, self._upstream.why_not_ready),
                 "/ready": ready,
                 "/alive": self.alive,
             }

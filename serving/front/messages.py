@@ -58,7 +58,10 @@ class FrontResponse:
 
 
 class Backend(Protocol):
-    """Answers checked requests. One instance per process; called from one event loop."""
+    """Upstream of the front: answers checked requests.
+
+    One instance per process; called from one event loop.
+    """
 
     async def answer(self, request: FrontRequest) -> FrontResponse:
         """Answer a request; never raises for client input, and may be cancelled."""
@@ -71,7 +74,7 @@ class Backend(Protocol):
 
     @property
     def why_not_ready(self) -> str:
-        """Return why the backend is not ready; empty if it is."""
+        """Return why the upstream is not ready; empty if it is."""
         ...
 
 

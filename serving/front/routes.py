@@ -21,7 +21,7 @@ class Route:
     """Verb of a route that takes a photograph."""
 
     forwarded: bool = False
-    """Whether the backend describes what a route without a verb is for."""
+    """Whether the upstream describes what a route without a verb is for."""
 
 
 _READ: Final = ("GET", "HEAD")

@@ -23,18 +23,18 @@ _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(:[0-9
 
 
 def metrics_app(
-    registry: CollectorRegistry, of_the_backend: Callable[[], Awaitable[bytes]]
+    registry: CollectorRegistry, runtime_metrics: Callable[[], Awaitable[bytes]]
 ) -> Starlette:
-    """``GET /metrics``: the backend's metrics, then the front's own.
+    """Serve ``GET /metrics``: the runtime's metrics, then the front's own.
 
     Args:
         registry: of the front's.
-        of_the_backend: gives the text format; raises OSError where it cannot.
+        runtime_metrics: returns them in the text format; raises OSError if it cannot.
     """
 
     async def metrics(request: Request) -> Response:
         try:
-            page = await of_the_backend()
+            page = await runtime_metrics()
         except OSError as error:
             return PlainTextResponse(f"{error}\n", status_code=503)
         text = page + generate_latest(registry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+from collections.abc import Mapping
 from typing import Final
 
 BACKLOG: Final = 2_048
@@ -16,25 +17,52 @@ def host_port(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def why_not_bound(error: OSError, host: str, port: int, host_name: str, port_name: str) -> str:
-    """Explain why an address cannot be listened on, and how to fix it.
+class PortError(RuntimeError):
+    """An address cannot be listened on; the message names the setting to change."""
+
+
+def check_ports(ports: Mapping[str, tuple[str, int]]) -> None:
+    """Check that addresses can be listened on.
 
     Args:
-        error: that the attempt raised.
-        host: asked for.
-        port: asked for.
-        host_name: of the setting that the host comes from.
-        port_name: of the setting that the port comes from.
+        ports: host and port, by the setting that the port comes from.
+
+    Raises:
+        PortError: one of them cannot.
     """
-    if error.errno == errno.EADDRINUSE:
-        fix = f"stop what uses it, or set {port_name} to another port"
-    elif error.errno == errno.EACCES:
-        fix = f"a port below 1024 needs rights that this process lacks: set {port_name}"
-    elif error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
-        fix = f"this machine has no such address: set {host_name}"
-    else:
-        fix = f"check {host_name} and {port_name}"
-    return f"cannot listen on {host_port(host, port)} ({error.strerror}): {fix}"
+    for setting, (host, port) in ports.items():
+        for opened in listen_on_setting(host, port, setting):
+            opened.close()
+
+
+def listen_on_setting(
+    host: str, port: int, port_name: str, host_name: str = "LESIONLENS_HOST"
+) -> list[socket.socket]:
+    """Listen like :func:`listen`, with errors that name the settings.
+
+    Args:
+        host: see :func:`listen`.
+        port: of TCP.
+        port_name: of the setting that the port comes from.
+        host_name: of the setting that the host comes from.
+
+    Raises:
+        PortError: there is no such host, or its port is taken.
+    """
+    try:
+        return listen(host, port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            fix = f"stop what uses it, or set {port_name} to another port"
+        elif error.errno == errno.EACCES:
+            fix = f"a port below 1024 needs rights that this process lacks: set {port_name}"
+        elif error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+            fix = f"this machine has no such address: set {host_name}"
+        else:
+            fix = f"check {host_name} and {port_name}"
+        raise PortError(
+            f"cannot listen on {host_port(host, port)} ({error.strerror}): {fix}"
+        ) from None
 
 
 def listen(host: str, port: int) -> list[socket.socket]:

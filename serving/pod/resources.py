@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import tempfile
 from pathlib import Path
 from typing import Final
 
-from serving.front.sockets import listen
+from serving.front import sockets
 from serving.pod.errors import ExitCode, PodError
 from serving.pod.settings import PodSettings
 
@@ -103,15 +102,7 @@ def check_ports(settings: PodSettings) -> None:
         ports["LESIONLENS_GRPC_INFERENCE_PORT"] = ("::", settings.grpc_inference_port)
     else:
         ports["LESIONLENS_MANAGEMENT_PORT"] = ("127.0.0.1", settings.management_port)
-    for variable, (host, port) in ports.items():
-        try:
-            for opened in listen(host, port):
-                opened.close()
-        except OSError as error:
-            taken = error.errno == errno.EADDRINUSE
-            why = "another container of the pod has it; " if taken else ""
-            raise PodError(
-                ExitCode.PORT,
-                f"cannot listen on port {port} ({error.strerror}): {why}set {variable}, and the "
-                "manifest's ports with it",
-            ) from None
+    try:
+        sockets.check_ports(ports)
+    except sockets.PortError as error:
+        raise PodError(ExitCode.PORT, f"{error}, and the manifest's ports with it") from None

@@ -1,4 +1,4 @@
-"""The front's backend: forwards requests to TorchServe and hides its failures.
+"""The front's upstream: forwards requests to TorchServe and hides its failures.
 
 With aiohttp: its parser is compiled, and a request costs a fourth of httpx's CPU time.
 """

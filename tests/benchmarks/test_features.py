@@ -1,4 +1,4 @@
-"""The cost of features is judged against its limit, and memory by photograph."""
+"""Test the benchmark of features: time limit and memory per photograph."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def measured(photographs: int, extraction: float, search: float) -> dict[str, An
 
 
 @pytest.mark.parametrize(("ratio", "met"), [(0.9, True), (1.3, True), (1.301, False)])
-def test_the_time_is_held_against_its_limit(ratio: float, met: bool) -> None:
+def test_compares_time_with_its_limit(ratio: float, met: bool) -> None:
     few, many = measured(10, 400, 400), measured(100, 400, 400)
     document = features.document({"ratio": ratio}, few, many)
 
     assert document["time"] == {"ratio": ratio, "limit": LIMIT, "met": met}
 
 
-def test_growth_is_told_by_photograph() -> None:
+def test_reports_growth_per_photograph() -> None:
     few, many = measured(1000, 700, 750), measured(10_000, 718, 1200)
     document = features.document({"ratio": 1.0}, few, many)
 
@@ -33,7 +33,7 @@ def test_growth_is_told_by_photograph() -> None:
     assert (document["memory"]["few"], document["memory"]["many"]) == (few, many)
 
 
-def test_a_measurement_that_fails_is_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_measurement_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "false")
 
     with pytest.raises(CalledProcessError):

@@ -1,4 +1,4 @@
-"""The benchmark's tables: ratios are of this project, in the right direction."""
+"""Test the tables of the peer benchmark: ratios are those of this project."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def document() -> dict[str, Any]:
     }
 
 
-def test_each_figure_stands_beside_ours() -> None:
+def test_compares_each_peer_with_this_project() -> None:
     ours, slow = table("peers-servers", document()).splitlines()[2:]
 
     assert ours.split(" | ")[1] == "12.0"
@@ -50,7 +50,7 @@ def test_each_figure_stands_beside_ours() -> None:
     assert "no answer" in slow
 
 
-def test_summary_and_throughput_show_ratios() -> None:
+def test_summary_and_throughput_tables_show_ratios() -> None:
     text = table("peers", document())
 
     assert "| Slow | 20.0 | 3.00 |" in table("peers-throughput", document())
@@ -59,13 +59,13 @@ def test_summary_and_throughput_show_ratios() -> None:
     assert "quick, 2.50 times as fast as eager float32" in text
 
 
-def test_the_other_tables_hold_every_row() -> None:
+def test_other_tables_have_every_row() -> None:
     assert "| quick (chosen) | 8.0 | 2.50 times | 10.0 | 10.0 |" in table("peers-limit", document())
     resources = table("peers-resources", document()).replace(" 1 ", " ")
     assert "| Slow | 4.0 | 500 (process 400, frontend 100) |" in resources
 
 
-def test_rounds_become_pooled_latencies_and_a_median_throughput() -> None:
+def test_pools_latencies_and_takes_median_throughput_of_rounds() -> None:
     bursts = [
         Burst(seconds=[0.01] * 10, failures=0, wall=1.0),
         Burst(seconds=[0.03] * 30, failures=2, wall=1.0),

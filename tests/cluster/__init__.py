@@ -1,1 +1,1 @@
-"""What a real cluster must show: ``make cluster-test CONTEXT=...``, never ``make test``."""
+"""Tests against a real cluster, run by ``make cluster-test`` and not by ``make test``."""

@@ -1,4 +1,4 @@
-"""Requests to the service: one, and many at once through a gateway."""
+"""Send requests to the service: single ones, and continuous load through a gateway."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ PORT: Final = 8080
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer over HTTP."""
+    """HTTP response."""
 
     status: int
     content: bytes
 
     @property
     def document(self) -> Any:
-        """Its JSON; raises ValueError."""
+        """Parsed JSON body; raises ValueError."""
         return json.loads(self.content)
 
 
 def ask(address: str, path: str, host: str = "", body: bytes | None = BODY) -> Reply:
-    """One request on a separate connection.
+    """Send one request on a new connection.
 
     Args:
         address: host and port.
@@ -65,7 +65,7 @@ def ask(address: str, path: str, host: str = "", body: bytes | None = BODY) -> R
 
 
 def wait_for_answer(address: str, path: str, host: str, seconds: float, what: str) -> Reply:
-    """The first answer with 200; a gateway takes a moment to learn of a route.
+    """Return the first response with 200; a gateway needs a moment to learn a new route.
 
     Raises:
         AssertionError: time is up; the message has what came instead.
@@ -85,7 +85,7 @@ def wait_for_answer(address: str, path: str, host: str, seconds: float, what: st
 
 @dataclass
 class Load:
-    """Clients through a gateway, and what they saw.
+    """Clients that send continuous load through a gateway, and their statistics.
 
     Attributes:
         tally: of the clients.
@@ -97,7 +97,7 @@ class Load:
 
     @property
     def failures(self) -> Counter[str]:
-        """What was not answered with 200, but for connections that kubectl's forwarding broke."""
+        """Requests without status 200, except for connections broken by kubectl's port-forward."""
         counted = Counter(self.tally.failures)
         if self.tunnel is not None and self.tunnel.breaks:
             # A gateway answers for a pod that is gone; it breaks no connection of its client.
@@ -106,7 +106,7 @@ class Load:
 
     @property
     def summary(self) -> str:
-        """For the table."""
+        """Summary for the results table."""
         failed = sum(self.failures.values())
         kinds = ", ".join(f"{number} x {kind}" for kind, number in self.failures.items())
         text = f"{self.tally.answered:,} requests, {failed} failed" + (f" ({kinds})" * bool(kinds))
@@ -119,7 +119,7 @@ class Load:
         return text
 
     def progress(self, count: int, seconds: float) -> None:
-        """Wait until so many more requests were answered.
+        """Wait until this number of further requests was answered.
 
         Raises:
             AssertionError: they were not, in that time.
@@ -130,14 +130,14 @@ class Load:
             time.sleep(0.1)
 
     def assert_unharmed(self) -> None:
-        """Raise AssertionError where a request failed, or none was answered."""
+        """Raise AssertionError if a request failed or none was answered."""
         assert self.tally.answered > 0, self.summary
         assert not self.failures, self.summary
 
 
 @contextlib.contextmanager
 def load(bench: Bench, capabilities: Capabilities, gateway: Gateway, count: int) -> Iterator[Load]:
-    """Clients that ask for predictions through the component ``gateway`` while something happens.
+    """Start clients that send predictions through the component ``gateway`` during a test.
 
     Args:
         bench: with a route.
@@ -157,5 +157,5 @@ def load(bench: Bench, capabilities: Capabilities, gateway: Gateway, count: int)
 
 
 def sigmas(hits: int, total: int, share: float) -> float:
-    """How far a count is from its share, in standard deviations of a binomial."""
+    """Distance of a count from its expected share, in binomial standard deviations."""
     return abs(hits - total * share) / math.sqrt(total * share * (1 - share))

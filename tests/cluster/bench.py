@@ -1,4 +1,4 @@
-"""The namespace of a test: made, deployed to, asked about, removed."""
+"""Namespace of the cluster tests: create it, deploy to it, query it, remove it."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class Bench:
 
     @property
     def namespace(self) -> str:
-        """Its name."""
+        """Name of the namespace."""
         return self.checkout.namespace
 
     def __call__(self, *arguments: str, given: str | None = None) -> str:
-        """Run kubectl in the namespace; what it printed.
+        """Run kubectl in the namespace and return its output.
 
         Raises:
             RolloutError: with kubectl's words.
@@ -70,7 +70,7 @@ class Bench:
         return self.outside(*arguments, "--namespace", self.namespace, given=given)
 
     def outside(self, *arguments: str, given: str | None = None) -> str:
-        """Run kubectl on what is in no namespace, such as the Namespace itself.
+        """Run kubectl for objects outside namespaces, such as the Namespace itself.
 
         Raises:
             RolloutError: with kubectl's words.
@@ -110,17 +110,17 @@ class Bench:
         self("delete", *names, "--ignore-not-found", "--wait=false")
 
     def get(self, kind: str, name: str) -> Object | None:
-        """One object, or None."""
+        """Get one object, or None if it does not exist."""
         self.kubectl.deadline = time.monotonic() + AWAY_SECONDS
         return self.kubectl.get(kind, name, self.namespace)
 
     def objects(self, kinds: str, selector: str = "") -> list[Object]:
-        """Objects of some kinds."""
+        """List objects of these kinds."""
         self.kubectl.deadline = time.monotonic() + AWAY_SECONDS
         return self.kubectl.list(kinds, self.namespace, selector)
 
     def make_namespace(self) -> None:
-        """Make the namespace, which must not be there; raises RolloutError."""
+        """Create the namespace, which must not exist yet; raises RolloutError."""
         name = self.namespace
         if self.outside("get", "namespace", name, "--ignore-not-found", "--output", "name").strip():
             raise RolloutError(f"namespace {name} is there already: nothing of it is touched")
@@ -177,7 +177,7 @@ class Bench:
         return published
 
     def _copy_releases(self) -> None:
-        """The steps of docs/how-to/kubernetes.md, with deadlines."""
+        """Follow the steps of docs/how-to/kubernetes.md, with deadlines."""
         folder = self.checkout.folder / "k8s/cluster-test"
         self("apply", "--kustomize", str(folder / "volume"))
         self("apply", "--kustomize", str(folder / "publisher"))
@@ -210,7 +210,7 @@ class Bench:
         seconds: float = 0,
         variables: Mapping[str, str] | None = None,
     ) -> Outcome:
-        """``make deploy`` of an overlay, whatever comes of it.
+        """Run ``make deploy`` of an overlay and return the result, success or failure.
 
         Args:
             wanted: the overlay.
@@ -228,7 +228,7 @@ class Bench:
         return outcome
 
     def _settle(self, wanted: Overlay) -> None:
-        """Wait for as many pods as were asked for: an autoscaler makes them a moment later."""
+        """Wait for the requested number of pods: an autoscaler creates them with a delay."""
         least, most = wanted.replicas
         if any(name.startswith("autoscaling") for name in wanted.components):
             most = MANY
@@ -240,7 +240,7 @@ class Bench:
         )
 
     def ensure(self, wanted: Overlay, release: Release | None = None) -> None:
-        """Have an overlay deployed whole before a test begins; nothing is done where it is.
+        """Deploy an overlay completely before a test begins, unless it is deployed already.
 
         Raises:
             AssertionError: it does not become ready. After a second failure in a row nothing is
@@ -257,7 +257,7 @@ class Bench:
             raise AssertionError(outcome.text)
 
     def disturbed(self) -> None:
-        """Say that the deployment may have changed: the next test deploys again."""
+        """Mark the deployment as changed, so that the next test deploys again."""
         self._deployed = None
 
     def pods(self, deployment: str = "melanoma-predictor") -> list[Object]:
@@ -269,7 +269,7 @@ class Bench:
         ]
 
     def why_not_ready(self) -> str:
-        """What the cluster's warnings say, the last three."""
+        """Return the last three warnings of the cluster's events."""
         with suppress(RolloutError):
             events = [one for one in self.objects("events") if one.get("type") == "Warning"]
             return "; ".join(

@@ -1,4 +1,4 @@
-"""What a cluster has, read and never changed; what it lacks, in the words of the table."""
+"""Detect read-only what a cluster offers, and word what it lacks for the results table."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ PROMETHEUS_SERVICE: Final = "prometheus-operated"
 
 @dataclass
 class Capabilities:
-    """Of one cluster; each question is asked once."""
+    """Capabilities of one cluster; each query is sent once."""
 
     kubectl: Kubectl
     _found: dict[str, Any] = field(default_factory=dict)
     _forbidden: set[str] = field(default_factory=set)
 
     def get(self, *arguments: str) -> Object:
-        """What ``kubectl get`` finds; an empty object for nothing, or where it may not be read.
+        """Result of ``kubectl get``; an empty object if there is nothing or reading is forbidden.
 
         Raises:
             RolloutError: the cluster cannot be asked.
@@ -50,15 +50,15 @@ class Capabilities:
         return found
 
     def may_read(self, resource: str) -> bool:
-        """Whether what :meth:`get` found of a resource is all there is."""
+        """Whether :meth:`get` was allowed to list all objects of a resource."""
         return resource not in self._forbidden
 
     def definition(self, name: str) -> Object:
-        """A CustomResourceDefinition; an empty object where there is none."""
+        """CustomResourceDefinition by name; an empty object if it does not exist."""
         return self.get("customresourcedefinitions.apiextensions.k8s.io", name)
 
     def schema(self, name: str, version: str, *path: str) -> Object:
-        """A part of a definition's schema; an empty object where it has no such field.
+        """Part of a definition's schema; an empty object if the field does not exist.
 
         Args:
             name: of the definition.
@@ -74,7 +74,7 @@ class Capabilities:
         return {}
 
     def versions(self) -> dict[str, str]:
-        """Of what the tests depend on; ``unknown`` where the cluster does not tell."""
+        """Versions of the components that the tests depend on; ``unknown`` if not available."""
         try:
             server = json.loads(self.kubectl("version", "--output", "json"))
             kubernetes = server["serverVersion"]["gitVersion"]
@@ -87,15 +87,15 @@ class Capabilities:
         }
 
     def lacks_kserve(self) -> str:
-        """Why nothing can be tested."""
+        """Reason why nothing can be tested."""
         return "" if self._serves("serving.kserve.io") else "the cluster has no KServe"
 
     def lacks_gateway_api(self) -> str:
-        """Why there are no routes."""
+        """Reason why there are no routes."""
         return "" if self._serves("gateway.networking.k8s.io") else "the cluster has no Gateway API"
 
     def lacks_retry(self) -> str:
-        """Why requests are not repeated by the gateway."""
+        """Reason why the gateway does not retry requests."""
         if self.definition(ROUTES) and not self.schema(
             ROUTES, "v1", "spec", "rules", "[]", "retry"
         ):
@@ -103,13 +103,13 @@ class Capabilities:
         return ""
 
     def lacks_spec_canary(self) -> str:
-        """Why ``spec.canary`` cannot be tried."""
+        """Reason why ``spec.canary`` cannot be tested."""
         if not self.schema(KSERVE, "v1beta1", "spec", "canary"):
             return f"KServe {self._kserve()} has no spec.canary (from 0.20 on)"
         return ""
 
     def lacks_metrics_server(self) -> str:
-        """Why CPU is not measured."""
+        """Reason why CPU metrics are missing."""
         conditions = self.get("apiservices.apiregistration.k8s.io", "v1beta1.metrics.k8s.io")
         for one in conditions.get("status", {}).get("conditions", ()):
             if one["type"] == "Available" and one["status"] == "True":
@@ -117,11 +117,11 @@ class Capabilities:
         return "the cluster has no metrics-server"
 
     def lacks_keda(self) -> str:
-        """Why replicas do not follow Prometheus."""
+        """Reason why KEDA cannot scale by Prometheus."""
         return "" if self._serves("keda.sh") else "the cluster has no KEDA"
 
     def prometheus(self) -> tuple[str, str]:
-        """Namespace of a Prometheus of the operator that watches ours; else why there is none."""
+        """Namespace of an operator's Prometheus that watches our namespace; else the reason."""
         if not self._serves("monitoring.coreos.com"):
             return "", "the cluster has no Prometheus operator"
         found = self.get("prometheuses.monitoring.coreos.com", "--all-namespaces").get("items", [])
@@ -163,7 +163,7 @@ def _field(node: Object, name: str) -> Object:
 
 
 def _ignores(prometheus: Object) -> str:
-    """Why a Prometheus takes no monitors of ours; an empty string where it does."""
+    """Reason why a Prometheus ignores our monitors; empty if it does not."""
     for name, what in (("podMonitorSelector", "monitors"), ("ruleSelector", "rules")):
         selector = prometheus.get(name)
         if selector is None or selector.get("matchLabels") or selector.get("matchExpressions"):

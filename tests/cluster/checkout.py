@@ -1,4 +1,4 @@
-"""A copy of the checkout to roll out from, its commands, and what they said when."""
+"""Copy of the checkout to roll out from, its commands and their timed output."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from k8s.rollout.release import Release
 from tests.cluster import overlay
 from tests.cluster.overlay import Overlay, Route
 from tests.cluster.settings import ClusterSettings
+from tests.e2e.environment import without_settings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 COPIED: Final = ("k8s", "serving", "monitoring/dashboards", "model_store/config")
@@ -31,7 +32,7 @@ APPLIED: Final = (" created", " configured", " unchanged", " serverside-applied"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command of the rollout said, and when."""
+    """Timed output of a rollout command."""
 
     status: int
     lines: list[tuple[float, str]]
@@ -39,7 +40,7 @@ class Outcome:
 
     @property
     def text(self) -> str:
-        """All lines."""
+        """All lines of the output."""
         return "\n".join(line for _, line in self.lines)
 
     def seconds_to(self, *words: str) -> float | None:
@@ -54,7 +55,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Checkout:
-    """A folder that a rollout may write to; the real checkout stays as it is.
+    """Copy of the checkout that a rollout may change.
 
     Attributes:
         folder: the copy.
@@ -97,13 +98,13 @@ class Checkout:
         return self.folder / "releases"
 
     def write(self, wanted: Overlay, route: Route | None, named: Release | None) -> None:
-        """Have the overlay be another one, and name a release."""
+        """Replace the overlay and set its release."""
         wanted.write(self.overlay, self.namespace, self.settings, route)
         if named is not None:
             release.write(self.overlay / "release.yaml", named)
 
     def named(self) -> Release:
-        """The release that the overlay names."""
+        """Release that the overlay names."""
         return release.read(self.overlay / "release.yaml")
 
     def run(
@@ -113,7 +114,7 @@ class Checkout:
         variables: Mapping[str, str] | None = None,
         heard: Callable[[str], None] = lambda line: None,
     ) -> Outcome:
-        """``python -m k8s.rollout ARGUMENTS``, as make runs it.
+        """Run ``python -m k8s.rollout ARGUMENTS`` like make.
 
         Args:
             *arguments: of the command.
@@ -139,7 +140,7 @@ class Checkout:
 
 
 def renamed(source: Path, target: Path) -> None:
-    """Write an archive whose answers say another model version, and are the same otherwise."""
+    """Write an archive that differs from another only in its model version."""
     with zipfile.ZipFile(source) as archive, zipfile.ZipFile(target, "w") as copy:
         for entry in archive.infolist():
             content = archive.read(entry)
@@ -150,13 +151,8 @@ def renamed(source: Path, target: Path) -> None:
             copy.writestr(entry, content, compress_type=entry.compress_type)
 
 
-def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment without a user's settings of other commands."""
-    return {name: text for name, text in environment.items() if not name.startswith("LESIONLENS_")}
-
-
 def _passed_on(environment: Mapping[str, str]) -> dict[str, str]:
-    """The way to the cluster, which the user's environment may name."""
+    """Variables that lead to the cluster, taken from the user's environment."""
     names = ("LESIONLENS_KUBECONFIG", "LESIONLENS_KUBECTL")
     return {name: environment[name] for name in names if environment.get(name)}
 

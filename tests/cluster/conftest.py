@@ -28,12 +28,12 @@ DETAIL: Final = "measured"
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """A plain ``pytest`` asks no cluster anything."""
+    """Collect nothing in a plain ``pytest`` run, which must not contact a cluster."""
     return None if ClusterSettings().context or collection_path == HERE else True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The rows' order is that of the files: what all else needs comes first."""
+    """Run the basic tests first, because all others depend on them."""
     if ClusterSettings().context:
         items.sort(key=lambda item: item.path != HERE / "test_basics.py")
 
@@ -77,19 +77,19 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 @pytest.fixture(scope="session")
 def settings() -> ClusterSettings:
-    """Of this run."""
+    """Settings of this run."""
     return ClusterSettings()
 
 
 @pytest.fixture(scope="session")
 def kubectl(settings: ClusterSettings) -> Kubectl:
-    """Of the named cluster."""
+    """kubectl for the named cluster."""
     return Kubectl(settings.rollout())
 
 
 @pytest.fixture(scope="session")
 def capabilities(kubectl: Kubectl, settings: ClusterSettings) -> Capabilities:
-    """Of the cluster; without KServe, or a model to deploy, the run ends here."""
+    """Capabilities of the cluster; without KServe or a model the run ends here."""
     if not (ROOT / settings.archive / ARCHIVE).is_file():
         pytest.exit(f"{settings.archive}/{ARCHIVE} is missing: `make archive` first", 2)
     found = Capabilities(kubectl)
@@ -106,7 +106,7 @@ def capabilities(kubectl: Kubectl, settings: ClusterSettings) -> Capabilities:
 def found_gateway(
     capabilities: Capabilities, settings: ClusterSettings
 ) -> tuple[Gateway | None, str]:
-    """The Gateway, or why there is none."""
+    """Gateway, or the reason why there is none."""
     return gateways.find(capabilities, settings)
 
 
@@ -119,7 +119,7 @@ def bench(
     found_gateway: tuple[Gateway | None, str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Bench]:
-    """The namespace; removed after the last test, failed or not."""
+    """Namespace that is removed after the last test, failed or not."""
     name = settings.namespace or f"lesionlens-test-{secrets.token_hex(3)}"
     versions = capabilities.versions()
     table = request.config.stash.setdefault(TABLE, Table(settings.context))
@@ -157,13 +157,13 @@ def bench(
 
 @pytest.fixture
 def measured(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Adds to what the table says of a test."""
+    """Add a remark to a test's row in the table."""
     return lambda text: record_property(DETAIL, text)
 
 
 @pytest.fixture
 def gateway(found_gateway: tuple[Gateway | None, str]) -> Gateway:
-    """The Gateway; without one the test is left out."""
+    """Gateway; without one the test is skipped."""
     found, why = found_gateway
     if found is None:
         pytest.skip(why)
@@ -172,17 +172,17 @@ def gateway(found_gateway: tuple[Gateway | None, str]) -> Gateway:
 
 @pytest.fixture
 def first(bench: Bench) -> Release:
-    """A release that is published and copied to the volume."""
+    """Release that is published and copied to the volume."""
     return bench.publish("first")
 
 
 @pytest.fixture
 def second(bench: Bench, first: Release) -> Release:
-    """Another one, whose answers name another model version."""
+    """Second release, with another model version."""
     return bench.publish("second")
 
 
 def need(reason: str) -> None:
-    """Leave a test out where the cluster lacks something; the reason names it."""
+    """Skip a test if the cluster lacks something, with the reason."""
     if reason:
         pytest.skip(reason)

@@ -1,11 +1,10 @@
-"""``kubectl port-forward`` that is started again when it ends by itself."""
+"""Restarting ``kubectl port-forward``."""
 
 from __future__ import annotations
 
 import subprocess
 import threading
 import time
-from types import TracebackType
 from typing import Final
 
 from k8s.rollout.errors import RolloutError
@@ -16,7 +15,7 @@ START_SECONDS: Final = 20.0
 
 
 class Tunnel:
-    """A port of this machine that leads into the cluster.
+    """Local port that leads into the cluster.
 
     kubectl ends a forwarding when the pod behind it is gone, and some versions at the first broken
     connection: it is started again on the same port, and ``breaks`` counts how often.
@@ -46,18 +45,13 @@ class Tunnel:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._over.set()
         self._stop()
         self._thread.join(START_SECONDS + 5)
 
     def _start(self) -> None:
-        """Start kubectl; its first words say whether it forwards."""
+        """Start kubectl and check by its first line whether it forwards."""
         process = self._kubectl.open(
             *("port-forward", "--namespace", self._namespace, self._target),
             f"{self._local}:{self._port}",

@@ -1,4 +1,4 @@
-"""The Gateway that the tests' routes are attached to, and the way to it from this machine."""
+"""Gateway of the tests' routes, and its address from this machine."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Gateway:
 
     @contextlib.contextmanager
     def reached(self, capabilities: Capabilities) -> Iterator[tuple[str, Tunnel | None]]:
-        """Host and port that lead to the gateway; through kubectl where nothing else does."""
+        """Host and port of the gateway, by kubectl's port-forward if there is no other way."""
         for host in self.addresses:
             if _answers(host, self.port):
                 yield f"{host}:{self.port}", None
@@ -56,7 +56,7 @@ class Gateway:
 
 
 def find(capabilities: Capabilities, settings: ClusterSettings) -> tuple[Gateway | None, str]:
-    """The Gateway to test with; else why there is none."""
+    """Find the Gateway to test with, or the reason why there is none."""
     if why := capabilities.lacks_gateway_api():
         return None, why
     listed = capabilities.get(GATEWAYS, "--all-namespaces").get("items", [])
@@ -117,7 +117,7 @@ def _service(
 
 
 def _from_here(services: list[Object], addresses: list[str]) -> tuple[str, ...]:
-    """Addresses without those of Services, which may be anybody's outside the cluster's network."""
+    """Drop addresses of Services, which may belong to other hosts outside the cluster's network."""
     if _reaches_services(services):
         return tuple(dict.fromkeys(addresses))
     inside = {one["spec"].get("clusterIP") for one in services}
@@ -140,7 +140,7 @@ def _carries_label(service: Object, gateway: Object) -> bool:
 def _services_of_controller(
     capabilities: Capabilities, services: list[Object], gateway: Object
 ) -> list[Object]:
-    """Services that are called as the gateway's controller is: ``traefik.io/...``, one for all."""
+    """Find Services that are named like the gateway's controller, such as ``traefik.io/...``."""
     name = gateway["spec"].get("gatewayClassName", "")
     chosen = capabilities.get("gatewayclasses.gateway.networking.k8s.io", name) if name else {}
     controller = str(chosen.get("spec", {}).get("controllerName", "")).partition(".")[0]

@@ -1,4 +1,4 @@
-"""The overlay that the tests deploy: any list of components, small enough for two cores."""
+"""Overlay of the tests: any list of components, small enough for two cores."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ data:
 
 @dataclass(frozen=True)
 class Route:
-    """Where the routes of a test lead through."""
+    """Gateway that the routes of a test use."""
 
     gateway: str
     gateway_namespace: str
@@ -57,7 +57,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Overlay:
-    """What is deployed.
+    """Overlay to deploy.
 
     Attributes:
         components: besides ``BASIC``.
@@ -177,7 +177,7 @@ def write_publisher(folder: Path, namespace: str, settings: ClusterSettings) -> 
 
 
 def namespace_of(name: str) -> Object:
-    """The Namespace, as strict as those of the overlays; applied apart."""
+    """Namespace with the restrictions of the overlays' namespaces; applied separately."""
     levels = {"enforce": "restricted", "audit": "restricted", "warn": "restricted"}
     return {
         "apiVersion": "v1",
@@ -205,7 +205,7 @@ def images(settings: ClusterSettings) -> list[dict[str, str]]:
 
 
 def volume_patch(settings: ClusterSettings) -> Patch:
-    """What the cluster wants of the model volume; the same wherever it is applied from."""
+    """Patches of the model volume for the cluster."""
     operations = [replace("/spec/accessModes", [settings.access_mode])]
     if settings.storage_class:
         operations.append(add("/spec/storageClassName", settings.storage_class))
@@ -254,7 +254,7 @@ def _routed(route: Route, host: str) -> list[Object]:
 
 
 def _gateway_policy(proxies: str) -> Object:
-    """Lets a gateway in that runs where none of the usual ones does; in the test's namespace."""
+    """Network policy that admits a gateway in an unusual namespace."""
     source = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": proxies}}}
     return {
         "apiVersion": "networking.k8s.io/v1",

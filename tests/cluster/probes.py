@@ -1,4 +1,4 @@
-"""Pods that open connections, and a control that shows whether policies are enforced."""
+"""Probe pods that open connections, and a control for whether policies are enforced."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from typing import Any, Final
 
 from k8s.rollout.state import is_ready
+from serving.front.sockets import host_port
 from tests.cluster.bench import Bench
 from tests.cluster.settings import ClusterSettings
 from tests.cluster.waiting import until
@@ -30,7 +31,7 @@ for target in sys.argv[1:]:
 
 
 def pod(name: str, image: str, labels: dict[str, str]) -> Object:
-    """A small pod of the serving image that listens, and complies with ``restricted``."""
+    """Small listening pod of the serving image that complies with ``restricted``."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -97,7 +98,7 @@ def _address(bench: Bench, name: str) -> str | None:
 
 
 def reaches(bench: Bench, name: str, container: str, targets: list[str]) -> dict[str, bool]:
-    """Which targets (``host:port``) a container can connect to.
+    """Find which targets (``host:port``) a container can connect to.
 
     Raises:
         RolloutError: nothing can be run in it.
@@ -108,13 +109,8 @@ def reaches(bench: Bench, name: str, container: str, targets: list[str]) -> dict
     return {words[0]: words[1] == "open" for words in found if len(words) == 2}
 
 
-def at(address: str, port: int) -> str:
-    """An address with its port."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
 def lacks_policies(bench: Bench, source: str, target: str, address: str) -> str:
-    """Why policies cannot be tested: a control pod can still be reached though one forbids it.
+    """Reason why policies cannot be tested: a policy does not close a control pod.
 
     Args:
         bench: that both pods run in.
@@ -125,7 +121,7 @@ def lacks_policies(bench: Bench, source: str, target: str, address: str) -> str:
     Raises:
         AssertionError: the control cannot be reached before there is a policy.
     """
-    place = at(address, LISTEN)
+    place = host_port(address, LISTEN)
     assert reaches(bench, source, "probe", [place])[place], "pods cannot reach each other at all"
     bench.apply(
         {

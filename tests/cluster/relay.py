@@ -1,4 +1,4 @@
-"""A way to the API server that can be cut and restored."""
+"""Connection to the API server that can be cut and restored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONNECT_SECONDS: Final = 10.0
 
 
 class Relay:
-    """Passes connections of this machine on to another address.
+    """TCP relay from this machine to another address.
 
     Args:
         host: to pass on to.
@@ -34,7 +34,7 @@ class Relay:
         self._accept(self._listening)
 
     def cut(self) -> None:
-        """Break every connection, and refuse others."""
+        """Close every connection and refuse new ones."""
         with suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
@@ -44,7 +44,7 @@ class Relay:
                     one.shutdown(socket.SHUT_RDWR)
 
     def restore(self) -> None:
-        """Take connections again, on the same port."""
+        """Accept connections again on the same port."""
         self._listening = socket.create_server(("127.0.0.1", self.port))
         self._accept(self._listening)
 
@@ -87,7 +87,7 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 
 @contextlib.contextmanager
 def through(bench: Bench) -> Iterator[tuple[Relay, str]]:
-    """A relay to the cluster's API server, and a kubeconfig that goes through it."""
+    """Relay to the cluster's API server, and a kubeconfig that uses it."""
     text = bench.kubectl("config", "view", "--minify", "--flatten", "--raw", "--output", "json")
     config: dict[str, Any] = json.loads(text)
     (cluster,) = (one["cluster"] for one in config["clusters"])

@@ -1,4 +1,4 @@
-"""The table of a run: printed, and written as JSON whole or not at all."""
+"""Results table of a run: print it and write it atomically as JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LINES: Final = 8
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table."""
+    """Row of the table."""
 
     test: str
     text: str
@@ -35,7 +35,7 @@ class Row:
 
 @dataclass
 class Table:
-    """Of one run."""
+    """Results table of one run."""
 
     context: str
     namespace: str = ""
@@ -44,7 +44,7 @@ class Table:
     began: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     def add(self, row: Row) -> None:
-        """Add a line; of one test the first failure stands, else the last."""
+        """Add a row; the first failure of a test is kept, otherwise the last result."""
         for number, known in enumerate(self.rows):
             if known.test == row.test:
                 if known.result != FAILED:
@@ -53,7 +53,7 @@ class Table:
         self.rows.append(row)
 
     def counts(self) -> dict[str, int]:
-        """Lines by their result."""
+        """Number of rows by result."""
         return {
             result: sum(row.result == result for row in self.rows)
             for result in (PASSED, FAILED, LEFT_OUT)

@@ -11,7 +11,7 @@ from k8s.rollout.settings import RolloutSettings
 
 
 class ClusterSettings(BaseSettings):
-    """What is tested, where, and how long it may take."""
+    """Settings of the cluster tests: images, cluster and deadlines."""
 
     model_config = SettingsConfigDict(env_prefix="LESIONLENS_CLUSTER_", extra="ignore", frozen=True)
 

@@ -1,4 +1,4 @@
-"""Replicas follow the load."""
+"""Test that replicas follow the load."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_keda(
 
 
 def scaled_by(namespace: str) -> Patch:
-    """Have KEDA ask the Prometheus of a namespace, and scale within what two cores carry."""
+    """Point KEDA to the Prometheus of a namespace and limit replicas to two cores."""
     address = f"http://{PROMETHEUS_SERVICE}.{namespace}.svc:9090"
     return (
         {"kind": "ScaledObject"},
@@ -103,7 +103,7 @@ def _scales(
 def _loaded(
     bench: Bench, capabilities: Capabilities, gateway: Gateway | None, count: int
 ) -> Iterator[Load]:
-    """Load through the gateway; without one to a pod, which is enough to make it busy."""
+    """Load through the gateway, or to a pod if there is no gateway."""
     if gateway is not None:
         with load(bench, capabilities, gateway, count) as seen:
             yield seen

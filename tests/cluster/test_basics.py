@@ -1,4 +1,4 @@
-"""From nothing to an explained prediction, by the documented steps."""
+"""Test the documented steps from an empty namespace to an explanation."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_page(bench: Bench, settings: ClusterSettings, measured: Say) -> None:
 
 
 def _digest(pod: Object) -> str:
-    """That a pod was told to run."""
+    """Command of a pod."""
     for container in pod["spec"]["containers"]:
         for variable in container.get("env", ()):
             if variable["name"] == DIGEST:

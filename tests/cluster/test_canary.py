@@ -1,4 +1,4 @@
-"""Two releases at once: our component, and KServe's own field."""
+"""Test two releases at once: our component `canary` and KServe's field."""
 
 from __future__ import annotations
 

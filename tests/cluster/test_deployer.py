@@ -1,4 +1,4 @@
-"""Somebody whose rights end at the namespace."""
+"""Test deployments with the rights of the namespace only."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _deploys(
 
 
 def _kubeconfig(bench: Bench, token: str) -> Path:
-    """Of the same cluster, with a token in place of the user's own credentials."""
+    """kubectl for the same cluster with a token instead of the user's credentials."""
     text = bench.kubectl("config", "view", "--minify", "--flatten", "--raw", "--output", "json")
     config: dict[str, Any] = json.loads(text)
     config["users"] = [{"name": ACCOUNT, "user": {"token": token}}]

@@ -1,4 +1,4 @@
-"""Under load through a gateway, no request fails."""
+"""Test that no request fails under load through a gateway."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_container_killed(
 
 
 def _evict(bench: Bench, pod: str) -> int:
-    """Evict a pod as soon as its budget allows; how often that was refused."""
+    """Evict a pod as soon as its budget allows, and count the rejections."""
     eviction = {
         "apiVersion": "policy/v1",
         "kind": "Eviction",
@@ -162,7 +162,7 @@ def _evict(bench: Bench, pod: str) -> int:
 
 
 def _inside(bench: Bench, pod: str, script: str, may_break: bool = False) -> str:
-    """Run Python in a server's container; what it printed."""
+    """Run Python in a server's container and return its output."""
     inside = ("exec", pod, "--container", "kserve-container", "--", "python", "-c", script)
     try:
         return bench.long(*inside, seconds=60)

@@ -1,4 +1,4 @@
-"""What Prometheus makes of the component ``monitoring``."""
+"""Test the component ``monitoring`` with a real Prometheus."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POLICY: Final = {"kind": "NetworkPolicy", "name": "lesionlens-metrics"}
 
 
 def watched_by(namespace: str) -> Patch:
-    """Let the Prometheus of another namespace in than the charts propose."""
+    """Admit a Prometheus in another namespace than that of the charts."""
     place = "/spec/ingress/0/from/0/namespaceSelector/matchLabels/kubernetes.io~1metadata.name"
     return POLICY, [replace(place, namespace)]
 
@@ -56,13 +56,13 @@ def test_monitoring(bench: Bench, capabilities: Capabilities, measured: Say) -> 
 
 
 def _healthy(found: list[tuple[str, str, str]], count: int) -> list[tuple[str, str, str]] | None:
-    """What was found, where there are enough and all of it is healthy."""
+    """Return the results if there are enough and all are healthy."""
     well = all(health in ("up", "ok") for _, health, _ in found)
     return found if len(found) >= count and well else None
 
 
 def _targets(url: str, namespace: str) -> list[tuple[str, str, str]]:
-    """Name, health and error of what is scraped in a namespace."""
+    """Name, health and error of the targets in a namespace."""
     active = _data(f"{url}/targets?state=active").get("activeTargets", [])
     return [
         (str(one["labels"].get("pod")), str(one["health"]), str(one.get("lastError", "")))
@@ -83,7 +83,7 @@ def _rules(url: str, namespace: str) -> list[tuple[str, str, str]]:
 
 
 def _data(url: str) -> dict[str, Any]:
-    """Of an answer by Prometheus; empty while the way there is broken."""
+    """Data of a Prometheus response; empty while the connection is broken."""
     try:
         reply = httpx.get(url, trust_env=False, timeout=30)
         found: dict[str, Any] = reply.json().get("data", {})

@@ -1,4 +1,4 @@
-"""What keeps pods from running is named by ``make deploy``, soon."""
+"""Test that ``make deploy`` quickly names what keeps pods from running."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def broken_torch(place: str) -> Overlay:
 
 
 def _named(bench: Bench, release: Release, patch: Patch, *words: str) -> float:
-    """Seconds until a deployment with a patch names an obstacle; it must fail."""
+    """Deploy with a patch that must fail, and return the seconds until the obstacle is named."""
     outcome = bench.deploy(Overlay(patches=(patch,)), release, seconds=NAMED_SECONDS + 10)
     assert outcome.status == 2, outcome.text
     seconds = outcome.seconds_to(*words)

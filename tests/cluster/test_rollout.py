@@ -1,4 +1,4 @@
-"""Releases that no pod takes, the way back, and what takes an API server that is away."""
+"""Test failed releases, rollback and an unreachable API server."""
 
 from __future__ import annotations
 

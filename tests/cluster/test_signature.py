@@ -1,4 +1,4 @@
-"""The component ``signature``: a pod runs what a key has signed, and nothing else."""
+"""Test the component ``signature``: a pod runs only releases signed with the key."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_signature(bench: Bench, first: Release, second: Release, measured: Say)
 
 
 def _keys() -> tuple[str, str]:
-    """Private and public half, PEM."""
+    """Private and public key, PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     private = key.private_bytes(
         serialization.Encoding.PEM,

@@ -1,4 +1,4 @@
-"""Releases that lie in a bucket or a registry, where one was named."""
+"""Test releases in a bucket or a registry, if one is configured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training and publishing as Jobs, where an image was named."""
+"""Test training and publishing as Jobs, if an image is configured."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def write_jobs(folder: Path, namespace: str, settings: ClusterSettings) -> None:
 
 
 def _done(bench: Bench, job: str, seconds: float) -> str:
-    """Wait for a Job; from when to when it ran. Raises AssertionError with its last words."""
+    """Wait for a Job and return its start and end. Raises AssertionError with its last words."""
 
     def ended() -> dict[str, Any] | None:
         found = bench.get("job", job) or {}

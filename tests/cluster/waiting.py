@@ -1,4 +1,4 @@
-"""Waiting with a deadline, and saying what was last seen."""
+"""Wait with a deadline, and report the last observation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def until(
     what: str,
     seen: Callable[[], str] = lambda: "",
 ) -> T:
-    """Wait for the first result of a check that is true.
+    """Wait until a check returns a true value.
 
     Args:
         check: polled about once a second.

@@ -1,4 +1,4 @@
-"""Run the shell and Python blocks of a page in order, as a reader would.
+"""Run the shell and Python blocks of a page in order, like a reader.
 
 It also does what a reader does without being told: stop a server before starting it again, and wait
 until a started server answers.
@@ -40,7 +40,7 @@ PATIENCE: Final = 600.0
 
 @dataclass(frozen=True)
 class Block:
-    """What stands between two lines of backticks."""
+    """Fenced block of a page."""
 
     language: str
     text: str
@@ -49,7 +49,7 @@ class Block:
 
 
 def blocks(page: str) -> list[Block]:
-    """All of a page's blocks of shell and Python, in their order."""
+    """Find all shell and Python blocks of a page, in order."""
     return [
         Block(found[1], found[2], page.count("\n", 0, found.start()) + 1)
         for found in BLOCK.finditer(page)
@@ -58,7 +58,7 @@ def blocks(page: str) -> list[Block]:
 
 @dataclass
 class Reader:
-    """Somebody in a folder, with terminals."""
+    """Reader with terminals in a folder."""
 
     folder: Path
     variables: Mapping[str, str]
@@ -73,7 +73,7 @@ class Reader:
     _servers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def read(self, page: str) -> None:
-        """Type every block of a page; the first that fails ends it."""
+        """Run every block of a page until one fails."""
         with self._python() as python:
             for block in blocks(page):
                 text = block.text
@@ -86,7 +86,7 @@ class Reader:
                     self._shell(text, where)
 
     def close(self) -> None:
-        """End every server, as Ctrl-C does."""
+        """Stop every server like Ctrl-C."""
         for command in list(self._servers):
             self._end(command)
 

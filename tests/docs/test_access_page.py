@@ -1,4 +1,4 @@
-"""The four lines of the access page that secure a server, run by make in a separate folder."""
+"""Test the four lines of the access page that secure a server, in a separate folder."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def lines(root: Path) -> list[str]:
     return block[1].strip().splitlines()
 
 
-def test_they_make_a_server_safe(lines: list[str], root: Path, tmp_path: Path) -> None:
+def test_four_lines_start_a_server_with_key_and_tls(
+    lines: list[str], root: Path, tmp_path: Path
+) -> None:
     assert len(lines) == 4
     certificate, key, export, serve = lines
     for name in ("Makefile", "requirements.txt"):

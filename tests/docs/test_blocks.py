@@ -46,7 +46,7 @@ DRAWN = "build/cache/synthetic-12-6-0"
 
 @pytest.fixture
 def checkout(root: Path, tmp_path: Path) -> Path:
-    """A clean directory with what git has, and the packages that are installed already.
+    """Clean directory with the files of git and the installed packages.
 
     Installing them is what `.ci/run` begins with.
     """
@@ -70,7 +70,7 @@ def weights(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def reader(checkout: Path, tmp_path: Path) -> Iterator[Callable[..., Reader]]:
-    """Makes readers who stand in the clean directory; what they started is ended."""
+    """Create readers in the clean directory, and stop what they started."""
     ports = free_ports() | {"page_port": free_ports()["inference_port"]}
     ports["prometheus_port"] = free_ports()["metrics_port"]
     host = "http://127.0.0.1"
@@ -122,7 +122,7 @@ def size(path: Path) -> tuple[int, int]:
         return picture.size
 
 
-def test_blocks_are_found_with_their_lines() -> None:
+def test_finds_blocks_with_line_numbers() -> None:
     page = "a\n```sh\nmake\n```\n```json\n{}\n```\n```python\nx = 1\n```\n"
 
     found = blocks(page)
@@ -141,7 +141,7 @@ def test_blocks_are_found_with_their_lines() -> None:
         ("```sh\nmake serve\n```\n", "No rule to make target"),
     ],
 )
-def test_a_block_that_fails_fails_the_page(page: str, words: str, tmp_path: Path) -> None:
+def test_failing_block_fails_the_page(page: str, words: str, tmp_path: Path) -> None:
     own = Reader(tmp_path, dict(os.environ), {}, {"make serve": ("", "http://127.0.0.1:9")})
     with pytest.raises(AssertionError, match=words):
         own.read(page)
@@ -156,7 +156,7 @@ AFTER_THE_TUTORIAL = (
 """Pages whose blocks work where the tutorial has ended."""
 
 
-def test_the_tutorial_leads_to_an_explained_prediction(
+def test_the_tutorial_ends_with_an_explained_prediction(
     root: Path, checkout: Path, reader: Callable[..., Reader], weights: Path
 ) -> None:
     page = (root / "docs/tutorial/first-prediction.md").read_text(encoding="utf-8")
@@ -235,7 +235,7 @@ def test_the_commands_of_the_readme_work(
 
 
 def _demonstrated(said: str, checkout: Path) -> None:
-    """What the demo leaves where nothing is set and nothing can be reached."""
+    """Result of the demo without settings and without a network."""
     assert "EMBEDDED SYNTHETIC SET" in said
     assert "UNTRAINED" in said
     assert re.search(r"model version +│ synthetic-untrained-", said)

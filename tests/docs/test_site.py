@@ -1,4 +1,4 @@
-"""The site builds strictly and without a network, and every page can be reached."""
+"""Test that the site builds strictly without a network and that every page is reachable."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BROKEN = {
 
 
 class Links(HTMLParser):
-    """What a page leads to and loads, and the places in it that can be led to."""
+    """Links, loaded files and anchors of a page."""
 
     def __init__(self, page: Path) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Links(HTMLParser):
 
 
 def mkdocs(folder: Path, site: Path) -> subprocess.CompletedProcess[str]:
-    """``make docs`` of a folder, where every connection is refused."""
+    """Run ``make docs`` of a folder with every connection refused."""
     return subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)],
         cwd=folder,
@@ -78,7 +78,7 @@ def pages(site: Path) -> dict[Path, Links]:
 
 
 def _place(page: Path, target: str) -> tuple[Path, str] | None:
-    """File and anchor that a link within the site leads to; None, it leads out of it."""
+    """File and anchor of a link within the site; None for an external link."""
     found = urlsplit(target)
     if found.scheme or found.netloc:
         return None
@@ -86,7 +86,7 @@ def _place(page: Path, target: str) -> tuple[Path, str] | None:
     return path, unquote(found.fragment)
 
 
-def test_what_leads_nowhere_ends_the_build(root: Path, tmp_path: Path) -> None:
+def test_broken_link_fails_the_build(root: Path, tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     text = "\n\n".join(BROKEN.values())
     (tmp_path / "docs/index.md").write_text(f"# Page\n\n{text}\n", encoding="utf-8")
@@ -109,7 +109,7 @@ def test_what_leads_nowhere_ends_the_build(root: Path, tmp_path: Path) -> None:
         assert target.strip("[]x()") in said
 
 
-def test_every_link_leads_somewhere(pages: dict[Path, Links]) -> None:
+def test_every_link_has_a_target(pages: dict[Path, Links]) -> None:
     broken = []
     for page, links in pages.items():
         for target in links.targets:
@@ -125,7 +125,7 @@ def test_every_link_leads_somewhere(pages: dict[Path, Links]) -> None:
     assert broken == []
 
 
-def test_every_page_can_be_reached_from_the_first(site: Path, pages: dict[Path, Links]) -> None:
+def test_every_page_is_reachable_from_the_start_page(site: Path, pages: dict[Path, Links]) -> None:
     reached, waiting = set(), [site / "index.html"]
     while waiting:
         page = waiting.pop()
@@ -137,7 +137,7 @@ def test_every_page_can_be_reached_from_the_first(site: Path, pages: dict[Path, 
     assert set(pages) == reached
 
 
-def test_no_page_asks_another_host(site: Path, pages: dict[Path, Links]) -> None:
+def test_no_page_loads_from_another_host(site: Path, pages: dict[Path, Links]) -> None:
     for page, links in pages.items():
         assert [one for one in links.loaded if _place(page, one) is None] == [], page
     styles = "".join(path.read_text(encoding="utf-8") for path in site.rglob("*.css"))
@@ -168,7 +168,7 @@ def test_every_public_name_is_in_the_reference(pages: dict[Path, Links]) -> None
     assert missing == []
 
 
-def test_the_packages_shown_are_all_there_are() -> None:
+def test_reference_shows_all_packages() -> None:
     assert {*names.SHOWN, "docs"} == set(names.mypy_packages())
 
 
@@ -177,7 +177,7 @@ def test_the_packages_shown_are_all_there_are() -> None:
     [FrontSettings, HandlerSettings, PathSettings, PodSettings, ServerSettings, TrainingSettings],
     ids=str,
 )
-def test_the_settings_shown_are_those_of_the_classes(kind: type) -> None:
+def test_reference_shows_all_settings(kind: type) -> None:
     (read,) = [one for one in settings.classes() if one.name == kind.__name__]
     shown = {variable: default for variable, default, _ in settings.fields(read)}
     own = kind() if hasattr(kind, "__dataclass_fields__") else kind.model_construct()
@@ -192,7 +192,7 @@ def test_the_settings_shown_are_those_of_the_classes(kind: type) -> None:
     } == shown
 
 
-def test_every_metric_is_shown(site: Path) -> None:
+def test_reference_shows_all_metrics(site: Path) -> None:
     page = (site / "reference/metrics.html").read_text(encoding="utf-8")
 
     for metric in telemetry.METRICS:
@@ -200,7 +200,7 @@ def test_every_metric_is_shown(site: Path) -> None:
     assert "<code>lesionlens_http_responses_total</code>" in page
 
 
-def test_every_target_that_a_page_names_is_there(root: Path) -> None:
+def test_every_make_target_named_on_a_page_exists(root: Path) -> None:
     known, named = {name for group in targets.groups().values() for name in group}, set()
     for page in [*root.glob("*.md"), *root.glob("docs/*/*.md"), *root.glob("monitoring/*/*.md")]:
         text = page.read_text(encoding="utf-8")
@@ -210,7 +210,7 @@ def test_every_target_that_a_page_names_is_there(root: Path) -> None:
     assert named <= known
 
 
-def test_no_picture_is_of_a_patient(root: Path) -> None:
+def test_pictures_show_no_patient(root: Path) -> None:
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     kinds = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}

@@ -1,4 +1,4 @@
-"""The figures in the pages are those of the committed results."""
+"""Test that the figures on the pages equal the committed results."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_the_page_names_the_committed_costs(root: Path) -> None:
     assert (root / "web/methods.json").read_text("utf-8") == page_costs(root)
 
 
-def test_every_table_is_shown_somewhere(root: Path) -> None:
+def test_every_table_is_used_on_a_page(root: Path) -> None:
     names = [shown(page.read_text(encoding="utf-8")) for page in pages(root)]
 
     assert set().union(*names) == set(templates())
@@ -109,7 +109,7 @@ def result_of(root: Path, name: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_another_result_makes_another_table(
+def test_table_changes_with_its_result(
     root: Path, name: str, path: tuple[str | int, ...], shows: str
 ) -> None:
     document = result_of(root, name)

@@ -1,4 +1,4 @@
-"""The banned-words check of ``make lint``."""
+"""Test the banned-words check of ``make lint``."""
 
 import subprocess
 from pathlib import Path
@@ -44,11 +44,11 @@ def words(text: str, path: str = "web/one.py") -> list[tuple[int, str]]:
         ("It is kept. A birthmarked band, a table", []),
     ],
 )
-def test_a_banned_word_is_found_with_its_line(text: str, found: list[tuple[int, str]]) -> None:
+def test_finds_banned_word_with_line_number(text: str, found: list[tuple[int, str]]) -> None:
     assert words(text) == found
 
 
-def test_an_exception_holds_for_its_files_and_its_word_only() -> None:
+def test_exception_applies_to_its_files_and_word_only() -> None:
     assert words("birthmark", "LICENSE") == words("birthmark", "old/one.md") == []
     assert words("birthmark", "new/old/one.md") == [(1, "birthmark")]
     assert words("birthmarks", "LICENSE") == [(1, "birthmarks")]
@@ -67,7 +67,7 @@ def test_a_clean_tree_is_accepted(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err == ""
 
 
-def test_a_banned_word_fails_the_check_with_its_replacement(
+def test_check_fails_and_names_the_replacement(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(checkout(tmp_path, "A mole.\nA birthmark.")) == 1

@@ -1,4 +1,4 @@
-"""Debian's Chromium in front of the page, watched: what it asks for and what it complains of."""
+"""Debian's Chromium on the page, with its requests and console messages recorded."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ PHONE: Final[dict[str, Any]] = {
 
 @contextmanager
 def chromium(*flags: str) -> Iterator[Browser]:
-    """One browser, without a screen."""
+    """Headless browser."""
     program("chromium", "chromium")
     with start(*flags) as browser:
         yield browser
 
 
 class Visit:
-    """One tab of a fresh context, and all that it did."""
+    """Tab of a new context, with its requests and messages."""
 
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.url = url
@@ -49,20 +49,20 @@ class Visit:
 
     @property
     def posts(self) -> list[Request]:
-        """What it sent; without the files, which a browser does not tell of."""
+        """Bodies that the tab sent, without files, which the browser does not report."""
         return [request for request in self.asked if request.method == "POST"]
 
     def heading(self) -> str:
-        """The page's heading, as it is read now."""
+        """Current heading of the page."""
         return self.tab.locator("h1").inner_text()
 
     def explained(self) -> None:
-        """Wait until answer and explanation are there."""
+        """Wait until prediction and explanation are shown."""
         self.tab.locator("#overlay").wait_for()
         self.tab.locator("#progress").wait_for(state="hidden")
 
     def checked(self) -> None:
-        """Nobody else was asked, and the browser had nothing to complain of."""
+        """Check that no other host was contacted and that there are no console errors."""
         hosts = {
             urlsplit(request.url).netloc
             for request in self.asked
@@ -74,7 +74,7 @@ class Visit:
 
 @contextmanager
 def visiting(browser: Browser, url: str, path: str = "/", **options: Any) -> Iterator[Visit]:
-    """A visit that must end without a complaint."""
+    """Visit that must end without console errors."""
     context = browser.new_context(**{**DESKTOP, "locale": "en-GB", **options})
     context.set_default_timeout(60_000)
     try:

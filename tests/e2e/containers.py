@@ -1,4 +1,4 @@
-"""Containers of the serving image, run as the manifests say: limits, user, capabilities, mounts."""
+"""Run containers of the serving image like the manifests: limits, user, capabilities, mounts."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ RUNTIME: Final = [
 
 @dataclass(frozen=True)
 class Template:
-    """One component of the InferenceService: its container, and the pod's security context."""
+    """Component of the InferenceService: its container and security context."""
 
     container: dict[str, Any]
     security: dict[str, Any]
 
     def restrictions(self, scratch: Path, memory: int | None = None) -> list[str]:
-        """Podman's options for what the manifest restricts: user, limits, root, capabilities.
+        """Build podman's options for the manifest's restrictions: user, limits, root, capabilities.
 
         Args:
             scratch: folder that stands for the container's emptyDir volumes.
@@ -61,7 +61,7 @@ class Template:
 
 
 def wait_for(url: str) -> None:
-    """Wait until something answers there, with 200."""
+    """Wait until the address answers with 200."""
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         try:
@@ -100,7 +100,7 @@ def page_template() -> Template:
 
 @dataclass
 class Container:
-    """A running container; use as a context manager.
+    """Running container; use as a context manager.
 
     A pod has a separate network; here all share the machine's, so each gets ports of its own.
     """
@@ -118,7 +118,7 @@ class Container:
     """Bytes, instead of the manifest's limit."""
 
     def __enter__(self) -> Self:
-        """Start it; it need not be ready."""
+        """Start without waiting for readiness."""
         self._scratch = tempfile.TemporaryDirectory(prefix="lesionlens-pod-")
         self.scratch = Path(self._scratch.name) / "tmp"
         self.scratch.mkdir()
@@ -147,14 +147,14 @@ class Container:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Kill what is left of it."""
+        """Kill all remaining processes."""
         if self._process.poll() is None:
             self._podman("kill", "--signal", "KILL", self._name)
             self._process.wait(timeout=30)
         self._scratch.cleanup()
 
     def probe(self, kind: str) -> bool:
-        """What the kubelet would see: ``startup``, ``readiness`` or ``liveness``."""
+        """Run a probe like the kubelet: ``startup``, ``readiness`` or ``liveness``."""
         path = self.template.container[f"{kind}Probe"]["httpGet"]["path"]
         try:
             return httpx.get(self.health + path, timeout=5).status_code == 200
@@ -171,20 +171,20 @@ class Container:
         return self
 
     def terminate(self) -> None:
-        """SIGTERM to its first process, as the kubelet sends it."""
+        """Send SIGTERM to the first process, like the kubelet."""
         os.kill(self._process.pid, signal.SIGTERM)
 
     def wait(self, seconds: float) -> tuple[int, str]:
-        """Wait for its end; exit status and last line, which is the pod's message."""
+        """Wait for the end; return exit status and last line, which is the pod's message."""
         status = self._process.wait(timeout=seconds)
         return status, self.said().splitlines()[-1]
 
     def said(self) -> str:
-        """Its log so far."""
+        """Log so far."""
         return self.log.read_text(errors="replace").strip()
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run something in it."""
+        """Run a command in the container."""
         return self._podman("exec", self._name, *command)
 
     def workers(self) -> dict[int, bool]:
@@ -223,7 +223,7 @@ class Container:
         return [*command, self.image, *(argument.format(http=port) for argument in arguments)]
 
     def _digest(self) -> str:
-        """Of what is mounted, as ``make publish`` writes it into the manifest."""
+        """Digest of the mounted release, as ``make publish`` writes it into the manifest."""
         if self.models is None:
             return ""
         try:

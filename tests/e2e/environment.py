@@ -1,4 +1,4 @@
-"""Where the checkout is, and an environment for what the tests start from it."""
+"""Folder of the checkout, and an environment for processes that tests start."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment without a user's settings."""
+    """Environment without the user's settings."""
     return {name: text for name, text in environment.items() if not name.startswith("LESIONLENS_")}

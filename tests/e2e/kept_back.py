@@ -1,4 +1,4 @@
-"""The real photographs, some of them kept back from the training."""
+"""Real photographs, some of them held out from training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def kept_back(lesions: Path, folder: Path) -> Path:
     """Links in the Kaggle layout; of the training photographs 150, and 200 in ``first`` and
     ``second`` each.
 
-    Both are like what is left for the training, for the classes stay mixed as they are.
+    Both resemble the training photographs, because the classes stay mixed.
     """
     paths = sorted((lesions / "train").glob("*/*.jpg"))
     order = np.random.default_rng(0).permutation(len(paths))

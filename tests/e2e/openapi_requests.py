@@ -52,12 +52,12 @@ class Drawn:
 
 
 def document() -> dict[str, Any]:
-    """The document, as it is."""
+    """OpenAPI document as committed."""
     return yaml.safe_load(DOCUMENT.read_text(encoding="utf-8"))
 
 
 def api(described: dict[str, Any], address: str) -> BaseSchema:
-    """What schemathesis makes of a document, with requests going to an address."""
+    """Load a document with schemathesis, with requests to an address."""
     described = copy.deepcopy(described)
     # Base64 alone is no photograph: with a separate format it comes from the strategy below.
     described["components"]["schemas"]["Base64"]["format"] = FORMAT
@@ -69,7 +69,7 @@ def api(described: dict[str, Any], address: str) -> BaseSchema:
 
 
 def requests(operation: APIOperation) -> st.SearchStrategy[Drawn]:
-    """Good requests, bad ones, and some that are good but for a file; none that takes long.
+    """Draw valid and invalid requests and some with an invalid file, none of them slow.
 
     A slow method takes a second to three, a quick one 40 ms: see :func:`with_method`.
     """
@@ -83,14 +83,14 @@ def requests(operation: APIOperation) -> st.SearchStrategy[Drawn]:
 
 
 def with_method(operation: APIOperation, method: str) -> st.SearchStrategy[Drawn]:
-    """Good requests for one photograph, to be explained by a method."""
+    """Draw valid explanation requests of one photograph with a method."""
     good = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
     return good.map(lambda case: Drawn(_changed(case, 1, lambda _: method)))
 
 
 @cache
 def picture(kind: str, seed: int) -> bytes:
-    """A small file, colours and size by chance."""
+    """Draw a small file of random colours and size."""
     chance = np.random.default_rng(seed)
     colours = chance.integers(0, 256, (4, 4, 3)).astype(np.uint8)
     width, height = chance.integers(32, 65, 2).tolist()
@@ -105,7 +105,7 @@ def _photographs(kind: str) -> st.SearchStrategy[bytes]:
 
 
 def _texts(data: bytes) -> st.SearchStrategy[str]:
-    """The ways in which the document lets base64 be written."""
+    """Spellings of base64 that the document allows."""
     plain, lines = base64_of(data), base64.encodebytes(data).decode("ascii")
     return st.sampled_from((plain, plain, lines, f"data:image/jpeg;base64,{plain}"))
 
@@ -124,7 +124,7 @@ schemathesis.openapi.format(FORMAT, TEXTS)
 
 @st.composite
 def _quick(draw: st.DrawFn, good: st.SearchStrategy[Case]) -> Drawn:
-    """A good request that asks for quick methods, and seldom for many photographs."""
+    """Draw a valid request with quick methods and mostly few photographs."""
     case, most, quick = draw(good), draw(st.sampled_from(LENGTHS)), draw(st.sampled_from(QUICK))
     return Drawn(_changed(case, most, lambda asked: quick if asked in SLOW else asked))
 
@@ -151,7 +151,7 @@ def _with_method(row: Any, method: Callable[[str | None], str | None]) -> Any:
 
 @st.composite
 def _broken(draw: st.DrawFn, operation: APIOperation) -> Drawn:
-    """A file that cannot be used, on a V1 route among some that can."""
+    """Draw an invalid file, on a V1 route among valid ones."""
     data = draw(UNUSABLE)
     media_type = draw(st.sampled_from([body.media_type for body in operation.body.items]))
     if media_type != JSON:

@@ -1,4 +1,4 @@
-"""The upload page as a separate process, and a photograph with a secret."""
+"""Upload page as a separate process, and a photograph with a secret."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SECONDS = 30
 
 
 class Page:
-    """``python -m web`` on a free port, and what it has said."""
+    """Run ``python -m web`` on a free port, with its output."""
 
     def __init__(self, folder: Path, predictor: str, **variables: str) -> None:
         self.port = free_ports()["inference_port"]
@@ -74,7 +74,7 @@ def running(folder: Path, predictor: str, **variables: str) -> Iterator[Page]:
 
 
 def with_position(photograph: bytes) -> bytes:
-    """The same pixels with the place where they were taken, turned and turned back by EXIF."""
+    """The same pixels with a GPS position and an EXIF rotation."""
     exif = Image.Exif()
     exif[0x0112] = 3
     exif.get_ifd(0x8825).update({1: "N", 2: (55.0, 40.0, 34.2)})

@@ -1,4 +1,4 @@
-"""Passes connections on to a server and keeps what was sent: a browser does not tell of files."""
+"""Relay connections to a server and record requests: a browser does not report files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 
 
 class Relay:
-    """Between a client and an address of 127.0.0.1.
+    """Relay between clients and a port of 127.0.0.1.
 
     Args:
         listening: a socket that is bound, and from ``__enter__`` on listens.

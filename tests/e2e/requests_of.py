@@ -1,4 +1,4 @@
-"""Requests as clients write them."""
+"""Build requests like clients."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def base64_of(data: bytes) -> str:
 
 
 def instances(*images: bytes, **options: str) -> dict[str, Any]:
-    """A V1 body; the options go to every instance."""
+    """V1 body; the options apply to every instance."""
     return {"instances": [{"data": base64_of(image), **options} for image in images]}

@@ -1,4 +1,4 @@
-"""`make serve` as a process, and its words until it is ready."""
+"""Run `make serve` as a process, and read its output until it is ready."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.e2e.environment import ROOT, without_settings
 def serve(
     trained: Trained, logs: Path, ports: Mapping[str, int], **more: str
 ) -> subprocess.Popen[str]:
-    """Start it with the trained archive; ``more`` are variables of its environment."""
+    """Start with the trained archive; ``more`` are environment variables."""
     variables = {f"LESIONLENS_{name.upper()}": str(port) for name, port in ports.items()}
     variables |= {"LESIONLENS_ARCHIVE": str(trained.store), "LESIONLENS_LOGS": str(logs)}
     return subprocess.Popen(
@@ -31,7 +31,7 @@ def serve(
 
 
 def until_ready(process: subprocess.Popen[str]) -> list[str]:
-    """Wait for the last line of its start; all lines until then."""
+    """Wait until the server is ready, and return its output until then."""
     assert process.stdout is not None
     lines = []
     for line in process.stdout:

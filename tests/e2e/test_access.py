@@ -1,4 +1,4 @@
-"""`make serve` with a lock and TLS, as the four lines of docs/how-to/access.md start it."""
+"""Test `make serve` with keys and TLS, as in docs/how-to/access.md."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECONDS = 5.0
 """In which a revoked key must have stopped working."""
 
 
-def test_a_server_for_others_to_use(
+def test_server_with_keys_and_tls_answers_valid_keys(
     trained: Trained, tmp_path: Path, photographs: list[bytes]
 ) -> None:
     certificate, private = make(["localhost", "127.0.0.1"], tmp_path)
@@ -79,7 +79,7 @@ def test_a_server_for_others_to_use(
     assert other not in written_down
 
 
-def test_without_its_keys_it_does_not_start(trained: Trained, tmp_path: Path) -> None:
+def test_missing_key_file_prevents_start(trained: Trained, tmp_path: Path) -> None:
     ports = free_ports()
     variables = {
         **{f"LESIONLENS_{name.upper()}": str(port) for name, port in ports.items()},

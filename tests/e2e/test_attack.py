@@ -1,4 +1,4 @@
-"""What must not stop the service: the attacks of `make attack`, with more time."""
+"""Test that the attacks of `make attack` do not stop the service."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OF_THE_SERVER = tuple(attack for attack in ATTACKS if attack not in OF_THE_PAGE)
 def attacked(
     start: Callable[..., LocalServer], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Target]:
-    """A server of two workers and a page, which are attacked one way after the other."""
+    """Server of two workers and a page, which are attacked in turn."""
     scratch = tmp_path_factory.mktemp("attack")
     with target(start(workers=WORKERS), scratch, TOLERANCE, quick=True) as started:
         yield started
@@ -43,11 +43,11 @@ def test_an_attack_on_the_page_harms_nobody_else(attacked: Target, attack: Attac
 
 
 @pytest.mark.parametrize("attack", OF_THE_SERVER, ids=lambda attack: attack.__name__)
-def test_an_attack_harms_nobody_else(attacked: Target, attack: Attack) -> None:
+def test_attack_does_not_affect_other_clients(attacked: Target, attack: Attack) -> None:
     harms_nobody_else(attack, attacked)
 
 
-def test_no_attack_is_left_out() -> None:
+def test_covers_every_attack() -> None:
     names = [attack.__name__ for attack in ATTACKS]
 
     assert len(names) == len(set(names)) >= 20

@@ -1,9 +1,7 @@
-"""Bad input: each has its status and its message, and the worker lives on."""
+"""Test bad input: status, message, and the worker survives."""
 
 from __future__ import annotations
 
-import io
-import struct
 import zlib
 from typing import Any
 
@@ -13,6 +11,8 @@ import pytest
 from PIL import Image
 
 from handlers.explainers.methods import METHODS
+from loadtests.hostile import pngs
+from loadtests.hostile.jpegs import encoded
 from serving.local import LocalServer
 from tests.e2e.requests_of import EXPLAIN, PREDICT, RAW_EXPLAIN, RAW_PREDICT, base64_of, instances
 
@@ -20,23 +20,10 @@ JSON = {"Content-Type": "application/json"}
 NOT_AN_IMAGE = "not a JPEG, PNG or WebP image"
 
 
-def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
 def bomb() -> bytes:
-    """A PNG of 50,000 x 50,000: 7.5 GB of pixels behind a few bytes."""
+    """PNG of 50,000 x 50,000: 7.5 GB of pixels in a few bytes."""
 
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        check = zlib.crc32(kind + data)
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
-
-    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
-    data = zlib.compress(b"\0" * 100_000)
-    parts = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+    return pngs.png(pngs.Header(50_000, 50_000), stream=zlib.compress(bytes(100_000)))
 
 
 PICTURE = Image.linear_gradient("L").convert("RGB")
@@ -138,12 +125,12 @@ def test_unknown_method_and_target(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("verb", ["predict", "explain"])
-def test_another_model_is_no_path(client: httpx.Client, verb: str) -> None:
+def test_unknown_model_is_404(client: httpx.Client, verb: str) -> None:
     reply = client.post(f"/v1/models/eczema:{verb}", json=instances(JPEG))
     refused(reply, 404, "no such path: POST /v1/models/melanoma:predict")
 
 
-def test_a_bomb_costs_no_memory(server: LocalServer, client: httpx.Client) -> None:
+def test_decompression_bomb_uses_no_memory(server: LocalServer, client: httpx.Client) -> None:
     worker = psutil.Process(server.worker_pids()[0])
     before = worker.memory_info().rss
     body = {"instances": [base64_of(bomb())] * 4}

@@ -1,4 +1,4 @@
-"""The page in a real browser, before a real server: all that a person can do with it."""
+"""Test the page in a real browser with a real server."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def visit(browser: Browser, page: Page) -> Iterator[Visit]:
 
 
 def choose(visit: Visit, photograph: bytes, name: str = NAME) -> None:
-    """As a person chooses a file."""
+    """Choose a file like a person."""
     file: Any = {"name": name, "mimeType": "image/jpeg", "buffer": photograph}
     visit.tab.set_input_files("#photograph", file)
 
@@ -56,7 +56,7 @@ def clip(visit: Visit) -> str:
     return str(visit.tab.locator("#overlay").evaluate("one => getComputedStyle(one).clipPath"))
 
 
-def test_a_chosen_file_is_answered_and_explained(
+def test_chosen_file_is_predicted_and_explained(
     browser: Browser, page: Page, photographs: list[bytes]
 ) -> None:
     secret = with_position(photographs[0])
@@ -85,7 +85,7 @@ def test_a_chosen_file_is_answered_and_explained(
     assert square.size == (224, 224)
 
 
-def test_a_dropped_file_is_answered_and_explained(visit: Visit, photographs: list[bytes]) -> None:
+def test_dropped_file_is_predicted_and_explained(visit: Visit, photographs: list[bytes]) -> None:
     dropped = {"name": NAME, "base64": base64.b64encode(photographs[1]).decode()}
     visit.tab.evaluate(DROP, dropped)
     visit.explained()
@@ -95,7 +95,7 @@ def test_a_dropped_file_is_answered_and_explained(visit: Visit, photographs: lis
     assert len(visit.posts) == 1
 
 
-def test_a_sample_is_answered_without_an_upload(visit: Visit) -> None:
+def test_sample_gets_prediction_without_upload(visit: Visit) -> None:
     visit.tab.locator("button.sample").first.press("Enter")
     visit.explained()
 
@@ -103,7 +103,7 @@ def test_a_sample_is_answered_without_an_upload(visit: Visit) -> None:
     assert sent.post_data == "sample=1.jpg"
 
 
-def test_the_slider_and_the_methods_work_by_keyboard(visit: Visit) -> None:
+def test_slider_and_methods_work_by_keyboard(visit: Visit) -> None:
     visit.tab.locator("button.sample").first.click()
     visit.explained()
     slider = visit.tab.locator("#share")
@@ -126,7 +126,7 @@ def test_the_slider_and_the_methods_work_by_keyboard(visit: Visit) -> None:
     assert [urlsplit(post.url).path for post in visit.posts] == ["/", "/explanation"]
 
 
-def test_another_photograph_starts_from_the_form(visit: Visit, photographs: list[bytes]) -> None:
+def test_other_photograph_starts_from_the_form(visit: Visit, photographs: list[bytes]) -> None:
     visit.tab.locator("button.sample").first.click()
     visit.explained()
     visit.tab.get_by_text(sentence("answer.again")).click()
@@ -137,7 +137,7 @@ def test_another_photograph_starts_from_the_form(visit: Visit, photographs: list
     assert len(visit.posts) == 2
 
 
-def test_the_report_has_both_pictures_on_paper(visit: Visit) -> None:
+def test_printed_report_has_both_pictures(visit: Visit) -> None:
     visit.tab.locator("button.sample").first.click()
     visit.explained()
     visit.tab.emulate_media(media="print")
@@ -154,7 +154,7 @@ def test_the_report_has_both_pictures_on_paper(visit: Visit) -> None:
     assert visit.tab.locator("time").is_visible()
 
 
-def test_it_works_without_a_script(browser: Browser, page: Page, photographs: list[bytes]) -> None:
+def test_works_without_javascript(browser: Browser, page: Page, photographs: list[bytes]) -> None:
     with visiting(browser, page.url, java_script_enabled=False) as visit:
         choose(visit, photographs[0])
         visit.tab.locator("button[type=submit]").first.click()
@@ -167,7 +167,7 @@ def test_it_works_without_a_script(browser: Browser, page: Page, photographs: li
         visit.tab.locator("#overlay").wait_for()
 
 
-def test_it_speaks_danish_to_a_danish_browser(browser: Browser, page: Page) -> None:
+def test_danish_browser_gets_danish_page(browser: Browser, page: Page) -> None:
     with visiting(browser, page.url, locale="da-DK", **PHONE) as visit:
         assert visit.tab.locator("html").get_attribute("lang") == "da"
         assert visit.tab.locator("#camera").is_visible()
@@ -180,7 +180,7 @@ def test_it_speaks_danish_to_a_danish_browser(browser: Browser, page: Page) -> N
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_the_browser_takes_nothing_from_the_pixels(kind: str, visit: Visit) -> None:
+def test_browser_side_processing_keeps_the_pixels(kind: str, visit: Visit) -> None:
     lesion = Image.fromarray(draw(7, 1, size=200).image).crop((0, 20, 200, 180))
     data = FILES[kind](lesion)
 
@@ -191,7 +191,7 @@ def test_the_browser_takes_nothing_from_the_pixels(kind: str, visit: Visit) -> N
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_the_browser_takes_out_what_a_camera_writes(kind: str, visit: Visit) -> None:
+def test_browser_removes_camera_metadata(kind: str, visit: Visit) -> None:
     buffer = io.BytesIO()
     picture = Image.fromarray(draw(7, 1, size=200).image)
     picture.save(buffer, kind, **told(kind))
@@ -237,7 +237,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_file_is_refused_before_it_is_sent(name: str, visit: Visit) -> None:
+def test_hostile_file_is_rejected_before_upload(name: str, visit: Visit) -> None:
     data, message = HOSTILE[name]
     choose(visit, data(), '"><img src=x onerror="document.title=1">.jpg')
     visit.tab.locator(".failure").wait_for()
@@ -248,7 +248,7 @@ def test_a_hostile_file_is_refused_before_it_is_sent(name: str, visit: Visit) ->
     assert visit.tab.title().endswith("LesionLens")
 
 
-def test_a_file_that_is_cut_off_is_judged_by_the_server(visit: Visit) -> None:
+def test_truncated_file_is_left_to_the_server(visit: Visit) -> None:
     choose(visit, jpeg()[: len(jpeg()) // 2])
     visit.tab.locator(".failure").wait_for()
 
@@ -256,7 +256,7 @@ def test_a_file_that_is_cut_off_is_judged_by_the_server(visit: Visit) -> None:
     assert len(visit.posts) == 1  # which may read what the script cannot
 
 
-def test_the_shared_odd_files_lose_nothing_in_the_browser(visit: Visit, shared: Path) -> None:
+def test_unusual_files_keep_their_pixels_in_the_browser(visit: Visit, shared: Path) -> None:
     folder = shared / "cases"
     if not folder.is_dir():
         pytest.skip(f"{folder} is missing")
@@ -273,7 +273,7 @@ def test_the_shared_odd_files_lose_nothing_in_the_browser(visit: Visit, shared: 
     assert compared >= 12
 
 
-def test_a_file_of_200_megabytes_is_refused_before_it_is_read(visit: Visit, tmp_path: Path) -> None:
+def test_200_megabyte_file_is_rejected_before_reading(visit: Visit, tmp_path: Path) -> None:
     large = tmp_path / "large.jpg"
     with large.open("wb") as file:
         file.truncate(200_000_000)
@@ -287,7 +287,7 @@ def test_a_file_of_200_megabytes_is_refused_before_it_is_read(visit: Visit, tmp_
     assert visit.posts == []
 
 
-def test_the_policy_lets_nothing_in(visit: Visit) -> None:
+def test_page_has_a_strict_policy_and_stores_nothing(visit: Visit) -> None:
     headers = visit.tab.request.get(visit.url).headers
     policy = headers["content-security-policy"]
 

@@ -1,4 +1,4 @@
-"""Nobody is kept out: axe-core on every state of the page, in light and dark, large and small."""
+"""Test accessibility with axe-core in every state of the page, theme and screen size."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def violations(visit: Visit) -> list[str]:
 
 @pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(scheme: Any, screen: str, browser: Browser, page: Page) -> None:
+def test_axe_finds_no_violation(scheme: Any, screen: str, browser: Browser, page: Page) -> None:
     options = {**SCREENS[screen], "color_scheme": scheme, "reduced_motion": "reduce"}
     with visiting(browser, page.url, **options) as visit:
         visit.tab.locator("summary").click()
@@ -43,13 +43,13 @@ def test_axe_finds_nothing(scheme: Any, screen: str, browser: Browser, page: Pag
         assert not visit.tab.evaluate(wide)
 
 
-def test_axe_would_find_something(browser: Browser, page: Page) -> None:
+def test_axe_detects_a_planted_violation(browser: Browser, page: Page) -> None:
     with visiting(browser, page.url) as visit:
         visit.tab.evaluate("document.querySelector('label').remove()")
         assert any(found.startswith("label") for found in violations(visit))
 
 
-def test_the_skip_link_comes_first(browser: Browser, page: Page) -> None:
+def test_skip_link_gets_first_focus(browser: Browser, page: Page) -> None:
     with visiting(browser, page.url) as visit:
         visit.tab.keyboard.press("Tab")
         assert visit.tab.evaluate("document.activeElement.className") == "skip"

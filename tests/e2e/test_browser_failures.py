@@ -1,4 +1,4 @@
-"""What a person reads in a browser where there is no answer, and what a second try does."""
+"""Test what the browser shows on failures, and retries."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STATUS = {
 
 
 class Refusing:
-    """A service that answers with a status: a real one cannot be made to at a given moment."""
+    """Double of the service that answers with a given status."""
 
     def __init__(self) -> None:
         self.status = 503
@@ -47,7 +47,7 @@ class Refusing:
                 self.end_headers()
 
             def log_message(self, *arguments: object) -> None:
-                """Say nothing."""
+                """Suppress the log."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
@@ -81,7 +81,7 @@ def told(visit: Visit) -> str:
 
 
 @pytest.mark.parametrize("status", STATUS)
-def test_a_refusal_is_told_and_the_same_photograph_can_be_sent_again(
+def test_rejection_is_shown_and_the_photograph_can_be_resent(
     status: int, browser: Browser, refused: Page, refusing: Refusing, photographs: list[bytes]
 ) -> None:
     refusing.status = status
@@ -99,7 +99,7 @@ def test_a_refusal_is_told_and_the_same_photograph_can_be_sent_again(
         assert len(visit.posts) == 2  # an impatient second click sends nothing
 
 
-def test_what_is_asked_again_is_what_was_asked_last(
+def test_retry_repeats_the_last_request(
     browser: Browser, refused: Page, refusing: Refusing, photographs: list[bytes]
 ) -> None:
     refusing.status = 503
@@ -117,7 +117,7 @@ def test_what_is_asked_again_is_what_was_asked_last(
         assert visit.tab.get_by_text(sentence("progress.retry")).count() == 0
 
 
-def test_a_service_that_is_down_is_told_and_a_retry_after_it_is_up_succeeds(
+def test_unavailable_service_is_reported_and_a_later_retry_succeeds(
     browser: Browser, server: LocalServer, tmp_path: Path, photographs: list[bytes]
 ) -> None:
     with socket.socket() as nobody:
@@ -132,7 +132,7 @@ def test_a_service_that_is_down_is_told_and_a_retry_after_it_is_up_succeeds(
             assert len(visit.posts) == 2
 
 
-def test_a_slow_service_is_given_up_and_shows_progress_till_then(
+def test_slow_service_shows_progress_until_the_timeout(
     browser: Browser, tmp_path: Path, photographs: list[bytes]
 ) -> None:
     with socket.socket() as silent:
@@ -150,7 +150,7 @@ def test_a_slow_service_is_given_up_and_shows_progress_till_then(
                 assert "within 2 seconds" in said
 
 
-def test_what_was_begun_can_be_cancelled(
+def test_running_request_can_be_cancelled(
     browser: Browser, tmp_path: Path, photographs: list[bytes]
 ) -> None:
     with socket.socket() as silent:
@@ -166,7 +166,7 @@ def test_what_was_begun_can_be_cancelled(
             assert page.process.poll() is None
 
 
-def test_a_page_that_is_gone_is_told(
+def test_unreachable_page_server_is_reported(
     browser: Browser, server: LocalServer, tmp_path: Path, photographs: list[bytes]
 ) -> None:
     with running(tmp_path, server.inference) as page, visiting(browser, page.url) as visit:
@@ -176,7 +176,7 @@ def test_a_page_that_is_gone_is_told(
         assert sentence("progress.lost") in told(visit)
 
 
-def test_a_busy_explainer_leaves_the_answer_and_can_be_asked_again(
+def test_busy_explainer_keeps_the_prediction_and_allows_a_retry(
     browser: Browser, server: LocalServer, tmp_path: Path, photographs: list[bytes]
 ) -> None:
     settings = {"LESIONLENS_PAGE_RETRY_BUDGET_SECONDS": "0"}

@@ -1,4 +1,4 @@
-"""HEIC and AVIF in a real browser: sent as they are where the page reads them."""
+"""Test HEIC and AVIF in a real browser."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def file(kind: str) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["heic", "avif"])
-def test_the_file_is_sent_as_it_is_or_refused_before(
+def test_heif_file_is_sent_unchanged_or_rejected_before_upload(
     kind: str, browser: Browser, page: Page
 ) -> None:
     with visiting(browser, page.url) as visit:
@@ -43,8 +43,6 @@ def test_the_file_is_sent_as_it_is_or_refused_before(
             assert visit.posts == []
 
 
-def test_a_phone_is_not_asked_for_heic_and_sends_a_jpeg_instead(
-    browser: Browser, page: Page
-) -> None:
+def test_form_does_not_accept_heic_so_that_phones_send_jpeg(browser: Browser, page: Page) -> None:
     with visiting(browser, page.url, **PHONE) as visit:
         assert visit.tab.get_attribute("#photograph", "accept") == FORM

@@ -1,4 +1,4 @@
-"""What a browser says of where a post comes from, and that the page reads it right."""
+"""Test the origin headers of a real browser's form posts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from PIL import Image
 from playwright.sync_api import Browser, Route
 from playwright.sync_api import Page as Tab
 
+from loadtests.hostile.jpegs import encoded
 from tests.e2e.browser import chromium
 from tests.serving.front.conftest import Served
-from tests.web.conftest import Double, encoded
+from tests.web.conftest import Double
 from tests.web.serving import page as served
 from training.synthetic import draw
 
@@ -24,14 +25,14 @@ PLAIN = "skin.test"
 
 @pytest.fixture(scope="module")
 def names() -> Iterator[Browser]:
-    """A browser that finds every name of ``.test`` on this machine."""
+    """Browser that resolves every name of ``.test`` to this machine."""
     with chromium("--host-resolver-rules=MAP *.test 127.0.0.1") as started:
         yield started
 
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Served]:
-    """The page in front of a stand-in for the service."""
+    """Page with a double of the service."""
     with served(Double()) as started:
         yield started
 
@@ -45,14 +46,14 @@ def file(tmp_path: Path) -> Path:
 
 
 def posted(tab: Tab, button: str) -> int:
-    """Status of what a button sends."""
+    """Status of the request that a button sends."""
     with tab.expect_response(lambda response: response.request.method == "POST") as response:
         tab.locator(button).click(no_wait_after=True)
     return int(response.value.status)
 
 
 @pytest.mark.parametrize("host", [TRUSTWORTHY, PLAIN])
-def test_the_pages_own_form_is_accepted_without_its_script(
+def test_form_post_of_the_page_is_accepted_without_javascript(
     host: str, names: Browser, page: Served, file: Path
 ) -> None:
     with names.new_context(java_script_enabled=False) as context:
@@ -63,7 +64,9 @@ def test_the_pages_own_form_is_accepted_without_its_script(
 
 
 @pytest.mark.parametrize("host", [TRUSTWORTHY, PLAIN])
-def test_its_script_is_accepted(host: str, names: Browser, page: Served, file: Path) -> None:
+def test_script_request_of_the_page_is_accepted(
+    host: str, names: Browser, page: Served, file: Path
+) -> None:
     with names.new_context() as context:
         tab = context.new_page()
         tab.goto(f"http://{host}:{page.port}/")
@@ -74,7 +77,7 @@ def test_its_script_is_accepted(host: str, names: Browser, page: Served, file: P
 
 @pytest.mark.parametrize("host", [TRUSTWORTHY, PLAIN])
 @pytest.mark.parametrize("policy", ["unsafe-url", "no-referrer"])
-def test_another_websites_form_is_refused(
+def test_form_post_of_another_site_is_rejected(
     host: str, policy: str, names: Browser, page: Served
 ) -> None:
     action = f"http://{host}:{page.port}/"

@@ -40,7 +40,7 @@ def explainer(start_container: Start) -> Iterator[Container]:
         yield running.wait_ready()
 
 
-def test_the_pair_predicts_and_explains(
+def test_predictor_and_explainer_answer(
     predictor: Container, explainer: Container, photographs: list[bytes]
 ) -> None:
     explanation = instances(photographs[0])
@@ -56,7 +56,7 @@ def test_the_pair_predicts_and_explains(
     assert {"heatmap", "overlay", "attribution"} <= set(explanation)
 
 
-def test_its_answers_are_those_of_the_checkout(
+def test_answers_equal_those_of_the_checkout(
     predictor: Container, client: httpx.Client, photographs: list[bytes]
 ) -> None:
     # Another torch and no Captum dependencies: the image must not answer differently for it.
@@ -68,7 +68,7 @@ def test_its_answers_are_those_of_the_checkout(
         )
 
 
-def test_starting_ready_and_alive_are_three_things_and_its_proof_is_nobodys_photograph(
+def test_probes_distinguish_started_ready_and_alive_with_a_synthetic_photograph(
     start_container: Start,
 ) -> None:
     seen = set()
@@ -89,7 +89,7 @@ def test_starting_ready_and_alive_are_three_things_and_its_proof_is_nobodys_phot
     assert samples["lesionlens_drift_observations_total", None] == 0
 
 
-def test_it_runs_without_privileges(predictor: Container) -> None:
+def test_runs_without_privileges(predictor: Container) -> None:
     status = predictor.run("cat", "/proc/1/status").stdout
     fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     written = predictor.run("touch", "/opt/lesionlens/x")
@@ -132,7 +132,7 @@ def test_sigkill_of_the_worker_fails_no_request(
     explainer.wait_workers(lambda found: bool(found.keys() - {victim}))
 
 
-def test_sigterm_loses_no_request(
+def test_sigterm_drains_requests(
     explainer: Container, runtime: str, photographs: list[bytes]
 ) -> None:
     """Clients behind a Service: it takes a pod out a second after it is no longer ready."""

@@ -1,4 +1,4 @@
-"""The page's image as a pod runs it, in front of a real server."""
+"""Test the page's image like a pod, with a real server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from serving.settings import free_ports
 from tests.e2e.containers import RUNTIME, page_template, wait_for
 
 
-def test_a_pod_of_the_page_answers_and_ends_when_told(
+def test_page_pod_answers_and_stops_on_sigterm(
     images: ImageSettings, server: LocalServer, photographs: list[bytes], tmp_path: Path
 ) -> None:
     image = build("page", version(), images)

@@ -1,4 +1,4 @@
-"""A pod that must not run says why in one line, and each reason has a separate exit code."""
+"""Test that a pod that must not run states the reason in one line and has its own exit code."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def key_pair(folder: Path) -> tuple[Path, Path]:
 
 @pytest.fixture
 def signed(trained: Trained, tmp_path: Path) -> Path:
-    """A signed release, its public key inside: the one folder that a container sees."""
+    """Folder with a signed release and the public key."""
     private, public = key_pair(tmp_path)
     settings = RolloutSettings(
         archive=trained.store, config=ROOT / "model_store/config", signing_private_key=private
@@ -57,7 +57,7 @@ def signed(trained: Trained, tmp_path: Path) -> Path:
     return folder
 
 
-def test_another_release_than_the_one_that_is_named(
+def test_rejects_other_release_than_the_named_digest(
     refused: Callable[..., tuple[int, str]], release: Path
 ) -> None:
     digest = digest_of(release)
@@ -70,14 +70,14 @@ def test_another_release_than_the_one_that_is_named(
     assert other in message
 
 
-def test_no_digest(refused: Callable[..., tuple[int, str]]) -> None:
+def test_rejects_missing_digest(refused: Callable[..., tuple[int, str]]) -> None:
     status, message = refused(variables={"LESIONLENS_DIGEST": ""})
 
     assert status == ExitCode.DIGEST
     assert message.startswith("error: LESIONLENS_DIGEST is empty, so any model would run")
 
 
-def test_a_configuration_that_starts_a_program_does_not(
+def test_rejects_configuration_that_starts_a_program(
     refused: Callable[..., tuple[int, str]], release: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "models"
@@ -97,14 +97,14 @@ def test_a_configuration_that_starts_a_program_does_not(
     assert "'-XX:OnOutOfMemoryError=/bin/true'" in message
 
 
-def test_no_volume(refused: Callable[..., tuple[int, str]]) -> None:
+def test_rejects_missing_volume(refused: Callable[..., tuple[int, str]]) -> None:
     status, message = refused(models=None)
 
     assert status == ExitCode.VOLUME
     assert message.startswith("error: no model volume at /mnt/models")
 
 
-def test_a_volume_without_a_release(
+def test_rejects_volume_without_release(
     refused: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
     tmp_path.chmod(0o755)
@@ -115,9 +115,7 @@ def test_a_volume_without_a_release(
     assert "/mnt/models lacks config/config.properties, config/log4j2.xml" in message
 
 
-def test_a_volume_that_is_somebody_elses(
-    refused: Callable[..., tuple[int, str]], tmp_path: Path
-) -> None:
+def test_rejects_unreadable_volume(refused: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
 
     status, message = refused(models=tmp_path)
@@ -126,28 +124,28 @@ def test_a_volume_that_is_somebody_elses(
     assert "/mnt/models cannot be read (Permission denied): the pod runs as user" in message
 
 
-def test_too_little_memory_to_begin_with(refused: Callable[..., tuple[int, str]]) -> None:
+def test_rejects_too_low_memory_limit(refused: Callable[..., tuple[int, str]]) -> None:
     status, message = refused(memory=512 * 2**20)
 
     assert status == ExitCode.MEMORY
     assert message.startswith("error: the memory limit is 537 MB and 1000 MB are the least")
 
 
-def test_no_folder_to_write_to(refused: Callable[..., tuple[int, str]]) -> None:
+def test_rejects_missing_writable_folder(refused: Callable[..., tuple[int, str]]) -> None:
     status, message = refused(variables={"LESIONLENS_SCRATCH": "/opt/lesionlens"})
 
     assert status == ExitCode.SCRATCH
     assert "cannot write to /opt/lesionlens (Read-only file system)" in message
 
 
-def test_a_setting_that_cannot_be_read(refused: Callable[..., tuple[int, str]]) -> None:
+def test_rejects_invalid_setting(refused: Callable[..., tuple[int, str]]) -> None:
     status, message = refused(variables={"LESIONLENS_DRAIN_SECONDS": "soon"})
 
     assert status == ExitCode.SETTING
     assert message == "error: LESIONLENS_DRAIN_SECONDS='soon' is not a number (float)"
 
 
-def test_a_signature_that_holds_and_one_that_does_not(
+def test_accepts_valid_and_rejects_invalid_signature(
     start_container: Start, refused: Callable[..., tuple[int, str]], signed: Path
 ) -> None:
     asked = {"LESIONLENS_SIGNING_KEY": "/mnt/models/signing.pub"}
@@ -162,7 +160,7 @@ def test_a_signature_that_holds_and_one_that_does_not(
     assert "config/config.properties" in message
 
 
-def test_a_release_signed_by_somebody_else(
+def test_rejects_release_signed_with_another_key(
     refused: Callable[..., tuple[int, str]], signed: Path, tmp_path: Path
 ) -> None:
     _, stranger = key_pair(tmp_path)
@@ -176,7 +174,7 @@ def test_a_release_signed_by_somebody_else(
     assert message.startswith("error: /mnt/models/model.sig does not match /mnt/models")
 
 
-def test_no_signature_where_one_is_demanded(refused: Callable[..., tuple[int, str]]) -> None:
+def test_rejects_missing_signature_if_required(refused: Callable[..., tuple[int, str]]) -> None:
     status, message = refused(variables={"LESIONLENS_SIGNING_KEY": "/mnt/models/signing.pub"})
 
     assert status == ExitCode.SIGNATURE

@@ -1,4 +1,4 @@
-"""The REST contract of DESIGN.md, spoken by KServe's own client and by plain HTTP."""
+"""Test the REST contract of DESIGN.md with KServe's client and plain HTTP."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def with_kserve(call: Callable[[InferenceRESTClient], Awaitable[Any]]) -> Any:
     return asyncio.run(run())
 
 
-def test_kserve_client_finds_it_live_and_ready(server: LocalServer) -> None:
+def test_kserve_client_reports_live_and_ready(server: LocalServer) -> None:
     async def ask(client: InferenceRESTClient) -> list[bool]:
         return [
             await client.is_server_live(server.inference),
@@ -102,7 +102,7 @@ def test_kserve_client_explains(
             assert len(data) < 150_000
 
 
-def test_an_instance_may_be_written_in_four_ways(
+def test_accepts_four_spellings_of_an_instance(
     client: httpx.Client, photographs: list[bytes]
 ) -> None:
     text = base64_of(photographs[0])
@@ -113,7 +113,7 @@ def test_an_instance_may_be_written_in_four_ways(
     assert answers == [answers[0]] * 4
 
 
-def test_explaining_the_predicted_label_flips_the_map_of_a_benign_answer(
+def test_target_predicted_flips_the_map_of_a_benign_prediction(
     client: httpx.Client, photographs: list[bytes]
 ) -> None:
     answers = client.post(PREDICT, json=instances(*photographs[:16])).json()["predictions"]
@@ -127,7 +127,7 @@ def test_explaining_the_predicted_label_flips_the_map_of_a_benign_answer(
     np.testing.assert_allclose(values("predicted"), -values("cancer"), atol=1e-5)
 
 
-def test_raw_routes_answer_one_object_with_options_in_headers(
+def test_raw_routes_return_one_object_and_take_options_from_headers(
     client: httpx.Client, photographs: list[bytes]
 ) -> None:
     headers = {"Content-Type": "image/jpeg"}
@@ -142,17 +142,13 @@ def test_raw_routes_answer_one_object_with_options_in_headers(
     assert explained.json()["target"] == "predicted"
 
 
-def test_a_photograph_sent_as_a_form_is_read(
-    client: httpx.Client, photographs: list[bytes]
-) -> None:
+def test_accepts_photograph_in_a_form(client: httpx.Client, photographs: list[bytes]) -> None:
     plain = client.post(RAW_PREDICT, content=photographs[0]).json()
     form = client.post(RAW_PREDICT, files={"data": ("x.jpg", photographs[0], "image/jpeg")})
     assert form.json() == plain
 
 
-def test_json_without_its_content_type_is_read(
-    client: httpx.Client, photographs: list[bytes]
-) -> None:
+def test_accepts_json_without_content_type(client: httpx.Client, photographs: list[bytes]) -> None:
     body = httpx.Request("POST", "http://x", json=instances(photographs[0])).content
     reply = client.post(PREDICT, content=body)
     assert reply.status_code == 200

@@ -1,4 +1,4 @@
-"""Drift as an operator sees it: real servers, a real Prometheus, photographs that change.
+"""Test drift metrics and alerts with real servers, a real Prometheus and changing photographs.
 
 200 photographs that the model has never seen but that are like its training, then the same 200 by
 another camera; in addition two replicas that share this traffic, and a service that is sent 200
@@ -68,7 +68,7 @@ ONE, TWO, OTHERS = "melanoma", "two-replicas", "other-photographs"
 
 @dataclass(frozen=True)
 class Case:
-    """A model, and two sets of photographs like its training that it has never seen."""
+    """Model and two held-out sets of photographs like its training data."""
 
     store: Path
     model: Path
@@ -80,7 +80,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Story:
-    """What Prometheus said after the photographs like the training, and after the change."""
+    """Metrics and alerts after unchanged photographs, and after the change."""
 
     watched: Watched
     case: Case
@@ -137,7 +137,7 @@ def drawn(folder: Path) -> Case:
 
 @contextmanager
 def running(servers: Sequence[LocalServer]) -> Iterator[None]:
-    """All started and stopped at a time: much of it is waiting."""
+    """Start and stop all servers concurrently."""
     with ThreadPoolExecutor(len(servers)) as pool:
         try:
             for server in servers:
@@ -190,7 +190,7 @@ def story(
         yield Story(watched, case, before, after, (start, change, end))
 
 
-def test_photographs_like_the_training_are_judged_and_raise_no_alarm(story: Story) -> None:
+def test_photographs_like_the_training_data_raise_no_alert(story: Story) -> None:
     for name, seen in story.before.items():
         assert seen.index.keys() == seen.limit.keys()
         assert len(seen.index) == 10  # five features, an hour and a day: there were enough
@@ -199,7 +199,7 @@ def test_photographs_like_the_training_are_judged_and_raise_no_alarm(story: Stor
         assert not {alert for alert, _ in seen.firing} & DRIFT
 
 
-def test_another_camera_is_found_where_it_is_and_nowhere_else(story: Story) -> None:
+def test_drift_is_reported_only_for_the_changed_service(story: Story) -> None:
     for name in story.after.keys() - {OTHERS}:
         seen = story.after[name]
         over = {place for place, index in seen.index.items() if index > seen.limit[place]}
@@ -221,7 +221,7 @@ def test_two_replicas_count_what_one_process_counts(story: Story) -> None:
         assert figures[TWO].index == pytest.approx(figures[ONE].index, rel=0.05, abs=0.005)
 
 
-def test_the_index_is_that_of_the_same_photographs_without_a_server(story: Story) -> None:
+def test_index_equals_that_computed_without_a_server(story: Story) -> None:
     baseline: Baseline = Classifier.load(story.case.model).baseline
     views = [centre_view(decode(photograph)) for photograph in story.case.first]
     statistics = [image_statistics(view) for view in views]
@@ -239,7 +239,7 @@ def test_the_index_is_that_of_the_same_photographs_without_a_server(story: Story
         assert seen.limit[feature, "1h"] == pytest.approx(limit, rel=0.05)
 
 
-def test_a_drift_report_of_two_windows_finds_the_change(
+def test_drift_report_of_two_windows_detects_the_change(
     story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start, change, end = (moment.isoformat() for moment in story.moments)
@@ -256,7 +256,7 @@ def test_a_drift_report_of_two_windows_finds_the_change(
     assert features["sharpness"]["index_reference"] < 0.25 < features["sharpness"]["index_current"]
 
 
-def test_a_window_without_photographs_is_named(
+def test_names_window_without_photographs(
     story: Story, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LESIONLENS_PROMETHEUS", story.watched.prometheus.url)
@@ -266,7 +266,7 @@ def test_a_window_without_photographs_is_named(
     assert "no photograph of melanoma in local was counted from" in capsys.readouterr().err
 
 
-def test_every_expression_parses_and_returns_series(story: Story) -> None:
+def test_every_expression_returns_series(story: Story) -> None:
     watched, photograph = story.watched, story.case.first[0]
     url = watched.services[ONE][0].inference + EXPLAIN
     # Twice: a histogram's series begins with its first value, of which rate() sees no increase.
@@ -287,12 +287,12 @@ def test_every_expression_parses_and_returns_series(story: Story) -> None:
 
 
 def has_values(watched: Watched, name: str, expression: str) -> bool:
-    """Whether an expression gives a number; of an alert that is quiet, whether it had to compare.
+    """Whether an expression, without its comparison, gives a number.
 
     A comparison drops what it does not hold for; with ``bool`` it says 0.
     """
     if name.startswith("LesionLens"):
         watched.prometheus.query(expression)
         expression = re.sub(r"(?<=\s)(==|>=|<=|>|<)(?=\s)", r"\1 bool", expression)
-    values = [float(series["value"][1]) for series in watched.prometheus.query(expression)]
+    values = [series.value for series in watched.prometheus.query(expression)]
     return any(math.isfinite(value) for value in values)

@@ -1,4 +1,4 @@
-"""The drift report on folders of drawn photographs, with the archive that the server runs."""
+"""Test the drift report on folders of synthetic lesions."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ EACH = 40
 
 @dataclass(frozen=True)
 class Report:
-    """What one run has left."""
+    """Output of one run."""
 
     folder: Path
     said: str
 
     @property
     def section(self) -> dict[str, Any]:
-        """The only one: of two folders."""
+        """The report's only section."""
         (section,) = json.loads((self.folder / "drift.json").read_text())["sections"]
         return dict(section)
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Drawn photographs: a reference, others like them, and others of which half have changed.
+    """Synthetic lesions: a reference, similar ones, and ones of which half have changed.
 
     The names of the changed ones are no friendly ones.
     """
@@ -58,7 +58,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def compare(
     trained: Trained, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[Path, Path], Report]:
-    """Writes a report of two folders."""
+    """Write a report of two folders."""
 
     def run(reference: Path, current: Path) -> Report:
         reports = tmp_path_factory.mktemp("reports")
@@ -73,13 +73,13 @@ def compare(
 
 @pytest.fixture(scope="module")
 def alike(folders: Path, compare: Callable[[Path, Path], Report]) -> Report:
-    """Of the reference and the photographs like it."""
+    """Report of the reference and similar photographs."""
     return compare(folders / "reference", folders / "alike")
 
 
 @pytest.fixture(scope="module")
 def moved(folders: Path, compare: Callable[[Path, Path], Report]) -> Report:
-    """Of the reference and the photographs of which half have changed."""
+    """Report of the reference and photographs of which half have changed."""
     return compare(folders / "reference", folders / "moved")
 
 
@@ -90,14 +90,14 @@ def reports(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return tmp_path / "drift"
 
 
-def test_photographs_alike_are_called_alike(alike: Report) -> None:
+def test_similar_folders_are_reported_as_similar(alike: Report) -> None:
     assert not [name for name, seen in alike.section["features"].items() if seen["changed"]]
     domain = alike.section["domain_classifier"]
     assert domain["low"] <= 0.5 <= domain["high"]
     assert domain["photographs_in_both"] == 0
 
 
-def test_a_change_is_named_and_the_changed_photographs_come_first(moved: Report) -> None:
+def test_reports_change_and_lists_changed_photographs_first(moved: Report) -> None:
     section = moved.section
     changes = {name for name, seen in section["features"].items() if seen["changed"]}
     assert "sharpness" in changes
@@ -109,7 +109,7 @@ def test_a_change_is_named_and_the_changed_photographs_come_first(moved: Report)
     assert any("sharpness lower" in why for odd in section["contribute_most"] for why in odd["why"])
 
 
-def test_copies_in_both_folders_are_counted_and_never_known_by_heart(
+def test_duplicates_across_folders_are_counted_and_never_used_to_classify_themselves(
     folders: Path, compare: Callable[[Path, Path], Report], tmp_path: Path
 ) -> None:
     shutil.copytree(folders / "reference" / "benign", tmp_path / "copy")
@@ -121,7 +121,7 @@ def test_copies_in_both_folders_are_counted_and_never_known_by_heart(
     assert {seen["index_between"] for seen in section["features"].values()} <= {0.0}
 
 
-def test_the_page_stands_alone_and_escapes_what_it_is_given(moved: Report) -> None:
+def test_page_is_self_contained_and_escapes_names(moved: Report) -> None:
     page = (moved.folder / "drift.html").read_text()
 
     assert "<script" not in page
@@ -131,7 +131,7 @@ def test_the_page_stands_alone_and_escapes_what_it_is_given(moved: Report) -> No
     assert {path.name for path in moved.folder.iterdir()} == {"drift.html", "drift.json"}
 
 
-def test_the_same_folders_give_the_same_report(
+def test_report_is_deterministic(
     folders: Path, alike: Report, compare: Callable[[Path, Path], Report]
 ) -> None:
     again = compare(folders / "reference", folders / "alike")
@@ -153,7 +153,7 @@ def test_the_same_folders_give_the_same_report(
         (("-2h/-1h", "-1h/now"), "start it with `make monitor`"),
     ],
 )
-def test_what_cannot_be_compared_is_named_with_what_to_do(
+def test_rejects_invalid_input_with_a_fix(
     arguments: tuple[str, str],
     says: str,
     folders: Path,
@@ -173,7 +173,7 @@ def test_what_cannot_be_compared_is_named_with_what_to_do(
     assert not reports.exists()
 
 
-def test_a_missing_archive_is_named_with_what_builds_it(
+def test_missing_archive_error_names_make_archive(
     folders: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""Slow explanations on a real server: predictions go on, turns are taken, time runs out cleanly."""
+"""Test slow explanations on a real server: concurrency, slots and timeouts."""
 
 import io
 import time
@@ -42,12 +42,12 @@ def predict(server: LocalServer, photograph: bytes) -> httpx.Response:
 
 
 def scratch(server: LocalServer) -> Path:
-    """The folder that its workers share."""
+    """Folder that the workers share."""
     return Path(psutil.Process(min(server.worker_pids())).environ()["TMPDIR"])
 
 
 def wait_until_someone_explains(server: LocalServer) -> None:
-    """Until a worker has the turn of slow methods; to look does not take it."""
+    """Wait until a worker holds the slot of slow methods, without taking it."""
     (lock,) = Background(1, scratch(server)).locks
     deadline = time.monotonic() + DEADLINE
     while not (lock.exists() and f":{lock.stat().st_ino} " in Path("/proc/locks").read_text()):
@@ -56,7 +56,7 @@ def wait_until_someone_explains(server: LocalServer) -> None:
 
 @pytest.fixture(scope="module")
 def pair(start: Callable[..., LocalServer]) -> Iterator[LocalServer]:
-    """A server as `make serve` starts it; slow machines need time for a slow explanation."""
+    """Start a server like `make serve`, with time for slow explanations on slow machines."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LESIONLENS_EXPLAIN_SECONDS", str(DEADLINE))
         with start(workers=2) as server:
@@ -64,9 +64,7 @@ def pair(start: Callable[..., LocalServer]) -> Iterator[LocalServer]:
             yield server
 
 
-def test_predictions_go_on_while_a_slow_explanation_is_made(
-    pair: LocalServer, photograph: bytes
-) -> None:
+def test_slow_explanation_does_not_block_predictions(pair: LocalServer, photograph: bytes) -> None:
     predicted = []
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(explain, pair, photograph, SLOW)
@@ -84,7 +82,7 @@ def test_predictions_go_on_while_a_slow_explanation_is_made(
     assert set(predicted) == {200}
 
 
-def test_predictions_in_the_batch_of_a_slow_explanation_do_not_wait_for_it(
+def test_slow_explanation_does_not_delay_predictions_of_its_batch(
     start: Callable[..., LocalServer], photograph: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LESIONLENS_EXPLAIN_SECONDS", str(DEADLINE))
@@ -105,7 +103,7 @@ def test_predictions_in_the_batch_of_a_slow_explanation_do_not_wait_for_it(
     assert {reply.headers["content-type"] for reply in replies} == {"application/json"}
 
 
-def test_a_second_slow_one_is_told_to_come_back(pair: LocalServer, photograph: bytes) -> None:
+def test_second_slow_explanation_is_rejected_with_503(pair: LocalServer, photograph: bytes) -> None:
     with Background(1, scratch(pair)).slot():  # as another worker has it
         refused = explain(pair, photograph, SLOW)
         quick = explain(pair, photograph, "grad_cam")
@@ -119,7 +117,7 @@ def test_a_second_slow_one_is_told_to_come_back(pair: LocalServer, photograph: b
 
 @ONE_RUNTIME
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_is_served(method: str, pair: LocalServer, photograph: bytes) -> None:
+def test_serves_every_method(method: str, pair: LocalServer, photograph: bytes) -> None:
     reply = explain(pair, photograph, method)
 
     assert reply.status_code == 200
@@ -130,7 +128,7 @@ def test_every_method_is_served(method: str, pair: LocalServer, photograph: byte
     assert len(answer["overlay"]) < 200_000  # base64 of 150 kB
 
 
-def test_out_of_time_is_a_clear_answer_and_the_worker_lives(
+def test_timeout_gets_503_and_the_worker_survives(
     start: Callable[..., LocalServer], photograph: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LESIONLENS_EXPLAIN_SECONDS", "0.05")
@@ -146,7 +144,7 @@ def test_out_of_time_is_a_clear_answer_and_the_worker_lives(
 
 
 @ONE_RUNTIME
-def test_a_huge_photograph_is_occluded_like_any_other(pair: LocalServer, photograph: bytes) -> None:
+def test_occlusion_works_for_large_photographs(pair: LocalServer, photograph: bytes) -> None:
     huge = io.BytesIO()
     with Image.open(io.BytesIO(photograph)) as opened:
         opened.convert("RGB").resize((4999, 4999)).save(huge, "JPEG", quality=80)

@@ -1,4 +1,4 @@
-"""Damaged requests: each gets an honest answer, and nothing of it is found anywhere else."""
+"""Test that damaged requests get correct responses and leak nowhere."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BINARY = {
 V2_KINDS = {"tensors", "call"}
 
 
-def test_damaged_requests_harm_nobody(
+def test_damaged_requests_do_not_affect_other_clients(
     start: Callable[..., LocalServer], runtime: str, tmp_path: Path
 ) -> None:
     with start(workers=WORKERS) as server:
@@ -51,7 +51,7 @@ def test_damaged_requests_harm_nobody(
 
 
 @pytest.mark.parametrize("v2", [False, True])
-def test_a_request_is_what_seed_and_index_say_and_has_its_marker(v2: bool) -> None:
+def test_request_is_determined_by_seed_and_index_and_has_its_marker(v2: bool) -> None:
     requests = [fuzz_request(SEED, index, v2) for index in range(300)]
 
     assert requests == [fuzz_request(SEED, index, v2) for index in range(300)]
@@ -62,7 +62,7 @@ def test_a_request_is_what_seed_and_index_say_and_has_its_marker(v2: bool) -> No
 
 
 @pytest.mark.parametrize("before", range(4))
-def test_a_marker_is_found_plain_and_disguised(before: int) -> None:
+def test_finds_marker_plain_and_encoded(before: int) -> None:
     text = b"x" * before + marker(12)
 
     assert found_in(text) == [12]
@@ -96,11 +96,11 @@ def test_a_marker_is_found_plain_and_disguised(before: int) -> None:
         (Response(503, JSON, b'{"status": "Unhealthy", "reason": "x"}'), ""),
     ],
 )
-def test_an_answer_is_judged(response: Response, problem: str) -> None:
+def test_judges_response(response: Response, problem: str) -> None:
     assert problem_of(response, "POST") == problem
 
 
-def test_requests_that_went_wrong_are_kept_whole(tmp_path: Path) -> None:
+def test_saves_failed_requests_completely(tmp_path: Path) -> None:
     run = Run(SEED, 10)
     run.found(3, "wrong")
     run.found(-1, "a worker was lost")

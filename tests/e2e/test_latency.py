@@ -1,4 +1,4 @@
-"""The latency that the server reports is the latency that a client has."""
+"""Test that the server's latency metric agrees with the client's latency."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUANTILES = (0.5, 0.95)
 
 
 @pytest.mark.parametrize(("user", "verb"), [("PredictUser", "predict"), ("ExplainUser", "explain")])
-def test_the_histogram_agrees_with_locust_within_a_bucket(
+def test_histogram_agrees_with_locust_within_one_bucket(
     user: str,
     verb: str,
     trained: Trained,
@@ -46,7 +46,7 @@ def test_the_histogram_agrees_with_locust_within_a_bucket(
 
 
 def locust(user: str, server: LocalServer, photographs: Path, folder: Path) -> list[dict[str, Any]]:
-    """One user, for ten seconds: with more, a client also waits for the others in the queue."""
+    """Run one user for ten seconds, so that no client waits for another."""
     command = [
         *(sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "users.py"), user),
         *("--headless", "--users", "1", "--run-time", "10s", "--host", server.inference),
@@ -68,7 +68,7 @@ def locust(user: str, server: LocalServer, photographs: Path, folder: Path) -> l
 
 
 def cumulative(server: LocalServer, verb: str) -> dict[float, int]:
-    """Requests up to each edge of the histogram, methods added up."""
+    """Cumulative requests per edge of the histogram, summed over methods."""
     text = httpx.get(f"{server.metrics}/metrics").text
     found: dict[float, int] = {}
     for family in text_string_to_metric_families(text):
@@ -83,11 +83,11 @@ def cumulative(server: LocalServer, verb: str) -> dict[float, int]:
 
 
 def bucket(seconds: float) -> int:
-    """Number of the bucket that a time falls into."""
+    """Index of the bucket that a time falls into."""
     return sum(seconds > edge for edge in BUCKETS)
 
 
 def quantile(edges: dict[float, int], share: float) -> int:
-    """Number of the bucket that holds a quantile."""
+    """Index of the bucket that contains a quantile."""
     wanted = share * edges[float("inf")]
     return next(place for place, count in enumerate(edges.values()) if count >= wanted)

@@ -1,4 +1,4 @@
-"""The load test against a real server: objectives that hold pass, impossible ones fail."""
+"""Test the load test against a real server."""
 
 from __future__ import annotations
 
@@ -51,9 +51,7 @@ def loadtest(
     )
 
 
-def test_objectives_that_hold_are_met(
-    server: LocalServer, trained: Trained, tmp_path: Path
-) -> None:
+def test_met_objectives_pass(server: LocalServer, trained: Trained, tmp_path: Path) -> None:
     easy = {"p50": 60_000, "p95": 60_000, "p99": 60_000, "error_rate": 0}
 
     done = loadtest(server, trained, tmp_path, easy, "--output", str(tmp_path / "result.json"))
@@ -69,7 +67,7 @@ def test_objectives_that_hold_are_met(
     assert result["verbs"]["predict"]["requests"] > result["verbs"]["explain"]["requests"] > 0
 
 
-def test_an_impossible_objective_is_missed_and_named(
+def test_impossible_objective_fails_and_is_named(
     server: LocalServer, trained: Trained, tmp_path: Path
 ) -> None:
     impossible = {"p50": 0.001, "p95": 60_000, "p99": 60_000, "error_rate": 0}
@@ -93,7 +91,7 @@ def test_an_impossible_objective_is_missed_and_named(
         ({}, "no answer from http://127.0.0.1:9 (ConnectError)"),
     ],
 )
-def test_what_is_missing_is_named(change: dict[str, str], said: str, tmp_path: Path) -> None:
+def test_names_what_is_missing(change: dict[str, str], said: str, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"never sent")
     host = change.pop("host", "http://127.0.0.1:9/")
     variables = {"LESIONLENS_DATA": str(tmp_path), **change}

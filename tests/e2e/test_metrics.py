@@ -1,4 +1,4 @@
-"""What the metrics port says: declared names and labels only, whatever a client sends."""
+"""Test that the metrics port shows only declared names and labels."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FAMILY = re.compile(r"_(bucket|sum|count)$")
 
 
 def series(server: LocalServer) -> dict[str, list[dict[str, str]]]:
-    """Labels of each series of ours, by the declared name."""
+    """Labels of each of our series, by the declared name."""
     kinds = {metric.name: metric.kind for metric in METRICS}
     found: dict[str, list[dict[str, str]]] = defaultdict(list)
     for family in text_string_to_metric_families(httpx.get(f"{server.metrics}/metrics").text):
@@ -57,7 +57,7 @@ def series(server: LocalServer) -> dict[str, list[dict[str, str]]]:
 
 
 def answered(server: LocalServer) -> float:
-    """Requests counted."""
+    """Number of counted requests."""
     return sum(
         sample.value
         for family in text_string_to_metric_families(httpx.get(f"{server.metrics}/metrics").text)
@@ -66,7 +66,7 @@ def answered(server: LocalServer) -> float:
     )
 
 
-def test_a_client_cannot_invent_a_label_value(
+def test_clients_cannot_create_label_values(
     server: LocalServer, client: httpx.Client, photographs: list[bytes]
 ) -> None:
     before = answered(server)
@@ -86,7 +86,7 @@ def test_a_client_cannot_invent_a_label_value(
         assert len({labels[VERSION] for labels in found if VERSION in labels}) <= 1
 
 
-def test_what_is_exposed_is_what_is_declared(server: LocalServer, client: httpx.Client) -> None:
+def test_exposed_metrics_equal_declared_metrics(server: LocalServer, client: httpx.Client) -> None:
     declared = {metric.name: set(metric.labels) for metric in METRICS}
     configured = yaml.safe_load((ROOT / "model_store/config/metrics.yaml").read_text("utf-8"))
     listed = {
@@ -104,9 +104,7 @@ def test_what_is_exposed_is_what_is_declared(server: LocalServer, client: httpx.
             assert seen.keys() - {"le", "Hostname"} == labels, name
 
 
-def test_the_backend_in_use_is_the_fastest_that_the_training_kept(
-    server: LocalServer, trained: Trained
-) -> None:
+def test_uses_the_fastest_allowed_backend(server: LocalServer, trained: Trained) -> None:
     (seen,) = series(server)["lesionlens_backend_info"]
 
     assert seen["backend"] == trained.summary["backends"]["order"][0]

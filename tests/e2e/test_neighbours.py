@@ -1,4 +1,4 @@
-"""One bad request in a batch of eight: the seven others get the answer they get alone."""
+"""Test that a bad request in a batch of eight does not change the seven other answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BAD = {
 
 
 def above_five(server: LocalServer) -> float:
-    """Batches of more than five requests until now."""
+    """Number of batches of more than five requests so far."""
     text = httpx.get(f"{server.metrics}/metrics").text
     counts: dict[float, float] = {}
     for family in text_string_to_metric_families(text):
@@ -32,7 +32,7 @@ def above_five(server: LocalServer) -> float:
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_seven_good_answers_stay_equal_to_the_digit(
+def test_bad_request_does_not_change_other_answers_of_its_batch(
     server: LocalServer, client: httpx.Client, photographs: list[bytes], name: str
 ) -> None:
     good = [instances(photograph) for photograph in photographs[:7]]

@@ -1,4 +1,4 @@
-"""Good but odd photographs get the answer of their plain twin."""
+"""Test unusual but valid photographs against their plain counterpart."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_palette_png(client: httpx.Client, picture: Image.Image) -> None:
     assert probability(client, data) == probability(client, encoded(palette.convert("RGB")))
 
 
-def test_alpha_is_laid_on_white(client: httpx.Client, picture: Image.Image) -> None:
+def test_alpha_is_composited_on_white(client: httpx.Client, picture: Image.Image) -> None:
     clear = picture.copy()
     clear.putalpha(0)
     white = Image.new("RGB", picture.size, "white")
@@ -68,7 +68,7 @@ def test_greyscale_jpeg(client: httpx.Client, picture: Image.Image) -> None:
     assert probability(client, grey) == probability(client, encoded(twin))
 
 
-def test_phone_photograph_turned_by_exif(client: httpx.Client, picture: Image.Image) -> None:
+def test_phone_photograph_rotated_by_exif(client: httpx.Client, picture: Image.Image) -> None:
     # Orientation 6: the camera was turned, the viewer turns the picture back by 270 degrees.
     lying = picture.crop((0, 0, 300, 220)).resize((640, 480))
     exif = Image.Exif()

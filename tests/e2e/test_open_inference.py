@@ -1,4 +1,4 @@
-"""The Open Inference Protocol over REST and gRPC, spoken by KServe's own clients.
+"""Test the Open Inference Protocol over REST and gRPC with KServe's clients.
 
 The numbers are those of V1, and V1's bodies are those of TorchServe, to the byte.
 """
@@ -69,7 +69,7 @@ def over_grpc(server: LocalServer, request: InferRequest) -> InferResponse:
 
 
 def rows(response: InferResponse) -> list[dict[str, Any]]:
-    """A V2 response as V1 has it, but for pictures and attributions."""
+    """Convert a V2 response to V1, without pictures and attributions."""
     columns = {}
     for output in response.outputs:
         if output.name not in ("attribution", "heatmap", "overlay"):
@@ -92,7 +92,7 @@ def torchserve(serving: Callable[..., LocalServer], trained: Any) -> Iterator[ht
         yield client
 
 
-def test_bodies_are_those_of_torchserve_to_the_byte(
+def test_responses_equal_those_of_torchserve(
     client: httpx.Client, torchserve: httpx.Client, photographs: list[bytes]
 ) -> None:
     ours, theirs = (
@@ -118,7 +118,7 @@ def test_bodies_are_those_of_torchserve_to_the_byte(
     ("ask", "binary"),
     [(over_rest, True), (over_rest, False), (over_grpc, True), (over_grpc, False)],
 )
-def test_v2_carries_the_numbers_of_v1(
+def test_v2_numbers_equal_v1_numbers(
     server: LocalServer, client: httpx.Client, photographs: list[bytes], ask: Asked, binary: bool
 ) -> None:
     expected = client.post(PREDICT, json=instances(*photographs[:16])).json()["predictions"]
@@ -139,7 +139,7 @@ def test_outputs_may_be_binary(
 
 
 @pytest.mark.parametrize("ask", [over_rest, over_grpc])
-def test_a_method_among_the_parameters_explains(
+def test_parameter_method_requests_an_explanation(
     server: LocalServer, client: httpx.Client, photographs: list[bytes], ask: Asked
 ) -> None:
     body = instances(*photographs[:2], method="grad_cam", target="predicted")
@@ -157,7 +157,7 @@ def test_a_method_among_the_parameters_explains(
             assert found[name] == wanted[name]
 
 
-def test_kserves_clients_find_it_live_and_ready(server: LocalServer) -> None:
+def test_kserve_clients_report_live_and_ready(server: LocalServer) -> None:
     async def rest() -> list[bool]:
         client = InferenceRESTClient(RESTConfig(protocol="v2", timeout=30))
         try:
@@ -179,7 +179,7 @@ def test_kserves_clients_find_it_live_and_ready(server: LocalServer) -> None:
     assert asyncio.run(rest()) == with_grpc(server, grpc) == [True, True, True]
 
 
-def test_metadata_names_every_tensor_of_an_answer(
+def test_metadata_names_every_output_tensor(
     client: httpx.Client, server: LocalServer, photographs: list[bytes]
 ) -> None:
     document = client.get("/v2/models/melanoma").json()
@@ -193,7 +193,7 @@ def test_metadata_names_every_tensor_of_an_answer(
     assert client.get("/v2").json()["extensions"] == ["binary_tensor_data"]
 
 
-def test_answers_are_as_the_openapi_document_describes_them(
+def test_responses_match_the_openapi_document(
     client: httpx.Client, photographs: list[bytes]
 ) -> None:
     text = document()
@@ -234,7 +234,7 @@ def test_answers_are_as_the_openapi_document_describes_them(
         ),
     ],
 )
-def test_a_bad_request_gets_400_and_a_message_that_quotes_nothing(
+def test_bad_request_gets_400_without_quoting_the_payload(
     client: httpx.Client, server: LocalServer, body: bytes, words: str
 ) -> None:
     reply = client.post(INFER, content=body, headers={"Content-Type": "application/json"})
@@ -245,7 +245,7 @@ def test_a_bad_request_gets_400_and_a_message_that_quotes_nothing(
     assert b"MARKER" not in server.log.read_bytes() + server.console.read_bytes()
 
 
-def test_a_bad_call_gets_a_status_and_the_same_message(server: LocalServer) -> None:
+def test_bad_grpc_call_gets_status_and_the_same_message(server: LocalServer) -> None:
     with pytest.raises(AioRpcError) as raised:
         over_grpc(server, question([b"MARKER"]))
 
@@ -265,6 +265,6 @@ def test_a_bad_call_gets_a_status_and_the_same_message(server: LocalServer) -> N
         "/openapi.json",
     ],
 )
-def test_no_other_route_of_kserve_is_there(client: httpx.Client, path: str) -> None:
+def test_other_kserve_routes_are_absent(client: httpx.Client, path: str) -> None:
     assert client.post(path, json={}).status_code == 404
     assert client.get(path).status_code == 404

@@ -1,4 +1,4 @@
-"""The OpenAPI document against the running server: schemathesis finds no difference."""
+"""Test the OpenAPI document against the running server with schemathesis."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def described(server: LocalServer) -> BaseSchema:
 
 
 def compare(drawn: st.SearchStrategy[Drawn], session: http.Session, most: int) -> list[Response]:
-    """Send what is drawn; raises at the first difference."""
+    """Send drawn requests; raises at the first difference."""
     replies: list[Response] = []
 
     @settings(
@@ -89,7 +89,7 @@ def compare(drawn: st.SearchStrategy[Drawn], session: http.Session, most: int) -
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_the_server_does_what_the_document_says(
+def test_server_matches_the_document(
     route: str, described: BaseSchema, session: http.Session
 ) -> None:
     operation, each = described[route]["post"], EXAMPLES_OF_METHODS.get(route)
@@ -105,13 +105,13 @@ def test_the_server_does_what_the_document_says(
         assert {name for reply in answers for name in methods(reply)} == set(METHODS)
 
 
-def test_ping_is_as_described(described: BaseSchema, session: http.Session) -> None:
+def test_ping_matches_the_document(described: BaseSchema, session: http.Session) -> None:
     case = described[PING]["get"].Case()
     assert case.call_and_validate(session=session, checks=CHECKS).status_code == 200
 
 
 @pytest.mark.parametrize("route", [PREDICT, EXPLAIN])
-def test_the_examples_of_the_document_are_answered(
+def test_server_answers_the_examples_of_the_document(
     route: str, described: BaseSchema, session: http.Session
 ) -> None:
     asked = content(document()["paths"][route]["post"]["requestBody"])
@@ -122,7 +122,7 @@ def test_the_examples_of_the_document_are_answered(
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_a_body_that_is_too_large_is_answered_as_described(
+def test_too_large_body_is_rejected_as_described(
     route: str, described: BaseSchema, session: http.Session
 ) -> None:
     operation = described[route]["post"]
@@ -193,7 +193,7 @@ BREAKS: Final[dict[str, tuple[str, Callable[[Document], None], type[Failure]]]] 
 
 @pytest.mark.parametrize("runtime", RUNTIMES[:1], indirect=True, scope="session")
 @pytest.mark.parametrize("name", BREAKS)
-def test_a_document_that_is_wrong_is_found_out(
+def test_detects_wrong_document(
     name: str, server: LocalServer, session: http.Session
 ) -> None:
     """The comparison itself is tested, and with one runtime."""
@@ -215,7 +215,7 @@ def test_the_document_is_valid_openapi() -> None:
     assert set(schema) - described == over_http
 
 
-def test_it_names_what_the_code_has() -> None:
+def test_document_names_match_the_code() -> None:
     schemas = document()["components"]["schemas"]
     assert schemas["Method"]["enum"] == list(METHODS)
     assert schemas["Target"]["enum"] == list(TARGETS)
@@ -226,7 +226,7 @@ def test_it_names_what_the_code_has() -> None:
     assert options["target"]["description"] == f"The default is {TARGETS[0]}"
 
 
-def test_its_limits_are_those_of_the_code() -> None:
+def test_document_limits_match_the_code() -> None:
     text, limits = document(), HandlerSettings()
     for route, answers in ((PREDICT, "predictions"), (EXPLAIN, "explanations")):
         operation = text["paths"][route]["post"]
@@ -243,7 +243,7 @@ def test_its_limits_are_those_of_the_code() -> None:
         assert words in said
 
 
-def test_its_examples_are_what_its_schemas_say() -> None:
+def test_document_examples_match_its_schemas() -> None:
     text = document()
     media = list(with_examples(text))
     assert len(media) >= 8
@@ -259,7 +259,7 @@ def content(of: Document) -> Document:
 
 
 def with_examples(node: Any) -> Iterator[Document]:
-    """Every media type that has examples."""
+    """Yield every media type that has examples."""
     if isinstance(node, dict):
         if "schema" in node and "examples" in node:
             yield node
@@ -269,6 +269,6 @@ def with_examples(node: Any) -> Iterator[Document]:
 
 
 def methods(reply: Response) -> set[str]:
-    """That the explanations of an answer were made by."""
+    """Methods of the explanations in a response."""
     said = reply.json()
     return {one["method"] for one in said.get("explanations", [said])}

@@ -1,4 +1,4 @@
-"""Far more than the server can carry: each request has an answer, and the server stays itself."""
+"""Test overload: each request is answered and the server recovers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from serving.local import LocalServer
 from tests.e2e.requests_of import PREDICT, instances
 
 
-def test_too_many_requests_are_told_to_come_back_and_none_is_lost(
+def test_excess_requests_get_503_and_none_is_lost(
     server: LocalServer, client: httpx.Client, photographs: list[bytes]
 ) -> None:
     bodies = [instances(photograph) for photograph in photographs[:20]]

@@ -1,4 +1,4 @@
-"""The upload page as it is run, in front of a real TorchServe."""
+"""Test the upload page as a process with a real TorchServe."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.e2e.requests_of import EXPLAIN, PREDICT, instances
 from tests.page_texts import sentence
 
 
-def test_an_upload_gets_the_answer_and_the_overlay_of_the_service(
+def test_upload_gets_prediction_and_overlay_of_the_service(
     page: Page, client: httpx.Client, photographs: list[bytes]
 ) -> None:
     for photograph in (*photographs[:6], with_position(photographs[6])):
@@ -44,14 +44,14 @@ def test_an_upload_gets_the_answer_and_the_overlay_of_the_service(
         assert Image.open(io.BytesIO(base64.b64decode(seen))).size == (224, 224)
 
 
-def test_a_file_of_200_megabytes_is_refused_with_a_page(page: Page) -> None:
+def test_200_megabyte_file_is_rejected_with_an_error_page(page: Page) -> None:
     reply = page.upload(bytes(200_000_000))
 
     assert reply.status_code == 413
     assert sentence("failures.too_large.text", limit=15) in reply.text
 
 
-def test_nothing_is_logged_or_left_behind(page: Page, photographs: list[bytes]) -> None:
+def test_upload_leaves_no_log_line_or_file(page: Page, photographs: list[bytes]) -> None:
     large = io.BytesIO()
     Image.open(io.BytesIO(photographs[0])).resize((1500, 1500)).save(large, "PNG", compress_level=0)
     assert len(large.getvalue()) > 2_000_000  # it passes through the temporary folder
@@ -62,9 +62,7 @@ def test_nothing_is_logged_or_left_behind(page: Page, photographs: list[bytes]) 
     assert page.said().strip() == f"page  {page.url}"
 
 
-def test_without_the_service_the_page_lives_and_says_so(
-    tmp_path: Path, photographs: list[bytes]
-) -> None:
+def test_page_reports_unavailable_service(tmp_path: Path, photographs: list[bytes]) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # bound, not listening: nobody else gets the port
         predictor = f"http://127.0.0.1:{nobody.getsockname()[1]}"
@@ -80,7 +78,7 @@ def test_without_the_service_the_page_lives_and_says_so(
     assert "SECRET" not in said
 
 
-def test_sigterm_ends_it_after_the_answer(
+def test_sigterm_finishes_the_running_request(
     server: LocalServer, tmp_path: Path, photographs: list[bytes]
 ) -> None:
     with running(tmp_path, server.inference) as page:
@@ -104,7 +102,7 @@ def test_sigterm_ends_it_after_the_answer(
     assert "Traceback" not in page.said()
 
 
-def test_a_wrong_setting_is_said_in_one_piece() -> None:
+def test_invalid_setting_is_reported_without_traceback() -> None:
     with tempfile.TemporaryDirectory() as folder:
         page = Page(Path(folder), "nowhere")
         assert page.process.wait(SECONDS) == 2

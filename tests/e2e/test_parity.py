@@ -1,4 +1,4 @@
-"""Served answers equal those of torchvision, run eagerly and offline, with its own transforms."""
+"""Test that served answers equal those of torchvision with its own transforms."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PIL_FIRST = v2.Compose([v2.Resize(224, antialias=True), v2.CenterCrop(224), *TRA
 
 @pytest.fixture(scope="module")
 def client(start: Callable[..., LocalServer]) -> Iterator[httpx.Client]:
-    """A client of a server in the network's own numerics: a backend that the training found close
+    """Client of a server with the plain backend: a backend that the training found close
     enough on this processor may answer a little differently."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LESIONLENS_BACKEND", backends.PLAIN)
@@ -79,13 +79,15 @@ def probabilities(reply: httpx.Response) -> list[float]:
     return [row["probability"] for row in reply.json()["predictions"]]
 
 
-def test_alone_and_raw(client: httpx.Client, photographs: list[bytes], offline: np.ndarray) -> None:
+def test_raw_request_equals_the_model(
+    client: httpx.Client, photographs: list[bytes], offline: np.ndarray
+) -> None:
     served = [client.post(RAW_PREDICT, content=data).json()["probability"] for data in photographs]
     np.testing.assert_allclose(served, offline, atol=1e-5)
     assert np.ptp(served) > 0.2  # not one answer for all
 
 
-def test_a_12_megapixel_photograph_answers_nearly_as_if_decoded_in_full(
+def test_reduced_decoding_of_12_megapixels_changes_probability_little(
     client: httpx.Client,
     photographs: list[bytes],
     eager: Callable[[list[bytes]], np.ndarray],
@@ -105,7 +107,7 @@ def test_a_12_megapixel_photograph_answers_nearly_as_if_decoded_in_full(
 
 
 def enlarged(data: bytes, size: tuple[int, int]) -> bytes:
-    """A photograph as a phone's camera would have sized it."""
+    """Photograph in the size of a phone's camera."""
     picture = Image.open(io.BytesIO(data)).convert("RGB")
     fitted = ImageOps.fit(picture, size, Image.Resampling.BICUBIC)
     out = io.BytesIO()
@@ -113,14 +115,14 @@ def enlarged(data: bytes, size: tuple[int, int]) -> bytes:
     return out.getvalue()
 
 
-def test_alone_and_base64(
+def test_base64_request_equals_the_model(
     client: httpx.Client, photographs: list[bytes], offline: np.ndarray
 ) -> None:
     served = [probabilities(client.post(PREDICT, json=instances(d)))[0] for d in photographs]
     np.testing.assert_allclose(served, offline, atol=1e-5)
 
 
-def test_eight_instances_in_a_request(
+def test_eight_instances_equal_the_model(
     client: httpx.Client, photographs: list[bytes], offline: np.ndarray
 ) -> None:
     served: list[float] = []
@@ -131,7 +133,7 @@ def test_eight_instances_in_a_request(
 
 
 @pytest.mark.parametrize("raw", [True, False])
-def test_eight_requests_at_a_time(
+def test_eight_concurrent_requests_equal_the_model(
     client: httpx.Client, photographs: list[bytes], offline: np.ndarray, raw: bool
 ) -> None:
     def ask(data: bytes) -> Any:

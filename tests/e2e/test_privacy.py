@@ -1,4 +1,4 @@
-"""No photograph, base64 or EXIF ever reaches a log."""
+"""Test that no photograph, base64 or EXIF reaches a log."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def with_exif(photograph: bytes) -> bytes:
 
 
 def traces(photograph: bytes) -> list[bytes]:
-    """What must not be found: pieces of the file and of its base64 and escaped spellings.
+    """Fragments that must not be found: of the file, its base64 and escaped forms.
 
     Any 36 bytes in a row hold one of them.
     """
@@ -51,7 +51,7 @@ def logged(folder: Path) -> bytes:
     return b"\n".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
 
-def test_the_logs_hold_nothing_of_a_photograph(
+def test_logs_contain_nothing_of_a_photograph(
     start: Callable[..., LocalServer], photographs: list[bytes]
 ) -> None:
     photograph = with_exif(photographs[0])

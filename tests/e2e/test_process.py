@@ -1,4 +1,4 @@
-"""The local server as a process: it starts, says where it listens, and leaves nothing behind."""
+"""Test the local server as a process: start, output, ports and end."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def ended(
             probe.bind(("127.0.0.1", port))
 
 
-def test_a_free_port_is_given_once_and_is_none_of_those_for_outgoing_connections() -> None:
+def test_free_ports_are_distinct_and_outside_the_ephemeral_range() -> None:
     outgoing, _ = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
     coming = free_ports()["grpc_management_port"] + 1
     with socket.create_server(("127.0.0.1", coming)):
@@ -81,9 +81,7 @@ def test_a_free_port_is_given_once_and_is_none_of_those_for_outgoing_connections
     assert max(given) < int(outgoing)
 
 
-def test_a_taken_port_is_named_with_the_variable_that_moves_it(
-    trained: Trained, tmp_path: Path
-) -> None:
+def test_occupied_port_error_names_the_variable(trained: Trained, tmp_path: Path) -> None:
     ports = free_ports()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", ports["metrics_port"]))
@@ -96,14 +94,14 @@ def test_a_taken_port_is_named_with_the_variable_that_moves_it(
     assert "Traceback" not in output
 
 
-def test_a_missing_archive_is_named_with_what_builds_it(
+def test_missing_archive_error_names_make_archive(
     start: Callable[..., LocalServer], tmp_path: Path
 ) -> None:
     with pytest.raises(ServerError, match=r"melanoma.mar is missing: build it with `make archive`"):
         start(archive=tmp_path).__enter__()
 
 
-def test_a_file_that_is_no_archive_is_refused(
+def test_rejects_file_that_is_not_an_archive(
     start: Callable[..., LocalServer], tmp_path: Path
 ) -> None:
     (tmp_path / "melanoma.mar").write_bytes(b"not a zip")
@@ -111,7 +109,7 @@ def test_a_file_that_is_no_archive_is_refused(
         start(archive=tmp_path).__enter__()
 
 
-def test_a_temporary_folder_too_deep_for_sockets_is_named(
+def test_rejects_temporary_folder_too_long_for_sockets(
     start: Callable[..., LocalServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deep = tmp_path / ("x" * 80)
@@ -121,7 +119,7 @@ def test_a_temporary_folder_too_deep_for_sockets_is_named(
         start().__enter__()
 
 
-def test_an_archive_without_its_baseline_ends_the_start_with_what_is_missing(
+def test_archive_without_baseline_prevents_start(
     trained: Trained, start: Callable[..., LocalServer], tmp_path: Path
 ) -> None:
     with (
@@ -136,7 +134,7 @@ def test_an_archive_without_its_baseline_ends_the_start_with_what_is_missing(
 
 
 @TORCHSERVE_ONLY
-def test_management_listens_on_loopback_only_and_registers_nothing(server: LocalServer) -> None:
+def test_management_listens_on_loopback_and_rejects_registration(server: LocalServer) -> None:
     listening = [
         connection.laddr
         for connection in psutil.net_connections("tcp")
@@ -157,7 +155,7 @@ def test_management_listens_on_loopback_only_and_registers_nothing(server: Local
     assert [model["modelName"] for model in models] == ["melanoma"]
 
 
-def test_a_killed_worker_comes_back(
+def test_killed_worker_is_restarted(
     start: Callable[..., LocalServer], photographs: list[bytes]
 ) -> None:
     with start() as server:
@@ -170,7 +168,7 @@ def test_a_killed_worker_comes_back(
         assert server.worker_pids() != [worker]
 
 
-def test_no_thread_of_a_library_spins_in_a_worker(server: LocalServer) -> None:
+def test_library_threads_do_not_spin_in_workers(server: LocalServer) -> None:
     (worker,) = server.worker_pids()
 
     environment = psutil.Process(worker).environ()
@@ -179,7 +177,7 @@ def test_no_thread_of_a_library_spins_in_a_worker(server: LocalServer) -> None:
     assert environment["OPENBLAS_NUM_THREADS"] == "1"
 
 
-def test_it_serves_on_ipv6_alone_whatever_proxies_the_environment_names(
+def test_serves_on_ipv6_only_and_ignores_proxy_variables(
     start: Callable[..., LocalServer], monkeypatch: pytest.MonkeyPatch, photographs: list[bytes]
 ) -> None:
     nobody = f"127.0.0.1:{free_ports()['inference_port']}"

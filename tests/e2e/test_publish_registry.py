@@ -1,4 +1,4 @@
-"""A release as an image in a real registry: KServe's "model car"."""
+"""Test a release as an image in a real registry (KServe's "model car")."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def registry(tmp_path: Path) -> Iterator[str]:
         process.wait(timeout=20)
 
 
-def test_what_is_pulled_is_what_was_published(
+def test_pulled_release_equals_published_release(
     registry: str,
     images: ImageSettings,
     trained: Trained,

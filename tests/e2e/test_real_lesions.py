@@ -1,4 +1,4 @@
-"""The main job on real photographs, where they lie next to the checkout."""
+"""Test classification of real photographs, if they lie next to the checkout."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.e2e.conftest import Trained
 
 
 @pytest.mark.usefixtures("real_lesions", "real_weights")
-def test_real_photographs_are_told_apart(trained: Trained) -> None:
+def test_distinguishes_real_photographs(trained: Trained) -> None:
     data = trained.photographs
     metrics = trained.summary["metrics"]
     assert trained.summary["model_version"].startswith("folder-weights-")

@@ -1,4 +1,4 @@
-"""Publish, deploy, publish another, deploy, go back: as `make` runs it, asking a real server."""
+"""Test publish, deploy and rollback of two releases with a real server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SERVICE = "/apis/serving.kserve.io/v1beta1/namespaces/lesionlens/inferenceservic
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """What a rollout reads and writes, apart: it changes release.yaml."""
+    """Copy of the files that a rollout reads and writes."""
     for folder in ("k8s", "serving", "monitoring/dashboards", "model_store/config"):
         shutil.copytree(
             ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__")
@@ -31,7 +31,7 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_model_is_rolled_out_and_back(
+def test_rolls_out_and_back(
     checkout: Path, trained: Trained, server: LocalServer, tmp_path: Path
 ) -> None:
     api = Cluster().api()
@@ -88,7 +88,7 @@ def test_a_model_is_rolled_out_and_back(
 
 
 def _deployed(api: Api) -> tuple[str, str]:
-    """What predictor and explainer are told to run; they must agree."""
+    """Release that predictor and explainer run; they must agree."""
     spec = api.objects[SERVICE]["spec"]
     told = {
         (spec["predictor"]["model"]["storageUri"], _value(spec["predictor"]["model"], "DIGEST")),

@@ -1,4 +1,4 @@
-"""Workers of KServe's model server that die or hang lose no request."""
+"""Test that workers of KServe's model server that die or hang lose no request."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def wait_for_workers(server: LocalServer, count: int, without: set[int]) -> list
 def answered_while(
     server: LocalServer, photograph: bytes, harm: Callable[[], object], requests: int = 24
 ) -> list[int]:
-    """Statuses of requests that are sent before, while and after harm is done."""
+    """Statuses of requests sent before, during and after a fault."""
 
     def ask(_: int) -> int:
         return client.post(RAW_PREDICT, content=photograph).status_code
@@ -60,7 +60,7 @@ def answered_while(
         return [first, *replies]
 
 
-def test_a_killed_worker_is_replaced_and_no_request_fails(
+def test_killed_worker_is_replaced_without_failed_requests(
     pair: LocalServer, photographs: list[bytes]
 ) -> None:
     before = set(pair.worker_pids())
@@ -72,9 +72,7 @@ def test_a_killed_worker_is_replaced_and_no_request_fails(
     wait_for_workers(pair, 1, without=before)
 
 
-def test_killing_everything_that_computes_fails_no_request(
-    pair: LocalServer, photographs: list[bytes]
-) -> None:
+def test_killing_all_workers_fails_no_request(pair: LocalServer, photographs: list[bytes]) -> None:
     before = set(pair.worker_pids())
     victim = fork_server(pair)
 
@@ -85,7 +83,7 @@ def test_killing_everything_that_computes_fails_no_request(
     assert not any(map(psutil.pid_exists, before))
 
 
-def test_a_worker_that_is_stopped_is_killed_and_its_requests_repeated(
+def test_hung_worker_is_killed_and_its_requests_are_repeated(
     pair: LocalServer, photographs: list[bytes]
 ) -> None:
     wait_for_workers(pair, 2, without=set())
@@ -97,7 +95,7 @@ def test_a_worker_that_is_stopped_is_killed_and_its_requests_repeated(
     assert f"killed worker {victim}: it is stopped by a signal" in pair.console.read_text()
 
 
-def test_predictions_do_not_wait_for_a_slow_explanation(
+def test_slow_explanation_does_not_delay_predictions(
     pair: LocalServer, photographs: list[bytes]
 ) -> None:
     wait_for_workers(pair, 2, without=set())
@@ -142,10 +140,10 @@ def test_calls_of_clients_that_stay_do_not_hold_up_the_end(
     assert all("failed to connect" in str(outcome).lower() for outcome in outcomes), outcomes
 
 
-def test_the_processes_are_gone_with_the_server(
+def test_processes_end_with_the_server(
     start: Callable[..., LocalServer], photographs: list[bytes]
 ) -> None:
-    """Also where the server itself is killed and can end nothing."""
+    """Check also when the server itself is killed."""
     with start() as server:
         family = psutil.Process(server.pid).children(recursive=True)
         psutil.Process(server.pid).kill()

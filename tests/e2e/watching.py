@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes real servers under traffic of known photographs."""
+"""Real Prometheus that scrapes real servers under traffic of known photographs."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from PIL import Image, ImageFilter
 from handlers.telemetry import DRIFT_OBSERVATIONS
 from monitoring.local.prometheus import Prometheus
 from monitoring.prometheus.drift_rules import WINDOWS
+from monitoring.query import ask
 from serving.local import LocalServer
 from tests.e2e.requests_of import PREDICT, instances
 
@@ -28,7 +29,7 @@ SECONDS: Final = 60.0
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one service."""
+    """Observation of one service."""
 
     index: dict[tuple[str, str], float]
     """Population stability index by feature and window."""
@@ -42,13 +43,13 @@ class Figures:
 
 @dataclass(frozen=True)
 class Watched:
-    """Services of one or more replicas, and the Prometheus that scrapes them."""
+    """Services of one or more replicas, and their Prometheus."""
 
     prometheus: Prometheus
     services: dict[str, Sequence[LocalServer]]
 
     def send(self, service: str, photographs: Sequence[bytes]) -> None:
-        """Have photographs classified, a request to each replica in turn."""
+        """Send photographs to the replicas in turn."""
         servers = self.services[service]
         batches = [
             photographs[start : start + INSTANCES]
@@ -65,7 +66,7 @@ class Watched:
             list(pool.map(serve, range(len(servers))))
 
     def settle(self) -> None:
-        """Until what is served by now has been scraped and every rule has been evaluated on it."""
+        """Wait until all requests so far are scraped and every rule was evaluated on them."""
         self._after("targets", "activeTargets", "lastScrape")
         # Twice: alerts read what the recording rules of other groups have written.
         for _ in range(2):
@@ -75,21 +76,22 @@ class Watched:
         now = datetime.now(UTC)
 
         def done() -> bool:
-            found = self.prometheus.ask(what)[items]  # empty until Prometheus has looked round
+            found = ask(self.prometheus.url, what)[items]  # empty until Prometheus has looked round
             return bool(found) and all(datetime.fromisoformat(item[when]) > now for item in found)
 
         until(done, f"{what}: {when} stands still")
 
     def rules(self) -> list[dict[str, Any]]:
-        """Every rule with its health."""
-        return [rule for group in self.prometheus.ask("rules")["groups"] for rule in group["rules"]]
+        """All rules with their health."""
+        groups = ask(self.prometheus.url, "rules")["groups"]
+        return [rule for group in groups for rule in group["rules"]]
 
     def figures(self, service: str) -> Figures:
-        """What Prometheus says of a service now."""
+        """Current metrics and alerts of a service."""
         own = f'{{service="{service}"}}'
         places = {
             figure: {
-                (series["metric"]["feature"], window): float(series["value"][1])
+                (series.labels["feature"], window): series.value
                 for window in WINDOWS
                 for series in self.prometheus.query(f"lesionlens:{figure}:{window}{own}")
             }
@@ -101,12 +103,11 @@ class Watched:
             index=places["drift_psi"],
             limit=places["drift_psi_threshold"],
             bins={
-                (series["metric"]["feature"], series["metric"]["bin"]): int(series["value"][1])
+                (series.labels["feature"], series.labels["bin"]): int(series.value)
                 for series in self.prometheus.query(bins)
             },
             firing={
-                (series["metric"]["alertname"], series["metric"].get("feature", ""))
-                for series in firing
+                (series.labels["alertname"], series.labels.get("feature", "")) for series in firing
             },
         )
 
@@ -120,7 +121,7 @@ def until(holds: Callable[[], bool], otherwise: str) -> None:
 
 
 def changed(photograph: bytes) -> bytes:
-    """The same photograph by another camera: the colour cast of a lamp, and out of focus."""
+    """Imitate another camera: a colour cast and blur."""
     picture = Image.open(io.BytesIO(photograph)).convert("RGB")
     red, green, blue = picture.split()
     cast = Image.merge(
@@ -134,6 +135,6 @@ def changed(photograph: bytes) -> bytes:
 
 
 def photographs_of(folder: Path, split: str) -> list[bytes]:
-    """Every photograph of a split, classes mixed."""
+    """All photographs of a split, classes mixed."""
     paths = sorted((folder / split).glob("*/*.jpg"), key=lambda path: (path.stem, path.parent.name))
     return [path.read_bytes() for path in paths]

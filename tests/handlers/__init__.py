@@ -1,1 +1,1 @@
-"""Tests of what goes into the archive."""
+"""Tests of the handlers that go into the archive."""

@@ -1,4 +1,4 @@
-"""A small real model folder and drawn photographs, made once a session.
+"""Small real model folder and synthetic lesions, created once a session.
 
 The final layer is fitted on a few synthetic lesions, so that probabilities, distances and limits
 are ordinary ones; the convolutions stay untrained.
@@ -6,7 +6,6 @@ are ordinary ones; the convolutions stay untrained.
 
 import base64
 import dataclasses
-import io
 import json
 import warnings
 from collections.abc import Callable, Iterator
@@ -28,6 +27,7 @@ from handlers.imaging import centre_view, to_tensor
 from handlers.reference import Reference
 from handlers.service import MelanomaService
 from handlers.settings import HandlerSettings
+from loadtests.hostile import jpegs
 from training import head
 from training.backbone import Backbone
 from training.export import SplitResNet
@@ -47,28 +47,22 @@ def lesion(seed: int, label: int) -> Image.Image:
     return Image.fromarray(draw(seed, label, size=240, artefacts=()).image)
 
 
-def encode(picture: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
 @pytest.fixture(scope="session")
 def drawn() -> Callable[[int, int], Image.Image]:
-    """A synthetic lesion as a picture, by seed and label."""
+    """Create a synthetic lesion as a picture, by seed and label."""
     return lesion
 
 
 @pytest.fixture(scope="session")
 def encoded() -> Callable[..., bytes]:
     """A picture as a file of a format."""
-    return encode
+    return jpegs.encoded
 
 
 @pytest.fixture(scope="session")
 def photograph() -> Callable[[int, int], bytes]:
-    """A synthetic lesion as a JPEG file, by seed and label."""
-    return lambda seed, label: encode(lesion(seed, label), quality=90)
+    """Create a synthetic lesion as a JPEG file, by seed and label."""
+    return lambda seed, label: jpegs.encoded(lesion(seed, label), quality=90)
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +78,7 @@ def v1() -> Callable[..., bytes]:
 
 @pytest.fixture(scope="session")
 def training_views() -> list[Image.Image]:
-    """What the model of the session was fitted on, benign first."""
+    """Training photographs of the session's model, benign first."""
     return [centre_view(lesion(seed, int(seed >= LESIONS // 2))) for seed in range(LESIONS)]
 
 
@@ -112,7 +106,7 @@ def final_layer(training_features: np.ndarray) -> head.Head:
 
 @pytest.fixture(scope="session")
 def eager(backbone: Backbone, final_layer: head.Head) -> SplitResNet:
-    """The same network as in ``model.pt``, which Captum can hook everywhere."""
+    """Eager network of ``model.pt``, so that Captum can hook all layers."""
     return SplitResNet(backbone.convolutions(), final_layer.layer()).eval()
 
 
@@ -169,7 +163,7 @@ def service(classifier: Classifier) -> MelanomaService:
 
 @pytest.fixture(scope="session")
 def service_with(classifier: Classifier) -> Callable[..., MelanomaService]:
-    """A service with some settings of its own, and with entries of the card replaced."""
+    """Create a service with changed settings and card entries."""
 
     def make(
         card: dict[str, Any] | None = None, limits: dict[str, Any] | None = None, **settings: Any
@@ -187,7 +181,7 @@ def service_with(classifier: Classifier) -> Callable[..., MelanomaService]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _decoding() -> Iterator[None]:
-    """The adapter sets this variable for its process, which here is the tests'."""
+    """Restore a variable that the adapter sets in the tests' process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TS_DECODE_INPUT_REQUEST", "true")
         yield

@@ -1,4 +1,4 @@
-"""HEIC and AVIF files for the tests, and what the libraries make of them."""
+"""HEIC and AVIF files for the tests, and their pixels by the libraries."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ FAST = {"enc_params": {"preset": "ultrafast"}}
 
 
 def picture(width: int = 96, height: int = 64) -> Image.Image:
-    """Soft, coloured and without symmetry, so that a wrong turn shows."""
+    """Smooth, coloured and asymmetric picture, so that a wrong rotation is detected."""
     colours = np.random.default_rng(3).integers(0, 256, (3, 4, 3), dtype=np.uint8)
     return Image.fromarray(colours).resize((width, height), Image.Resampling.BICUBIC)
 
 
 def deep(source: Image.Image, **options: Any) -> bytes:
-    """A HEIC of 10 bits."""
+    """HEIC with 10 bits."""
     import pillow_heif
 
     samples = np.asarray(source).astype(np.uint16) * 257
@@ -39,12 +39,12 @@ def deep(source: Image.Image, **options: Any) -> bytes:
 
 
 def avif(source: Image.Image, **options: Any) -> bytes:
-    """An AVIF, quickly made."""
+    """AVIF, quickly encoded."""
     return encoded(source, "AVIF", **{"speed": 10, **options})
 
 
 def turned(source: Image.Image, kind: str, orientation: int) -> bytes:
-    """A file whose encoder turns EXIF's orientation into the properties of the format."""
+    """File whose encoder converts EXIF's orientation into properties of the format."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     if kind == "AVIF":
@@ -55,7 +55,7 @@ def turned(source: Image.Image, kind: str, orientation: int) -> bytes:
 
 
 def by_library(data: bytes) -> np.ndarray:
-    """Pixels of shape (height, width, 3) as the library decodes the file, everything in it."""
+    """Pixels of shape (height, width, 3) as the library decodes the complete file."""
     import pillow_heif
 
     if data[8:11] == b"avi":
@@ -79,7 +79,7 @@ def made_up(
     size: tuple[int, int] = (96, 64),
     version: int = 1,
 ) -> bytes:
-    """A HEIC of headers alone: nothing in it can be decoded."""
+    """HEIC of headers only, without decodable data."""
     known = (b"hvcC", hvcc(*parameter_sets, version=version)), heifs.ispe(*size)
     return file([Item(b"hvc1", known, data)])
 
@@ -109,7 +109,7 @@ def slices(count: int) -> bytes:
 
 
 def refused(make: Callable[[], bytes], message: str, kind: str) -> None:
-    """A file is refused with a message that matches, says how to fix it, and is of a kind."""
+    """Check that a file is rejected with a matching message, a fix and the expected kind."""
     with pytest.raises(ImageError, match=message) as caught:
         inspect(make())
 

@@ -1,4 +1,4 @@
-"""Headers of H.265 and AV1, written bit by bit, so that they can say what no encoder would."""
+"""Headers of H.265 and AV1, written bit by bit, with values that encoders do not write."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ KEY, DELTA = b"\x10" + bytes(20), b"\x30" + bytes(20)
 
 
 def _bits(*numbers: tuple[int, int]) -> bytes:
-    """Values and how many bits each takes, padded to whole bytes."""
+    """Pack values with their numbers of bits, padded to whole bytes."""
     text = "".join(f"{value:0{count}b}" if count else "" for value, count in numbers)
     text += "1"  # the stop bit of both formats
     text += "0" * (-len(text) % 8)
@@ -30,7 +30,7 @@ def sps(
     depth: int = 8,
     layers: int = 0,
 ) -> bytes:
-    """A sequence parameter set of H.265 (7.3.2.2) as far as it is read."""
+    """Sequence parameter set of H.265 (7.3.2.2), as far as it is read."""
     profile = [(0, 88), (90, 8)] + [(3, 2)] * layers + ([(0, 2)] * (8 - layers) if layers else [])
     profile += [(0, 88), (60, 8)] * layers
     window = [(0, 1)] if cut is None else [(1, 1), *map(_golomb, cut)]
@@ -58,13 +58,13 @@ def hvcc(*parameter_sets: bytes, version: int = 1) -> bytes:
 
 
 def unit(kind: int, first: bool = True, layer: int = 0, size: int = 40) -> bytes:
-    """A unit of H.265 of a kind, with its length; ``first`` is whether it begins a picture."""
+    """H.265 unit of a kind, with its length; ``first``: whether it begins a picture."""
     head = bytes([kind << 1 | layer >> 5, (layer & 31) << 3 | 1, 0x80 * first])
     return struct.pack(">L", 3 + size) + head + b"\xaa" * size
 
 
 def sequence(width: int, height: int, *, profile: int = 0, full: bool = False) -> bytes:
-    """A sequence header of AV1 (5.5.1): of one still picture, or with all that it may have."""
+    """AV1 sequence header (5.5.1): of one still picture, or with all optional fields."""
     start: list[tuple[int, int]] = [(profile, 3), (1, 1), (not full, 1)]
     if full:
         # timing with its model, two operating points with delays
@@ -95,7 +95,7 @@ def sequence(width: int, height: int, *, profile: int = 0, full: bool = False) -
 
 
 def obu(kind: int, payload: bytes, *, layered: bool = False) -> bytes:
-    """A unit of AV1 with its size."""
+    """AV1 unit with its size."""
     size = len(payload)
     coded = bytes([size & 0x7F | 0x80, size >> 7]) if size > 127 else bytes([size])
     return bytes([kind << 3 | layered << 2 | 2]) + b"\0" * layered + coded + payload

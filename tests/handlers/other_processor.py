@@ -1,4 +1,4 @@
-"""Run by a test in a separate process: every backend, on a processor made to look older.
+"""Run every backend in a separate process on a processor that looks older.
 
 ``python -m tests.handlers.other_processor FOLDER INPUTS OUTPUTS``: of the archive in FOLDER, the
 activations of each backend that runs, by its name. The instructions that a library uses are
@@ -15,7 +15,7 @@ from handlers.classifier import Classifier
 
 
 def main(folder: Path, inputs: Path, outputs: Path) -> None:
-    """Write what each backend makes of the inputs, and what the processor is said to be."""
+    """Write each backend's activations, and the reported capability of the processor."""
     model, photographs = Classifier.model_of(folder), torch.load(inputs)
     activations = {}
     for name in NAMES:

@@ -1,4 +1,4 @@
-"""Slow work yields to what is quick, and takes turns over all workers of a server."""
+"""Test background work: lower priority, and slots across all workers of a server."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ def niceness() -> int:
     return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
 
-def test_work_yields_to_every_other_thread_and_they_stay_as_they_are(tmp_path: Path) -> None:
+def test_work_lowers_only_its_own_threads_priority(tmp_path: Path) -> None:
     before = niceness()
     background = Background(1, tmp_path)
 
@@ -34,7 +34,7 @@ def test_work_yields_to_every_other_thread_and_they_stay_as_they_are(tmp_path: P
     assert niceness() == before < NICENESS
 
 
-def test_what_the_work_raises_is_raised(tmp_path: Path) -> None:
+def test_errors_of_the_work_are_raised(tmp_path: Path) -> None:
     def work() -> None:
         raise KeyError("lost")
 
@@ -42,7 +42,7 @@ def test_what_the_work_raises_is_raised(tmp_path: Path) -> None:
         Background(1, tmp_path).run(work)
 
 
-def test_only_so_many_get_a_slot_at_once(tmp_path: Path) -> None:
+def test_slots_are_limited(tmp_path: Path) -> None:
     first, second, third = (Background(2, tmp_path) for _ in range(3))
 
     with first.slot(), second.slot():
@@ -52,7 +52,7 @@ def test_only_so_many_get_a_slot_at_once(tmp_path: Path) -> None:
         pass
 
 
-def test_a_turn_ends_with_an_error_as_well(tmp_path: Path) -> None:
+def test_slot_is_released_after_an_error(tmp_path: Path) -> None:
     first, second = Background(1, tmp_path), Background(1, tmp_path)
 
     with pytest.raises(RuntimeError, match="failed"), first.slot():
@@ -62,7 +62,7 @@ def test_a_turn_ends_with_an_error_as_well(tmp_path: Path) -> None:
         pass
 
 
-def test_a_worker_that_dies_gives_its_turn_back(tmp_path: Path) -> None:
+def test_slot_is_released_when_its_worker_dies(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLDER, str(tmp_path)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

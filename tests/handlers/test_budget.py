@@ -1,8 +1,7 @@
-"""A request has one budget for its photographs, and a batch's time is checked before each."""
+"""Test the decode budget of a request and the time budget of a batch."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,17 +14,13 @@ from handlers.structure import ImageError, Limits, Structure
 from handlers.telemetry import Recorder
 from loadtests.hostile.files import body
 from loadtests.hostile.webps import one_colour
+from tests.handlers.test_service import ask
 
 Photograph = Callable[[int, int], bytes]
 
 
-def ask(service: MelanomaService, *rows: RawRequest) -> list[tuple[int, Any]]:
-    answers = service.answer(rows, Recorder("v1"))
-    return [(answer.status, json.loads(answer.body)) for answer in answers]
-
-
 def cost_of(monkeypatch: pytest.MonkeyPatch, **costs: float) -> None:
-    """Files that are nothing but the name of a format cost so much."""
+    """Set the cost of files that are only a format's name."""
 
     def inspected(data: bytes, limits: Limits) -> Structure:
         name = data.decode()
@@ -40,7 +35,7 @@ def check(*names: str) -> None:
     budget.check(request, Limits(10_000, 32, max_cost=40.0, max_heif_cost=160.0))
 
 
-def test_heic_and_avif_have_a_budget_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heic_and_avif_have_a_separate_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     cost_of(monkeypatch, HEIC=50, AVIF=60, JPEG=15)
 
     check("HEIC", "HEIC", "HEIC")
@@ -52,7 +47,7 @@ def test_heic_and_avif_have_a_budget_of_their_own(monkeypatch: pytest.MonkeyPatc
         check("JPEG", "JPEG", "JPEG")
 
 
-def test_one_request_has_one_budget_whatever_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_instances_of_a_request_share_one_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     cost_of(monkeypatch, HEIC=90, JPEG=15)
 
     check("HEIC", "JPEG")
@@ -60,7 +55,7 @@ def test_one_request_has_one_budget_whatever_is_in_it(monkeypatch: pytest.Monkey
         check("JPEG", "HEIC", "JPEG")
 
 
-def test_the_service_passes_both_budgets_on(
+def test_service_passes_both_budgets_on(
     service_with: Callable[..., MelanomaService], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passed: list[Limits] = []
@@ -80,7 +75,7 @@ def test_the_service_passes_both_budgets_on(
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The images that the service decodes, in order."""
+    """Record the images that the service decodes, in order."""
     found: list[bytes] = []
     decode = imaging.decode
 
@@ -92,7 +87,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return found
 
 
-def test_instances_beyond_the_budget_are_refused_before_one_is_decoded(
+def test_request_beyond_the_budget_is_rejected_before_decoding(
     service_with: Callable[..., MelanomaService], decoded: list[bytes], photograph: Photograph
 ) -> None:
     service = service_with(batch_seconds=3600)
@@ -115,7 +110,7 @@ def test_instances_beyond_the_budget_are_refused_before_one_is_decoded(
     assert decoded == [photograph(1, 0)]
 
 
-def test_a_bad_instance_is_found_before_one_is_decoded(
+def test_bad_instance_is_rejected_before_decoding(
     service: MelanomaService, decoded: list[bytes], photograph: Photograph
 ) -> None:
     ((status, answer),) = ask(service, RawRequest(body([photograph(1, 0), b"GIF89a"]), "predict"))
@@ -125,7 +120,7 @@ def test_a_bad_instance_is_found_before_one_is_decoded(
     assert decoded == []
 
 
-def test_the_budget_is_a_setting(
+def test_budget_is_a_setting(
     service_with: Callable[..., MelanomaService], photograph: Photograph
 ) -> None:
     small = service_with(decode_budget=0.01, batch_seconds=3600)
@@ -141,14 +136,14 @@ def test_the_budget_is_a_setting(
 def ticking(
     service_with: Callable[..., MelanomaService], monkeypatch: pytest.MonkeyPatch
 ) -> MelanomaService:
-    """A second passes with each check: at the beginning, then before each instance."""
+    """Advance one second per check: at the beginning, then before each instance."""
     service = service_with(batch_seconds=3.5)
     ticks = iter(range(1000))
     monkeypatch.setattr(service.admission, "_clock", lambda: next(ticks))
     return service
 
 
-def test_the_time_of_a_batch_is_checked_before_each_instance(
+def test_time_budget_of_a_batch_is_checked_before_each_instance(
     ticking: MelanomaService, decoded: list[bytes], photograph: Photograph
 ) -> None:
     image = photograph(1, 0)
@@ -167,10 +162,10 @@ def test_the_time_of_a_batch_is_checked_before_each_instance(
     assert len(decoded) == 3
 
 
-def test_the_first_request_of_a_batch_is_served_whole(
+def test_first_request_of_a_batch_is_served_completely(
     ticking: MelanomaService, decoded: list[bytes], photograph: Photograph
 ) -> None:
-    """Or a slow machine would refuse a request of many photographs whenever it is sent."""
+    """Check it, because a slow machine would otherwise never answer many photographs."""
     image = photograph(1, 0)
 
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Pictures of other colour spaces are seen as sRGB; profiles that say nothing are ignored."""
+"""Test conversion of other colour spaces to sRGB; unusable profiles are ignored."""
 
 from __future__ import annotations
 
@@ -44,9 +44,7 @@ def difference(one: bytes, other: bytes) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("space", SPACES)
-def test_a_file_of_another_space_looks_as_in_srgb(
-    space: str, kind: str, lesion: Image.Image
-) -> None:
+def test_converts_other_colour_spaces_to_srgb(space: str, kind: str, lesion: Image.Image) -> None:
     other = in_space(space)(lesion, np.random.default_rng(0))
     plain = file_of(lesion, kind, None)
 
@@ -57,11 +55,11 @@ def test_a_file_of_another_space_looks_as_in_srgb(
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_srgb_is_left_alone(kind: str, lesion: Image.Image) -> None:
+def test_srgb_is_not_converted(kind: str, lesion: Image.Image) -> None:
     assert difference(file_of(lesion, kind, None), file_of(lesion, kind, SRGB)).max() == 0
 
 
-def test_only_what_is_decoded_carries_the_profile(lesion: Image.Image) -> None:
+def test_profile_is_the_only_metadata_until_conversion(lesion: Image.Image) -> None:
     own = profile("Display P3")
     picture = decode(file_of(lesion, "PNG", own))
 
@@ -109,7 +107,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
-def test_what_cannot_be_used_is_ignored_with_a_reason(name: str, lesion: Image.Image) -> None:
+def test_unusable_profile_is_ignored_with_a_reason(name: str, lesion: Image.Image) -> None:
     own, reason = UNUSABLE[name]
     small = lesion.resize((96, 96))
 
@@ -122,11 +120,11 @@ def test_what_cannot_be_used_is_ignored_with_a_reason(name: str, lesion: Image.I
 
 
 @pytest.mark.parametrize("own", [b"", P3, SRGB])
-def test_what_can_be_used_has_no_reason(own: bytes) -> None:
+def test_usable_profile_has_no_reason(own: bytes) -> None:
     assert ignored(own) == ""
 
 
-def test_parts_of_a_jpegs_profile_may_come_in_any_order(lesion: Image.Image) -> None:
+def test_jpeg_profile_parts_may_come_in_any_order(lesion: Image.Image) -> None:
     plain = file_of(lesion, "JPEG", None)
 
     def part(number: int, of: int, content: bytes) -> bytes:
@@ -141,7 +139,7 @@ def test_parts_of_a_jpegs_profile_may_come_in_any_order(lesion: Image.Image) -> 
     assert difference(plain, data).max() == 0
 
 
-def test_a_compressed_profile_is_not_read_beyond_its_bound(lesion: Image.Image) -> None:
+def test_compressed_profile_is_read_up_to_its_limit(lesion: Image.Image) -> None:
     plain = file_of(lesion, "PNG", None)
     body = b"iCCP" + b"x\0\0" + zlib.compress(bytes(100_000_000), 9)
     chunk = struct.pack(">L", len(body) - 4) + body + struct.pack(">L", zlib.crc32(body))

@@ -1,4 +1,4 @@
-"""What the decoder does with the structure: budgets, silence, and the same pixels."""
+"""Test the decoder: budgets, no log lines, and unchanged pixels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from loadtests.hostile.jpegs import before_frame, segment, small
 Encode = Callable[..., bytes]
 
 
-def test_deflate_data_without_pixels_is_cut_off_by_processor_time() -> None:
+def test_deflate_data_without_pixels_is_stopped_by_cpu_time() -> None:
     reads: list[None] = []
 
     def clock() -> float:
@@ -33,7 +33,7 @@ def test_deflate_data_without_pixels_is_cut_off_by_processor_time() -> None:
     assert len(reads) < 12
 
 
-def test_other_formats_need_no_clock(encoded: Encode) -> None:
+def test_other_formats_need_no_cpu_limit(encoded: Encode) -> None:
     ticks = iter(range(10**6))
 
     for kind in ("JPEG", "WEBP"):
@@ -41,31 +41,35 @@ def test_other_formats_need_no_clock(encoded: Encode) -> None:
         decode(data, Limits(max_seconds=0.1), lambda: float(next(ticks)))
 
 
-def test_a_picture_beyond_its_budget_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_picture_beyond_the_budget_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "_load", None)
 
     with pytest.raises(ImageError, match=r"as 1 megapixels of baseline JPEG; at most 0\.5"):
-        decode(pngs.png(700, 700), Limits(max_cost=0.5))
+        decode(pngs.png(pngs.Header(700, 700)), Limits(max_cost=0.5))
 
 
-def test_nothing_of_a_file_is_logged_or_warned_about(caplog: pytest.LogCaptureFixture) -> None:
+def test_file_content_is_neither_logged_nor_warned_about(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     exif = jpegs.exif(5_400)
 
     decode(before_frame(segment(0xE1, exif)))  # a warning would be an error here
-    decode(pngs.png(320, 240, before=pngs.chunk(b"eXIf", exif[6:]) + pngs.chunk(b"seCr", b"et")))
+    decode(
+        pngs.png(
+            pngs.Header(320, 240), before=pngs.chunk(b"eXIf", exif[6:]) + pngs.chunk(b"seCr", b"et")
+        )
+    )
 
     assert "seCr" not in caplog.text
     assert len(caplog.records) < 10
 
 
-def test_metadata_changes_no_pixel() -> None:
+def test_metadata_does_not_change_pixels() -> None:
     profile = segment(0xE2, b"ICC_PROFILE\0\x01\x01" + bytes(999))
 
     assert decode(before_frame(profile)).tobytes() == decode(small()).tobytes()
 
 
-def test_bands_of_a_large_picture_with_alpha_join(encoded: Encode) -> None:
+def test_large_picture_with_alpha_has_no_seams(encoded: Encode) -> None:
     picture = jpegs.noisy(1200, 1100, 20)
     picture.putalpha(Image.linear_gradient("L").resize(picture.size))
     assert picture.width * picture.height > BAND

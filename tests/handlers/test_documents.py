@@ -1,4 +1,4 @@
-"""A document of the archive is read completely, or the message names the entry."""
+"""Test that documents of the archive are read completely or the error names the entry."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-def test_a_document_is_read_and_written_alike() -> None:
+def test_document_survives_reading_and_writing() -> None:
     card = parse(DOCUMENT | {"unknown": 1}, Card, "card.json")
 
     assert to_json(card) == DOCUMENT
@@ -73,6 +73,6 @@ def test_a_document_is_read_and_written_alike() -> None:
         ),
     ],
 )
-def test_the_message_names_the_entry(changes: dict[str, Any], message: str) -> None:
+def test_error_names_the_entry(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(DocumentError, match=f"^{message}$"):
         parse(DOCUMENT | changes, Card, "card.json")

@@ -1,4 +1,4 @@
-"""Image statistics and the baseline of the training data."""
+"""Test image statistics and the baseline of the training data."""
 
 import json
 from collections.abc import Callable
@@ -31,11 +31,11 @@ def sample() -> dict[str, np.ndarray]:
 
 
 def repeated(sample: np.ndarray) -> dict[str, np.ndarray]:
-    """The same values for every feature."""
+    """Use the same values for every feature."""
     return dict.fromkeys(FEATURES, sample)
 
 
-def test_a_black_and_a_white_picture() -> None:
+def test_black_and_white_pictures() -> None:
     black = image_statistics(Image.new("RGB", (224, 224)))
     white = image_statistics(Image.new("RGB", (224, 224), "white"))
 
@@ -43,7 +43,7 @@ def test_a_black_and_a_white_picture() -> None:
     assert white == pytest.approx(FLAT | {"brightness": 1, "exposure": 1, "clipped": 1}, abs=1e-3)
 
 
-def test_a_checkerboard() -> None:
+def test_checkerboard() -> None:
     board = (np.indices((224, 224)).sum(axis=0) % 2 * 255).astype(np.uint8)
 
     measured = image_statistics(Image.fromarray(board).convert("RGB"))
@@ -65,7 +65,7 @@ def test_a_checkerboard() -> None:
         ((0, 0, 0), 0),
     ],
 )
-def test_clipped_is_the_share_that_is_white_in_all_three_colours(
+def test_clipped_share_counts_pixels_white_in_all_channels(
     colour: tuple[int, int, int], clipped: float
 ) -> None:
     view = Image.new("RGB", (224, 224), (180, 120, 90))
@@ -77,7 +77,7 @@ def test_clipped_is_the_share_that_is_white_in_all_three_colours(
     assert measured["clipped"] == pytest.approx(clipped)
 
 
-def test_quality_is_that_of_the_middle_whatever_surrounds_it(
+def test_quality_depends_on_the_centre_only(
     drawn: Callable[..., Image.Image],
 ) -> None:
     view = centre_view(drawn(4, 1))
@@ -90,7 +90,7 @@ def test_quality_is_that_of_the_middle_whatever_surrounds_it(
         assert tube[name] == seen[name]
 
 
-def test_over_exposure_is_seen(drawn: Callable[..., Image.Image]) -> None:
+def test_detects_overexposure(drawn: Callable[..., Image.Image]) -> None:
     view = centre_view(drawn(4, 1))
     clipped = [
         image_statistics(view.point(lambda value, gain=gain: min(255, round(value * gain))))[
@@ -134,7 +134,7 @@ def test_blur_lowers_sharpness(drawn: Callable[..., Image.Image]) -> None:
     assert sharpness[0] - sharpness[-1] > 1
 
 
-def test_bins_are_the_deciles(sample: dict[str, np.ndarray], reference: Reference) -> None:
+def test_bin_edges_are_deciles(sample: dict[str, np.ndarray], reference: Reference) -> None:
     baseline = Baseline.fit(sample, {}, reference)
 
     for feature in FEATURES:
@@ -157,9 +157,7 @@ def test_bins_are_the_deciles(sample: dict[str, np.ndarray], reference: Referenc
         pytest.param(np.arange(5.0), id="fewer than bins"),
     ],
 )
-def test_shares_are_those_of_the_bins_and_no_bin_is_empty(
-    values: np.ndarray, reference: Reference
-) -> None:
+def test_bin_shares_match_and_no_bin_is_empty(values: np.ndarray, reference: Reference) -> None:
     baseline = Baseline.fit(repeated(values), {}, reference)
     edges, shares = baseline.drift["distance"].edges, baseline.drift["distance"].shares
 
@@ -185,15 +183,13 @@ def test_a_value_on_an_edge_belongs_to_the_bin_above(reference: Reference) -> No
     assert baseline.bin_of("contrast", 1e9) == "9"
 
 
-def test_bins_may_be_fewer(sample: dict[str, np.ndarray], reference: Reference) -> None:
+def test_allows_fewer_bins(sample: dict[str, np.ndarray], reference: Reference) -> None:
     baseline = Baseline.fit(sample, {}, reference, bins=4)
 
     assert all(len(bins.shares) == 4 for bins in baseline.drift.values())
 
 
-def test_json_there_and_back_is_the_same(
-    sample: dict[str, np.ndarray], reference: Reference
-) -> None:
+def test_json_round_trip(sample: dict[str, np.ndarray], reference: Reference) -> None:
     limits = {"distance": (None, 1.5), "brightness": (0.1, 0.9), "sharpness": (-4.5, None)}
     before = Baseline.fit(sample, limits, reference)
     text = json.dumps(to_json(before), allow_nan=False)

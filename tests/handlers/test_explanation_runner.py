@@ -1,4 +1,4 @@
-"""Explanations in time and in turn, or an error that helps; whatever happens, the worker lives."""
+"""Test explanations with time limits and slots; the worker survives every error."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ SLOW = [name for name, method in METHODS.items() if method.slow]
 
 
 class Broken(nn.Module):
-    """Gives no numbers."""
+    """Method that returns non-finite numbers."""
 
     def __init__(self, head: nn.Module) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Broken(nn.Module):
 def asked(
     classifier: Classifier, photograph: Photograph, tmp_path: Path
 ) -> Callable[..., list[Answer]]:
-    """Answers of a service whose workers share a folder, to one photograph by several methods."""
+    """Explain one photograph by several methods, on a service whose workers share a folder."""
 
     def ask(*methods: str, model: nn.Module | None = None, **settings: float) -> list[Answer]:
         patient = {"explain_seconds": 60.0, **settings}  # on busy cores a method takes seconds
@@ -50,7 +50,7 @@ def asked(
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_stops_when_its_time_is_over(
+def test_every_method_stops_when_its_time_budget_is_spent(
     method: str, asked: Callable[..., list[Answer]]
 ) -> None:
     late, predicted = asked(method, explain_seconds=1e-9)
@@ -64,7 +64,7 @@ def test_every_method_stops_when_its_time_is_over(
 
 
 @pytest.mark.parametrize("method", SLOW)
-def test_while_another_worker_explains_slowly_one_is_told_to_come_back(
+def test_slow_explanation_is_rejected_while_another_worker_holds_the_slot(
     method: str, asked: Callable[..., list[Answer]], tmp_path: Path
 ) -> None:
     with Background(1, tmp_path).slot():
@@ -75,7 +75,7 @@ def test_while_another_worker_explains_slowly_one_is_told_to_come_back(
     assert (quick.status, predicted.status) == (200, 200)
 
 
-def test_a_turn_is_given_back_when_the_time_is_over(asked: Callable[..., list[Answer]]) -> None:
+def test_slot_is_released_when_the_time_is_spent(asked: Callable[..., list[Answer]]) -> None:
     late, again, _ = asked(SLOW[0], SLOW[0], explain_seconds=1e-9)
 
     # Out of time, both: nobody else had the turn.
@@ -85,7 +85,7 @@ def test_a_turn_is_given_back_when_the_time_is_over(asked: Callable[..., list[An
 
 
 @pytest.mark.parametrize("method", ["saliency", "occlusion"])
-def test_numbers_that_are_not_finite_are_an_error_that_names_the_method(
+def test_non_finite_map_is_an_error_that_names_the_method(
     method: str,
     asked: Callable[..., list[Answer]],
     classifier: Classifier,
@@ -103,7 +103,7 @@ def test_numbers_that_are_not_finite_are_an_error_that_names_the_method(
 
 
 @pytest.mark.slow
-def test_what_is_quick_is_answered_before_what_is_slow(
+def test_quick_requests_are_answered_before_slow_ones(
     classifier: Classifier, photograph: Photograph, tmp_path: Path
 ) -> None:
     service = MelanomaService(classifier, HandlerSettings(batch_seconds=60, explain_seconds=60))
@@ -134,7 +134,7 @@ def test_what_is_quick_is_answered_before_what_is_slow(
     assert explained[0] < times()  # the slow one was not yet made
 
 
-def test_nothing_is_early_where_nothing_is_slow(
+def test_nothing_is_sent_early_without_slow_requests(
     classifier: Classifier, photograph: Photograph
 ) -> None:
     service = MelanomaService(classifier, HandlerSettings())

@@ -1,4 +1,4 @@
-"""The adapter shows signs of life, and says which errors are its own."""
+"""Test the adapter's heartbeat and the mark of its own errors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def handle(handler: MelanomaHandler, context: Context, *requests: dict[str, Any]
     handler.handle(data, context)
 
 
-def test_its_own_errors_are_marked(
+def test_errors_of_the_handler_are_marked_by_a_header(
     handler: MelanomaHandler, context: Context, photograph: Photograph
 ) -> None:
     handle(handler, context, wire(photograph(1, 0)), wire(b"text"))
@@ -54,7 +54,7 @@ def test_its_own_errors_are_marked(
     assert context.get_response_headers(1)["X-LesionLens-Handler"] == "1"
 
 
-def test_a_worker_promises_progress_while_it_answers(
+def test_worker_records_progress_deadline_while_answering(
     handler: MelanomaHandler,
     context: Context,
     scratch: Path,
@@ -77,7 +77,7 @@ def test_a_worker_promises_progress_while_it_answers(
     assert float(path.read_text().split()[1]) == 0
 
 
-def test_an_archive_that_cannot_be_loaded_is_reported_as_final(
+def test_load_failure_is_reported_as_final(
     context_for: Callable[[Path], Context], scratch: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ArchiveError):

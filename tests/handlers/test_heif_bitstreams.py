@@ -1,4 +1,4 @@
-"""What the bitstreams in HEIC and AVIF files may not hold, whatever the boxes say."""
+"""Test rejection of hostile bitstreams in HEIC and AVIF files."""
 
 from __future__ import annotations
 
@@ -131,5 +131,5 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_hostile_file_is_refused_with_its_reason(name: str) -> None:
+def test_hostile_file_is_rejected_with_its_reason(name: str) -> None:
     refused(*REFUSED[name])

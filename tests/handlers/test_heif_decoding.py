@@ -1,4 +1,4 @@
-"""HEIC and AVIF where they are switched on: the pixels are those that the libraries find."""
+"""Test decoding of HEIC and AVIF: the pixels equal those of the libraries."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def with_profile() -> Image.Image:
 
 
 def with_all_that_phones_write() -> Image.Image:
-    """EXIF with a false orientation, which does not count, XMP and a thumbnail."""
+    """Add EXIF with a wrong orientation, which is ignored, XMP and a thumbnail."""
     carries = picture(320, 200)
     exif = Image.Exif()
     exif[0x010F] = "MAKER"
@@ -85,7 +85,7 @@ FILES: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_pixels_are_those_that_the_library_finds_in_the_whole_file(name: str) -> None:
+def test_reduced_file_decodes_to_the_same_pixels(name: str) -> None:
     data = FILES[name]()
 
     found = decode(data)
@@ -95,7 +95,7 @@ def test_the_pixels_are_those_that_the_library_finds_in_the_whole_file(name: str
 
 
 @pytest.mark.parametrize("name", ["photo.heic", "burst_msf1.heic", "photo.avif"])
-def test_public_files_show_what_the_jpeg_of_the_same_picture_does(name: str, shared: Path) -> None:
+def test_public_files_match_their_jpeg(name: str, shared: Path) -> None:
     if not (shared / "cases").is_dir():
         pytest.skip(f"{shared / 'cases'} is missing: it lies next to some checkouts only")
     plain = decode((shared / "cases" / "plain.jpg").read_bytes())
@@ -108,9 +108,7 @@ def test_public_files_show_what_the_jpeg_of_the_same_picture_does(name: str, sha
 
 @pytest.mark.parametrize("kind", ["HEIC", "AVIF"])
 @pytest.mark.parametrize("number", [12, 9])
-def test_primaries_that_are_named_by_a_number_are_converted_as_by_a_profile(
-    number: int, kind: str
-) -> None:
+def test_numbered_primaries_are_converted_like_a_profile(number: int, kind: str) -> None:
     item = heifs.coded(heic(picture(), quality=90) if kind == "HEIC" else avif(picture()))
     named = b"colr", b"nclx" + struct.pack(">HHHB", number, 13, 6, 0x80)
     rest = tuple(known for known in item.properties if known[0] != b"colr")
@@ -128,7 +126,7 @@ def test_primaries_that_are_named_by_a_number_are_converted_as_by_a_profile(
         assert np.abs(converted - np.asarray(to_srgb(known), np.int16)).mean() < 2
 
 
-def test_nothing_of_the_metadata_reaches_the_decoder() -> None:
+def test_metadata_does_not_reach_the_decoder() -> None:
     data = heic(with_all_that_phones_write(), quality=80, thumbnails=[64], **FAST)
     assert data.count(b"MAKER") == 2
     assert data.count(b"hvc1") == 2
@@ -140,7 +138,7 @@ def test_nothing_of_the_metadata_reaches_the_decoder() -> None:
     assert reduced.count(b"hvc1") == 1
 
 
-def test_a_crop_beyond_the_rim_of_the_encoder_is_applied_before_the_turn() -> None:
+def test_crop_is_applied_before_rotation() -> None:
     tile = heifs.coded(heic(picture(128, 64), quality=80, chroma=444))
     numbers = (40, 1, 30, 1, 2**32 - 20, 1, 5, 1)  # around a centre left of the middle and below it
     clap = b"clap", b"".join(number.to_bytes(4, "big") for number in numbers)
@@ -160,7 +158,7 @@ def test_a_crop_beyond_the_rim_of_the_encoder_is_applied_before_the_turn() -> No
 
 @pytest.mark.parametrize("angle", range(4))
 @pytest.mark.parametrize("axis", [b"", b"\0", b"\1"])
-def test_turns_and_mirrors_are_combined_as_the_library_does(angle: int, axis: bytes) -> None:
+def test_rotations_and_mirrors_are_combined_like_the_library(angle: int, axis: bytes) -> None:
     tile = heifs.coded(heic(picture(), quality=80, chroma=444))
     changes = [(b"irot", bytes([angle]))] + [(b"imir", axis)] * len(axis)
     data = heifs.file([heifs.Item(tile.type, (*tile.properties, *changes), tile.data)])
@@ -169,7 +167,7 @@ def test_turns_and_mirrors_are_combined_as_the_library_does(angle: int, axis: by
 
 
 @pytest.mark.parametrize("kind", ["HEIC", "AVIF"])
-def test_a_grid_like_a_phones_is_put_together(kind: str) -> None:
+def test_phone_grid_is_assembled(kind: str) -> None:
     encode = (lambda one: heic(one, quality=80)) if kind == "HEIC" else avif
     tile = heifs.coded(encode(picture(64, 64)))
     data = heifs.grid(tile, 2, 3, (180, 100), brand=kind.lower().encode())
@@ -180,7 +178,7 @@ def test_a_grid_like_a_phones_is_put_together(kind: str) -> None:
     assert np.array_equal(np.asarray(decode(data)), by_library(data))
 
 
-def test_the_service_answers_and_refuses_them_like_the_rest(
+def test_service_answers_and_rejects_heif_like_other_formats(
     service_with: Callable[..., MelanomaService],
 ) -> None:
     good, cut = heic(picture(), quality=80), avif(picture())[:-9]
@@ -197,7 +195,7 @@ def test_the_service_answers_and_refuses_them_like_the_rest(
     assert "instance 1: the image is broken or cut off" in refused.body
 
 
-def test_it_is_decoded_in_one_thread_within_the_library_s_limits() -> None:
+def test_decodes_in_one_thread_within_the_library_limits() -> None:
     import pillow_heif
     from PIL import AvifImagePlugin
 
@@ -209,7 +207,7 @@ def test_it_is_decoded_in_one_thread_within_the_library_s_limits() -> None:
     assert AvifImagePlugin.DEFAULT_MAX_THREADS == 1
 
 
-def test_a_decoder_that_finds_another_picture_is_not_believed(
+def test_rejects_picture_that_differs_from_the_inspection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import pillow_heif
@@ -221,7 +219,7 @@ def test_a_decoder_that_finds_another_picture_is_not_believed(
         decode(heic(picture(), quality=80))
 
 
-def test_without_the_package_the_refusal_says_how_to_switch_it_on(
+def test_missing_package_error_says_how_to_install_it(
     request: pytest.FixtureRequest,
 ) -> None:
     data = heic(picture(), quality=80), avif(picture())
@@ -233,7 +231,7 @@ def test_without_the_package_the_refusal_says_how_to_switch_it_on(
         assert caught.value.kind == kind
 
 
-def test_a_package_that_cannot_be_imported_is_no_fault_of_the_file(
+def test_unimportable_package_is_not_blamed_on_the_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data = heic(picture(), quality=80)

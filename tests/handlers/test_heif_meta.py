@@ -1,4 +1,4 @@
-"""Tables of a HEIC or AVIF file that contradict themselves or are too long."""
+"""Test contradictory or too long tables of HEIC and AVIF files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read(*inner: bytes) -> heif_meta.Meta:
     return heif_meta.read(memoryview(box(b"meta", bytes(4), *inner)))
 
 
-def test_a_table_is_read() -> None:
+def test_reads_table() -> None:
     meta = read(PRIMARY, ITEMS, places(PLACE), references(10_000), associations(39, 255))
 
     assert meta.types == {1: b"hvc1"}
@@ -58,7 +58,7 @@ def test_a_table_is_read() -> None:
         (PRIMARY, ITEMS, box(b"iloc", b"\3\0\0\0\x44\0", bytes(8))),
     ],
 )
-def test_a_table_that_contradicts_itself_is_broken(inner: tuple[bytes, ...]) -> None:
+def test_contradictory_table_is_broken(inner: tuple[bytes, ...]) -> None:
     with pytest.raises(ImageError, match="broken"):
         read(*inner)
 
@@ -67,21 +67,21 @@ def test_a_table_that_contradicts_itself_is_broken(inner: tuple[bytes, ...]) -> 
     ("inner", "message"),
     [(references(10_001), "10,000 references"), (associations(40, 255), "10,000 properties")],
 )
-def test_a_table_that_is_too_long_is_refused(inner: bytes, message: str) -> None:
+def test_rejects_too_long_table(inner: bytes, message: str) -> None:
     with pytest.raises(ImageError, match=message) as caught:
         read(PRIMARY, ITEMS, inner)
     assert caught.value.kind == "too_complex"
 
 
 @pytest.mark.parametrize("one", [(ispe(96, 64)[0], memoryview(ispe(96, 64)[1]), True), CONFIG])
-def test_what_is_said_of_an_item_is_said_once(one: tuple[bytes, memoryview, bool]) -> None:
+def test_rejects_repeated_item_entries(one: tuple[bytes, memoryview, bool]) -> None:
     properties([one])
     with pytest.raises(ImageError, match="broken"):
         properties([one, one])
 
 
 @pytest.mark.parametrize("size", [2, 7, 17, 100])
-def test_a_box_holds_its_head_and_ends_where_the_one_around_it_does(size: int) -> None:
+def test_rejects_box_smaller_than_its_header_or_beyond_its_parent(size: int) -> None:
     whole = struct.pack(">L4s", 16, b"free") + bytes(8)
     assert [len(content) for _, content in boxes(memoryview(whole))] == [8]
 

@@ -1,4 +1,4 @@
-"""What the boxes of HEIC and AVIF files may not say, found out before a decoder sees them."""
+"""Test rejection of hostile boxes of HEIC and AVIF files before decoding."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CLAP = b"clap", struct.pack(">8L", 80, 1, 60, 1, 0, 1, 0, 1)
 
 
 def stored(method: int = 0, elsewhere: int = 0, version: int = 1) -> bytes:
-    """A file whose picture is said to be stored in an unusual way."""
+    """File whose picture has an unusual storage location."""
     item = heic_item()
     data = file([item])
     at = data.index(b"iloc")
@@ -55,7 +55,7 @@ def odd_grid(
     times: int = 1,
     last: tuple[int, int] = (96, 64),
 ) -> bytes:
-    """A grid of 2 x 2 tiles with something wrong."""
+    """Grid of 2 x 2 tiles with an error."""
     head = struct.pack(">BBBBHH", version, 0, 1, 1, *says)
     whole = Item(b"grid", (heifs.ispe(192, 128),), head, ((b"dimg", tiles),) * times)
     known = (b"hvcC", hvcc(sps(96, 64))), heifs.ispe(96, 64)
@@ -171,23 +171,23 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_hostile_file_is_refused_with_its_reason(name: str) -> None:
+def test_hostile_file_is_rejected_with_its_reason(name: str) -> None:
     refused(*REFUSED[name])
 
 
-def test_the_grid_that_is_changed_above_is_a_good_one() -> None:
+def test_unchanged_grid_is_accepted() -> None:
     assert inspect(odd_grid()).shown == (192, 128)
 
 
 @pytest.mark.parametrize("extent", [(0, 101), (100, 1), (50, 0)])
-def test_a_piece_is_inside_the_file(extent: tuple[int, int]) -> None:
+def test_rejects_extent_outside_the_file(extent: tuple[int, int]) -> None:
     meta = heif_meta.Meta(places={1: heif_meta.Place(0, False, (extent,))})
 
     with pytest.raises(ImageError, match="broken"):
         meta.data(1, memoryview(bytes(100)))
 
 
-def test_pieces_that_overlap_are_not_joined() -> None:
+def test_rejects_overlapping_extents() -> None:
     place = heif_meta.Place(0, False, ((0, 60), (40, 60)))
     meta = heif_meta.Meta(places={1: place})
 

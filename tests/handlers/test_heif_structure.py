@@ -1,4 +1,4 @@
-"""What is read of HEIC and AVIF files before they are decoded, and what is left of them."""
+"""Test the inspection of HEIC and AVIF files and the reduced file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("heif")
 
 
 @pytest.mark.parametrize("kind", ["HEIC", "AVIF", "grid"])
-def test_a_file_that_is_cut_off_is_broken(kind: str) -> None:
+def test_truncated_file_is_broken(kind: str) -> None:
     data = {"HEIC": lambda: file([heic_item()]), "AVIF": lambda: avif(picture()), "grid": a_grid}[
         kind
     ]()
@@ -45,7 +45,7 @@ def test_a_file_that_is_cut_off_is_broken(kind: str) -> None:
         assert caught.value.kind == "broken"
 
 
-def test_units_that_the_pixels_do_not_need_are_left_out() -> None:
+def test_unneeded_units_are_removed() -> None:
     again = struct.pack(">L", len(sps(96, 64))) + sps(96, 64)
     plain = of_units(unit(19), unit(19, first=False))
 
@@ -60,7 +60,7 @@ def test_units_that_the_pixels_do_not_need_are_left_out() -> None:
     )
 
 
-def test_each_slice_may_decode_every_pixel() -> None:
+def test_cost_assumes_that_each_slice_decodes_every_pixel() -> None:
     costs = [inspect(slices(count)).cost for count in (1, 2, 3)]
 
     assert costs[1] - costs[0] == pytest.approx(costs[2] - costs[1], rel=0.01)
@@ -69,9 +69,7 @@ def test_each_slice_may_decode_every_pixel() -> None:
 
 @pytest.mark.parametrize("layers", [0, 1, 6])
 @pytest.mark.parametrize(("chroma", "samples"), [(0, 1.0), (1, 1.5), (2, 2.0), (3, 3.0)])
-def test_a_sequence_parameter_set_says_what_is_decoded(
-    chroma: int, samples: float, layers: int
-) -> None:
+def test_reads_size_from_sequence_parameter_set(chroma: int, samples: float, layers: int) -> None:
     known = hevc.config(
         memoryview(hvcc(sps(104, 72, chroma=chroma, cut=(1, 2, 0, 3), depth=10, layers=layers)))
     ).coding
@@ -85,7 +83,7 @@ def test_a_sequence_parameter_set_says_what_is_decoded(
 @pytest.mark.parametrize(
     ("profile", "samples", "depth"), [(0, 1.5, 10), (1, 3.0, 10), (2, 3.0, 12)]
 )
-def test_a_sequence_header_says_what_is_decoded(
+def test_reads_size_from_av1_sequence_header(
     profile: int, samples: float, depth: int, full: bool
 ) -> None:
     units = obu(1, sequence(4000, 3000, profile=profile, full=full)) + obu(6, KEY)
@@ -95,13 +93,13 @@ def test_a_sequence_header_says_what_is_decoded(
     assert (known.width, known.height, known.samples, known.depth) == (4000, 3000, samples, depth)
 
 
-def test_a_number_has_at_most_32_bits() -> None:
+def test_rejects_numbers_above_32_bits() -> None:
     assert Bits(bytes(4) + b"\xff" * 5).exp_golomb() == 2**33 - 2
     with pytest.raises(ImageError, match="broken"):
         Bits(bytes(5) + b"\xff" * 9).exp_golomb()
 
 
-def test_a_grid_may_be_stored_beside_the_table() -> None:
+def test_grid_may_be_stored_outside_the_item_table() -> None:
     data = heic(picture(200, 150), quality=80, tile_size=64)
     meta = heif_meta.read(memoryview(data))
 
@@ -109,7 +107,7 @@ def test_a_grid_may_be_stored_beside_the_table() -> None:
     assert inspect(data).width == 200
 
 
-def test_pieces_of_an_item_are_joined() -> None:
+def test_extents_of_an_item_are_joined() -> None:
     item = heic_item()
     whole = file([item])
     at, half = whole.index(item.data), len(item.data) // 2
@@ -125,7 +123,7 @@ def test_pieces_of_an_item_are_joined() -> None:
     assert inspect(data).file() == inspect(whole).file()
 
 
-def test_a_property_that_is_not_needed_may_be_unknown() -> None:
+def test_unknown_optional_property_is_accepted() -> None:
     data = with_more(heic_item(), (b"what", b"ever"))
     at = data.index(b"ipma") + 8 + 4 + 3
     count = data[at - 1]
@@ -134,7 +132,7 @@ def test_a_property_that_is_not_needed_may_be_unknown() -> None:
     assert inspect(optional).file() == inspect(file([heic_item()])).file()
 
 
-def test_what_costs_more_is_estimated_higher() -> None:
+def test_more_expensive_files_have_higher_estimates() -> None:
     tile = heifs.tile(4, quality=57)
     plain = inspect(file([tile])).cost
 
@@ -152,7 +150,7 @@ def test_what_costs_more_is_estimated_higher() -> None:
     assert inspect(with_twice_the_bytes).cost > inspect(without).cost + 0.4
 
 
-def test_a_phones_photograph_is_within_the_budget_of_its_own() -> None:
+def test_phone_photograph_is_within_its_budget() -> None:
     photograph = heifs.of_megapixels(heifs.tile(4, quality=57), 8, 6, heifs.TURNED)
     assert 2.5e6 < len(photograph) < 3.2e6
 
@@ -165,7 +163,7 @@ def test_a_phones_photograph_is_within_the_budget_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("kind", ["heic", "deep", "grid", "avif"])
-def test_whatever_is_damaged_only_an_image_error_escapes(kind: str) -> None:
+def test_damaged_files_raise_image_error_only(kind: str) -> None:
     data = {
         "heic": lambda: heic(picture(), quality=80),
         "deep": lambda: deep(picture(64, 64)),
@@ -190,7 +188,7 @@ def test_whatever_is_damaged_only_an_image_error_escapes(kind: str) -> None:
     assert min(outcomes.values()) > 5, outcomes
 
 
-def test_the_reduced_file_is_one_that_pillow_opens_too() -> None:
+def test_pillow_opens_the_reduced_file() -> None:
     with Image.open(io.BytesIO(inspect(avif(picture())).file())) as opened:
         assert (opened.format, opened.size) == ("AVIF", (96, 64))
     assert heif.MAX_PIXELS > 4032 * 3024

@@ -1,4 +1,4 @@
-"""From the bytes of a file to the input of the model: what is prepared, exactly."""
+"""Test the preparation of a file's bytes as model input."""
 
 import io
 from collections.abc import Callable
@@ -18,14 +18,14 @@ Encode = Callable[..., bytes]
 
 @pytest.fixture(scope="module")
 def picture(drawn: Callable[[int, int], Image.Image]) -> Image.Image:
-    """Not square, and different in every corner."""
+    """Picture that is not square and differs in every corner."""
     levels = np.asarray(drawn(1, 1)).astype(int)
     levels += np.linspace(-40, 40, 240, dtype=int)[None, :, None]
     return Image.fromarray(levels.clip(0, 255).astype(np.uint8)).crop((0, 0, 240, 180))
 
 
 def off(one: Image.Image, other: Image.Image) -> float:
-    """The mean difference of two pictures, in levels of 255."""
+    """Mean difference of two pictures, in levels of 255."""
     assert one.size == other.size
     return float(np.abs(np.asarray(one, np.float32) - np.asarray(other, np.float32)).mean())
 
@@ -40,7 +40,7 @@ def off(one: Image.Image, other: Image.Image) -> float:
         ("WEBP", {"quality": 95}),
     ],
 )
-def test_the_three_formats_are_decoded(
+def test_decodes_three_formats(
     kind: str, options: dict[str, object], picture: Image.Image, encoded: Encode
 ) -> None:
     decoded = decode(encoded(picture, kind, **options))
@@ -60,7 +60,7 @@ def test_the_three_formats_are_decoded(
         ((300, 300), (300, 300)),
     ],
 )
-def test_a_large_jpeg_is_decoded_at_the_scale_that_is_needed(
+def test_large_jpeg_is_decoded_at_reduced_scale(
     size: tuple[int, int], scaled: tuple[int, int], picture: Image.Image, encoded: Encode
 ) -> None:
     large = picture.resize(size, Image.Resampling.BICUBIC)
@@ -71,7 +71,7 @@ def test_a_large_jpeg_is_decoded_at_the_scale_that_is_needed(
     assert off(centre_view(decoded), centre_view(large)) < 1
 
 
-def test_what_libjpeg_did_not_write_is_decoded_in_full(
+def test_jpeg_of_another_encoder_is_decoded_at_full_scale(
     picture: Image.Image, encoded: Encode
 ) -> None:
     large = picture.resize((1200, 900))
@@ -80,7 +80,7 @@ def test_what_libjpeg_did_not_write_is_decoded_in_full(
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_rotated_jpeg_equals_its_upright_twin(
+def test_rotated_jpeg_equals_upright_jpeg(
     orientation: int, picture: Image.Image, encoded: Encode
 ) -> None:
     # How the camera's sensor saw the picture, so that the tag turns it upright again.
@@ -104,7 +104,7 @@ def test_a_rotated_jpeg_equals_its_upright_twin(
     assert decoded.getexif().get(ORIENTATION, 1) == 1
 
 
-def test_orientation_is_honoured_in_webp(picture: Image.Image, encoded: Encode) -> None:
+def test_orientation_applies_to_webp(picture: Image.Image, encoded: Encode) -> None:
     tag = Image.Exif()
     tag[ORIENTATION] = 6
     seen = picture.transpose(Image.Transpose.ROTATE_90)
@@ -124,7 +124,7 @@ def test_a_file_with_damaged_exif_is_decoded(
     assert off(decode(encoded(picture, kind, exif=tag, quality=95)), picture) < 2
 
 
-def test_a_cmyk_jpeg_keeps_its_colours(picture: Image.Image, encoded: Encode) -> None:
+def test_cmyk_jpeg_keeps_its_colours(picture: Image.Image, encoded: Encode) -> None:
     assert off(decode(encoded(picture.convert("CMYK"), quality=95)), picture) < 3
 
 
@@ -152,7 +152,7 @@ def test_a_one_bit_png_is_black_and_white(encoded: Encode) -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_alpha_is_laid_on_white(mode: str, encoded: Encode) -> None:
+def test_alpha_is_composited_on_white(mode: str, encoded: Encode) -> None:
     layered = Image.new("RGBA", (64, 64), (40, 40, 40, 255))
     layered.paste((40, 40, 40, 0), (0, 0, 32, 64))
     layered.paste((40, 40, 40, 128), (0, 0, 64, 8))
@@ -177,7 +177,7 @@ def test_a_palette_png_with_and_without_transparency(encoded: Encode) -> None:
     assert plain[5, 60].tolist() == clear[5, 60].tolist() == [200, 100, 50]
 
 
-def test_a_transparent_colour_of_an_rgb_png_is_laid_on_white(encoded: Encode) -> None:
+def test_transparent_colour_of_rgb_png_becomes_white(encoded: Encode) -> None:
     solid = Image.new("RGB", (64, 64), (10, 20, 30))
     solid.paste((200, 100, 50), (32, 0, 64, 64))
 
@@ -191,7 +191,7 @@ def test_a_transparent_colour_of_an_rgb_png_is_laid_on_white(encoded: Encode) ->
     ("kind", "options"),
     [("PNG", {"default_image": False}), ("WEBP", {"lossless": True}), ("MPO", {"quality": 95})],
 )
-def test_of_several_frames_the_first_is_taken(
+def test_uses_first_of_several_frames(
     kind: str, options: dict[str, object], picture: Image.Image, encoded: Encode
 ) -> None:
     second = Image.new("RGB", picture.size, "lime")
@@ -218,7 +218,7 @@ def test_centre_view_takes_the_middle_square(size: tuple[int, int]) -> None:
     assert view.getcolors() == [(224 * 224, (0, 0, 128))]
 
 
-def test_a_square_view_is_torchvisions_to_the_byte(drawn: Callable[..., Image.Image]) -> None:
+def test_square_view_equals_torchvision(drawn: Callable[..., Image.Image]) -> None:
     wanted = transforms.Compose([transforms.Resize(224), transforms.CenterCrop(224)])
 
     for side in (224, 240, 500, 97):
@@ -227,7 +227,7 @@ def test_a_square_view_is_torchvisions_to_the_byte(drawn: Callable[..., Image.Im
 
 
 @pytest.mark.parametrize("size", [(240, 180), (300, 451), (1000, 231)])
-def test_other_views_are_close_to_torchvisions(
+def test_other_views_are_close_to_torchvision(
     size: tuple[int, int], drawn: Callable[..., Image.Image]
 ) -> None:
     # torchvision rounds the long side to whole pixels before it crops: half a pixel off.
@@ -237,7 +237,7 @@ def test_other_views_are_close_to_torchvisions(
     assert off(centre_view(oblong), wanted(oblong)) < 2.5
 
 
-def test_tensor_is_torchvisions(drawn: Callable[..., Image.Image]) -> None:
+def test_tensor_equals_torchvision(drawn: Callable[..., Image.Image]) -> None:
     view = centre_view(drawn(3, 0))
     wanted = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)])(view)
 

@@ -1,4 +1,4 @@
-"""A worker imports what it needs, and no more."""
+"""Test that a worker imports only what it needs."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def modules_after(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_the_handler_imports_nothing_heavy_that_it_does_not_need() -> None:
+def test_handler_avoids_heavy_imports() -> None:
     modules = modules_after("import handlers.melanoma_handler")
 
     assert {"torch", "captum.attr._core.layer.grad_cam", "PIL"} <= modules
     assert not HEAVY & modules
 
 
-def test_no_method_imports_anything_heavy_when_it_runs() -> None:
+def test_methods_avoid_heavy_imports_when_they_run() -> None:
     modules = modules_after(
         "from handlers.explainers.methods import METHODS\n"
         "from tests.handlers.explainers.known import Corner, ask, noise\n"
@@ -41,7 +41,7 @@ def test_no_method_imports_anything_heavy_when_it_runs() -> None:
     assert not HEAVY & modules
 
 
-def test_captum_is_whole_for_who_asks_for_it() -> None:
+def test_captum_is_complete_when_imported_directly() -> None:
     modules = modules_after(
         "from handlers.explainers import captum_methods\n"
         "import captum.attr\n"
@@ -57,7 +57,7 @@ def test_captum_is_whole_for_who_asks_for_it() -> None:
     assert "matplotlib" in modules
 
 
-def test_captum_may_be_there_before() -> None:
+def test_captum_may_be_imported_before() -> None:
     modules_after(
         "import captum.attr\n"
         "from handlers.explainers import captum_methods\n"

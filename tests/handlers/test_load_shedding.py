@@ -1,4 +1,4 @@
-"""Who is served when more come than can be: the clock is the test's."""
+"""Test load shedding with a simulated clock."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def served(clock: Clock) -> Callable[..., int]:
-    """Serves a batch and gives how many of its requests were served."""
+    """Serve a batch and return the number of served requests."""
     admission = LoadShedder(FULL, SECONDS, clock)
 
     def serve(requests: int, each: float) -> int:
@@ -42,35 +42,33 @@ def served(clock: Clock) -> Callable[..., int]:
     return serve
 
 
-def test_everybody_is_served_in_time(served: Callable[..., int]) -> None:
+def test_serves_every_request_that_is_in_time(served: Callable[..., int]) -> None:
     assert [served(FULL, each=0.01) for _ in range(50)] == [FULL] * 50
 
 
-def test_the_first_is_served_however_slow(served: Callable[..., int]) -> None:
+def test_first_request_is_always_served(served: Callable[..., int]) -> None:
     assert [served(1, each=30.0) for _ in range(3)] == [1, 1, 1]
 
 
-def test_a_batch_ends_with_its_time(served: Callable[..., int]) -> None:
+def test_batch_ends_with_its_time_budget(served: Callable[..., int]) -> None:
     assert served(FULL, each=0.4) == 3
 
 
-def test_what_piled_up_behind_a_slow_batch_is_turned_away(served: Callable[..., int]) -> None:
+def test_rejects_requests_queued_behind_a_slow_batch(served: Callable[..., int]) -> None:
     assert served(FULL - 1, each=0.03) == FULL - 1
     assert [served(FULL, each=0.03) for _ in range(5)] == [0] * 5
     assert served(FULL - 1, each=0.01) == FULL - 1, "the queue is empty again"
     assert served(FULL, each=0.01) == FULL, "and the batch before was quick"
 
 
-def test_what_comes_later_than_a_slow_batch_is_served(
-    served: Callable[..., int], clock: Clock
-) -> None:
+def test_serves_requests_after_a_slow_batch(served: Callable[..., int], clock: Clock) -> None:
     assert served(2, each=2.0) == 1
     clock.now += SHED_PERIODS * SECONDS
     assert served(FULL, each=0.01) == FULL
 
 
 @pytest.mark.parametrize("size", [1, 8])
-def test_a_server_of_small_batches_never_turns_a_few_clients_away(size: int, clock: Clock) -> None:
+def test_small_batches_never_reject_a_few_clients(size: int, clock: Clock) -> None:
     admission = LoadShedder(size, SECONDS, clock)
     for _ in range(5):
         admission.begin(size)
@@ -79,7 +77,7 @@ def test_a_server_of_small_batches_never_turns_a_few_clients_away(size: int, clo
         admission.end()
 
 
-def test_a_load_that_never_lets_up_is_served_now_and_then(
+def test_constant_overload_is_served_once_a_shed_period(
     served: Callable[..., int], clock: Clock
 ) -> None:
     assert served(FULL, each=0.4) == 3
@@ -92,5 +90,5 @@ def test_a_load_that_never_lets_up_is_served_now_and_then(
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(0.2, 1), (1.0, 1), (1.1, 2), (7.0, 7)])
-def test_the_wait_that_is_told_is_whole_seconds(seconds: float, told: int) -> None:
+def test_retry_after_is_whole_seconds(seconds: float, told: int) -> None:
     assert LoadShedder(FULL, seconds).retry_after == told

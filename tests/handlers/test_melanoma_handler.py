@@ -1,4 +1,4 @@
-"""The TorchServe adapter, through TorchServe's own context and metrics."""
+"""Test the TorchServe adapter with TorchServe's context and metrics."""
 
 import io
 import json
@@ -29,7 +29,7 @@ Body = Callable[..., bytes]
 
 
 def wire(body: bytes, *, name: str = "body", **headers: str) -> dict[str, Any]:
-    """One request as the frontend hands it to a worker."""
+    """Build a request as the frontend passes it to a worker."""
     pairs = [(key.replace("_", "-").encode(), value.encode()) for key, value in headers.items()]
     return {
         "requestId": b"1",
@@ -68,7 +68,7 @@ def ask(handler: MelanomaHandler, context: Context) -> Callable[..., list[tuple[
 
 
 @pytest.mark.parametrize("name", ["body", "data"])
-def test_a_body_is_found_under_either_name(
+def test_reads_body_under_either_key(
     name: str, ask: Callable[..., Any], photograph: Photograph, v1: Body
 ) -> None:
     image = photograph(1, 0)
@@ -80,14 +80,14 @@ def test_a_body_is_found_under_either_name(
     assert raw["label"] == enveloped["predictions"][0]["label"]
 
 
-def test_a_form_without_an_image_is_refused(ask: Callable[..., Any]) -> None:
+def test_rejects_form_without_image(ask: Callable[..., Any]) -> None:
     ((status, document),) = ask(wire(b"Jane", name="first_name"))
 
     assert status == 400
     assert document["error"].startswith("the body is empty")
 
 
-def test_each_request_has_its_own_status_and_phrase(
+def test_each_request_has_its_own_status_and_reason_phrase(
     ask: Callable[..., Any], context: Context, photograph: Photograph
 ) -> None:
     image = photograph(1, 0)
@@ -100,7 +100,7 @@ def test_each_request_has_its_own_status_and_phrase(
     assert [set(document) == {"error"} for _, document in answers] == [False, True, True, False]
 
 
-def test_who_must_come_back_is_told_when(
+def test_rejected_request_gets_retry_after(
     ask: Callable[..., Any],
     handler: MelanomaHandler,
     context: Context,
@@ -118,7 +118,7 @@ def test_who_must_come_back_is_told_when(
     assert document["error"].startswith("too many requests at once")
 
 
-def test_the_batch_size_is_the_servers(
+def test_batch_size_is_read_from_the_server(
     model_folder: Path, context_for: Callable[[Path], Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = context_for(model_folder)
@@ -149,9 +149,7 @@ def test_each_request_has_its_own_verb(
     assert set(answers[2][1]) == {"explanations"}
 
 
-def test_headers_are_read_whatever_their_case(
-    ask: Callable[..., Any], photograph: Photograph
-) -> None:
+def test_header_names_are_case_insensitive(ask: Callable[..., Any], photograph: Photograph) -> None:
     image = photograph(1, 0)
 
     answers = ask(
@@ -166,7 +164,7 @@ def test_headers_are_read_whatever_their_case(
     assert answers[2][1]["error"].startswith('no "instances" in the body')
 
 
-def test_a_probe_says_so_in_a_header(handler: MelanomaHandler, context: Context) -> None:
+def test_probe_is_recognised_by_its_header(handler: MelanomaHandler, context: Context) -> None:
     processors, _, _ = Service.retrieve_data_for_inference(
         [wire(b"", **{"X-Probe": "true"}), wire(b"", x_probe="false")]
     )
@@ -175,7 +173,7 @@ def test_a_probe_says_so_in_a_header(handler: MelanomaHandler, context: Context)
     assert [handler._row({"body": b""}, context, index).probe for index in (0, 1)] == [True, False]
 
 
-def test_a_body_that_is_already_text_is_read(
+def test_reads_body_that_is_already_text(
     handler: MelanomaHandler, context: Context, photograph: Photograph, v1: Body
 ) -> None:
     processors, _, _ = Service.retrieve_data_for_inference([wire(b"")])
@@ -201,7 +199,7 @@ def parsed(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, str, dict[s
     return lines
 
 
-def test_metrics_come_as_torchserve_reads_them(
+def test_metrics_have_the_format_of_torchserve(
     ask: Callable[..., Any], photograph: Photograph, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "ts.metrics")
@@ -225,7 +223,7 @@ def test_metrics_come_as_torchserve_reads_them(
     assert {m.name for m in set(telemetry.METRICS) - others} <= {name for name, *_ in seen}
 
 
-def test_the_baseline_is_told_once_at_the_start(
+def test_baseline_is_reported_once_at_start(
     model_folder: Path, context_for: Callable[[Path], Context], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "ts.metrics")
@@ -239,7 +237,7 @@ def test_the_baseline_is_told_once_at_the_start(
 
 
 class Frontend:
-    """Reads what a worker sends, as ``ModelResponseDecoder.java`` of TorchServe 0.12 does."""
+    """Read a worker's message like ``ModelResponseDecoder.java`` of TorchServe 0.12."""
 
     def __init__(self) -> None:
         self.answers: list[tuple[str, int, dict[str, str], bytes]] = []
@@ -264,7 +262,7 @@ class Frontend:
 
 
 @pytest.mark.slow
-def test_quick_requests_of_a_batch_do_not_wait_for_a_slow_one(
+def test_slow_request_does_not_delay_quick_ones_of_its_batch(
     handler: MelanomaHandler,
     context: Context,
     photograph: Photograph,

@@ -1,4 +1,4 @@
-"""How TorchServe loads the adapter: its class, its environment, an unpacked archive."""
+"""Test how TorchServe loads the adapter."""
 
 import json
 import os
@@ -26,13 +26,13 @@ SOURCE = Path(handlers.__file__).parent
 
 @pytest.fixture(autouse=True)
 def _threads() -> Iterator[None]:
-    """The adapter sets the number of threads of the process: put it back."""
+    """Restore the number of threads, which the adapter sets for the process."""
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
 
 
-def test_torchserve_finds_exactly_one_class() -> None:
+def test_module_has_exactly_one_handler_class() -> None:
     assert list_classes_from_module(melanoma_handler) == [MelanomaHandler]
 
 
@@ -55,7 +55,7 @@ def test_settings_come_from_the_environment(
 
 
 @pytest.mark.parametrize(("variable", "expected"), [("1", 1), ("", threads.cores())])
-def test_a_forward_pass_has_the_cores_of_the_container_or_what_is_asked_for(
+def test_forward_pass_uses_the_cores_of_the_container_or_the_setting(
     variable: str,
     expected: int,
     model_folder: Path,
@@ -70,14 +70,14 @@ def test_a_forward_pass_has_the_cores_of_the_container_or_what_is_asked_for(
     assert torch.get_num_threads() == expected
 
 
-def test_a_broken_archive_ends_the_start(
+def test_broken_archive_prevents_start(
     context_for: Callable[[Path], Context], tmp_path: Path
 ) -> None:
     with pytest.raises(ArchiveError, match="build it again"):
         MelanomaHandler().initialize(context_for(tmp_path))
 
 
-def test_no_batch_is_answered_before_the_start() -> None:
+def test_no_batch_is_answered_before_initialisation() -> None:
     with pytest.raises(RuntimeError, match="before initialize"):
         MelanomaHandler().handle([], None)
 
@@ -104,7 +104,7 @@ print(json.dumps({
 """
 
 
-def test_torchserves_loader_serves_an_unpacked_archive(
+def test_torchserve_loader_serves_unpacked_archive(
     model_folder: Path, photograph: Callable[[int, int], bytes], tmp_path: Path
 ) -> None:
     folder = shutil.copytree(model_folder, tmp_path / "archive")

@@ -1,4 +1,4 @@
-"""EXIF's orientation is read as Pillow reads it, whatever surrounds it."""
+"""Test that EXIF's orientation is read like Pillow."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ def pillows(metadata: bytes, xmp: bytes) -> int:
 @pytest.mark.filterwarnings("ignore:.*EXIF data:UserWarning")
 @pytest.mark.filterwarnings("ignore:Truncated File Read:UserWarning")
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_what_pillow_reads(name: str) -> None:
+def test_orientation_equals_that_of_pillow(name: str) -> None:
     metadata, xmp = CASES[name]
 
     assert orientation(metadata, xmp) == pillows(metadata, xmp)
 
 
-def test_only_the_beginning_is_read() -> None:
+def test_only_the_beginning_of_exif_is_read() -> None:
     assert orientation(exif(short(6), start=MAX_EXIF - 100), b"") == 6
     assert orientation(exif(short(6), start=MAX_EXIF + 100), b"") == 1

@@ -1,4 +1,4 @@
-"""Which files of a folder are taken for photographs, and that every other one is named."""
+"""Test which files of a folder count as photographs; all others are named."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def made(path: Path) -> Path:
     return path
 
 
-def test_files_are_found_in_the_order_of_their_paths(tmp_path: Path) -> None:
+def test_finds_files_in_path_order(tmp_path: Path) -> None:
     wanted = [made(tmp_path / name) for name in ("a/2.JPG", "a/b/1.webp", "c.png", "d.jpeg")]
 
     found = find(tmp_path)
@@ -24,7 +24,7 @@ def test_files_are_found_in_the_order_of_their_paths(tmp_path: Path) -> None:
     assert found.left_out == ()
 
 
-def test_what_is_left_out_is_named_with_its_reason(tmp_path: Path) -> None:
+def test_names_skipped_files_with_reasons(tmp_path: Path) -> None:
     for name in ("x.jpg", "._x.jpg", "notes.txt", "README", ".cache/y.jpg"):
         made(tmp_path / name)
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
@@ -42,7 +42,7 @@ def test_what_is_left_out_is_named_with_its_reason(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("without_heif")
-def test_heic_and_avif_are_left_out_where_they_are_not_switched_on(tmp_path: Path) -> None:
+def test_skips_heic_and_avif_without_decoder(tmp_path: Path) -> None:
     names = ("1.HEIC", "2.avif", "3.heif")
     paths = tuple(made(tmp_path / name) for name in names)
 
@@ -54,13 +54,13 @@ def test_heic_and_avif_are_left_out_where_they_are_not_switched_on(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("heif")
-def test_heic_and_avif_are_found_where_they_are_switched_on(tmp_path: Path) -> None:
+def test_finds_heic_and_avif_with_decoder(tmp_path: Path) -> None:
     paths = tuple(made(tmp_path / name) for name in ("1.HEIC", "2.avif", "3.heif"))
 
     assert find(tmp_path).photographs == paths
 
 
-def test_linked_folders_are_read_once(tmp_path: Path) -> None:
+def test_reads_linked_folders_once(tmp_path: Path) -> None:
     elsewhere = made(tmp_path / "elsewhere" / "1.jpg").parent
     folder = tmp_path / "class"
     made(folder / "2.jpg")
@@ -77,6 +77,6 @@ def test_linked_folders_are_read_once(tmp_path: Path) -> None:
     )
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         find(tmp_path / "nothing")

@@ -1,4 +1,4 @@
-"""KServe V1 and raw bodies: what is understood, what is refused and how."""
+"""Test parsing of KServe V1 and raw bodies."""
 
 import base64
 import json
@@ -44,7 +44,7 @@ def v1(*rows: Any) -> bytes:
         {"data": B64, "method": None, "target": None, "note": "left alone"},
     ],
 )
-def test_every_spelling_of_an_instance_gives_its_bytes(row: Any) -> None:
+def test_accepts_every_spelling_of_an_instance(row: Any) -> None:
     request = parse(v1(row), verb="explain")
 
     assert request == Request("explain", (Instance(IMAGE),), enveloped=True)
@@ -68,7 +68,7 @@ def test_sixteen_instances_are_accepted_and_seventeen_are_not() -> None:
     assert refusal(v1(B64, B64), max_instances=1)[1].startswith("2 instances; at most 1 are")
 
 
-def test_options_of_an_instance_win_over_the_headers() -> None:
+def test_instance_options_override_headers() -> None:
     body = v1({"data": B64}, {"data": B64, "method": "grad_cam", "target": "predicted"}, B64)
 
     request = parse(body, verb="explain", method="integrated_gradients", target="cancer")
@@ -89,7 +89,7 @@ def test_json_is_recognised_without_its_content_type(content_type: str) -> None:
 
 
 @pytest.mark.parametrize("content_type", ["", "image/jpeg", "application/octet-stream"])
-def test_an_image_file_stays_raw(content_type: str) -> None:
+def test_image_body_is_not_parsed_as_json(content_type: str) -> None:
     body = b"\xff\xd8\xff\xe0 an image \n"
 
     request = parse(
@@ -123,7 +123,7 @@ def test_an_image_file_stays_raw(content_type: str) -> None:
         (b'{"instances": true}', '"instances" is true or false, not a list'),
     ],
 )
-def test_a_body_that_says_nothing_is_refused_and_told_what_to_send(body: bytes, said: str) -> None:
+def test_rejects_unrecognised_body_and_says_what_to_send(body: bytes, said: str) -> None:
     status, message = refusal(body)
 
     assert status == 400
@@ -133,7 +133,7 @@ def test_a_body_that_says_nothing_is_refused_and_told_what_to_send(body: bytes, 
 
 
 @pytest.mark.parametrize("body", [b"hello", b'"AAAA"', b"null", b"17", b"\xff\xd8\xff\xe0"])
-def test_a_body_declared_as_json_must_be_json_with_instances(body: bytes) -> None:
+def test_json_body_must_have_instances(body: bytes) -> None:
     status, message = refusal(body, content_type="Application/JSON; charset=utf-8")
 
     assert status == 400
@@ -166,14 +166,14 @@ def test_a_body_declared_as_json_must_be_json_with_instances(body: bytes) -> Non
         ({"data": B64, "target": {}}, '"target" is an object, not a text'),
     ],
 )
-def test_a_bad_instance_is_refused_by_its_number(row: Any, said: str) -> None:
+def test_error_names_the_bad_instance(row: Any, said: str) -> None:
     status, message = refusal(v1(B64, B64, row))
 
     assert status == 400
     assert message.startswith(f"instance 2: {said}")
 
 
-def test_a_body_above_the_limit_gets_413_whatever_is_in_it() -> None:
+def test_body_above_the_limit_gets_413() -> None:
     assert refusal(b"{" + b" " * 20_000_000) == (
         413,
         "the body is 20.0 MB; at most 20 MB are accepted: send fewer or smaller photographs",
@@ -182,7 +182,7 @@ def test_a_body_above_the_limit_gets_413_whatever_is_in_it() -> None:
     assert refusal(IMAGE, max_body_bytes=255)[0] == 413
 
 
-def test_messages_name_the_instance_only_where_there_is_a_list() -> None:
+def test_messages_name_the_instance_only_in_lists() -> None:
     instances = (Instance(b"a"), Instance(b"b"))
 
     assert Request("predict", instances, True).where(1, "broken") == "instance 1: broken"
@@ -190,7 +190,7 @@ def test_messages_name_the_instance_only_where_there_is_a_list() -> None:
 
 
 @pytest.mark.parametrize(("verb", "key"), [("predict", "predictions"), ("explain", "explanations")])
-def test_an_answer_is_a_list_for_v1_and_an_object_for_raw(verb: protocol.Verb, key: str) -> None:
+def test_result_is_a_list_for_v1_and_an_object_for_raw(verb: protocol.Verb, key: str) -> None:
     results: list[dict[str, Any]] = [{"probability": 0.5}, {"probability": 0.25}]
     pair = (Instance(b"a"), Instance(b"b"))
 
@@ -200,7 +200,7 @@ def test_an_answer_is_a_list_for_v1_and_an_object_for_raw(verb: protocol.Verb, k
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
-def test_an_answer_refuses_what_json_has_no_word_for(number: float) -> None:
+def test_rejects_numbers_that_json_cannot_express(number: float) -> None:
     for enveloped in (True, False):
         with pytest.raises(ValueError, match="JSON compliant"):
             protocol.answer(

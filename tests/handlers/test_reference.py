@@ -1,4 +1,4 @@
-"""Distance to the training features."""
+"""Test the distance to the training features."""
 
 import json
 
@@ -13,7 +13,7 @@ WIDTH = 512
 
 @pytest.fixture(scope="module")
 def features() -> np.ndarray:
-    """Around a mean, a few directions wider than the rest, as features of a network are."""
+    """Features like those of a network: a mean, and a few directions of large variance."""
     random = np.random.default_rng(0)
     spread = np.concatenate([np.linspace(1.2, 0.4, 20), np.full(WIDTH - 20, 0.1)])
     turned = np.linalg.qr(random.normal(size=(WIDTH, WIDTH)))[0]
@@ -25,7 +25,7 @@ def reference(features: np.ndarray) -> Reference:
     return Reference.fit(features[:800])
 
 
-def test_it_is_one_minus_the_cosine_to_the_tenth_nearest(
+def test_distance_is_one_minus_cosine_similarity_to_the_kth_neighbour(
     reference: Reference, features: np.ndarray
 ) -> None:
     new = features[800:820].astype(np.float64)
@@ -36,7 +36,7 @@ def test_it_is_one_minus_the_cosine_to_the_tenth_nearest(
     assert reference.distance(features[800:820]) == pytest.approx(expected, abs=2e-4)
 
 
-def test_what_is_like_nothing_learned_is_farther_than_all_that_is(
+def test_unfamiliar_photograph_is_farther_than_all_training_data(
     reference: Reference, features: np.ndarray
 ) -> None:
     new = reference.distance(features[800:])
@@ -45,7 +45,7 @@ def test_what_is_like_nothing_learned_is_farther_than_all_that_is(
     assert reference.distance(noise).min() > new.max()
 
 
-def test_one_odd_photograph_makes_no_neighbourhood(features: np.ndarray) -> None:
+def test_single_outlier_in_the_reference_stays_unfamiliar(features: np.ndarray) -> None:
     odd = -features[:1]
     alone = Reference.fit(np.concatenate([features[:200], odd]))
     crowd = Reference.fit(np.concatenate([features[:200], np.repeat(odd, NEIGHBOUR, axis=0)]))
@@ -54,15 +54,13 @@ def test_one_odd_photograph_makes_no_neighbourhood(features: np.ndarray) -> None
     assert crowd.distance(odd)[0] == pytest.approx(0, abs=1e-3)
 
 
-def test_brighter_activations_of_the_same_kind_are_no_farther(
-    reference: Reference, features: np.ndarray
-) -> None:
+def test_distance_ignores_magnitude(reference: Reference, features: np.ndarray) -> None:
     new = features[800:810]
 
     assert reference.distance(3 * new) == pytest.approx(reference.distance(new), abs=1e-5)
 
 
-def test_at_most_a_thousand_are_kept_evenly_over_all(features: np.ndarray) -> None:
+def test_reference_keeps_an_even_subset(features: np.ndarray) -> None:
     many = Reference.fit(np.repeat(features, 2, axis=0))
 
     assert many.features.shape == (KEPT, WIDTH)
@@ -71,14 +69,14 @@ def test_at_most_a_thousand_are_kept_evenly_over_all(features: np.ndarray) -> No
         assert many.features[place] == pytest.approx(unit, abs=1e-3)
 
 
-def test_each_row_is_measured_alone(reference: Reference, features: np.ndarray) -> None:
+def test_distance_of_a_row_ignores_other_rows(reference: Reference, features: np.ndarray) -> None:
     together = reference.distance(features[800:808])
     alone = [reference.distance(row[None, :])[0] for row in features[800:808]]
 
     assert together.tolist() == alone
 
 
-def test_json_there_and_back_loses_nothing(reference: Reference, features: np.ndarray) -> None:
+def test_json_round_trip(reference: Reference, features: np.ndarray) -> None:
     text = json.dumps(to_json(reference.encoded()))
 
     after = parse(json.loads(text), EncodedFeatures, "features").decoded()
@@ -89,12 +87,12 @@ def test_json_there_and_back_loses_nothing(reference: Reference, features: np.nd
 
 
 @pytest.mark.parametrize("count", [1, 3, 40])
-def test_a_handful_of_photographs_is_enough(count: int, features: np.ndarray) -> None:
+def test_works_with_a_handful_of_photographs(count: int, features: np.ndarray) -> None:
     distances = Reference.fit(features[:count]).distance(features)
 
     assert np.isfinite(distances).all()
     assert distances.min() >= -1e-3
 
 
-def test_features_that_are_nothing_give_finite_distances(reference: Reference) -> None:
+def test_zero_features_give_finite_distances(reference: Reference) -> None:
     assert np.isfinite(reference.distance(np.zeros((2, WIDTH)))).all()

@@ -1,4 +1,4 @@
-"""From attribution to PNG."""
+"""Test rendering of attributions as PNG."""
 
 import io
 from collections.abc import Callable
@@ -33,17 +33,17 @@ def view(drawn: Callable[..., Image.Image]) -> Image.Image:
 
 @pytest.fixture(scope="module")
 def grainy(view: Image.Image) -> Image.Image:
-    """With the grain of a camera, which compresses far worse than a drawing."""
+    """View with camera noise, which compresses worse than a synthetic picture."""
     grain = np.random.default_rng(0).normal(0, 2.5, (SIDE, SIDE, 3))
     return Image.fromarray((np.asarray(view) + grain).clip(0, 255).astype(np.uint8))
 
 
 def halves() -> np.ndarray:
-    """Left against, right for the target."""
+    """Attribution with a negative left and a positive right half."""
     return np.tile(np.repeat([-2.0, 2.0], SIDE // 2), (SIDE, 1)).astype(np.float32)
 
 
-def test_no_attribution_leaves_the_photograph_as_it_is(view: Image.Image) -> None:
+def test_zero_attribution_does_not_change_the_photograph(view: Image.Image) -> None:
     nothing = np.zeros((SIDE, SIDE), np.float32)
 
     assert scale_of(nothing) == 0
@@ -52,7 +52,7 @@ def test_no_attribution_leaves_the_photograph_as_it_is(view: Image.Image) -> Non
     assert heatmap(nothing, 0.0).convert("RGB").getcolors() == [(SIDE * SIDE, NEUTRAL)]
 
 
-def test_heat_is_red_for_and_blue_against() -> None:
+def test_positive_is_red_and_negative_is_blue() -> None:
     heat = heatmap(halves(), 2.0).convert("RGB")
 
     assert heat.size == (SIDE, SIDE)
@@ -62,7 +62,7 @@ def test_heat_is_red_for_and_blue_against() -> None:
     assert FOR[0] > FOR[2]
 
 
-def test_heat_is_paler_the_weaker_and_never_beyond_the_ends() -> None:
+def test_weaker_attribution_is_paler_and_colours_are_clipped() -> None:
     values = np.asarray([[-9.0, -1.0, -0.5, 0.0, 0.5, 1.0, 9.0]])
 
     colours = np.asarray(heatmap(values, 1.0).convert("RGB"))[0].astype(int)
@@ -74,7 +74,7 @@ def test_heat_is_paler_the_weaker_and_never_beyond_the_ends() -> None:
         assert np.abs(colours[half] - (np.asarray(end) + NEUTRAL) / 2).max() <= LEVEL
 
 
-def test_the_overlay_tints_in_proportion(view: Image.Image) -> None:
+def test_overlay_tints_in_proportion(view: Image.Image) -> None:
     values = halves()
     values[:, SIDE // 2 :] = 1.0
     before = np.asarray(view, np.float64)
@@ -88,7 +88,7 @@ def test_the_overlay_tints_in_proportion(view: Image.Image) -> None:
     assert np.abs(after[:, right] - weak[:, right]).max() < LEVEL
 
 
-def test_what_has_no_sign_has_a_colour_that_means_neither(view: Image.Image) -> None:
+def test_unsigned_map_has_a_neutral_colour(view: Image.Image) -> None:
     values = np.abs(halves())
 
     heat = heatmap(values, 2.0, signed=False).convert("RGB")
@@ -99,7 +99,7 @@ def test_what_has_no_sign_has_a_colour_that_means_neither(view: Image.Image) -> 
     assert np.abs(laid_over - tinted).max() < LEVEL
 
 
-def test_the_overlay_leaves_the_view_it_was_given_alone(view: Image.Image) -> None:
+def test_overlay_does_not_change_its_input(view: Image.Image) -> None:
     before = view.tobytes()
 
     overlay(view, halves(), 2.0)
@@ -108,7 +108,7 @@ def test_the_overlay_leaves_the_view_it_was_given_alone(view: Image.Image) -> No
 
 
 @pytest.mark.parametrize(("values", "scale"), [([[1.0, -3.0]], 3.0), ([[2.5, 0.0]], 2.5)])
-def test_the_scale_is_the_largest_attribution(values: list[list[float]], scale: float) -> None:
+def test_scale_is_the_largest_attribution(values: list[list[float]], scale: float) -> None:
     assert scale_of(np.asarray(values, np.float32)) == scale
 
 
@@ -125,7 +125,7 @@ def test_a_png_is_lossless(size: tuple[int, int], grainy: Image.Image) -> None:
             assert decoded.convert("RGB").tobytes() == image.convert("RGB").tobytes()
 
 
-def test_another_mode_is_refused(grainy: Image.Image) -> None:
+def test_rejects_other_modes(grainy: Image.Image) -> None:
     with pytest.raises(ValueError, match="mode L"):
         encode_png(grainy.convert("L"))
 
@@ -147,7 +147,7 @@ def test_a_png_carries_no_metadata(view: Image.Image) -> None:
         assert len(decoded.getexif()) == 0
 
 
-def test_pictures_of_an_answer_are_small(grainy: Image.Image) -> None:
+def test_pictures_in_a_response_are_small(grainy: Image.Image) -> None:
     values = upsampled(np.random.default_rng(1).normal(size=(28, 28)), SIDE)
     scale = scale_of(values)
 

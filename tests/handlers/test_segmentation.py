@@ -1,4 +1,4 @@
-"""The rough outline of a lesion."""
+"""Test the outline of a lesion."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ SKIN, MOLE = (225, 180, 160), (110, 60, 45)
 
 
 def disc(box: tuple[int, int, int, int], *, corners: bool = False) -> Image.Image:
-    """A dark disc on plain skin, behind a dermatoscope's tube if asked."""
+    """Dark disc on plain skin, optionally with the dark rim of a dermatoscope."""
     picture = Image.new("RGB", (224, 224), "black" if corners else SKIN)
     pen = ImageDraw.Draw(picture)
     if corners:
@@ -32,7 +32,7 @@ def painted(picture: Image.Image) -> np.ndarray:
 
 @pytest.mark.parametrize("corners", [False, True])
 @pytest.mark.parametrize("box", [(72, 72, 152, 152), (40, 60, 180, 170), (90, 50, 140, 100)])
-def test_a_dark_disc_is_outlined(box: tuple[int, int, int, int], corners: bool) -> None:
+def test_outlines_a_dark_disc(box: tuple[int, int, int, int], corners: bool) -> None:
     picture = disc(box, corners=corners)
 
     mask = rough_mask(picture)
@@ -43,7 +43,7 @@ def test_a_dark_disc_is_outlined(box: tuple[int, int, int, int], corners: bool) 
     assert overlap(mask, painted(picture)) > 0.85
 
 
-def test_a_light_patch_on_dark_skin_is_outlined() -> None:
+def test_outlines_a_light_patch_on_dark_skin() -> None:
     picture = disc((72, 72, 152, 152))
     inverted = Image.fromarray(255 - np.asarray(picture))
 
@@ -53,7 +53,7 @@ def test_a_light_patch_on_dark_skin_is_outlined() -> None:
     assert overlap(mask, painted(picture)) > 0.85
 
 
-def test_black_corners_are_no_lesion() -> None:
+def test_black_corners_are_not_a_lesion() -> None:
     mask = rough_mask(disc((72, 72, 152, 152), corners=True))
 
     assert mask is not None
@@ -62,15 +62,15 @@ def test_black_corners_are_no_lesion() -> None:
 
 
 @pytest.mark.parametrize("colour", ["black", "white", SKIN])
-def test_where_nothing_stands_out_there_is_no_outline(colour: object) -> None:
+def test_uniform_picture_has_no_outline(colour: object) -> None:
     assert rough_mask(Image.new("RGB", (224, 224), colour)) is None  # type: ignore[arg-type]
 
 
-def test_a_speck_is_no_lesion() -> None:
+def test_speck_is_not_a_lesion() -> None:
     assert rough_mask(disc((111, 111, 112, 112))) is None
 
 
-def test_drawn_lesions_are_found() -> None:
+def test_outlines_synthetic_lesions() -> None:
     found = []
     for seed in range(10):
         lesion = draw(seed, seed % 2, size=224)

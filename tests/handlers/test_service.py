@@ -1,4 +1,4 @@
-"""What the service answers: the contract, key by key."""
+"""Test the service's responses key by key."""
 
 import base64
 import io
@@ -46,7 +46,7 @@ Body = Callable[..., bytes]
 
 
 def ask(service: MelanomaService, *rows: RawRequest) -> list[tuple[int, Any]]:
-    """Status and document of each answer."""
+    """Status and document of each response."""
     answers = service.answer(rows, Recorder("v1"))
     assert len(answers) == len(rows)
     return [(answer.status, json.loads(answer.body)) for answer in answers]
@@ -124,7 +124,7 @@ def test_an_explanation_has_exactly_the_keys_of_the_contract(
         assert np.abs(found - np.asarray(wanted, int)).max() <= 2  # of 255 levels, one
 
 
-def test_an_explanation_says_what_the_prediction_says(
+def test_explanation_repeats_the_prediction(
     service: MelanomaService, photograph: Photograph
 ) -> None:
     image = photograph(2, 1)
@@ -177,7 +177,7 @@ def test_method_and_target_have_defaults(
 
 
 @pytest.mark.parametrize(("threshold", "label"), [(0.0, "cancer"), (1.0, "no cancer")])
-def test_the_target_predicted_is_the_label_of_the_answer(
+def test_target_predicted_is_the_predicted_label(
     threshold: float,
     label: str,
     service_with: Callable[..., MelanomaService],
@@ -230,7 +230,7 @@ def test_each_instance_may_name_its_own_method_and_target(
         ({"target": "\ud800"}, "unknown target '\\ud800'; there are: cancer, predicted"),
     ],
 )
-def test_an_unknown_method_or_target_is_refused_with_those_there_are(
+def test_unknown_method_or_target_error_lists_the_valid_ones(
     options: dict[str, str], said: str, service: MelanomaService, photograph: Photograph, v1: Body
 ) -> None:
     image = photograph(2, 0)
@@ -244,7 +244,7 @@ def test_an_unknown_method_or_target_is_refused_with_those_there_are(
     assert answers == [(400, {"error": f"instance 0: {said}"}), (400, {"error": said})]
 
 
-def test_predictions_have_no_use_for_method_and_target(
+def test_predictions_ignore_method_and_target(
     service: MelanomaService, photograph: Photograph, v1: Body
 ) -> None:
     answer = ask_one(service, v1(photograph(2, 0), method="grad-cam"), "predict", target="x")

@@ -1,4 +1,4 @@
-"""One bad request never changes the answer of another, batched or not."""
+"""Test that one bad request never changes the answer of another."""
 
 import json
 import logging
@@ -48,20 +48,20 @@ def good(photograph: Photograph, v1: Body) -> list[RawRequest]:
 
 @pytest.fixture(scope="module")
 def answers(service: MelanomaService, good: list[RawRequest]) -> list[Answer]:
-    """Their answers, with no bad request about."""
+    """Responses without a bad request in the batch."""
     found = ask(service, *good)
     assert [answer.status for answer in found] == [200] * 7
     return found
 
 
-def test_a_request_is_answered_alone_as_in_a_batch(
+def test_request_alone_equals_request_in_a_batch(
     service: MelanomaService, good: list[RawRequest], answers: list[Answer]
 ) -> None:
     assert [ask(service, row)[0] for row in good] == answers
 
 
 @pytest.mark.parametrize("place", [0, 7])
-def test_a_bad_request_leaves_every_byte_of_its_neighbours(
+def test_bad_request_does_not_change_other_answers(
     place: int, service: MelanomaService, good: list[RawRequest], answers: list[Answer]
 ) -> None:
     bad = RawRequest(BAD["cut off"], "explain")
@@ -74,7 +74,7 @@ def test_a_bad_request_leaves_every_byte_of_its_neighbours(
 
 @pytest.mark.parametrize("verb", ["predict", "explain"])
 @pytest.mark.parametrize("case", BAD)
-def test_every_kind_of_bad_request_is_refused_alone(
+def test_bad_request_is_rejected_alone(
     case: str, verb: Any, service: MelanomaService, good: list[RawRequest], answers: list[Answer]
 ) -> None:
     first, middle, last = ask(service, good[0], RawRequest(BAD[case], verb), good[1])
@@ -87,13 +87,13 @@ def test_every_kind_of_bad_request_is_refused_alone(
     assert "predictions" in near[1]
 
 
-def test_a_batch_of_bad_requests_is_answered_without_the_model(service: MelanomaService) -> None:
+def test_batch_of_bad_requests_does_not_run_the_model(service: MelanomaService) -> None:
     found = ask(service, *(RawRequest(body, "predict") for body in BAD.values()))
 
     assert [answer.status for answer in found] == [400] * len(BAD)
 
 
-def test_one_bad_instance_refuses_its_request_by_its_number(
+def test_bad_instance_rejects_its_request_and_is_named(
     service: MelanomaService, photograph: Photograph, v1: Body
 ) -> None:
     image = photograph(1, 0)
@@ -116,7 +116,7 @@ def test_one_bad_instance_refuses_its_request_by_its_number(
 
 @pytest.fixture
 def bug(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fault in the code that one payload brings to light."""
+    """Internal error that one payload triggers."""
     decode = imaging.decode
 
     def faulty(data: bytes, limits: Any) -> Any:
@@ -128,7 +128,7 @@ def bug(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("bug")
-def test_a_fault_of_ours_stays_in_its_request(
+def test_internal_error_fails_its_request_only(
     service: MelanomaService,
     good: list[RawRequest],
     answers: list[Answer],
@@ -146,7 +146,7 @@ def test_a_fault_of_ours_stays_in_its_request(
 
 
 @pytest.mark.usefixtures("bug")
-def test_a_fault_in_a_v1_body_leaves_no_payload_in_the_log(
+def test_internal_error_logs_no_payload(
     service: MelanomaService, v1: Body, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = v1(SECRET)
@@ -157,7 +157,7 @@ def test_a_fault_in_a_v1_body_leaves_no_payload_in_the_log(
     assert json.loads(body)["instances"][0]["data"] not in caplog.text
 
 
-def test_a_message_that_quotes_the_payload_is_not_logged(
+def test_message_that_quotes_the_payload_is_not_logged(
     service: MelanomaService, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # As int("Jane Doe") does: exceptions like to quote what they choked on.
@@ -173,7 +173,7 @@ def test_a_message_that_quotes_the_payload_is_not_logged(
     assert "Jane Doe" not in caplog.text
 
 
-def test_refusals_are_not_logged(
+def test_rejections_are_not_logged(
     service: MelanomaService, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -183,7 +183,7 @@ def test_refusals_are_not_logged(
     assert [entry for entry in caplog.records if entry.name.startswith("handlers")] == []
 
 
-def test_a_number_that_json_cannot_say_fails_its_request_alone(
+def test_non_finite_number_fails_its_request_only(
     service: MelanomaService, good: list[RawRequest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("handlers.explanation.lesion_mass", lambda values, view: float("nan"))

@@ -1,4 +1,4 @@
-"""When a person must look, when time is up, and what the settings limit."""
+"""Test review flags, time limits and settings of the service."""
 
 import json
 from collections.abc import Callable
@@ -11,15 +11,10 @@ from PIL import Image
 from handlers.protocol import RawRequest
 from handlers.service import MelanomaService
 from handlers.telemetry import Recorder
+from tests.handlers.test_service import ask
 
 Photograph = Callable[[int, int], bytes]
 Body = Callable[..., bytes]
-
-
-def ask(service: MelanomaService, *rows: RawRequest) -> list[tuple[int, Any]]:
-    """Status and document of each answer."""
-    answers = service.answer(rows, Recorder("v1"))
-    return [(answer.status, json.loads(answer.body)) for answer in answers]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +31,7 @@ def ask(service: MelanomaService, *rows: RawRequest) -> list[tuple[int, Any]]:
         ({}, None, []),
     ],
 )
-def test_a_review_is_asked_for_with_its_reasons(
+def test_review_is_flagged_with_reasons(
     change: dict[str, Any],
     picture: Image.Image | None,
     reasons: list[str],
@@ -54,7 +49,7 @@ def test_a_review_is_asked_for_with_its_reasons(
 
 
 @pytest.mark.parametrize("colour", ["black", "white", "tan"])
-def test_a_picture_of_one_colour_is_explained_without_an_outline(
+def test_uniform_picture_is_explained_without_outline(
     colour: str, service: MelanomaService, encoded: Callable[..., bytes]
 ) -> None:
     image = encoded(Image.new("RGB", (64, 64), colour))
@@ -66,11 +61,11 @@ def test_a_picture_of_one_colour_is_explained_without_an_outline(
     assert "low_quality" in answer["reasons"]
 
 
-def test_no_request_gets_no_answer(service: MelanomaService) -> None:
+def test_empty_batch_gets_no_answers(service: MelanomaService) -> None:
     assert service.answer([], Recorder("v1")) == []
 
 
-def test_limits_of_the_settings_are_the_services(
+def test_service_uses_the_limits_of_the_settings(
     service_with: Callable[..., MelanomaService], photograph: Photograph, v1: Body
 ) -> None:
     image = photograph(1, 0)
@@ -90,7 +85,7 @@ def test_limits_of_the_settings_are_the_services(
     assert refused["error"].startswith("instance 0: 240 x 240 pixels; the short side needs")
 
 
-def test_an_explanation_out_of_time_is_refused_with_its_number(
+def test_explanation_out_of_time_is_rejected_and_named(
     service_with: Callable[..., MelanomaService],
     photograph: Photograph,
     v1: Body,
@@ -118,7 +113,7 @@ def test_an_explanation_out_of_time_is_refused_with_its_number(
     assert second[0] == 200
 
 
-def test_the_time_limit_leaves_predictions_alone(
+def test_explanation_time_limit_does_not_apply_to_predictions(
     service_with: Callable[..., MelanomaService], photograph: Photograph, v1: Body
 ) -> None:
     hasty = service_with(explain_seconds=1e-9)
@@ -136,7 +131,7 @@ def test_the_time_limit_leaves_predictions_alone(
     assert answers[2][1]["error"].startswith("grad_cam was not done within 1e-09 s")
 
 
-def test_who_is_left_when_the_time_of_a_batch_is_spent_is_told_to_come_back(
+def test_requests_beyond_the_time_budget_get_503(
     service_with: Callable[..., MelanomaService],
     photograph: Photograph,
     monkeypatch: pytest.MonkeyPatch,
@@ -161,7 +156,7 @@ def test_who_is_left_when_the_time_of_a_batch_is_spent_is_told_to_come_back(
     }
 
 
-def test_a_large_batch_keeps_nothing_of_a_photograph_that_is_answered(
+def test_large_batch_frees_answered_photographs(
     service_with: Callable[..., MelanomaService],
     photograph: Photograph,
     monkeypatch: pytest.MonkeyPatch,

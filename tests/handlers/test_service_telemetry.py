@@ -1,4 +1,4 @@
-"""What the service counts: every request, every photograph, and no label of a client's making."""
+"""Test the service's metrics: requests, photographs and bounded labels."""
 
 from collections.abc import Callable
 
@@ -28,7 +28,7 @@ Body = Callable[..., bytes]
 
 @pytest.fixture(scope="module")
 def seen(service: MelanomaService, photograph: Photograph, v1: Body) -> list[Observation]:
-    """A batch with something of everything: five photographs answered, two requests refused."""
+    """Mixed batch: five photographs answered, two requests rejected."""
     one, two = photograph(1, 0), photograph(2, 1)
     recorder = Recorder("v1")
     answers = service.answer(
@@ -60,7 +60,7 @@ def of(observations: list[Observation], metric: Metric) -> dict[tuple[str, ...],
     return values
 
 
-def test_every_request_is_counted_by_its_outcome(seen: list[Observation]) -> None:
+def test_counts_requests_by_outcome(seen: list[Observation]) -> None:
     assert of(seen, REQUESTS) == {
         ("predict", "ok"): [2],
         ("predict", "refused"): [1],
@@ -69,7 +69,7 @@ def test_every_request_is_counted_by_its_outcome(seen: list[Observation]) -> Non
     }
 
 
-def test_a_fault_of_ours_counts_as_failed(
+def test_counts_internal_errors_as_failed(
     service_with: Callable[..., MelanomaService], photograph: Photograph
 ) -> None:
     recorder = Recorder("v1")
@@ -79,13 +79,11 @@ def test_a_fault_of_ours_counts_as_failed(
     assert of(recorder.observations(), REQUESTS) == {("explain", "failed"): [1]}
 
 
-def test_the_size_of_the_batch_is_recorded_by_verb(seen: list[Observation]) -> None:
+def test_records_batch_size_by_verb(seen: list[Observation]) -> None:
     assert of(seen, BATCH_SIZE) == {("predict",): [3], ("explain",): [3]}
 
 
-def test_a_verb_that_did_not_occur_has_no_batch(
-    service: MelanomaService, photograph: Photograph
-) -> None:
+def test_absent_verb_has_no_batch_size(service: MelanomaService, photograph: Photograph) -> None:
     recorder = Recorder("v1")
 
     service.answer([RawRequest(photograph(1, 0), "predict")], recorder)
@@ -93,7 +91,7 @@ def test_a_verb_that_did_not_occur_has_no_batch(
     assert of(recorder.observations(), BATCH_SIZE) == {("predict",): [1]}
 
 
-def test_every_request_is_timed_under_a_method_out_of_a_fixed_set(seen: list[Observation]) -> None:
+def test_times_requests_under_a_fixed_set_of_methods(seen: list[Observation]) -> None:
     timed = of(seen, REQUEST_SECONDS)
 
     assert {labels: len(values) for labels, values in timed.items()} == {
@@ -115,7 +113,7 @@ def test_every_request_is_timed_under_a_method_out_of_a_fixed_set(seen: list[Obs
         ((), "none"),
     ],
 )
-def test_methods_of_a_request_are_one_label(
+def test_several_methods_of_a_request_share_one_label(
     methods: tuple[str, ...], label: str, service: MelanomaService, v1: Body
 ) -> None:
     # Refused before anything is explained: what is timed is what was asked for.
@@ -127,7 +125,7 @@ def test_methods_of_a_request_are_one_label(
     assert list(of(recorder.observations(), REQUEST_SECONDS)) == [("explain", label)]
 
 
-def test_photographs_answered_are_counted_by_label_and_review(seen: list[Observation]) -> None:
+def test_counts_photographs_by_label_and_review(seen: list[Observation]) -> None:
     counted = of(seen, PREDICTIONS)
 
     assert sum(sum(values) for values in counted.values()) == 5
@@ -136,7 +134,7 @@ def test_photographs_answered_are_counted_by_label_and_review(seen: list[Observa
 
 
 @pytest.mark.parametrize("feature", FEATURES)
-def test_bins_of_a_feature_sum_to_the_photographs(
+def test_bin_counts_of_a_feature_sum_to_the_photographs(
     feature: str, seen: list[Observation], service: MelanomaService
 ) -> None:
     counted = of(seen, DRIFT_OBSERVATIONS)
@@ -148,7 +146,7 @@ def test_bins_of_a_feature_sum_to_the_photographs(
     assert set(of_it) <= {str(place) for place in range(bins)}
 
 
-def test_a_photograph_falls_into_the_bins_of_its_own_values(
+def test_photograph_is_counted_in_the_bins_of_its_values(
     service: MelanomaService, photograph: Photograph
 ) -> None:
     recorder = Recorder("v1")
@@ -160,7 +158,7 @@ def test_a_photograph_falls_into_the_bins_of_its_own_values(
     assert of(recorder.observations(), DRIFT_OBSERVATIONS)["probability", place] == [1]
 
 
-def test_probabilities_and_reasons_of_the_photographs_are_recorded(
+def test_records_probabilities_and_reasons(
     service_with: Callable[..., MelanomaService], photograph: Photograph, v1: Body
 ) -> None:
     recorder = Recorder("v1")
@@ -173,7 +171,7 @@ def test_probabilities_and_reasons_of_the_photographs_are_recorded(
     assert of(seen, REVIEW_REASONS)["near_threshold",] == [2]
 
 
-def test_nothing_of_a_probe_is_counted(service: MelanomaService, photograph: Photograph) -> None:
+def test_probes_are_not_counted(service: MelanomaService, photograph: Photograph) -> None:
     recorder = Recorder("v1")
 
     probed, asked = service.answer(

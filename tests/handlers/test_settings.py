@@ -1,4 +1,4 @@
-"""Limits read from the environment."""
+"""Test settings read from the environment."""
 
 import dataclasses
 
@@ -28,7 +28,7 @@ def test_every_field_is_read_from_its_variable() -> None:
     assert dataclasses.asdict(settings) == values
 
 
-def test_the_processs_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reads_the_process_environment_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LESIONLENS_MAX_INSTANCES", " 3 ")
 
     assert HandlerSettings.from_environment().max_instances == 3
@@ -44,7 +44,7 @@ def test_seconds_may_be_a_fraction_and_counts_stay_whole() -> None:
     assert isinstance(settings.min_side, int)
 
 
-def test_empty_variables_and_those_of_others_are_left_alone() -> None:
+def test_ignores_empty_and_foreign_variables() -> None:
     environment = {"LESIONLENS_MAX_PIXELS": " ", "LESIONLENS_DATA": "/photographs", "PATH": "x"}
 
     assert HandlerSettings.from_environment(environment) == HandlerSettings()
@@ -68,8 +68,6 @@ def test_empty_variables_and_those_of_others_are_left_alone() -> None:
         ("LESIONLENS_EXPLAIN_SECONDS", "nan", "'nan' must be above zero and finite"),
     ],
 )
-def test_an_error_names_the_variable_and_what_it_expects(
-    variable: str, text: str, said: str
-) -> None:
+def test_error_names_the_variable_and_expected_value(variable: str, text: str, said: str) -> None:
     with pytest.raises(ValueError, match=f"{variable}={said}"):
         HandlerSettings.from_environment({variable: text})

@@ -1,4 +1,4 @@
-"""Hostile files are refused or reduced before a pixel is decoded; good ones are not."""
+"""Test that hostile files are rejected or reduced before decoding; good ones are not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from loadtests.hostile.jpegs import before_frame, segment, small
 
 TEXT = b"XML:com.adobe.xmp\0\x01\0\0\0"
 BOMB = zlib.compress(bytes(3_000_000), 9)
-BLACK = pngs.png(320, 240)
+BLACK = pngs.png(pngs.Header(320, 240))
 HALF = len(small()) // 2
 
 
@@ -92,12 +92,12 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str, str]] = {
     },
     "JPEG without a scan": (lambda: small()[:300], "broken", "broken"),
     "chunks": (
-        lambda: pngs.png(64, 64, before=pngs.chunk(b"teSt", b"") * png.MAX_CHUNKS),
+        lambda: pngs.png(pngs.Header(64, 64), before=pngs.chunk(b"teSt", b"") * png.MAX_CHUNKS),
         "20,000 chunks",
         "too_complex",
     ),
     "image data in bytes": (
-        lambda: pngs.png(64, 64, stream=bytes(20_001), pieces=20_001),
+        lambda: pngs.png(pngs.Header(64, 64), stream=bytes(20_001), pieces=20_001),
         "20,000 chunks",
         "too_complex",
     ),
@@ -107,12 +107,12 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str, str]] = {
         "too_complex",
     ),
     "deep PNG": (
-        lambda: pngs.png(3000, 3000, colour=6, depth=16, interlaced=True),
+        lambda: pngs.png(pngs.Header(3000, 3000, colour=6, depth=16, interlaced=True)),
         "costs as much as",
         "too_complex",
     ),
     "long palette": (
-        lambda: pngs.png(64, 64, before=pngs.chunk(b"PLTE", bytes(1_026))),
+        lambda: pngs.png(pngs.Header(64, 64), before=pngs.chunk(b"PLTE", bytes(1_026))),
         "broken",
         "broken",
     ),
@@ -131,7 +131,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_hostile_file_is_refused_with_its_reason(name: str) -> None:
+def test_hostile_file_is_rejected_with_its_reason(name: str) -> None:
     make, message, kind = REFUSED[name]
 
     with pytest.raises(ImageError, match=message) as caught:
@@ -162,16 +162,23 @@ DROPPED: dict[str, tuple[Callable[[], bytes], bytes]] = {
     "second picture": (lambda: small() + small(), small()),
     "stray bytes": (lambda: before_frame(segment(0xFE, b"a") + b"\0\xff\0stray\xff\xff"), small()),
     "texts": (
-        lambda: pngs.png(320, 240, before=pngs.chunk(b"zTXt", b"Comment\0\0" + BOMB) * 9),
+        lambda: pngs.png(
+            pngs.Header(320, 240), before=pngs.chunk(b"zTXt", b"Comment\0\0" + BOMB) * 9
+        ),
         BLACK,
     ),
-    "XMP": (lambda: pngs.png(320, 240, before=pngs.chunk(b"iTXt", TEXT + BOMB) * 99), BLACK),
+    "XMP": (
+        lambda: pngs.png(pngs.Header(320, 240), before=pngs.chunk(b"iTXt", TEXT + BOMB) * 99),
+        BLACK,
+    ),
     "profile": (
-        lambda: pngs.png(320, 240, before=pngs.chunk(b"iCCP", b"icc\0\0" + BOMB) * 9),
+        lambda: pngs.png(pngs.Header(320, 240), before=pngs.chunk(b"iCCP", b"icc\0\0" + BOMB) * 9),
         BLACK,
     ),
     "EXIF chunk": (
-        lambda: pngs.png(320, 240, before=pngs.chunk(b"eXIf", jpegs.exif(5_400)[6:] * 99)),
+        lambda: pngs.png(
+            pngs.Header(320, 240), before=pngs.chunk(b"eXIf", jpegs.exif(5_400)[6:] * 99)
+        ),
         BLACK,
     ),
     "frames": (lambda: pngs._animated(999), BLACK),
@@ -180,7 +187,7 @@ DROPPED: dict[str, tuple[Callable[[], bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("name", DROPPED)
-def test_what_the_pixels_do_not_need_reaches_no_decoder(name: str) -> None:
+def test_removes_data_that_the_pixels_do_not_need(name: str) -> None:
     make, plain = DROPPED[name]
 
     found, wanted = inspect(make()), inspect(plain)
@@ -189,7 +196,7 @@ def test_what_the_pixels_do_not_need_reaches_no_decoder(name: str) -> None:
     assert (found.cost, found.orientation) == (wanted.cost, 1)
 
 
-def test_only_few_texts_are_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inflates_few_texts_only(monkeypatch: pytest.MonkeyPatch) -> None:
     limits: list[int] = []
 
     class Inflating:
@@ -199,13 +206,13 @@ def test_only_few_texts_are_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(png.zlib, "decompressobj", Inflating)
 
-    inspect(pngs.png(320, 240, before=pngs.chunk(b"iTXt", TEXT + BOMB) * 99))
+    inspect(pngs.png(pngs.Header(320, 240), before=pngs.chunk(b"iTXt", TEXT + BOMB) * 99))
 
     assert len(limits) == png.MAX_TEXTS
     assert max(limits) <= png.MAX_XMP
 
 
-def test_a_scan_counts_for_the_samples_that_it_passes_over() -> None:
+def test_cost_of_a_scan_is_its_samples() -> None:
     costs = [inspect(jpegs.scans(4000, 4000, count, refining=True)).cost for count in (1, 5, 9)]
 
     assert costs[1] - costs[0] == pytest.approx(costs[2] - costs[1], rel=0.01)
@@ -220,7 +227,7 @@ def test_a_scan_counts_for_the_samples_that_it_passes_over() -> None:
         ({"quality": 60}, 3, 8),
     ],
 )
-def test_photographs_of_phones_are_within_the_budget(
+def test_phone_photographs_are_within_the_budget(
     options: dict[str, int], least: float, most: float
 ) -> None:
     photograph = jpegs.encoded(jpegs.noisy(4000, 3000, 9), **options)
@@ -228,20 +235,20 @@ def test_photographs_of_phones_are_within_the_budget(
     assert least < inspect(photograph).cost < most
 
 
-def test_a_phone_photograph_is_the_unit() -> None:
+def test_phone_photograph_is_the_unit_of_cost() -> None:
     assert inspect(jpegs.phone_photograph()).cost == pytest.approx(12, abs=1.5)
 
 
-def test_pixels_that_must_be_turned_or_blended_cost_more() -> None:
-    plain = inspect(pngs.png(1000, 1000)).cost
+def test_rotated_or_blended_pixels_cost_more() -> None:
+    plain = inspect(pngs.png(pngs.Header(1000, 1000))).cost
 
-    turned = inspect(pngs.png(1000, 1000, before=pngs.chunk(b"eXIf", jpegs.TURNED)))
+    turned = inspect(pngs.png(pngs.Header(1000, 1000), before=pngs.chunk(b"eXIf", jpegs.TURNED)))
     assert turned.orientation == 6
     assert turned.cost > plain + 1
-    assert inspect(pngs.png(1000, 1000, colour=6)).cost > plain + 2
+    assert inspect(pngs.png(pngs.Header(1000, 1000, colour=6))).cost > plain + 2
 
 
-def test_a_webp_keeps_its_first_frame_alone() -> None:
+def test_webp_keeps_its_first_frame_only() -> None:
     reduced = inspect(moving(5)).file()
 
     assert reduced.count(b"ANMF") == 1
@@ -250,6 +257,6 @@ def test_a_webp_keeps_its_first_frame_alone() -> None:
         assert picture.n_frames == 1  # type: ignore[attr-defined]
 
 
-def test_a_photograph_cut_in_its_scan_is_left_to_the_decoder() -> None:
+def test_truncated_scan_is_left_to_the_decoder() -> None:
     assert not inspect(small()[:HALF]).file().endswith(b"\xff\xd9")
     assert webp.MAX_PIXELS < 25_000_000

@@ -1,4 +1,4 @@
-"""Metrics: declared once, counted once."""
+"""Test the declared metrics and their recorder."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from handlers.telemetry import (
 CONFIG = Path(telemetry.__file__).parents[1] / "model_store" / "config" / "metrics.yaml"
 
 
-def test_torchserves_configuration_declares_the_same_metrics() -> None:
+def test_torchserve_configuration_declares_the_same_metrics() -> None:
     declared = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["model_metrics"]
     configured = {
         (entry["name"], kind, entry["unit"], tuple(entry["dimensions"]))
@@ -39,7 +39,7 @@ def test_torchserves_configuration_declares_the_same_metrics() -> None:
     assert configured == {(m.name, m.kind, m.unit, m.labels) for m in METRICS}
 
 
-def test_metrics_of_the_design_are_there() -> None:
+def test_has_the_metrics_of_the_design() -> None:
     labels = {metric.name: (metric.kind, metric.labels) for metric in METRICS}
 
     assert len(labels) == len(METRICS)
@@ -58,13 +58,13 @@ def test_metrics_of_the_design_are_there() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
-def test_names_follow_prometheus(metric: telemetry.Metric) -> None:
+def test_names_follow_prometheus_conventions(metric: telemetry.Metric) -> None:
     assert metric.name.endswith("_total") == (metric.kind == "counter")
     assert metric.name.endswith("_seconds") == (metric.unit == "s")
     assert metric.help.endswith(".")
 
 
-def test_increments_of_a_counter_are_added_up() -> None:
+def test_counter_increments_are_added() -> None:
     recorder = Recorder("v1")
     for outcome in ("ok", "refused", "ok", "ok"):
         recorder.count(REQUESTS, "predict", outcome)
@@ -78,7 +78,7 @@ def test_increments_of_a_counter_are_added_up() -> None:
     )
 
 
-def test_observations_of_a_histogram_stay_apart() -> None:
+def test_histogram_observations_are_kept_separate() -> None:
     recorder = Recorder("v1")
     recorder.observe(BATCH_SIZE, 2, "predict")
     recorder.observe(BATCH_SIZE, 2, "predict")
@@ -86,13 +86,13 @@ def test_observations_of_a_histogram_stay_apart() -> None:
     assert recorder.observations() == [Observation(BATCH_SIZE, ("predict",), 2)] * 2
 
 
-def test_recorders_share_nothing() -> None:
+def test_recorders_are_independent() -> None:
     Recorder("v1").count(REQUESTS, "predict", "ok")
 
     assert Recorder("v1").observations() == []
 
 
-def test_a_stage_is_timed_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stage_is_timed_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([10.0, 12.5])
     monkeypatch.setattr(telemetry, "perf_counter", lambda: next(clock))
     recorder = Recorder("v1")
@@ -103,7 +103,7 @@ def test_a_stage_is_timed_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert recorder.observations() == [Observation(STAGE_SECONDS, ("forward",), 2.5)]
 
 
-def test_a_stage_that_fails_is_timed_and_fails() -> None:
+def test_failing_stage_is_timed_and_raises() -> None:
     recorder = Recorder("v1")
 
     with pytest.raises(ZeroDivisionError):
@@ -115,7 +115,7 @@ def test_a_stage_that_fails_is_timed_and_fails() -> None:
     assert seen.value >= 0
 
 
-def test_a_photograph_adds_one_to_a_bin_of_each_feature(baseline: Baseline) -> None:
+def test_photograph_adds_one_to_a_bin_of_each_feature(baseline: Baseline) -> None:
     recorder = Recorder("v1")
     low, high = dict.fromkeys(FEATURES, -1e9), dict.fromkeys(FEATURES, 1e9)
 
@@ -130,7 +130,7 @@ def test_a_photograph_adds_one_to_a_bin_of_each_feature(baseline: Baseline) -> N
     assert {entry.metric for entry in recorder.observations()} == {DRIFT_OBSERVATIONS}
 
 
-def test_what_is_measured_and_no_drift_feature_is_not_counted(baseline: Baseline) -> None:
+def test_other_measurements_are_not_counted(baseline: Baseline) -> None:
     recorder = Recorder("v1")
     values = dict.fromkeys((*STATISTICS, "probability", "distance"), 0.0)
 
@@ -140,7 +140,7 @@ def test_what_is_measured_and_no_drift_feature_is_not_counted(baseline: Baseline
     assert {entry.labels[0] for entry in recorder.observations()} == set(FEATURES)
 
 
-def test_the_gauge_carries_the_baseline(baseline: Baseline) -> None:
+def test_gauge_has_the_baseline(baseline: Baseline) -> None:
     first = first_observations(baseline, "v1", "fp32")
     seen = [entry for entry in first if entry.metric == DRIFT_BASELINE]
 
@@ -153,7 +153,7 @@ def test_the_gauge_carries_the_baseline(baseline: Baseline) -> None:
         assert sum(of_it.values()) == pytest.approx(1)
 
 
-def test_a_worker_says_when_it_started_how_it_runs_and_what_is_behind_the_baseline(
+def test_worker_reports_start_backend_and_baseline_size(
     baseline: Baseline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(telemetry, "time", lambda: 1795.5)

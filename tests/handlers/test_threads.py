@@ -1,4 +1,4 @@
-"""The cores of a container, from control groups laid out as the kernel does."""
+"""Test the CPU count of a container by control groups."""
 
 import os
 from collections.abc import Mapping
@@ -53,13 +53,13 @@ def limit(folder: Path, own: str, files: Mapping[str, str]) -> float | None:
         ("nonsense\n", {}, None),
     ],
 )
-def test_the_limit_of_a_container(
+def test_reads_cpu_limit_of_a_container(
     own: str, files: Mapping[str, str], expected: float | None, tmp_path: Path
 ) -> None:
     assert limit(tmp_path, own, files) == expected
 
 
-def test_where_there_are_no_control_groups_there_is_no_limit(tmp_path: Path) -> None:
+def test_no_control_groups_means_no_limit(tmp_path: Path) -> None:
     assert cpu_limit(tmp_path, tmp_path / "missing") is None
 
 
@@ -67,7 +67,7 @@ def test_where_there_are_no_control_groups_there_is_no_limit(tmp_path: Path) -> 
     ("limited", "affinity", "expected"),
     [(None, 2, 2), (1.5, 8, 1), (0.25, 8, 1), (16.0, 2, 2), (3.0, 8, 3)],
 )
-def test_cores_are_whole_at_least_one_and_never_more_than_may_be_used(
+def test_cores_are_rounded_and_bounded(
     limited: float | None, affinity: int, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(threads, "cpu_limit", lambda: limited)
@@ -76,5 +76,5 @@ def test_cores_are_whole_at_least_one_and_never_more_than_may_be_used(
     assert cores() == expected
 
 
-def test_this_machine_has_cores() -> None:
+def test_counts_cores_of_this_machine() -> None:
     assert 1 <= cores() <= len(os.sched_getaffinity(0))

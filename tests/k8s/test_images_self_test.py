@@ -1,4 +1,4 @@
-"""The last step of the serving image's build passes what works, and nothing else."""
+"""Test the self-test in the last step of the serving image's build."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("runtime", ["torchserve", "kserve"])
-def test_a_pod_of_the_checkout_passes(
+def test_checkout_passes_the_self_test(
     root: Path, runtime: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LESIONLENS_RUNTIME", runtime)
     self_test.run(root, root)
 
 
-def test_a_pod_that_does_not_start_is_told_with_its_log(
+def test_failed_start_is_reported_with_its_log(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(self_test.SelfTestError, match="ended with status 1 before it was ready"):
@@ -31,7 +31,7 @@ def test_a_pod_that_does_not_start_is_told_with_its_log(
     assert "No module named" in capsys.readouterr().out
 
 
-def test_a_torch_that_cannot_be_imported_ends_the_step(root: Path, tmp_path: Path) -> None:
+def test_unimportable_torch_fails_the_step(root: Path, tmp_path: Path) -> None:
     package = tmp_path / "torch"
     package.mkdir()
     (package / "__init__.py").write_text("raise ImportError('libcudart.so.12: no such file')")

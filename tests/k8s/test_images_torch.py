@@ -1,4 +1,4 @@
-"""Which torch the serving image is built with where nobody says which."""
+"""Test the default choice of torch for the serving image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIBRARY = "nvidia-cudnn-cu13==9.1; platform_system == 'Linux'"
 
 
 def wheel(folder: Path, version: str, *requires: str) -> None:
-    """A wheel of a package ``torch`` with nothing in it."""
+    """Empty wheel of a package ``torch``."""
     info = f"torch-{version}.dist-info"
     lines = ["Metadata-Version: 2.1", "Name: torch", f"Version: {version}"]
     lines += [f"Requires-Dist: {one}" for one in requires]
@@ -29,28 +29,28 @@ def wheel(folder: Path, version: str, *requires: str) -> None:
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """All that pip finds on this machine."""
+    """Folder of wheels that pip finds."""
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     return tmp_path
 
 
-def test_the_default_where_it_is_offered(index: Path) -> None:
+def test_uses_the_default_build_if_offered(index: Path) -> None:
     wheel(index, "2.14.1+cpu", "filelock")
     wheel(index, "2.13.0", "filelock")
 
     assert torch_choice.choose() == ""
 
 
-def test_another_build_for_cpus_where_the_metadata_say_that_it_is_one(index: Path) -> None:
+def test_uses_another_cpu_build_by_its_metadata(index: Path) -> None:
     wheel(index, "2.14.1", "filelock", LIBRARY)
     wheel(index, "2.13.0", "filelock")
 
     assert torch_choice.choose() == "torch==2.13.0"
 
 
-def test_cuda_with_its_libraries_where_nothing_else_is_offered(index: Path) -> None:
+def test_uses_cuda_build_if_nothing_else_is_offered(index: Path) -> None:
     wheel(index, "2.14.1", LIBRARY)
     wheel(index, "2.13.0", LIBRARY)
 
@@ -67,11 +67,11 @@ def test_cuda_with_its_libraries_where_nothing_else_is_offered(index: Path) -> N
         (["nvidia-cudnn-cu13==9.1; extra == 'cuda'"], False),
     ],
 )
-def test_only_requirements_of_this_machine_count(requires: list[str], needed: bool) -> None:
+def test_ignores_requirements_of_other_platforms(requires: list[str], needed: bool) -> None:
     assert torch_choice.needs_cuda(requires) is needed
 
 
-def test_the_versions_are_the_checkouts_or_older(root: Path) -> None:
+def test_versions_are_at_most_those_of_the_checkout(root: Path) -> None:
     text = (root / "requirements.txt").read_text()
 
     assert f"\n{PLAIN[0]} " in text

@@ -1,4 +1,4 @@
-"""``make namespace``: the one object that needs a right outside the namespace, applied apart."""
+"""Test ``make namespace``, the only step that needs rights outside the namespace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.k8s.rollout.api_double import Api
 
 
 def make(root: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """The target alone: what is installed is not looked at."""
+    """Makefile target without its prerequisites."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("LESIONLENS_")}
     return subprocess.run(
         ["make", "--assume-old=.venv/installed", "namespace", *arguments],
@@ -26,7 +26,7 @@ def make(root: Path, *arguments: str, **variables: str) -> subprocess.CompletedP
 
 
 @pytest.mark.parametrize("overlay", ["local", "production"])
-def test_it_makes_the_namespace_and_nothing_else(overlay: str, root: Path, tmp_path: Path) -> None:
+def test_creates_the_namespace_only(overlay: str, root: Path, tmp_path: Path) -> None:
     api = Api()
     with api_double.serving(api, tmp_path, "hospital") as config:
         variables = {"LESIONLENS_KUBECONFIG": str(config), "KUBECACHEDIR": str(tmp_path / "cache")}
@@ -40,7 +40,7 @@ def test_it_makes_the_namespace_and_nothing_else(overlay: str, root: Path, tmp_p
 
 
 @pytest.mark.parametrize("given", [("OVERLAY=local",), ("CONTEXT=hospital",)])
-def test_it_changes_no_cluster_that_was_not_named(given: tuple[str, ...], root: Path) -> None:
+def test_changes_only_a_named_cluster(given: tuple[str, ...], root: Path) -> None:
     ended = make(root, *given)
 
     assert ended.returncode == 2

@@ -1,4 +1,4 @@
-"""Access control on a cluster: servers need a key, the page has one, health routes need none."""
+"""Test the manifests of access control."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def variables(work: Workload) -> dict[str, Object]:
 
 
 def secret_of(work: Workload, path: str) -> tuple[str, str]:
-    """Secret and file in it that a path of the container is."""
+    """Secret and its entry that is mounted at a path of the container."""
     (container,) = work.spec["containers"]
     folder, _, file = path.rpartition("/")
     (mount,) = [one for one in container["volumeMounts"] if one["mountPath"] == folder]
@@ -37,7 +37,7 @@ def secret_of(work: Workload, path: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("name", ["base + access", COMPLETE])
-def test_every_server_asks_for_a_key(name: str) -> None:
+def test_every_server_requires_a_key(name: str) -> None:
     objects = objects_of(name)
 
     assert len(servers(objects)) == (3 if name == COMPLETE else 2)
@@ -48,7 +48,7 @@ def test_every_server_asks_for_a_key(name: str) -> None:
         assert "optional" not in str(work.spec["volumes"])
 
 
-def test_the_page_sends_a_key_of_its_own() -> None:
+def test_page_sends_a_separate_key() -> None:
     work = page(objects_of(COMPLETE))
 
     path = variables(work)["LESIONLENS_PAGE_KEY_FILE"]["value"]
@@ -56,14 +56,14 @@ def test_the_page_sends_a_key_of_its_own() -> None:
     assert "LESIONLENS_API_KEYS" not in variables(work)
 
 
-def test_every_server_takes_the_tokens_of_the_issuer() -> None:
+def test_every_server_accepts_tokens_of_the_issuer() -> None:
     for work in servers(objects_of("base + access-issuer")):
         for field in ("issuer", "audience", "jwks"):
             reference = variables(work)[f"LESIONLENS_TOKEN_{field.upper()}"]["valueFrom"]
             assert reference == {"configMapKeyRef": {"name": "lesionlens-issuer", "key": field}}
 
 
-def test_servers_speak_tls_and_the_page_checks_it_without_their_private_key() -> None:
+def test_servers_use_tls_and_the_page_verifies_it_without_their_private_key() -> None:
     objects = objects_of(COMPLETE)
     certificate = named(objects, "Certificate", "lesionlens-servers")["spec"]
     for work in servers(objects):
@@ -94,7 +94,7 @@ def test_every_variable_is_a_setting(name: str) -> None:
         assert set(variables(page(objects))) <= known
 
 
-def test_probes_and_metrics_are_on_ports_without_a_lock() -> None:
+def test_probes_and_metrics_ports_need_no_key() -> None:
     for work in servers(objects_of(COMPLETE)):
         (container,) = work.spec["containers"]
         for kind in ("startup", "readiness", "liveness"):
@@ -107,7 +107,7 @@ def test_probes_and_metrics_are_on_ports_without_a_lock() -> None:
     assert endpoint["port"] == "metrics"
 
 
-def test_the_gateway_asks_for_a_key_on_every_route_but_that_of_health() -> None:
+def test_gateway_requires_a_key_except_for_health() -> None:
     objects = objects_of(COMPLETE)
     policy = named(objects, "SecurityPolicy", "lesionlens")["spec"]
     routes = {
@@ -123,7 +123,7 @@ def test_the_gateway_asks_for_a_key_on_every_route_but_that_of_health() -> None:
     assert not any(":" in match["path"]["value"] for match in health)
 
 
-def test_the_gateway_sends_again_what_reached_nobody_and_not_what_was_shed() -> None:
+def test_gateway_retries_undelivered_but_not_shed_requests() -> None:
     policy = named(objects_of("base + envoy"), "BackendTrafficPolicy", "lesionlens")["spec"]
 
     assert policy["retry"]["retryOn"] == {

@@ -1,4 +1,4 @@
-"""Every kustomization builds, the same each time, into what a cluster can take."""
+"""Test that every kustomization builds deterministically."""
 
 import itertools
 import json
@@ -34,7 +34,7 @@ def relative(path: Path) -> str:
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_it_builds(name: str) -> None:
+def test_every_kustomization_builds(name: str) -> None:
     kinds = {document["kind"] for document in objects_of(name)}
 
     wanted = {"InferenceService", "ServingRuntime"} if name in SERVING else {"ServiceAccount"}
@@ -55,7 +55,7 @@ def test_the_tests_know_every_kustomization() -> None:
 
 
 @pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=relative)
-def test_no_file_lies_about_unused(path: Path) -> None:
+def test_every_file_is_listed_as_a_resource(path: Path) -> None:
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     copied = {Path(file).name for files in FILES.values() for file in files if "components" in file}
     existing = {file.name for file in path.parent.glob("*.yaml")} - {path.name} - copied
@@ -64,14 +64,14 @@ def test_no_file_lies_about_unused(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [COMPLETE, *FOLDERS])
-def test_the_same_files_give_the_same_bytes(name: str) -> None:
+def test_build_is_deterministic(name: str) -> None:
     again = text_of.__wrapped__(name)  # past the cache
 
     assert again == text_of(name)
 
 
 @pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=relative)
-def test_a_kustomization_says_what_it_is_for_and_a_patch_why(path: Path) -> None:
+def test_kustomizations_and_patches_have_comments(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
 
     assert lines[0].startswith("# ")
@@ -86,7 +86,7 @@ def test_base_names_no_namespace() -> None:
 
 
 @pytest.mark.parametrize("overlay", ["local", "production"])
-def test_an_overlay_lies_in_a_namespace_that_is_applied_apart(overlay: str) -> None:
+def test_overlay_namespace_is_applied_separately(overlay: str) -> None:
     path = K8S / "overlays" / overlay / "namespace.yaml"
     (namespace,) = parsed(path.read_text(encoding="utf-8"))
     objects = objects_of(f"overlays/{overlay}")
@@ -99,7 +99,7 @@ def test_an_overlay_lies_in_a_namespace_that_is_applied_apart(overlay: str) -> N
 
 
 @pytest.mark.parametrize("overlay", ["local", "production"])
-def test_an_overlays_objects_and_no_others_carry_its_name(overlay: str) -> None:
+def test_only_objects_of_an_overlay_have_its_label(overlay: str) -> None:
     for document in objects_of(f"overlays/{overlay}"):
         assert document["metadata"]["labels"]["lesionlens.io/overlay"] == overlay
     for name in EVERY:
@@ -107,7 +107,7 @@ def test_an_overlays_objects_and_no_others_carry_its_name(overlay: str) -> None:
             assert "lesionlens.io/overlay" not in text_of(name), name
 
 
-def test_the_name_of_an_overlay_selects_nothing() -> None:
+def test_overlay_label_is_not_used_in_selectors() -> None:
     """A selector of a Deployment cannot be changed, and a copied overlay has another name."""
     for document in objects_of("overlays/local"):
         rest = {field: document[field] for field in document.keys() - {"metadata"}}
@@ -130,7 +130,7 @@ def test_images_have_the_version_of_the_project(name: str, root: Path) -> None:
         assert tag == project["version"]
 
 
-def test_an_overlay_changes_the_image_of_predictor_and_explainer(tmp_path: Path) -> None:
+def test_overlay_sets_the_image_of_predictor_and_explainer(tmp_path: Path) -> None:
     folder = tmp_path.resolve() / "overlay"
     folder.mkdir()
     base = f"{'../' * len(folder.parts[1:])}{str(K8S / 'base').lstrip('/')}"
@@ -149,20 +149,20 @@ def test_an_overlay_changes_the_image_of_predictor_and_explainer(tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_kubectl_can_keep_what_it_applied(name: str) -> None:
+def test_objects_fit_the_last_applied_annotation(name: str) -> None:
     for document in objects_of(name):
         annotations = {**document["metadata"].get("annotations", {}), "": json.dumps(document)}
         size = sum(len(key) + len(value) for key, value in annotations.items())
         assert size < ANNOTATIONS_AT_MOST, (document["kind"], size)
 
 
-def test_what_is_only_for_kustomize_is_never_applied() -> None:
+def test_local_config_objects_are_not_applied() -> None:
     for name in ("overlays/local", "overlays/production", COMPLETE):
         maps = {item["metadata"]["name"] for item in of_kind(objects_of(name), "ConfigMap")}
         assert not maps & {"release", "release-canary"}
 
 
-def test_two_storages_can_be_told_apart_in_one_tree() -> None:
+def test_each_storage_component_adds_only_its_own_objects() -> None:
     bucket = combined("base", ("storage-s3",))
     volume = combined("base", ("storage-pvc",))
 

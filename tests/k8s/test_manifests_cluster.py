@@ -1,4 +1,4 @@
-"""What a real cluster adds to the manifests: KServe's canaries, gateways, limited rights."""
+"""Test the manifests with KServe's canaries, gateways and limited rights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ACCESS = ("overlays/local", "overlays/production", COMPLETE)
 
 
 def of_spec_canary(objects: list[Object]) -> Workload:
-    """A pod of ``spec.canary`` as KServe 0.20 makes it: another Deployment, the same component."""
+    """Labels of a pod of ``spec.canary`` in KServe 0.20: another Deployment, the same component."""
     (predictor,) = [work for work in workloads(objects) if work.name == "melanoma-predictor"]
     name = "melanoma-blue-predictor"
     labels = {**predictor.labels, "app": f"isvc.{name}"}
@@ -25,7 +25,7 @@ def of_spec_canary(objects: list[Object]) -> Workload:
 
 
 @pytest.mark.parametrize("name", SERVING)
-def test_pods_of_kserves_own_canary_are_none_of_the_predictors(name: str) -> None:
+def test_selectors_exclude_pods_of_the_kserve_canary(name: str) -> None:
     objects = objects_of(name)
     canary = of_spec_canary(objects)
 
@@ -39,7 +39,7 @@ def test_pods_of_kserves_own_canary_are_none_of_the_predictors(name: str) -> Non
             assert not selects(rule["labelSelector"], canary.labels), work.name
 
 
-def test_pods_of_kserves_own_canary_are_closed_and_opened_like_the_predictors() -> None:
+def test_network_policies_cover_pods_of_the_kserve_canary() -> None:
     objects = objects_of(COMPLETE)
     canary = of_spec_canary(objects)
     (predictor,) = [work for work in workloads(objects) if work.name == "melanoma-predictor"]
@@ -66,7 +66,7 @@ def let_in(sources: list[dict[str, Any]], namespace: str, **labels: str) -> bool
 
 
 @pytest.mark.parametrize("name", ACCESS)
-def test_the_servers_are_reached_through_the_usual_gateways(name: str) -> None:
+def test_network_policies_admit_common_gateways_to_the_servers(name: str) -> None:
     policy = named(objects_of(name), "NetworkPolicy", "lesionlens-gateway")["spec"]
     (opening,) = policy["ingress"]
     traefik = {"app.kubernetes.io/name": "traefik"}
@@ -82,7 +82,7 @@ def test_the_servers_are_reached_through_the_usual_gateways(name: str) -> None:
     assert not let_in(opening["from"], "default", **traefik)
 
 
-def test_the_page_is_reached_through_the_same_gateways() -> None:
+def test_network_policies_admit_the_same_gateways_to_the_page() -> None:
     objects = objects_of(COMPLETE)
     servers, page = (
         named(objects, "NetworkPolicy", f"lesionlens-{name}")["spec"]["ingress"][0]["from"]
@@ -129,7 +129,7 @@ def rights(role: str) -> dict[tuple[str, str], set[str]]:
     return found
 
 
-def test_a_deployer_may_apply_and_remove_what_overlays_have_and_no_more() -> None:
+def test_deployer_role_covers_exactly_the_kinds_of_overlays() -> None:
     kinds = {item["kind"] for name in SERVING for item in objects_of(name)}
     applied = {RESOURCES[kind]: PRUNE for kind in kinds}
     applied[RESOURCES["PersistentVolumeClaim"]] = PRUNE - {"delete"}  # holds the models
@@ -144,7 +144,7 @@ def test_a_deployer_may_apply_and_remove_what_overlays_have_and_no_more() -> Non
     }
 
 
-def test_a_publisher_may_apply_and_remove_the_pod_that_holds_the_volume() -> None:
+def test_publisher_role_covers_the_volume_pod() -> None:
     allowed = rights("lesionlens-publisher")
     for item in objects_of("publisher"):
         waits = {"list", "watch"} if item["kind"] == "Job" else set()
@@ -158,7 +158,7 @@ def test_a_publisher_may_apply_and_remove_the_pod_that_holds_the_volume() -> Non
     }
 
 
-def test_both_roles_are_one_accounts_in_one_namespace() -> None:
+def test_both_roles_are_bound_to_one_account_in_one_namespace() -> None:
     objects = objects_of("deployer")
     (account,) = of_kind(objects, "ServiceAccount")
     bindings = of_kind(objects, "RoleBinding")
@@ -177,8 +177,8 @@ def test_both_roles_are_one_accounts_in_one_namespace() -> None:
         }
 
 
-def test_kserve_names_a_deployment_as_the_selectors_say() -> None:
-    """The installed version's own words: the default name, and another one for a canary."""
+def test_selectors_match_kserve_deployment_names() -> None:
+    """Deployment names of the installed KServe: the default and that of a canary."""
     words = " ".join((V1beta1PredictorSpec.name.fget.__doc__ or "").split())
 
     assert "named {isvc}-{name}-predictor instead of the default {isvc}-predictor" in words

@@ -1,4 +1,4 @@
-"""A way out only for pods that need one: the page, training, and servers that fetch a bucket."""
+"""Test that only the page, training and servers with a bucket have egress."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FETCHING = {"DNS", "HTTPS"}
 
 
 def openings(objects: list[Object], work: Workload) -> set[str]:
-    """What a pod may reach, by the policies of a set."""
+    """Targets that a pod may reach by the policies of a set."""
     found = set()
     for policy in of_kind(objects, "NetworkPolicy"):
         if selects(policy["spec"]["podSelector"], work.labels):
@@ -48,14 +48,14 @@ def needed(name: str, work: Workload) -> set[str]:
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_a_pod_reaches_what_it_needs_and_nothing_else(name: str) -> None:
+def test_egress_allows_only_what_a_pod_needs(name: str) -> None:
     objects = objects_of(name)
 
     for work in workloads(objects):
         assert openings(objects, work) == needed(name, work), work.name
 
 
-def test_most_pods_have_no_way_out() -> None:
+def test_most_pods_have_no_egress() -> None:
     closed = {
         work.name
         for name in (
@@ -75,7 +75,7 @@ def test_most_pods_have_no_way_out() -> None:
     }
 
 
-def test_a_way_out_that_is_too_wide_is_seen() -> None:
+def test_check_detects_too_wide_egress() -> None:
     objects = objects_of("base + storage-s3")
     (work, *_) = workloads(objects)
     (policy,) = [one for one in of_kind(objects, "NetworkPolicy") if "egress" in one["spec"]]

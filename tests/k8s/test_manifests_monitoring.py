@@ -1,4 +1,4 @@
-"""On a cluster Prometheus gets the labels, rules and openings that it has on this machine."""
+"""Test the monitoring manifests: labels, rules and network policies."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ def monitor() -> dict[str, Any]:
     return spec
 
 
-def test_the_rules_are_what_the_python_writes() -> None:
+def test_rules_equal_those_that_python_writes() -> None:
     committed = files.MANIFEST.read_text(encoding="utf-8")
 
     assert files.manifest(MonitoringSettings()) == committed, (
@@ -31,7 +31,7 @@ def test_the_rules_are_what_the_python_writes() -> None:
     )
 
 
-def test_the_operator_loads_the_rules_that_promtool_tested() -> None:
+def test_operator_rules_equal_the_tested_rules() -> None:
     groups = named(objects_of(MONITORED), "PrometheusRule", "lesionlens")["spec"]["groups"]
     tested = [
         group
@@ -42,14 +42,14 @@ def test_the_operator_loads_the_rules_that_promtool_tested() -> None:
     assert groups == tested
 
 
-def test_runbooks_have_the_address_that_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runbook_url_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LESIONLENS_RUNBOOKS", "https://wiki.example")
     text = files.manifest(MonitoringSettings())
 
     assert "runbook_url: https://wiki.example/LesionLensAbsent.md" in text
 
 
-def test_every_server_is_scraped_and_nothing_else() -> None:
+def test_scrapes_every_server_and_nothing_else() -> None:
     objects = objects_of(COMPLETE)
     selector = named(objects, "PodMonitor", "lesionlens")["spec"]["selector"]
     scraped = {work.name for work in workloads(objects) if selects(selector, work.labels)}
@@ -64,7 +64,7 @@ def test_every_server_is_scraped_and_nothing_else() -> None:
 
 
 def relabelled(labels: dict[str, str]) -> dict[str, str]:
-    """What Prometheus' relabelling with its default action, replace, makes of discovered labels."""
+    """Apply Prometheus' relabelling with the default action (replace) to discovered labels."""
     (endpoint,) = monitor()["podMetricsEndpoints"]
     return {
         rule["targetLabel"]: ";".join(labels.get(name, "") for name in rule["sourceLabels"])
@@ -74,14 +74,14 @@ def relabelled(labels: dict[str, str]) -> dict[str, str]:
 
 
 def discovered(labels: dict[str, str]) -> dict[str, str]:
-    """As Prometheus names a pod's labels."""
+    """Name of a pod's label in Prometheus."""
     return {
         "__meta_kubernetes_pod_label_" + re.sub(r"\W", "_", key): value
         for key, value in labels.items()
     }
 
 
-def test_a_scrape_carries_the_service_that_the_alerts_ask_for() -> None:
+def test_scraped_series_have_the_service_label_of_the_alerts() -> None:
     for work in workloads(objects_of(MONITORED)):
         labels = relabelled(discovered(work.labels))
         assert labels == {
@@ -90,13 +90,13 @@ def test_a_scrape_carries_the_service_that_the_alerts_ask_for() -> None:
         }
 
 
-def test_a_canary_is_a_service_of_its_own() -> None:
+def test_canary_has_a_separate_service_label() -> None:
     (canary,) = [w for w in workloads(objects_of(COMPLETE)) if "canary" in w.name]
 
     assert relabelled(discovered(canary.labels))["service"] == "melanoma-canary"
 
 
-def test_prometheus_is_let_in_at_the_port_that_it_scrapes() -> None:
+def test_network_policy_admits_prometheus_to_the_metrics_port() -> None:
     policy = named(objects_of(MONITORED), "NetworkPolicy", "lesionlens-metrics")["spec"]
     (opening,) = policy["ingress"]
 
@@ -108,7 +108,7 @@ def test_prometheus_is_let_in_at_the_port_that_it_scrapes() -> None:
         assert selects(policy["podSelector"], work.labels)
 
 
-def test_the_dashboards_are_those_that_are_made_here() -> None:
+def test_dashboards_equal_the_generated_ones() -> None:
     (boards,) = [
         item
         for item in of_kind(objects_of(MONITORED), "ConfigMap")
@@ -123,7 +123,7 @@ def test_the_dashboards_are_those_that_are_made_here() -> None:
 
 
 def queries(namespace: str = "lesionlens") -> dict[str, str]:
-    """What KEDA asks Prometheus for each component."""
+    """Prometheus queries of KEDA, by component."""
     names = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": namespace}}
     objects = parsed(combined("base", ("autoscaling-keda",), namespace=yaml.safe_dump(names)))
     found = {}
@@ -135,7 +135,7 @@ def queries(namespace: str = "lesionlens") -> dict[str, str]:
     return found
 
 
-def test_the_metric_of_the_autoscaler_is_one_that_torchserve_has() -> None:
+def test_autoscaler_metric_exists_in_torchserve() -> None:
     served = yaml.safe_load((ROOT / "model_store/config/metrics.yaml").read_text("utf-8"))
 
     assert METRIC in {metric["name"] for metric in served["ts_metrics"]["counter"]}
@@ -143,15 +143,15 @@ def test_the_metric_of_the_autoscaler_is_one_that_torchserve_has() -> None:
         assert METRIC in query
 
 
-def test_the_autoscaler_counts_the_namespace_that_it_is_in() -> None:
+def test_autoscaler_query_selects_its_namespace() -> None:
     for query in queries("another").values():
         assert 'namespace="another"' in query
 
 
-def test_the_query_is_the_requests_in_flight_of_one_component(
+def test_autoscaler_query_counts_requests_in_flight_of_one_component(
     promtool: str, tmp_path: Path
 ) -> None:
-    """Two replicas with three requests in flight each: six, whatever other servers do.
+    """Check that two replicas with three requests in flight each give six.
 
     A second of time passes for each request in flight in every second, in microseconds.
     """

@@ -1,4 +1,4 @@
-"""A release lands wherever it stands, and a set without one is still valid."""
+"""Test the values of a release in the manifests."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def variables(work: Workload) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("write", [yaml.safe_dump, json.dumps], ids=["YAML", "JSON"])
-def test_its_values_land_in_all_places_and_no_others(write: Any) -> None:
+def test_release_values_are_set_in_all_places_and_no_others(write: Any) -> None:
     text = write(release("release", URI, DIGEST))
     objects = parsed(combined("base", ("release",), release=text))
     service = named(objects, "InferenceService", "melanoma")
@@ -48,14 +48,14 @@ def test_its_values_land_in_all_places_and_no_others(write: Any) -> None:
     assert json.dumps(objects).count(URI) == 2
 
 
-def test_nothing_else_changes_with_a_release() -> None:
+def test_release_changes_nothing_else() -> None:
     first = combined("base", ("release",), release=json.dumps(release("release", URI, DIGEST)))
     second = combined("base", ("release",), release=json.dumps(release("release", "x", OTHER)))
 
     assert first.replace(URI, "x").replace(DIGEST, OTHER) == second
 
 
-def test_a_canary_has_a_release_of_its_own() -> None:
+def test_canary_has_a_separate_release() -> None:
     objects = parsed(
         combined(
             "base",
@@ -85,7 +85,7 @@ def test_a_release_without_its_data_does_not_build() -> None:
 
 
 @pytest.mark.parametrize("overlay", ["local", "production"])
-def test_an_overlays_release_is_what_is_served(overlay: str) -> None:
+def test_overlay_serves_its_release(overlay: str) -> None:
     text = (K8S / "overlays" / overlay / "release.yaml").read_text(encoding="utf-8")
     data = yaml.safe_load(text)["data"]
     service = named(objects_of(f"overlays/{overlay}"), "InferenceService", "melanoma")
@@ -96,7 +96,7 @@ def test_an_overlays_release_is_what_is_served(overlay: str) -> None:
     assert service["metadata"]["annotations"]["lesionlens.io/digest"] == data["digest"]
 
 
-def test_base_alone_names_a_volume_and_no_release_and_so_serves_nothing() -> None:
+def test_base_alone_has_no_release_and_serves_nothing() -> None:
     for work in workloads(objects_of("base")):
         assert variables(work)["LESIONLENS_DIGEST"] == ""
     (service,) = of_kind(objects_of("base"), "InferenceService")

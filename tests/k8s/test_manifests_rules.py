@@ -1,4 +1,4 @@
-"""Rules in the manner of kube-linter, over every build; and each finds what it is there for."""
+"""Test all builds against the rules, and each rule against a violation."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,13 +13,13 @@ RULES = {**pod_rules.RULES, **object_rules.RULES}
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_the_rule_holds(rule: str) -> None:
+def test_manifests_follow_the_rule(rule: str) -> None:
     for name in EVERY:
         assert RULES[rule](objects_of(name)) == [], name
 
 
 class Broken:
-    """The complete set, and names for the parts of it that are broken."""
+    """Complete set with named parts, to be broken by a test."""
 
     def __init__(self) -> None:
         self.objects = [*objects_of(COMPLETE), *objects_of("training/job")]
@@ -194,7 +194,7 @@ BREAKS: list[tuple[str, Change]] = [
 @pytest.mark.parametrize(
     ("rule", "change"), BREAKS, ids=lambda item: item if isinstance(item, str) else ""
 )
-def test_the_rule_finds_it(rule: str, change: Change) -> None:
+def test_rule_detects_its_violation(rule: str, change: Change) -> None:
     broken = Broken()
     assert RULES[rule](broken.objects) == []
 
@@ -203,12 +203,12 @@ def test_the_rule_finds_it(rule: str, change: Change) -> None:
     assert RULES[rule](broken.objects)
 
 
-def test_every_rule_is_broken_once() -> None:
+def test_every_rule_has_a_violation_test() -> None:
     assert {rule for rule, _ in BREAKS} | {"pod security"} == set(RULES)
 
 
 def restricted() -> dict[str, Any]:
-    """A pod that the profile takes."""
+    """Pod that complies with the profile."""
     return {
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [
@@ -245,7 +245,7 @@ def of_own(**fields: Any) -> dict[str, Any]:
     return pod
 
 
-def test_the_profile_takes_a_pod_that_complies() -> None:
+def test_profile_accepts_compliant_pod() -> None:
     assert pod_security.violations(restricted()) == []
 
 
@@ -284,5 +284,5 @@ def test_the_profile_takes_a_pod_that_complies() -> None:
     ],
     ids=str,
 )
-def test_the_profile_refuses(pod: Object) -> None:
+def test_profile_rejects_violation(pod: Object) -> None:
     assert pod_security.violations(pod)

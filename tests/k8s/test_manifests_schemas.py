@@ -1,4 +1,4 @@
-"""Every object against the strict types of its API: a misspelt field is found, whichever it is."""
+"""Test every object against the strict types of its API."""
 
 import copy
 import json
@@ -26,7 +26,7 @@ FREE = {"labels", "matchLabels", "annotations", "requests", "limits", "data"}
 
 @cache
 def unique() -> tuple[Object, ...]:
-    """Each object of every build once, and the namespaces; not to be changed."""
+    """All distinct objects of all builds, and the namespaces; read-only."""
     built = [item for name in EVERY for item in objects_of(name)]
     apart = [
         item
@@ -48,7 +48,7 @@ def problems(document: Object, version: str = VERSIONS[-1]) -> list[str]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_built_in_kinds_fit_this_kubernetes(version: str) -> None:
+def test_built_in_kinds_match_the_kubernetes_version(version: str) -> None:
     built_in = [item for item in unique() if item["kind"] not in strict.SCHEMAS]
 
     assert {item["kind"] for item in built_in} >= {"Deployment", "Job", "NetworkPolicy", "Service"}
@@ -57,7 +57,7 @@ def test_built_in_kinds_fit_this_kubernetes(version: str) -> None:
 
 
 @pytest.mark.parametrize("kind", strict.SCHEMAS)
-def test_other_kinds_fit_the_types_of_their_package(kind: str) -> None:
+def test_other_kinds_match_their_packages_types(kind: str) -> None:
     found = [item for item in unique() if item["kind"] == kind]
 
     assert found
@@ -69,7 +69,7 @@ Place = tuple[str | int, ...]
 
 
 def places(node: Any, path: Place = ()) -> Iterator[Place]:
-    """Where every field of a type stands: not in free maps, nor in a list's later items."""
+    """Paths of all fields of an object, except in free maps and later list items."""
     if isinstance(node, list) and node:
         yield from places(node[0], (*path, 0))
     if isinstance(node, dict) and not free(path):
@@ -87,7 +87,7 @@ def free(path: Place) -> bool:
 
 
 def renamed(document: Object, place: Place) -> Object:
-    """A copy in which one field has a letter too many."""
+    """Copy of an object with one misspelt field."""
     changed = copy.deepcopy(document)
     node: Any = changed
     for step in place[:-1]:
@@ -98,7 +98,7 @@ def renamed(document: Object, place: Place) -> Object:
 
 @pytest.fixture(scope="module")
 def examples() -> dict[str, Object]:
-    """One object of each kind, the largest."""
+    """Largest object of each kind."""
     return {item["kind"]: item for item in sorted(unique(), key=lambda item: len(json.dumps(item)))}
 
 
@@ -114,7 +114,7 @@ def test_every_kind_is_known(examples: dict[str, Object]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_any_field_misspelt_is_found(kind: str, examples: dict[str, Object]) -> None:
+def test_detects_misspelt_field(kind: str, examples: dict[str, Object]) -> None:
     document = copy.deepcopy(examples[kind])
     if kind == "PrometheusRule":
         document["spec"]["groups"] = document["spec"]["groups"][-1:]  # they are all of one type
@@ -142,7 +142,7 @@ def test_any_field_misspelt_is_found(kind: str, examples: dict[str, Object]) -> 
     ],
     ids=str,
 )
-def test_a_wrong_inference_service_is_found(
+def test_detects_wrong_inference_service(
     place: Place, value: Any, examples: dict[str, Object]
 ) -> None:
     document = copy.deepcopy(examples["InferenceService"])
@@ -154,7 +154,7 @@ def test_a_wrong_inference_service_is_found(
     assert problems(document), place
 
 
-def test_only_classes_that_we_do_not_use_let_everything_pass() -> None:
+def test_only_unused_classes_accept_any_field() -> None:
     unknown = {
         str(found["title"]).removeprefix(kserve_schema.UNKNOWN)
         for kind in kserve_schema.CLASSES
@@ -170,7 +170,7 @@ def test_only_classes_that_we_do_not_use_let_everything_pass() -> None:
     }
 
 
-def test_a_built_in_field_that_came_later_is_refused_by_the_older_version() -> None:
+def test_older_version_rejects_newer_field() -> None:
     job = named(objects_of("training/job"), "Job", "lesionlens-training")
     job["spec"]["template"]["spec"]["containers"][0]["restartPolicyRules"] = []
 

@@ -1,4 +1,4 @@
-"""The pods that answer requests, and what each component makes of them."""
+"""Test the manifests of the serving pods with each component."""
 
 import copy
 import json
@@ -29,7 +29,7 @@ def only(work: Workload) -> dict[str, Any]:
 
 
 def alike(work: Workload) -> dict[str, Any]:
-    """A pod without what says which of them it is."""
+    """Pod spec without the parts that differ between predictor and explainer."""
     spec = copy.deepcopy(work.spec)
     container = spec["containers"][0]
     container["env"] = sorted(
@@ -48,7 +48,7 @@ def alike(work: Workload) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["base + runtime-kserve", "all, runtime-kserve"])
-def test_the_second_runtime_has_grpc_and_is_the_same_otherwise(name: str) -> None:
+def test_kserve_runtime_differs_only_by_grpc(name: str) -> None:
     objects = objects_of(name)
     [runtime] = of_kind(objects, "ServingRuntime")
     assert runtime["metadata"]["name"] == "lesionlens-kserve"
@@ -68,14 +68,14 @@ def test_the_second_runtime_has_grpc_and_is_the_same_otherwise(name: str) -> Non
 @pytest.mark.parametrize(
     "name", ["base", "base + runtime-kserve", "overlays/local", "overlays/production"]
 )
-def test_predictor_and_explainer_are_one_pod(name: str) -> None:
+def test_predictor_and_explainer_have_the_same_pod_spec(name: str) -> None:
     objects = objects_of(name)
 
     assert alike(of(objects, "melanoma-predictor")) == alike(of(objects, "melanoma-explainer"))
 
 
 @pytest.mark.parametrize("name", ["base + canary", COMPLETE])
-def test_a_canary_is_the_predictor_with_another_archive(name: str) -> None:
+def test_canary_equals_predictor_except_for_the_archive(name: str) -> None:
     objects = objects_of(name)
     stable, canary = (alike(of(objects, f"melanoma{end}-predictor")) for end in ("", "-canary"))
     for field in ("minReplicas", "maxReplicas"):  # an autoscaler's
@@ -85,7 +85,7 @@ def test_a_canary_is_the_predictor_with_another_archive(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["base", COMPLETE, "overlays/local", "overlays/production"])
-def test_a_server_is_what_its_entry_point_expects(name: str) -> None:
+def test_server_matches_its_entry_point(name: str) -> None:
     for work in serving(objects_of(name)):
         container = only(work)
         assert container["name"] == "kserve-container"
@@ -102,31 +102,31 @@ def test_a_server_is_what_its_entry_point_expects(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "memory"), [("base", "4Gi"), ("overlays/local", "3Gi")])
-def test_a_server_has_the_memory_that_a_flood_takes(name: str, memory: str) -> None:
+def test_server_memory_covers_the_largest_load(name: str, memory: str) -> None:
     for work in serving(objects_of(name)):
         assert only(work)["resources"]["limits"]["memory"] == memory
 
 
-def test_a_server_may_start_slowly_but_not_for_ever() -> None:
+def test_server_has_a_start_deadline() -> None:
     for work in serving(objects_of("base")):
         probe = only(work)["startupProbe"]
         assert 60 < probe["periodSeconds"] * probe["failureThreshold"] <= 180
 
 
 @pytest.mark.parametrize("name", ["base", COMPLETE, "overlays/production"])
-def test_the_mode_is_the_one_without_knative(name: str) -> None:
+def test_deployment_mode_is_without_knative(name: str) -> None:
     for service in of_kind(objects_of(name), "InferenceService"):
         assert service["metadata"]["annotations"].items() >= TALKS_BACK.items()
 
 
-def test_kserve_0_15_knows_the_mode_by_its_old_name() -> None:
+def test_kserve_0_15_component_uses_the_old_mode_name() -> None:
     for service in of_kind(objects_of("all, kserve-0.15"), "InferenceService"):
         mode = service["metadata"]["annotations"]["serving.kserve.io/deploymentMode"]
         assert mode == "RawDeployment"
 
 
 @pytest.mark.parametrize("name", [COMPLETE, "overlays/production"])
-def test_a_signature_is_demanded_of_every_server(name: str) -> None:
+def test_signature_component_applies_to_every_server(name: str) -> None:
     for work in serving(objects_of(name)):
         container = only(work)
         given = {item["name"]: item.get("value") for item in container["env"]}
@@ -136,7 +136,7 @@ def test_a_signature_is_demanded_of_every_server(name: str) -> None:
         assert mount["readOnly"] is True
 
 
-def test_no_signature_is_demanded_without_the_component() -> None:
+def test_signature_is_optional_without_the_component() -> None:
     for work in serving(objects_of("base")):
         assert "LESIONLENS_SIGNING_KEY" not in {item["name"] for item in only(work)["env"]}
 
@@ -150,7 +150,7 @@ def test_kserve_scales_both_components_by_cpu() -> None:
         assert 2 == spec["minReplicas"] < spec["maxReplicas"]
 
 
-def test_keda_scales_both_components_and_kserve_none() -> None:
+def test_keda_scales_both_components_instead_of_kserve() -> None:
     objects = objects_of("base + autoscaling-keda")
     service = named(objects, "InferenceService", "melanoma")
     scalers = of_kind(objects, "ScaledObject")
@@ -174,7 +174,7 @@ def test_only_predictions_run_on_a_gpu() -> None:
             assert container["resources"][side].get("nvidia.com/gpu") == ("1" if wanted else None)
 
 
-def test_only_a_bucket_lets_a_server_out() -> None:
+def test_only_bucket_storage_allows_server_egress() -> None:
     for storage, open_to_the_world in (("storage-pvc", 0), ("storage-s3", 1)):
         policies = of_kind(objects_of(f"base + {storage}"), "NetworkPolicy")
         anywhere = [
@@ -187,7 +187,7 @@ def test_only_a_bucket_lets_a_server_out() -> None:
 
 
 def backend_of(objects: list[Object], path: str) -> dict[str, int]:
-    """Where the Gateway API sends a path, by weight: an exact match, else the longest prefix."""
+    """Backends of a path in the Gateway API, by weight: exact match, else longest prefix."""
     best: tuple[tuple[bool, int], dict[str, int]] = ((False, 0), {})
     for route in of_kind(objects, "HTTPRoute"):
         for rule in route["spec"]["rules"]:
@@ -210,7 +210,7 @@ def backend_of(objects: list[Object], path: str) -> dict[str, int]:
         ("/ping", "lesionlens-predictor"),
     ],
 )
-def test_the_gateway_sends_a_path_to_its_component(path: str, stable: str) -> None:
+def test_gateway_routes_each_path_to_its_component(path: str, stable: str) -> None:
     with_canary = parsed(combined("base", ("canary", "gateway")))
     split = {"lesionlens-predictor": 90, "lesionlens-canary": 10}
 
@@ -219,7 +219,7 @@ def test_the_gateway_sends_a_path_to_its_component(path: str, stable: str) -> No
     assert backend_of(with_canary, path) == wanted
 
 
-def test_both_routes_of_the_service_hang_on_one_host_and_gateway() -> None:
+def test_service_routes_share_host_and_gateway() -> None:
     for name in (COMPLETE, "overlays/production"):
         routes = of_kind(objects_of(name), "HTTPRoute")
         places = [
@@ -231,7 +231,7 @@ def test_both_routes_of_the_service_hang_on_one_host_and_gateway() -> None:
         assert all(place == places[0] for place in places)
 
 
-def test_the_page_has_a_separate_host_and_time_for_a_slow_upload() -> None:
+def test_page_has_a_separate_host_and_upload_timeout() -> None:
     objects = objects_of(COMPLETE)
     page, service = (
         named(objects, "HTTPRoute", name)["spec"] for name in ("lesionlens-page", "lesionlens")
@@ -246,7 +246,7 @@ def test_the_page_has_a_separate_host_and_time_for_a_slow_upload() -> None:
     )
 
 
-def test_what_a_gateway_could_not_deliver_is_sent_again_and_what_was_shed_is_not() -> None:
+def test_gateway_retries_undelivered_but_not_shed_requests() -> None:
     routes = {
         route["metadata"]["name"]: [rule.get("retry") for rule in route["spec"]["rules"]]
         for route in of_kind(objects_of(COMPLETE), "HTTPRoute")
@@ -263,7 +263,7 @@ def test_what_a_gateway_could_not_deliver_is_sent_again_and_what_was_shed_is_not
         assert "retry" not in json.dumps(route)  # older Gateway APIs refuse the field
 
 
-def test_a_route_waits_longer_than_a_server_explains() -> None:
+def test_route_timeout_exceeds_explanation_timeout() -> None:
     (route,) = of_kind(objects_of("base + gateway"), "HTTPRoute")
     explain, predict = (rule["timeouts"]["request"] for rule in route["spec"]["rules"])
 
@@ -271,7 +271,7 @@ def test_a_route_waits_longer_than_a_server_explains() -> None:
     assert int(predict.removesuffix("s")) >= 10
 
 
-def test_the_page_reaches_both_servers_and_they_take_its_requests() -> None:
+def test_network_policies_connect_the_page_to_both_servers() -> None:
     objects = objects_of("base + page")
     page = of(objects, "lesionlens-page")
     variables = {item["name"]: item["value"] for item in only(page)["env"]}

@@ -1,4 +1,4 @@
-"""Training on a cluster: the Job and Kubeflow's TrainJob run the same pod."""
+"""Test the training manifests: Job and Kubeflow's TrainJob."""
 
 import copy
 import re
@@ -31,7 +31,7 @@ def variables(container: dict[str, Any]) -> dict[str, str]:
     return {item["name"]: item["value"] for item in container["env"]}
 
 
-def test_both_ways_run_the_same_pod() -> None:
+def test_job_and_trainjob_run_the_same_pod() -> None:
     pods = [copy.deepcopy(pod(name)) for name in WAYS]
     for spec in pods:
         for field in ("name", "command", "args"):
@@ -41,7 +41,7 @@ def test_both_ways_run_the_same_pod() -> None:
 
 
 @pytest.mark.parametrize("name", WAYS)
-def test_every_variable_is_a_setting_and_lies_on_a_volume(
+def test_every_variable_is_a_setting_and_every_path_is_on_a_volume(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     container = pod(name)["containers"][0]
@@ -58,7 +58,7 @@ def test_every_variable_is_a_setting_and_lies_on_a_volume(
 
 
 @pytest.mark.parametrize("name", WAYS)
-def test_weights_are_a_component(name: str) -> None:
+def test_weights_are_set_by_a_component(name: str) -> None:
     container = pod(f"{name} + weights")["containers"][0]
     (mount,) = [item for item in container["volumeMounts"] if item["mountPath"] == "/weights"]
 
@@ -67,7 +67,7 @@ def test_weights_are_a_component(name: str) -> None:
     assert "LESIONLENS_WEIGHTS" not in variables(pod(name)["containers"][0])
 
 
-def test_the_image_is_asked_for_a_command_that_it_has(capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_exists_in_the_image(capsys: pytest.CaptureFixture[str]) -> None:
     (argument,) = pod("training/job")["containers"][0]["args"]
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
@@ -92,7 +92,7 @@ def test_torchrun_starts_one_process_a_node() -> None:
     assert words[:3] == ["torchrun", "--nproc-per-node", "1"]
 
 
-def test_the_trainer_finds_what_trains() -> None:
+def test_trainer_finds_the_training_container() -> None:
     objects = objects_of("training/trainjob")
     runtime = named(objects, "TrainingRuntime", "lesionlens-torch")
     job = named(objects, "TrainJob", "lesionlens-training")
@@ -107,7 +107,7 @@ def test_the_trainer_finds_what_trains() -> None:
 
 
 @pytest.mark.parametrize("name", WAYS)
-def test_a_run_that_was_interrupted_finds_what_it_had_computed(name: str) -> None:
+def test_interrupted_run_finds_its_cache(name: str) -> None:
     spec = pod(name)
     mounts = {m["mountPath"]: m["name"] for m in spec["containers"][0]["volumeMounts"]}
     claims = {
@@ -120,7 +120,7 @@ def test_a_run_that_was_interrupted_finds_what_it_had_computed(name: str) -> Non
     assert claims[mounts["/data"]] == "lesionlens-training-data"
 
 
-def test_a_job_ends_some_day() -> None:
+def test_jobs_have_a_deadline() -> None:
     job = named(objects_of("training/job"), "Job", "lesionlens-training")["spec"]
 
     assert job["activeDeadlineSeconds"] <= 14400

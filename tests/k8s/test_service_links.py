@@ -1,4 +1,4 @@
-"""No variable that Kubernetes makes of a Service stops a container of ours from starting."""
+"""Test that variables of Kubernetes Services do not change settings."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def links(service: str, port: int = 80, address: str = ADDRESS) -> dict[str, str
 
 
 def services() -> dict[str, set[int]]:
-    """Every Service of every overlay, combination and job, with its ports; and KServe's."""
+    """All Services of all builds with their ports, and KServe's Services."""
     found: dict[str, set[int]] = {name: {80} for name in KSERVE}
     for entry in EVERY:
         for one in objects_of(entry):
@@ -50,7 +50,7 @@ def services() -> dict[str, set[int]]:
 
 
 def settings() -> list[Any]:
-    """What each container reads at its start, from the variables of this process."""
+    """Settings that each container reads, from the variables of this process."""
     return [
         PodSettings.read(os.environ, ()),
         FrontSettings.from_environment(os.environ),
@@ -66,9 +66,7 @@ def address(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_every_service_of_ours_leaves_every_setting_as_it_is(
-    address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_our_services_do_not_change_settings(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     known = services()
     before = settings()
     for name, ports in known.items():
@@ -81,7 +79,7 @@ def test_every_service_of_ours_leaves_every_setting_as_it_is(
     assert settings() == before
 
 
-def test_services_that_are_called_like_our_ports_do_not_matter_either(
+def test_services_named_like_our_ports_do_not_change_settings(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = settings()
@@ -96,5 +94,5 @@ def test_services_that_are_called_like_our_ports_do_not_matter_either(
 
 
 @pytest.mark.parametrize("value", ["8000", "tcp://", "http://10.0.0.1:80", "tcp://10.0.0.1"])
-def test_what_a_person_wrote_is_read_and_refused_where_it_is_wrong(value: str) -> None:
+def test_explicit_values_are_kept(value: str) -> None:
     assert without_service_links({"LESIONLENS_PAGE_PORT": value}) == {"LESIONLENS_PAGE_PORT": value}

@@ -1,4 +1,4 @@
-"""A worker that grows is seen to grow, one that does not is not."""
+"""Test the detection of memory growth."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ def samples(megabytes_an_hour: float, jump: float = 0.0) -> list[tuple[float, fl
 
 
 @pytest.mark.parametrize("grows", [0.0, 50.0, -20.0])
-def test_the_slope_is_found(grows: float) -> None:
+def test_finds_the_slope(grows: float) -> None:
     found = slope_per_hour(samples(grows))
 
     assert found is not None
-    assert found["low"] <= grows <= found["high"]
-    assert found["slope_mb_per_hour"] == pytest.approx(grows, abs=8)
+    assert found.low <= grows <= found.high
+    assert found.slope_mb_per_hour == pytest.approx(grows, abs=8)
 
 
-def test_one_jump_is_no_leak() -> None:
+def test_single_jump_is_not_a_leak() -> None:
     found = slope_per_hour(samples(0, jump=500))
 
     assert found is not None
-    assert found["slope_mb_per_hour"] == pytest.approx(0, abs=8)
+    assert found.slope_mb_per_hour == pytest.approx(0, abs=8)
 
 
-def test_a_few_samples_say_nothing() -> None:
+def test_too_few_samples_give_no_result() -> None:
     assert slope_per_hour(samples(0)[:8]) is None
 
 
-def test_the_largest_worker_is_read() -> None:
+def test_reads_the_largest_worker() -> None:
     assert memory_in(PAGE) == 7.5e8
     assert memory_in("") is None
     assert memory_in("\n".join(PAGE.splitlines()[:2])) is None, "declared, and no worker yet"

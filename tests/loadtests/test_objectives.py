@@ -1,4 +1,4 @@
-"""Objectives are data: read strictly, judged one by one."""
+"""Test reading and judging of objectives."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from loadtests import run
-from loadtests.objectives import FILE, Plan, Shape, judge
+from loadtests.objectives import FILE, Measured, Plan, Shape, judge
 
 QUICK = {
     "stages": [{"seconds": 5, "users": 2}, {"seconds": 10, "users": 1}],
@@ -17,7 +17,7 @@ QUICK = {
 }
 
 
-def test_the_projects_own_shapes_are_there() -> None:
+def test_objectives_cover_the_load_shapes() -> None:
     plan = Plan.read()
 
     assert {"steady", "spike", "soak"} <= set(plan.shapes)
@@ -37,7 +37,7 @@ def test_the_projects_own_shapes_are_there() -> None:
         (("mix", "predict"), 0, "mix.predict"),
     ],
 )
-def test_what_is_wrong_in_a_file_is_named(
+def test_names_error_in_objectives_file(
     path: tuple[str | int, ...], value: object, named: str, tmp_path: Path
 ) -> None:
     document = yaml.safe_load(FILE.read_text("utf-8"))
@@ -52,31 +52,32 @@ def test_what_is_wrong_in_a_file_is_named(
         Plan.read(file)
 
 
-def test_each_objective_is_met_or_missed_by_itself() -> None:
+def test_objectives_are_judged_separately() -> None:
     shape = Shape.model_validate(QUICK)
-    measured = {"predict": {"p50": 10.0, "p95": 20.5, "p99": 29.0, "error_rate": 0.0}}
+    measured = {"predict": Measured(requests=9, error_rate=0, p50=10, p95=20.5, p99=29)}
 
     verdicts = {verdict.name: verdict.met for verdict in judge(shape, measured)}
 
     assert verdicts == {"p50": True, "p95": False, "p99": True, "error_rate": True}
 
 
-def test_nothing_is_met_with_too_many_errors() -> None:
+def test_too_many_errors_miss_all_objectives() -> None:
     shape = Shape.model_validate(QUICK)
-    measured = {"predict": {"p50": 1.0, "p95": 1.0, "p99": 1.0, "error_rate": 0.001}}
+    measured = {"predict": Measured(requests=999, error_rate=0.001, p50=1, p95=1, p99=1)}
 
     assert not any(verdict.met for verdict in judge(shape, measured))
 
 
-def test_refusals_count_as_errors_and_not_as_fast_answers() -> None:
-    answered = {"num_requests": 3, "response_times": {"100": 2, "200": 1}}
-    failed = {"num_requests": 1, "response_times": {"1": 1}}
+def test_rejections_count_as_errors_and_not_as_fast_answers() -> None:
+    read = run.LocustRow.model_validate
+    answered = read({"name": "a", "num_requests": 3, "response_times": {"100": 2, "200": 1}})
+    failed = read({"name": "b", "num_requests": 1, "response_times": {"1": 1}})
 
     found = run._measured(answered, failed)
 
-    assert found == {"requests": 4, "error_rate": 0.25, "p50": 100.0, "p95": 200.0, "p99": 200.0}
-    assert run._measured(None, failed) == {"requests": 1, "error_rate": 1.0}
+    assert found == Measured(requests=4, error_rate=0.25, p50=100, p95=200, p99=200)
+    assert run._measured(None, failed) == Measured(requests=1, error_rate=1)
 
 
-def test_what_was_not_measured_is_missed() -> None:
+def test_missing_measurement_misses_the_objective() -> None:
     assert [verdict.met for verdict in judge(Shape.model_validate(QUICK), {})] == [False] * 4

@@ -1,4 +1,4 @@
-"""The crowd: a rate that does not wait, and every reply seen for what it is."""
+"""Test the open loop: constant rate and classification of replies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CUT_OFF = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{}"
 
 @contextmanager
 def answering(reply: Callable[[int], bytes]) -> Iterator[int]:
-    """A server on a free port that answers the n-th connection and closes it."""
+    """Server on a free port that answers the n-th connection and closes it."""
     with socket.create_server(("127.0.0.1", 0), backlog=500) as listening:
 
         def serve() -> None:
@@ -45,7 +45,7 @@ def answering(reply: Callable[[int], bytes]) -> Iterator[int]:
     ("reply", "seen"),
     [(OK, (200, False)), (BUSY, (503, True)), (FULL, (503, False)), (CUT_OFF, (0, False))],
 )
-def test_each_reply_is_seen_for_what_it_is(reply: bytes, seen: tuple[int, bool]) -> None:
+def test_classifies_replies(reply: bytes, seen: tuple[int, bool]) -> None:
     with answering(lambda number: reply) as port:
         replies = open_loop.send(port, [open_loop.request("/", b"{}")], rate=100, seconds=0.2)
 
@@ -53,7 +53,7 @@ def test_each_reply_is_seen_for_what_it_is(reply: bytes, seen: tuple[int, bool])
     assert all(one.seconds >= 0 for one in replies)
 
 
-def test_the_rate_does_not_wait_for_answers() -> None:
+def test_rate_does_not_depend_on_answers() -> None:
     # No request is answered; a client that waits would have sent one.
     with socket.create_server(("127.0.0.1", 0), backlog=500) as silent:
         port = silent.getsockname()[1]
@@ -65,7 +65,7 @@ def test_the_rate_does_not_wait_for_answers() -> None:
     assert {one.status for one in replies} == {0}
 
 
-def test_nobody_there_is_a_request_without_an_answer() -> None:
+def test_refused_connection_counts_as_unanswered() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     replies = open_loop.send(port, [open_loop.request("/", b"{}")], rate=50, seconds=0.1)

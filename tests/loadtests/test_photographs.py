@@ -1,4 +1,4 @@
-"""Which photographs the load tests send."""
+"""Test the choice of photographs for the load tests."""
 
 import os
 from pathlib import Path
@@ -16,14 +16,14 @@ def picture(path: Path) -> Path:
     return path
 
 
-def test_those_of_the_test_folder(tmp_path: Path) -> None:
+def test_uses_photographs_of_the_test_folder(tmp_path: Path) -> None:
     picture(tmp_path / "train/benign/1.jpg")
     new = picture(tmp_path / "test/benign/2.jpg")
 
     assert files(LoadSettings(data=tmp_path)) == [new]
 
 
-def test_without_a_folder_the_set_that_was_drawn_last(tmp_path: Path) -> None:
+def test_uses_the_last_synthetic_set_without_a_folder(tmp_path: Path) -> None:
     for age, name in enumerate(("synthetic-2-2-0", "synthetic-9-9-0")):
         picture(tmp_path / name / "test/benign/1.jpg")
         stamp = tmp_path / name / "synthetic.json"
@@ -35,6 +35,6 @@ def test_without_a_folder_the_set_that_was_drawn_last(tmp_path: Path) -> None:
     assert found.parts[-4] == "synthetic-2-2-0"
 
 
-def test_where_there_is_none_it_says_how_to_get_some(tmp_path: Path) -> None:
+def test_missing_photographs_error_says_how_to_get_them(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="make data"):
         files(LoadSettings(cache=tmp_path))

@@ -1,4 +1,4 @@
-"""CI cannot be green without Prometheus: a missing program fails its tests there."""
+"""Test that missing Prometheus fails tests in CI and skips them elsewhere."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ pytestmark = pytest.mark.slow
 
 WITH_PROMETHEUS = (
     "tests/monitoring/test_rules.py::test_promtool_accepts_the_rules",
-    "tests/e2e/test_drift_live.py::test_every_expression_parses_and_returns_series",
-    "tests/monitoring/test_local.py::test_the_stack_starts_prints_its_addresses_and_stops",
+    "tests/e2e/test_drift_live.py::test_every_expression_returns_series",
+    "tests/monitoring/test_local.py::test_stack_starts_prints_its_addresses_and_stops",
 )
 
 
 def tried(root: Path, variables: dict[str, str], *tests: str) -> subprocess.CompletedProcess[str]:
-    """Tests, on a machine that has neither prometheus nor promtool."""
+    """Run tests without prometheus and promtool on the PATH."""
     environment = {name: text for name, text in os.environ.items() if name != "CI"}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *tests],
@@ -51,14 +51,14 @@ def test_a_missing_prometheus_fails_in_ci(
         assert "CI may not leave its tests out" in verdict
 
 
-def test_elsewhere_its_tests_are_left_out_with_the_reason(root: Path) -> None:
+def test_missing_prometheus_skips_tests_outside_ci(root: Path) -> None:
     ended = tried(root, {}, WITH_PROMETHEUS[0])
 
     assert ended.returncode == 0
     assert "promtool is missing: apt-get install prometheus" in ended.stdout
 
 
-def test_the_script_says_that_it_is_ci_and_installs_what_is_missing(root: Path) -> None:
+def test_ci_script_sets_ci_and_installs_prometheus(root: Path) -> None:
     script = (root / ".ci" / "run").read_text(encoding="utf-8")
 
     assert "export CI=true" in script

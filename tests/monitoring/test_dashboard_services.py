@@ -1,4 +1,4 @@
-"""Several services in one dashboard, as with a canary: kept apart and named."""
+"""Test dashboards with several services, such as a canary."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOARDS: dict[str, Any] = {name: json.loads(text) for name, text in files.texts()
 PANELS = [panel for board in BOARDS.values() for panel in board["panels"] if panel["type"] != "row"]
 
 
-def test_a_canary_is_shown_alongside_the_service() -> None:
+def test_shows_canary_alongside_the_service() -> None:
     for board in BOARDS.values():
         (service,) = (v for v in board["templating"]["list"] if v["name"] == "service")
         assert (service["multi"], service["includeAll"]) == (True, True)
@@ -33,7 +33,7 @@ AGGREGATED = re.compile(r"\b(?:sum|max|min|count|avg)(?: by \(([^)]*)\))? ?\(")
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: str(panel["title"]))
-def test_services_are_kept_apart_and_named(panel: dict[str, Any]) -> None:
+def test_services_are_shown_separately_by_name(panel: dict[str, Any]) -> None:
     for target in panel["targets"]:
         for labels in AGGREGATED.findall(target["expr"]):
             assert ("service" in labels.split(", ")) == (panel["type"] not in TOGETHER)
@@ -48,7 +48,7 @@ def test_services_are_kept_apart_and_named(panel: dict[str, Any]) -> None:
         assert names[:2] == ["service", VERSION]
 
 
-def test_a_canarys_lines_are_dotted() -> None:
+def test_canary_lines_are_dotted() -> None:
     for panel in PANELS:
         if panel["type"] == "timeseries":
             *_, last = panel["fieldConfig"]["overrides"]  # the last wins
@@ -81,9 +81,7 @@ ANSWERED = {
 }
 
 
-def test_prometheus_gives_each_panel_a_series_of_each_service(
-    promtool: str, tmp_path: Path
-) -> None:
+def test_every_panel_has_a_series_of_each_service(promtool: str, tmp_path: Path) -> None:
     series = [
         {
             "series": f'{name}{{namespace="local", service="{service}", instance="x", '

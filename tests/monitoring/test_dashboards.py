@@ -31,7 +31,7 @@ SELECTOR = re.compile(rf"({NAME})\{{([^}}]*)\}}")
 
 
 def labels_of_recorded(name: str) -> set[str]:
-    """A recorded series keeps what its rule sums by; the recording rules' own tests say which."""
+    """Labels of a recorded series: those that its rule sums by."""
     kept = {"namespace", "service"}
     if name.startswith("lesionlens:requests_"):
         return kept | {"verb"}
@@ -44,7 +44,7 @@ def labels_of_recorded(name: str) -> set[str]:
 
 
 def known() -> dict[str, set[str]]:
-    """Every series that there can be, and its labels."""
+    """All possible series with their labels."""
     series: dict[str, set[str]] = {}
     for metric in METRICS:
         labels = {*metric.labels, *TARGET}
@@ -73,18 +73,18 @@ def matchers(inside: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", sorted(BOARDS))
-def test_what_is_committed_is_what_the_code_writes(name: str) -> None:
+def test_committed_dashboards_equal_the_generated_ones(name: str) -> None:
     assert (files.FOLDER / name).read_text("utf-8") == files.texts()[name], (
-        "run `python -m monitoring.dashboards`"
+        "run `python -m monitoring.build dashboards`"
     )
 
 
-def test_nothing_else_is_committed() -> None:
+def test_no_other_dashboard_is_committed() -> None:
     assert {path.name for path in files.FOLDER.iterdir()} == set(BOARDS)
 
 
 @pytest.mark.parametrize("name", sorted(BOARDS))
-def test_the_types_of_the_sdk_read_back_all_of_it(name: str) -> None:
+def test_sdk_types_round_trip(name: str) -> None:
     register_default_plugins()
     read = json.loads(json.dumps(Dashboard.from_json(BOARDS[name]), cls=JSONEncoder))
     for panel in read["panels"]:
@@ -105,7 +105,7 @@ def test_identifiers_and_variables() -> None:
         assert names == common + (["feature"] if name == "drift.json" else [])
 
 
-def test_version_may_be_several_or_all() -> None:
+def test_version_variable_allows_several_or_all() -> None:
     for board in BOARDS.values():
         (version,) = (v for v in board["templating"]["list"] if v["name"] == "version")
         assert (version["multi"], version["includeAll"], version["allValue"]) == (True, True, ".+")
@@ -126,7 +126,7 @@ def test_every_panel_has_a_description() -> None:
         assert len(set(letters)) == len(letters)
 
 
-def test_colours_are_of_the_palette() -> None:
+def test_colours_are_from_the_palette() -> None:
     for panel in PANELS:
         ours = {
             value
@@ -139,7 +139,7 @@ def test_colours_are_of_the_palette() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(BOARDS))
-def test_nothing_overlaps_and_lines_are_full(name: str) -> None:
+def test_panels_do_not_overlap_and_fill_their_rows(name: str) -> None:
     taken: dict[tuple[int, int], str] = {}
     for panel in BOARDS[name]["panels"]:
         at = panel["gridPos"]
@@ -153,7 +153,7 @@ def test_nothing_overlaps_and_lines_are_full(name: str) -> None:
     assert len(taken) == 24 * depth, "a hole in the grid"
 
 
-def test_headings_hold_panels() -> None:
+def test_every_row_heading_has_panels() -> None:
     for board in BOARDS.values():
         kinds = [panel["type"] == "row" for panel in board["panels"]]
         assert kinds[0]
@@ -180,14 +180,14 @@ def test_series_and_labels_exist_and_follow_the_variables() -> None:
             assert grouped <= KNOWN[after[1]]
 
 
-def test_no_series_without_a_selector() -> None:
+def test_every_series_has_a_selector() -> None:
     for expr in RAW:
         left = re.sub(r"\[[^]]*\]|\b(?:by|on|group_left) \([^)]*\)", " ", SELECTOR.sub(" ", expr))
         assert re.findall(rf"\b{NAME}\b(?!\s*\()", left) == []
 
 
-def test_the_words_of_legends_that_choose_colours_exist() -> None:
-    """A pattern that no name can match is a colour that nobody sees."""
+def test_legend_names_that_select_colours_exist() -> None:
+    """Check legend patterns, because one that matches no name is never used."""
     values = {
         *("predict", "explain", "ok", "refused", "failed", "none", "grad_cam", "several"),
         *("integrated_gradients", "unknown", "decode", "forward", "render", "brightness"),
@@ -208,7 +208,7 @@ def test_the_words_of_legends_that_choose_colours_exist() -> None:
             assert fixed or (dynamic and any(re.search(pattern, value) for value in values))
 
 
-def test_limits_of_the_index_are_the_calibrated_ones() -> None:
+def test_drift_limits_equal_the_calibrated_ones() -> None:
     marks = [
         panel["fieldConfig"]["defaults"]["thresholds"]["steps"][1]["value"]
         for panel in PANELS
@@ -217,13 +217,13 @@ def test_limits_of_the_index_are_the_calibrated_ones() -> None:
     assert marks == [limit.conventional for limit in threshold_file.load().windows.values()]
 
 
-def test_expressions_for_a_server_hold_no_variables() -> None:
+def test_expressions_for_a_server_have_no_variables() -> None:
     asked = files.expressions()
     assert [expr for _, expr in asked if "$" in expr] == []
     assert len(asked) == len(RAW)
 
 
-def test_promtool_reads_every_expression(tmp_path: Path) -> None:
+def test_promtool_accepts_every_expression(tmp_path: Path) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         assert not os.environ.get("CI"), "continuous integration installs Prometheus"
@@ -241,7 +241,7 @@ def test_promtool_reads_every_expression(tmp_path: Path) -> None:
     assert f"{len(rules)} rules found" in checked.stdout
 
 
-def test_grafana_is_provisioned_with_both() -> None:
+def test_grafana_is_provisioned_with_both_dashboards() -> None:
     folder = ROOT / "monitoring/grafana/provisioning"
     sources = yaml.safe_load((folder / "datasources/prometheus.yaml").read_text("utf-8"))
     providers = yaml.safe_load((folder / "dashboards/lesionlens.yaml").read_text("utf-8"))
@@ -251,7 +251,7 @@ def test_grafana_is_provisioned_with_both() -> None:
     assert provider["options"]["path"] == "${LESIONLENS_DASHBOARDS}"
 
 
-def test_a_config_map_holds_both_under_the_label_of_the_sidecar() -> None:
+def test_config_map_has_both_dashboards_and_the_sidecar_label() -> None:
     text = (ROOT / "monitoring/dashboards/kustomization.yaml").read_text("utf-8")
     (generated,) = yaml.safe_load(text)["configMapGenerator"]
     assert generated["files"] == sorted(f"json/{name}" for name in BOARDS)

@@ -1,4 +1,4 @@
-"""``make monitor``: Prometheus with the project's rules, as a person starts it."""
+"""Test ``make monitor``: Prometheus with the project's rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from monitoring.local.grafana import PROVISIONING, grafana
-from monitoring.local.program import LocalError, Program
+from monitoring.local.program import Endpoint, LocalError, Program
 from monitoring.local.prometheus import Prometheus, Target, configuration
 from monitoring.prometheus import files
 from monitoring.settings import LocalSettings
@@ -24,7 +24,7 @@ from serving.settings import free_ports
 
 
 def run(root: Path, variables: Mapping[str, str]) -> subprocess.Popen[str]:
-    """The stack in a separate process."""
+    """Run the stack in a separate process."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("LESIONLENS_")}
     return subprocess.Popen(
         [sys.executable, "-m", "monitoring.local"],
@@ -47,7 +47,7 @@ def variables(folder: Path) -> dict[str, str]:
     }
 
 
-def test_the_stack_starts_prints_its_addresses_and_stops(
+def test_stack_starts_prints_its_addresses_and_stops(
     prometheus: str, root: Path, tmp_path: Path
 ) -> None:
     chosen = variables(tmp_path)
@@ -77,7 +77,7 @@ def test_the_stack_starts_prints_its_addresses_and_stops(
         probe.bind(("127.0.0.1", int(chosen["LESIONLENS_PROMETHEUS_PORT"])))
 
 
-def test_a_taken_port_is_named_with_the_variable_that_moves_it(
+def test_occupied_port_error_names_the_variable(
     prometheus: str, root: Path, tmp_path: Path
 ) -> None:
     chosen = variables(tmp_path)
@@ -90,7 +90,7 @@ def test_a_taken_port_is_named_with_the_variable_that_moves_it(
     assert "Traceback" not in output
 
 
-def test_a_missing_prometheus_is_named_with_what_installs_it(
+def test_missing_prometheus_error_says_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
@@ -99,10 +99,10 @@ def test_a_missing_prometheus_is_named_with_what_installs_it(
         Prometheus(LocalSettings(build=tmp_path), [])
 
 
-def test_a_program_that_ends_at_once_is_quoted(tmp_path: Path) -> None:
+def test_failed_start_quotes_the_programs_last_error(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "raise SystemExit('bad option')"]
-    address = ("127.0.0.1", free_ports()["metrics_port"])
-    process = Program("thing", command, address, "/ready", log=tmp_path / "thing.log", seconds=30)
+    endpoint = Endpoint("127.0.0.1", free_ports()["metrics_port"], "/ready")
+    process = Program("thing", command, endpoint, log=tmp_path / "thing.log", seconds=30)
 
     with pytest.raises(LocalError, match="thing ended while starting: bad option"):
         process.__enter__()
@@ -119,7 +119,7 @@ def test_prometheus_accepts_the_configuration(promtool: str, tmp_path: Path) -> 
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def test_grafana_is_given_every_variable_of_its_provisioning(tmp_path: Path) -> None:
+def test_grafana_gets_every_variable_of_its_provisioning(tmp_path: Path) -> None:
     started = grafana(LocalSettings(build=tmp_path), ["grafana"], "http://127.0.0.1:9090")
     given = started.environment
 

@@ -1,4 +1,4 @@
-"""A wrong objective is refused with a message that says what would be right."""
+"""Test that a wrong objective is rejected with a helpful message."""
 
 from pathlib import Path
 
@@ -21,34 +21,34 @@ def changed(tmp_path: Path, verb: str, **values: float) -> Path:
     return path
 
 
-def test_what_is_promised() -> None:
+def test_objectives_have_expected_values() -> None:
     promised = objectives.load()
 
     assert promised.objectives["predict"].edge == "0.5"
     assert promised.windows == ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 
 
-def test_a_latency_between_two_buckets_is_refused(tmp_path: Path) -> None:
+def test_rejects_latency_between_two_buckets(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match=r"0\.3 s is not an edge .*0\.25, 0\.5"):
         objectives.load(changed(tmp_path, "predict", seconds=0.3))
 
 
-def test_an_objective_of_all_requests_is_refused(tmp_path: Path) -> None:
+def test_rejects_objective_of_100_percent(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="less than 1"):
         objectives.load(changed(tmp_path, "explain", available=1))
 
 
-def test_a_verb_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+def test_rejects_unknown_verb(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="predict, explain"):
         objectives.load(changed(tmp_path, "guess"))
 
 
-def test_a_misspelt_key_is_refused(tmp_path: Path) -> None:
+def test_rejects_misspelt_key(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="Extra inputs"):
         objectives.load(changed(tmp_path, "predict", secnods=0.5))
 
 
-def test_a_whole_second_is_written_as_java_writes_it(tmp_path: Path) -> None:
+def test_whole_seconds_are_formatted_like_java(tmp_path: Path) -> None:
     promised = objectives.load(changed(tmp_path, "predict", seconds=1))
     rules = [rule for group in recording.groups(promised, thresholds()) for rule in group.rules]
     slow = [rule for rule in rules if isinstance(rule, Recording) and "le=" in rule.expr]
@@ -57,7 +57,7 @@ def test_a_whole_second_is_written_as_java_writes_it(tmp_path: Path) -> None:
     assert not any('le="1"' in rule.expr for rule in slow)
 
 
-def test_the_command_explains_a_wrong_objective(
+def test_command_explains_invalid_objective(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = changed(tmp_path, "predict", seconds=0.3)

@@ -43,12 +43,12 @@ def test_promtool_accepts_the_rules(promtool: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", UNIT_TESTS, ids=lambda path: path.stem)
-def test_the_rules_do_what_their_tests_say(promtool: str, path: Path) -> None:
+def test_promtool_unit_tests_pass(promtool: str, path: Path) -> None:
     run(promtool, "test", "rules", path)
 
 
 @pytest.mark.parametrize("path", UNIT_TESTS, ids=lambda path: path.stem)
-def test_a_unit_test_opens_with_its_intent_and_names_every_case(path: Path) -> None:
+def test_unit_test_files_state_intent_and_name_every_case(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     cases = [case["name"] for case in yaml.safe_load(text)["tests"]]
 
@@ -62,7 +62,7 @@ def test_every_alert_is_tested_by_name(name: str) -> None:
     assert any(name in path.read_text(encoding="utf-8") for path in UNIT_TESTS)
 
 
-def test_the_committed_rules_are_what_the_python_writes(tmp_path: Path) -> None:
+def test_committed_rules_equal_the_generated_ones(tmp_path: Path) -> None:
     operator = tmp_path / "new" / "rule.yaml"
     written = files.write(MonitoringSettings(), tmp_path, operator)
 
@@ -82,7 +82,7 @@ def test_a_runbook_has_meaning_diagnosis_and_action(name: str) -> None:
     text = (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
 
     assert text.startswith(f"# {name}\n")
-    for part in ("**What it means.**", "**How to look.**", "**What to do.**"):
+    for part in ("**Meaning.**", "**Diagnosis.**", "**Action.**"):
         assert part in text
 
 
@@ -109,7 +109,7 @@ def test_service_and_runbooks_are_settings(monkeypatch: pytest.MonkeyPatch) -> N
     assert address == "https://wiki.example/runbooks/LesionLensAbsent.md"
 
 
-def test_the_rules_read_only_series_that_exist() -> None:
+def test_rules_read_existing_series_only() -> None:
     suffixes = {"histogram": ("_bucket", "_sum", "_count")}
     exposed = {
         metric.name + suffix for metric in METRICS for suffix in suffixes.get(metric.kind, ("",))

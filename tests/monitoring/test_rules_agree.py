@@ -1,4 +1,4 @@
-"""The index that the rules compute is the one that the thresholds were calibrated with.
+"""Test that rules and thresholds use the same index.
 
 The promtool test is written here, not committed, because Python's formula gives its numbers.
 """
@@ -68,7 +68,7 @@ def case(name: str, counts: np.ndarray, behind: int) -> dict[str, object]:
     }
 
 
-def test_promql_and_python_give_the_same_index(promtool: str, tmp_path: Path) -> None:
+def test_promql_index_equals_python_index(promtool: str, tmp_path: Path) -> None:
     path = tmp_path / "agree.yaml"
     document = {
         "rule_files": [str(files.FOLDER / "recording.yaml")],
@@ -87,7 +87,7 @@ def test_promql_and_python_give_the_same_index(promtool: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("counts", SAMPLES.values(), ids=SAMPLES)
-def test_the_fast_formula_is_the_plain_one(counts: np.ndarray) -> None:
+def test_fast_formula_equals_plain_formula(counts: np.ndarray) -> None:
     observed = (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
     plain = ((observed - BASELINE) * np.log(observed / BASELINE)).sum()
 

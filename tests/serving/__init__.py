@@ -1,1 +1,1 @@
-"""Tests of how it is served."""
+"""Tests of serving."""

@@ -1,4 +1,4 @@
-"""Workers that hang are told from workers that are busy, by files and by the kernel."""
+"""Test the detection of hung workers by heartbeat files and process states."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write(folder: Path, pid: int, beat: float, promise: float) -> None:
     (folder / f"{PREFIX}{pid}").write_text(f"{beat:020.6f} {promise:020.6f}\n", encoding="ascii")
 
 
-def test_a_worker_that_keeps_its_promise_is_busy_and_not_hung(tmp_path: Path) -> None:
+def test_worker_within_its_deadline_is_busy_and_not_hung(tmp_path: Path) -> None:
     heartbeats, pid = Heartbeats(tmp_path), os.getpid()
     ours = Heartbeat(tmp_path, progress_seconds=60)
 
@@ -42,7 +42,7 @@ def test_a_worker_that_keeps_its_promise_is_busy_and_not_hung(tmp_path: Path) ->
     assert heartbeats.why_hung(pid) == ""
 
 
-def test_a_broken_promise_is_a_hang_until_progress_is_made(tmp_path: Path) -> None:
+def test_missed_deadline_is_a_hang_until_progress_is_made(tmp_path: Path) -> None:
     heartbeats, pid = Heartbeats(tmp_path), os.getpid()
     ours = Heartbeat(tmp_path, progress_seconds=-1)
 
@@ -53,7 +53,7 @@ def test_a_broken_promise_is_a_hang_until_progress_is_made(tmp_path: Path) -> No
         assert heartbeats.why_hung(pid) == ""
 
 
-def test_a_worker_whose_beat_stops_is_hung(tmp_path: Path) -> None:
+def test_worker_without_heartbeat_is_hung(tmp_path: Path) -> None:
     now = time.monotonic()
     write(tmp_path, 1, now - SILENT_SECONDS / 2, 0)
     write(tmp_path, 2, now - SILENT_SECONDS - 1, 0)
@@ -63,7 +63,7 @@ def test_a_worker_whose_beat_stops_is_hung(tmp_path: Path) -> None:
     assert "no sign of life" in heartbeats.why_hung(2)
 
 
-def test_the_beat_goes_on_while_the_worker_computes(tmp_path: Path) -> None:
+def test_heartbeat_continues_while_the_worker_computes(tmp_path: Path) -> None:
     Heartbeat(tmp_path, progress_seconds=60)
     path = tmp_path / f"{PREFIX}{os.getpid()}"
     first = path.read_text()
@@ -72,7 +72,7 @@ def test_the_beat_goes_on_while_the_worker_computes(tmp_path: Path) -> None:
         assert time.monotonic() < deadline, "there was no second beat"
 
 
-def test_a_worker_that_a_signal_has_stopped_is_hung_after_a_moment(
+def test_stopped_worker_is_hung_after_a_grace_period(
     tmp_path: Path, sleeper: subprocess.Popen[bytes]
 ) -> None:
     heartbeats = Heartbeats(tmp_path)
@@ -87,12 +87,12 @@ def test_a_worker_that_a_signal_has_stopped_is_hung_after_a_moment(
         assert time.monotonic() < deadline, "it never recovered"
 
 
-def test_a_worker_of_another_archive_without_heartbeat_is_not_hung(tmp_path: Path) -> None:
+def test_archive_without_heartbeat_is_not_hung(tmp_path: Path) -> None:
     assert Heartbeats(tmp_path).why_hung(os.getpid()) == ""
 
 
 @pytest.mark.parametrize("final", [True, False])
-def test_a_failure_to_start_is_read_back(tmp_path: Path, final: bool) -> None:
+def test_start_failure_is_read_back(tmp_path: Path, final: bool) -> None:
     heartbeats = Heartbeats(tmp_path)
     assert heartbeats.failure() == ("", False)
 
@@ -101,7 +101,7 @@ def test_a_failure_to_start_is_read_back(tmp_path: Path, final: bool) -> None:
     assert heartbeats.failure() == ("ValueError: no way", final)
 
 
-def test_what_an_earlier_server_left_is_removed_whole(tmp_path: Path) -> None:
+def test_removes_files_of_an_earlier_server(tmp_path: Path) -> None:
     write(tmp_path, 11, 1, 0)
     report_failure(tmp_path, ValueError("x"), final=True)
     (tmp_path / "another").touch()
@@ -111,7 +111,7 @@ def test_what_an_earlier_server_left_is_removed_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["another"]
 
 
-def test_files_of_workers_that_are_gone_are_removed(tmp_path: Path) -> None:
+def test_removes_files_of_ended_workers(tmp_path: Path) -> None:
     for pid in (11, 12):
         write(tmp_path, pid, 1, 0)
     report_failure(tmp_path, ValueError("x"), final=True)

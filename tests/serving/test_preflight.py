@@ -1,4 +1,4 @@
-"""What keeps a server from starting is said in one line, with the setting to change."""
+"""Test that an error before the start is one line that names the setting to change."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def refusal(settings: ServingSettings, **changes: Any) -> str:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "::", "0.0.0.0"])
-def test_every_address_of_this_machine_will_do(settings: ServingSettings, host: str) -> None:
+def test_accepts_every_address_of_this_machine(settings: ServingSettings, host: str) -> None:
     check(settings.model_copy(update={"host": host}))
 
 
 @pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
-def test_a_port_that_is_taken(settings: ServingSettings, host: str, shown: str) -> None:
+def test_names_occupied_port(settings: ServingSettings, host: str, shown: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as other:
         other.bind((host, 0))
@@ -46,14 +46,14 @@ def test_a_port_that_is_taken(settings: ServingSettings, host: str, shown: str) 
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "nobody.invalid"])
-def test_an_address_of_another_machine(settings: ServingSettings, host: str) -> None:
+def test_rejects_address_of_another_machine(settings: ServingSettings, host: str) -> None:
     why = refusal(settings, host=host)
 
     assert why.endswith("this machine has no such address: set LESIONLENS_HOST")
     assert "in use" not in why
 
 
-def test_logs_that_cannot_be_written(settings: ServingSettings, tmp_path: Path) -> None:
+def test_rejects_unwritable_log_folder(settings: ServingSettings, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
 
     assert refusal(settings, logs=tmp_path / "file" / "logs") == (
@@ -62,7 +62,7 @@ def test_logs_that_cannot_be_written(settings: ServingSettings, tmp_path: Path) 
     )
 
 
-def test_an_archive_that_is_missing_or_none(settings: ServingSettings, tmp_path: Path) -> None:
+def test_rejects_missing_or_invalid_archive(settings: ServingSettings, tmp_path: Path) -> None:
     (tmp_path / "melanoma.mar").write_bytes(b"not a zip file")
     assert "is not a model archive" in refusal(settings)
     (tmp_path / "melanoma.mar").unlink()

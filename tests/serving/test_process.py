@@ -1,4 +1,4 @@
-"""One way to run a process, with real ones: start, wait, last lines, and the end of the tree."""
+"""Test the process wrapper: start, wait, last lines, and stopping the tree."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Start = Callable[..., Process]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts Python with some code, which is stopped at the end of the test."""
+    """Start Python with code; it is stopped at the end of the test."""
     started: list[Process] = []
 
     def run(code: str, **options: object) -> Process:
@@ -54,7 +54,7 @@ def printed(process: Process) -> bool:
     return process.wait_until(lambda: "started" in process.lines(), SECONDS)
 
 
-def test_environment_and_folder(start: Start, tmp_path: Path) -> None:
+def test_uses_environment_and_folder(start: Start, tmp_path: Path) -> None:
     code = "import os; print(os.getcwd(), sorted(set(os.environ) & {'HOME', 'WORD'}))"
     process = start(code, environment={"WORD": "x"}, folder=tmp_path)
 
@@ -62,7 +62,7 @@ def test_environment_and_folder(start: Start, tmp_path: Path) -> None:
     assert process.lines() == [f"{tmp_path} ['WORD']"]
 
 
-def test_input_is_empty_or_what_is_given(start: Start, tmp_path: Path) -> None:
+def test_input_is_empty_by_default(start: Start, tmp_path: Path) -> None:
     code = "import sys; print(sys.stdin.read())"
     (tmp_path / "input").write_text("some text")
     with (tmp_path / "input").open("rb") as stream:
@@ -73,7 +73,7 @@ def test_input_is_empty_or_what_is_given(start: Start, tmp_path: Path) -> None:
     assert (given.lines(), empty.lines()) == (["some text"], [""])
 
 
-def test_a_stream_gets_everything_and_the_last_lines_are_kept(start: Start) -> None:
+def test_stream_gets_everything_and_the_last_lines_are_kept(start: Start) -> None:
     log = io.BytesIO()
     process = start("import sys; [print(n, file=sys.stderr) for n in range(1000)]", log=log)
 
@@ -85,7 +85,9 @@ def test_a_stream_gets_everything_and_the_last_lines_are_kept(start: Start) -> N
 @pytest.mark.parametrize(
     ("signs", "expected"), [((), "the end"), (("Fatal", "Error"), "Error: b"), (("?",), "the end")]
 )
-def test_the_last_error(start: Start, signs: tuple[str, ...], expected: str) -> None:
+def test_last_error_is_the_last_matching_line(
+    start: Start, signs: tuple[str, ...], expected: str
+) -> None:
     process = start("print('Error: a'); print('Error: b'); print(' the end '); print()")
     process.error_signs = signs
 
@@ -94,14 +96,14 @@ def test_the_last_error(start: Start, signs: tuple[str, ...], expected: str) -> 
     assert process.last_error == expected
 
 
-def test_without_output_there_is_no_error(start: Start) -> None:
+def test_no_output_gives_no_error(start: Start) -> None:
     process = start("")
 
     assert process.wait(SECONDS) == 0
     assert process.last_error == "it printed nothing"
 
 
-def test_waiting_ends_with_readiness_the_deadline_or_the_process(start: Start) -> None:
+def test_wait_ends_at_readiness_deadline_or_exit(start: Start) -> None:
     assert printed(start(DEAF))
     assert not start(DEAF).wait_until(lambda: False, 0.2)
     ended = start("raise SystemExit(3)")
@@ -109,11 +111,11 @@ def test_waiting_ends_with_readiness_the_deadline_or_the_process(start: Start) -
     assert ended.status == 3
 
 
-def test_a_wait_may_end_before_the_process(start: Start) -> None:
+def test_wait_may_end_before_the_process(start: Start) -> None:
     assert start(DEAF).wait(0.01) is None
 
 
-def test_stopping_ends_the_whole_tree(start: Start) -> None:
+def test_stop_ends_the_whole_process_tree(start: Start) -> None:
     process = start(FAMILY)
     assert printed(process)
     tree = process.tree()
@@ -126,7 +128,7 @@ def test_stopping_ends_the_whole_tree(start: Start) -> None:
     assert process.tree() == []
 
 
-def test_what_does_not_end_is_killed(start: Start) -> None:
+def test_stop_kills_what_does_not_end(start: Start) -> None:
     process = start(DEAF)
     assert printed(process)
 
@@ -135,7 +137,7 @@ def test_what_does_not_end_is_killed(start: Start) -> None:
     assert process.status == -9
 
 
-def test_what_an_ended_process_leaves_is_killed(start: Start) -> None:
+def test_stop_kills_children_of_an_ended_process(start: Start) -> None:
     child = "[sys.executable, '-c', 'import time; time.sleep(600)']"
     process = start(f"import subprocess, sys; print(subprocess.Popen({child}).pid)")
     assert process.wait(SECONDS) == 0
@@ -146,12 +148,12 @@ def test_what_an_ended_process_leaves_is_killed(start: Start) -> None:
     left.wait(SECONDS)
 
 
-def test_a_program_that_is_missing_is_an_error(tmp_path: Path) -> None:
+def test_missing_program_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Process([str(tmp_path / "nothing")], tmp_path / "log")
 
 
-def test_nothing_heavy_is_imported() -> None:
+def test_imports_nothing_heavy() -> None:
     code = "import sys, serving.process; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""A release is verified as the copy that is run: whatever happens to its source changes nothing."""
+"""Test that a release is verified on the private copy that is run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in release.FILES}
 
 
-def test_a_person_computes_the_digest_with_sha256sum(source: Path) -> None:
+def test_digest_can_be_computed_with_sha256sum(source: Path) -> None:
     command = f"sha256sum {' '.join(release.FILES)} | sha256sum"
     printed = subprocess.run(
         command, shell=True, cwd=source, capture_output=True, text=True, check=True
@@ -39,7 +39,7 @@ def test_a_person_computes_the_digest_with_sha256sum(source: Path) -> None:
 
 
 @pytest.mark.parametrize("name", release.FILES)
-def test_every_file_counts(source: Path, target: Path, name: str) -> None:
+def test_digest_covers_every_file(source: Path, target: Path, name: str) -> None:
     digest = release.digest_of(source)
     with (source / name).open("ab") as file:
         file.write(b"\n")
@@ -51,7 +51,7 @@ def test_every_file_counts(source: Path, target: Path, name: str) -> None:
     assert not target.exists()
 
 
-def test_the_digest_is_of_files_by_their_names(source: Path) -> None:
+def test_digest_covers_file_names(source: Path) -> None:
     digests = dict.fromkeys(release.FILES, "0" * 64)
 
     swapped = digests | {release.FILES[0]: "1" * 64}, digests | {release.FILES[1]: "1" * 64}
@@ -61,7 +61,7 @@ def test_the_digest_is_of_files_by_their_names(source: Path) -> None:
         release.combined_digest({"model-store/melanoma.mar": "0" * 64})
 
 
-def test_a_copy_is_private_and_whole(source: Path, target: Path) -> None:
+def test_copy_is_private_and_complete(source: Path, target: Path) -> None:
     (source / "elsewhere.jar").write_text("not of the release")
     digest = release.digest_of(source)
 
@@ -74,11 +74,11 @@ def test_a_copy_is_private_and_whole(source: Path, target: Path) -> None:
     assert contents(target) == contents(source)
 
 
-def test_without_a_digest_any_release_is_copied(source: Path, target: Path) -> None:
+def test_copies_any_release_without_a_digest(source: Path, target: Path) -> None:
     assert release.copy_verified(source, target, None) == release.digest_of(source)
 
 
-def test_its_signature_goes_with_it_and_does_not_count(source: Path, target: Path) -> None:
+def test_signature_is_copied_and_not_part_of_the_digest(source: Path, target: Path) -> None:
     digest = release.digest_of(source)
     (source / release.SIGNATURE).write_text("{}")
 
@@ -86,7 +86,7 @@ def test_its_signature_goes_with_it_and_does_not_count(source: Path, target: Pat
     assert (target / release.SIGNATURE).read_text() == "{}"
 
 
-def test_a_source_swapped_afterwards_changes_nothing(source: Path, target: Path) -> None:
+def test_source_swapped_after_copying_has_no_effect(source: Path, target: Path) -> None:
     before = contents(source)
     release.copy_verified(source, target, release.digest_of(source))
 
@@ -100,7 +100,7 @@ Transfer = Callable[[BinaryIO, BinaryIO, int | None], None]
 
 
 def swapping(source: Path, moment: str, transfer: Transfer) -> Transfer:
-    """Swaps the archive when its copy begins or has ended, in the same file and by its name."""
+    """Swap the archive when its copy begins or has ended, in place or by renaming."""
 
     def swap(original: BinaryIO, copy: BinaryIO, limit: int | None) -> None:
         if limit is None and moment == "begins":
@@ -112,7 +112,7 @@ def swapping(source: Path, moment: str, transfer: Transfer) -> Transfer:
     return swap
 
 
-def test_a_source_swapped_before_it_is_read_is_refused(
+def test_rejects_source_swapped_before_reading(
     source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest = release.digest_of(source)
@@ -123,7 +123,7 @@ def test_a_source_swapped_before_it_is_read_is_refused(
     assert not target.exists()
 
 
-def test_a_source_swapped_once_it_was_read_is_without_effect(
+def test_source_swapped_after_reading_has_no_effect(
     source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest, before = release.digest_of(source), contents(source)
@@ -134,10 +134,10 @@ def test_a_source_swapped_once_it_was_read_is_without_effect(
     assert contents(target) == before != contents(source)
 
 
-def test_a_source_that_answers_each_reader_differently_is_refused(
+def test_rejects_source_that_differs_between_reads(
     source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A volume that gives the released bytes to who hashes, and others to who copies."""
+    """Volume that returns the released bytes for hashing and other bytes for copying."""
     digest = release.digest_of(source)
 
     def transfer(original: BinaryIO, copy: BinaryIO, limit: int | None) -> None:
@@ -149,7 +149,7 @@ def test_a_source_that_answers_each_reader_differently_is_refused(
         release.copy_verified(source, target, digest)
 
 
-def test_what_an_earlier_start_left_is_gone(source: Path, target: Path, tmp_path: Path) -> None:
+def test_removes_copy_of_an_earlier_start(source: Path, target: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "kept").write_text("kept")
@@ -168,7 +168,7 @@ def test_what_an_earlier_start_left_is_gone(source: Path, target: Path, tmp_path
     assert contents(release_folder) == contents(target)
 
 
-def test_what_cannot_be_copied_is_named(source: Path, target: Path) -> None:
+def test_names_what_cannot_be_copied(source: Path, target: Path) -> None:
     config = source / "config/metrics.yaml"
     config.write_bytes(b"#" * (release.MAX_SMALL_BYTES + 1))
     with pytest.raises(release.UnreadableReleaseError, match="more than 1000000 bytes"):
@@ -185,6 +185,6 @@ def test_what_cannot_be_copied_is_named(source: Path, target: Path) -> None:
         release.copy_verified(source, target, None)
 
 
-def test_a_scratch_folder_that_cannot_be_written_to_is_named(source: Path) -> None:
+def test_names_unwritable_scratch_folder(source: Path) -> None:
     with pytest.raises(release.UnreadableReleaseError, match="/proc/nowhere/x cannot be made"):
         release.copy_verified(source, Path("/proc/nowhere/x"), None)

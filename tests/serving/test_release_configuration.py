@@ -1,4 +1,4 @@
-"""What a release's configuration may ask for, and what two readers could read in two ways."""
+"""Test the allow-list for a release's configuration."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def set_options(folder: Path, text: str) -> None:
     replace(folder, line, f"vmargs={text}")
 
 
-def test_the_shipped_configuration_is_allowed(folder: Path) -> None:
+def test_shipped_configuration_is_allowed(folder: Path) -> None:
     assert options(folder) == [
         *("-Xmx2g", "-XX:MaxDirectMemorySize=2g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
     ]
     assert set(release.read_properties(CONFIG / "config.properties")) <= set(release.PROPERTIES)
 
 
-def test_no_options_are_no_options(folder: Path) -> None:
+def test_empty_options_are_allowed(folder: Path) -> None:
     (line,) = (line for line in SHIPPED.splitlines(keepends=True) if line.startswith("vmargs="))
     replace(folder, line, "")
 
@@ -60,7 +60,7 @@ def test_no_options_are_no_options(folder: Path) -> None:
         *("-XX:ReservedCodeCacheSize=64m", "-XX:ParallelGCThreads=2", "-XX:-TieredCompilation"),
     ],
 )
-def test_memory_collector_and_compiler_are_a_releases_to_choose(folder: Path, option: str) -> None:
+def test_allows_options_for_memory_collector_and_compiler(folder: Path, option: str) -> None:
     set_options(folder, f"-Xmx1g {option}")
 
     assert options(folder) == ["-Xmx1g", option]
@@ -103,7 +103,7 @@ def test_memory_collector_and_compiler_are_a_releases_to_choose(folder: Path, op
         *("-XX:MaxRAMPercentage=1e9", "-XX:-ExitOnOutOfMemoryError", "'-Xmx1g'", '"-Xmx1g"'),
     ],
 )
-def test_other_options_are_refused_by_name(folder: Path, option: str) -> None:
+def test_rejects_other_jvm_options_by_name(folder: Path, option: str) -> None:
     set_options(folder, f"-Xmx1g {option}")
 
     with pytest.raises(release.ConfigurationError) as caught:
@@ -136,7 +136,7 @@ def test_other_options_are_refused_by_name(folder: Path, option: str) -> None:
         "unheard_of=1",
     ],
 )
-def test_properties_that_bring_code_or_open_something_are_refused(folder: Path, line: str) -> None:
+def test_rejects_properties_that_load_code_or_open_ports(folder: Path, line: str) -> None:
     add_property(folder, line)
 
     with pytest.raises(release.ConfigurationError, match=f"has {line.partition('=')[0]}"):
@@ -162,7 +162,7 @@ def test_properties_that_bring_code_or_open_something_are_refused(folder: Path, 
         ("metrics_config=/mnt/models/config/metrics.yaml", "metrics_config=/tmp/metrics.yaml"),
     ],
 )
-def test_a_property_has_the_values_that_it_may_have(folder: Path, old: str, new: str) -> None:
+def test_rejects_disallowed_values(folder: Path, old: str, new: str) -> None:
     replace(folder, old, new)
 
     with pytest.raises(release.ConfigurationError, match="which is not allowed"):
@@ -170,7 +170,7 @@ def test_a_property_has_the_values_that_it_may_have(folder: Path, old: str, new:
 
 
 @pytest.mark.parametrize("key", release.REQUIRED)
-def test_a_property_whose_default_opens_something_must_be_there(folder: Path, key: str) -> None:
+def test_requires_properties_with_unsafe_defaults(folder: Path, key: str) -> None:
     replace(folder, f"{key}={release.REQUIRED[key]}\n", "")
 
     with pytest.raises(release.ConfigurationError, match=f"lacks {key}="):
@@ -212,7 +212,7 @@ def test_a_property_whose_default_opens_something_must_be_there(folder: Path, ke
         "Vmargs=-XX:OnError=x",
     ],
 )
-def test_what_could_be_read_in_two_ways_is_refused(folder: Path, line: str) -> None:
+def test_rejects_ambiguous_lines(folder: Path, line: str) -> None:
     (own,) = (line for line in SHIPPED.splitlines(keepends=True) if line.startswith("vmargs="))
     replace(folder, own, "")
     add_property(folder, line)
@@ -222,7 +222,7 @@ def test_what_could_be_read_in_two_ways_is_refused(folder: Path, line: str) -> N
 
 
 @pytest.mark.parametrize("line", ["vmargs=-Xmx1g", "load_models=melanoma.mar"])
-def test_a_property_stands_once(folder: Path, line: str) -> None:
+def test_rejects_duplicate_property(folder: Path, line: str) -> None:
     # Java takes the last; the pod that parsed it by hand took the first.
     add_property(folder, line)
 
@@ -230,13 +230,13 @@ def test_a_property_stands_once(folder: Path, line: str) -> None:
         options(folder)
 
 
-def test_windows_line_ends_are_refused(folder: Path) -> None:
+def test_rejects_windows_line_endings(folder: Path) -> None:
     replace(folder, "\n", "\r\n")
 
     with pytest.raises(release.ConfigurationError, match="line 1 is not key=value"):
         options(folder)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_names_missing_file(tmp_path: Path) -> None:
     with pytest.raises(release.UnreadableReleaseError, match=r"config\.properties cannot be read"):
         release.java_options(tmp_path / "config.properties")

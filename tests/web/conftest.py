@@ -1,10 +1,9 @@
-"""The page in this process, and a stand-in for the service where a failure must be provoked."""
+"""Page in this process, and a double of the service for failures."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import pytest
 from PIL import Image
 from starlette.types import Receive, Scope, Send
 
+from loadtests.hostile.jpegs import encoded
 from serving.front.buffers import ByteBudget
 from training.synthetic import draw
 from web import app
@@ -27,13 +27,6 @@ PREDICT = "/v1/models/melanoma:predict"
 EXPLAIN = "/v1/models/melanoma:explain"
 NAME = '"><script>alert(1)</script>\n.jpg'
 """What a hostile sender calls a file."""
-
-
-def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
-    """A picture as a file of a format."""
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +42,7 @@ def photograph(lesion: Image.Image) -> bytes:
 
 
 def prediction(**changes: Any) -> dict[str, Any]:
-    """As the service answers."""
+    """Response of the service."""
     return {
         "label": "cancer",
         "probability": 0.209984,
@@ -62,7 +55,7 @@ def prediction(**changes: Any) -> dict[str, Any]:
 
 
 def explanation(**changes: Any) -> dict[str, Any]:
-    """As the service answers."""
+    """Response of the service."""
     overlay = encoded(Image.new("RGB", (224, 224), (178, 24, 43)), "PNG")
     explained = {
         "method": "grad_cam",
@@ -80,7 +73,7 @@ def explanation(**changes: Any) -> dict[str, Any]:
 
 @dataclass
 class Reply:
-    """What the stand-in answers on one path."""
+    """Response of the double on one path."""
 
     document: Any
     status: int = 200
@@ -91,7 +84,7 @@ class Reply:
 
 @dataclass
 class Double:
-    """An ASGI application that answers as told and keeps what it was asked."""
+    """ASGI double of the service that records requests."""
 
     predict: Reply = field(default_factory=lambda: Reply({"predictions": [prediction()]}))
     explain: Reply = field(default_factory=lambda: Reply({"explanations": [explanation()]}))
@@ -116,13 +109,13 @@ class Double:
         await send({"type": "http.response.body", "body": data})
 
     def images(self) -> list[bytes]:
-        """The files that it was asked about."""
+        """Files of the recorded requests."""
         rows = [json.loads(body)["instances"][0]["data"] for _, _, body in self.asked]
         return [base64.b64decode(row) for row in rows]
 
 
 class Elements(HTMLParser):
-    """Every start tag and its attributes, and the text."""
+    """Parser that collects start tags, attributes and text."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -142,7 +135,7 @@ class Elements(HTMLParser):
 
 @pytest.fixture
 def budget(monkeypatch: pytest.MonkeyPatch) -> ByteBudget:
-    """Of the uploads of a page that is made afterwards: 2 MB."""
+    """Limit uploads to 2 MB for pages created afterwards."""
     made = ByteBudget(2_000_000)
     monkeypatch.setattr(app, "ByteBudget", lambda *_: made)
     return made
@@ -153,7 +146,7 @@ Visit = Callable[..., httpx.Response]
 
 @pytest.fixture
 def visit() -> Visit:
-    """One request to a new page, with its own stand-in behind it."""
+    """Send one request to a new page with its own double of the service."""
 
     def run(
         method: str,
@@ -176,7 +169,7 @@ def visit() -> Visit:
 
 @pytest.fixture
 def upload(visit: Visit) -> Visit:
-    """Send a file as the form does."""
+    """Send a file like the form."""
 
     def run(data: bytes, double: Double | None = None, **more: Any) -> httpx.Response:
         files = {"photograph": (NAME, data, "image/jpeg")}

@@ -1,4 +1,4 @@
-"""Files as phones, editors and messengers write them, each odd in one way."""
+"""Unusual files, as phones, editors and messengers write them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tests.web.conftest import encoded
+from loadtests.hostile.jpegs import encoded
 from training.evaluation.stress.colour_spaces import SPACES, in_space, profile
 
 
@@ -47,13 +47,13 @@ def xmp(orientation: int, element: bool = False) -> bytes:
 
 
 def in_jpeg(picture: Image.Image, *parts: bytes, at: int = 2) -> bytes:
-    """A JPEG with something after its first bytes."""
+    """JPEG with additional bytes after its start."""
     data = encoded(picture, "JPEG", quality=92)
     return data[:at] + b"".join(parts) + data[at:]
 
 
 def in_png(picture: Image.Image, before: bytes = b"", after: bytes = b"") -> bytes:
-    """A PNG with chunks before and after its image data."""
+    """PNG with chunks before and after its image data."""
     data = encoded(picture, "PNG")
     start, end = data.index(b"IDAT") - 4, data.index(b"IEND") - 4
     return data[:start] + before + data[start:end] + after + data[end:]

@@ -1,4 +1,4 @@
-"""The page on a real server, as ``python -m web`` has it, and raw requests to it."""
+"""Page on a real server, like ``python -m web``, and raw requests to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from web.settings import PageSettings
 def page(
     double: Double, settings: PageSettings | None = None, limits: ConnectionLimits = PATIENT
 ) -> Iterator[Served]:
-    """The page in front of a stand-in for the service."""
+    """Page with a double of the service."""
     app = create_app(settings or PageSettings(), httpx.ASGITransport(double))
     with running(limits, app, lifespan="on") as served:
         yield served
@@ -33,6 +33,6 @@ def post(photograph: bytes, path: str = "/") -> bytes:
 
 
 def status(served: Served, photograph: bytes) -> int:
-    """Of an upload over a separate connection."""
+    """Response to an upload over a separate connection."""
     files = {"photograph": ("x", photograph)}
     return httpx.post(f"http://127.0.0.1:{served.port}/", files=files, timeout=60).status_code

@@ -1,4 +1,4 @@
-"""The page's own key towards the service, and users that a proxy names."""
+"""Test the page's API key and the user header of a proxy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEADER = "X-Forwarded-User"
 PROXIED = PageSettings(page_user_header=HEADER, page_proxies="192.0.2.7, 2001:db8::/32")
 
 
-def test_the_page_sends_its_key_and_a_new_one_when_the_file_changes(tmp_path: Path) -> None:
+def test_sends_its_key_and_reloads_it_on_change(tmp_path: Path) -> None:
     path = tmp_path / "page.key"
     path.write_text("lesionlens_abc\n")
     double = Double()
@@ -33,14 +33,14 @@ def test_the_page_sends_its_key_and_a_new_one_when_the_file_changes(tmp_path: Pa
     ] * 2
 
 
-def test_without_a_key_it_sends_none() -> None:
+def test_sends_no_key_by_default() -> None:
     double = Double()
     ask(double)
     assert not any("authorization" in headers for _, headers, _ in double.asked)
 
 
 @pytest.mark.parametrize("text", ["", "two words", "\xe6", None])
-def test_a_file_without_a_key_is_named_at_the_start(text: str | None, tmp_path: Path) -> None:
+def test_key_file_without_key_prevents_start(text: str | None, tmp_path: Path) -> None:
     path = tmp_path / "page.key"
     if text is not None:
         path.write_text(text)
@@ -49,13 +49,13 @@ def test_a_file_without_a_key_is_named_at_the_start(text: str | None, tmp_path: 
         create_app(PageSettings(page_key_file=path))
 
 
-def test_a_ca_without_a_certificate_is_named_at_the_start(tmp_path: Path) -> None:
+def test_ca_file_without_certificate_prevents_start(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="LESIONLENS_PAGE_CA"):
         Service(PageSettings(page_ca=tmp_path / "missing.pem"))
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_key_that_is_not_taken_is_the_operators_matter(
+def test_rejected_page_key_is_reported_as_a_configuration_error(
     status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     double = Double(predict=Reply({"error": "a valid key or token is needed"}, status))
@@ -67,7 +67,7 @@ def test_a_key_that_is_not_taken_is_the_operators_matter(
     assert caplog.records[-1].levelno == logging.WARNING
 
 
-def test_too_many_requests_of_the_page_are_a_busy_service() -> None:
+def test_429_of_the_service_is_shown_as_busy() -> None:
     failure = refused(Double(predict=Reply({"error": "x"}, 429, {"retry-after": "7"})))
 
     assert (failure.kind, failure.retry_after) == ("busy", 7)
@@ -98,7 +98,7 @@ def visit_from(
         ("127.0.0.1", [(HEADER, "m.jensen")], 403),
     ],
 )
-def test_nobody_comes_in_whom_the_proxy_has_not_named(
+def test_rejects_requests_without_the_proxys_user_header(
     address: str, headers: list[tuple[str, str]], status: int
 ) -> None:
     for path in ("/", "/static/page.css"):
@@ -110,11 +110,11 @@ def test_nobody_comes_in_whom_the_proxy_has_not_named(
             assert "content-security-policy" in reply.headers
 
 
-def test_probes_need_no_name() -> None:
+def test_probes_need_no_user_header() -> None:
     assert visit_from("198.51.100.1", [], "/healthz").status_code == 200
 
 
-def test_without_the_setting_the_header_means_nothing(visit: Visit) -> None:
+def test_user_header_is_ignored_by_default(visit: Visit) -> None:
     assert visit("GET").status_code == 200
 
 
@@ -129,13 +129,13 @@ def test_without_the_setting_the_header_means_nothing(visit: Visit) -> None:
         ({"tls_certificate": "a.pem"}, "LESIONLENS_TLS_KEY"),
     ],
 )
-def test_a_wrong_setting_is_named(given: dict[str, str], message: str) -> None:
+def test_names_invalid_setting(given: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         PageSettings(**given)  # type: ignore[arg-type]
 
 
-def test_the_page_needs_nothing_that_checks_keys() -> None:
-    """Its image has neither PyJWT nor aiohttp nor Prometheus' client."""
+def test_page_does_not_import_key_checks() -> None:
+    """Check it, because the page's image lacks PyJWT, aiohttp and Prometheus' client."""
     code = "import sys, web.__main__; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

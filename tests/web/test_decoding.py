@@ -1,4 +1,4 @@
-"""Photographs are decoded one at a time, in bounded time, and the page knows when none can be."""
+"""Test decoding of uploads: queue, deadline and health."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FILE = io.BytesIO(b"")
 
 
 class Slow:
-    """A decoder that takes until it is released, and counts."""
+    """Decoder that blocks until it is released, and counts calls."""
 
     def __init__(self) -> None:
         self.begun = 0
@@ -55,7 +55,7 @@ def slow() -> Iterator[Slow]:
 
 
 async def kind(result: Awaitable[bytes]) -> str:
-    """What became of a photograph."""
+    """Result of a photograph's decoding."""
     try:
         return (await result).decode()
     except PageError as error:
@@ -68,7 +68,7 @@ async def until_(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.002)
 
 
-def test_they_wait_for_each_other(slow: Slow) -> None:
+def test_decodings_run_one_at_a_time(slow: Slow) -> None:
     decoder = Decoder(30, 10, slow)
     slow.release.set()
 
@@ -79,7 +79,7 @@ def test_they_wait_for_each_other(slow: Slow) -> None:
     assert slow.most_at_once == 1
 
 
-def test_so_many_wait_and_no_more(slow: Slow) -> None:
+def test_queue_is_bounded(slow: Slow) -> None:
     async def run() -> tuple[str, list[str]]:
         decoder = Decoder(30, 2, slow)
         waiting = [asyncio.ensure_future(kind(decoder.square(FILE, 1))) for _ in range(3)]
@@ -91,7 +91,7 @@ def test_so_many_wait_and_no_more(slow: Slow) -> None:
     assert asyncio.run(run()) == ("busy", ["square"] * 3)
 
 
-def test_the_deadline_includes_the_wait_and_the_turn_stays_taken(slow: Slow) -> None:
+def test_deadline_includes_the_wait_and_a_running_decoding_keeps_its_slot(slow: Slow) -> None:
     async def run() -> None:
         decoder = Decoder(0.05, 10, slow)
         kinds = await asyncio.gather(*(kind(decoder.square(FILE, 1)) for _ in range(3)))
@@ -106,7 +106,7 @@ def test_the_deadline_includes_the_wait_and_the_turn_stays_taken(slow: Slow) -> 
     asyncio.run(run())
 
 
-def test_a_visitor_who_leaves_the_queue_is_not_decoded(slow: Slow) -> None:
+def test_upload_of_a_disconnected_visitor_is_not_decoded(slow: Slow) -> None:
     async def run() -> None:
         decoder = Decoder(30, 1, slow)
         first, leaving = (asyncio.ensure_future(decoder.square(FILE, 1)) for _ in range(2))
@@ -123,7 +123,7 @@ def test_a_visitor_who_leaves_the_queue_is_not_decoded(slow: Slow) -> None:
     asyncio.run(run())
 
 
-def test_a_decoder_that_is_stuck_is_a_problem_until_it_ends(slow: Slow) -> None:
+def test_stuck_decoder_fails_the_health_check_until_it_ends(slow: Slow) -> None:
     now = 0.0
 
     async def run() -> None:
@@ -142,7 +142,7 @@ def test_a_decoder_that_is_stuck_is_a_problem_until_it_ends(slow: Slow) -> None:
     asyncio.run(run())
 
 
-def test_failures_without_a_success_are_a_problem_for_a_while(slow: Slow) -> None:
+def test_repeated_failures_fail_the_health_check_for_a_while(slow: Slow) -> None:
     now = 0.0
     slow.release.set()
 
@@ -177,7 +177,7 @@ def test_failures_without_a_success_are_a_problem_for_a_while(slow: Slow) -> Non
     asyncio.run(run())
 
 
-def test_what_is_decoded_too_late_is_a_failure(slow: Slow) -> None:
+def test_late_decoding_counts_as_failure(slow: Slow) -> None:
     async def run() -> None:
         decoder = Decoder(0.05, 1, slow)
         for _ in range(3):
@@ -206,7 +206,7 @@ def test_health_fails_and_recovers(
         until(lambda: health() == 200)
 
 
-def test_a_visitor_who_leaves_gives_up_the_place_in_the_queue(
+def test_disconnected_visitor_leaves_the_queue(
     slow: Slow, photograph: bytes, budget: ByteBudget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "Decoder", partial(Decoder, decode=slow))

@@ -1,4 +1,4 @@
-"""``python -m web``: where it listens, and what stands before it."""
+"""Test ``python -m web``: addresses and limits."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from web import __main__ as main
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-def test_addresses_for_a_browser() -> None:
+def test_prints_addresses_for_a_browser() -> None:
     assert main.url("::1", 8000) == "http://[::1]:8000"
     assert main.url("127.0.0.1", 80) == "http://127.0.0.1:80"
 
 
-def test_it_may_open_as_many_files_as_it_has_visitors(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_file_limit_covers_all_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     limits = {"soft": 1024, "hard": 4096}
     monkeypatch.setattr(resource, "getrlimit", lambda _: (limits["soft"], limits["hard"]))
     monkeypatch.setattr(resource, "setrlimit", lambda _, both: limits.update(soft=both[0]))
@@ -35,7 +35,7 @@ def test_it_may_open_as_many_files_as_it_has_visitors(monkeypatch: pytest.Monkey
     assert limits["soft"] == 4_096
 
 
-def test_the_guards_stand_before_the_page_on_both_protocols(tmp_path: Path, root: Path) -> None:
+def test_connection_limits_apply_to_http_and_https(tmp_path: Path, root: Path) -> None:
     with running(
         tmp_path,
         "http://127.0.0.1:9",

@@ -1,4 +1,4 @@
-"""Another website can neither post here nor be taken for this one."""
+"""Test protection against cross-site posts and foreign host names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ FORM = {"files": {"photograph": ("x", b"x")}}
         ({"origin": ""}, 403),
     ],
 )
-def test_posts_come_from_this_page(headers: dict[str, str], status: int, visit: Visit) -> None:
+def test_accepts_posts_of_this_page_only(
+    headers: dict[str, str], status: int, visit: Visit
+) -> None:
     for path in ("/", "/explanation"):
         double = Double()
         reply = visit("POST", path, double, headers=headers, **FORM)
@@ -43,7 +45,7 @@ def test_posts_come_from_this_page(headers: dict[str, str], status: int, visit: 
         )
 
 
-def test_the_page_is_read_from_anywhere(visit: Visit) -> None:
+def test_allows_get_from_anywhere(visit: Visit) -> None:
     assert visit("GET", headers={"sec-fetch-site": "cross-site"}).status_code == 200
 
 
@@ -66,7 +68,9 @@ def test_the_page_is_read_from_anywhere(visit: Visit) -> None:
         ("page", "[::1]:8000", 421),
     ],
 )
-def test_the_page_answers_under_its_names(hosts: str, host: str, status: int, visit: Visit) -> None:
+def test_answers_only_under_its_host_names(
+    hosts: str, host: str, status: int, visit: Visit
+) -> None:
     settings = PageSettings(page_hosts=hosts)
 
     reply = visit("GET", settings=settings, headers={"host": host})

@@ -1,4 +1,4 @@
-"""The page as a browser gets it: strict, readable, and in the right order."""
+"""Test the page's HTML and headers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ POLICY = {
 
 
 def pages(visit: Visit, upload: Visit, photograph: bytes) -> dict[str, httpx.Response]:
-    """One of each kind."""
+    """One page of each kind."""
     broken = Double(predict=Reply(None, error=RuntimeError("a bug")))
     return {
         "form": visit("GET"),
@@ -48,7 +48,9 @@ def pages(visit: Visit, upload: Visit, photograph: bytes) -> dict[str, httpx.Res
     }
 
 
-def test_every_reply_is_strict(visit: Visit, upload: Visit, photograph: bytes) -> None:
+def test_every_reply_has_strict_security_headers(
+    visit: Visit, upload: Visit, photograph: bytes
+) -> None:
     replies = pages(visit, upload, photograph)
     assert [reply.status_code for reply in replies.values()] == [
         *(200, 200, 415, 404, 405, 500, 200, 200, 200)
@@ -65,7 +67,7 @@ def test_every_reply_is_strict(visit: Visit, upload: Visit, photograph: bytes) -
         assert "server" not in headers
 
 
-def test_every_page_is_what_the_policy_allows_and_a_screen_reader_needs(
+def test_every_page_follows_the_content_policy_and_is_accessible(
     visit: Visit, upload: Visit, photograph: bytes
 ) -> None:
     for name, reply in pages(visit, upload, photograph).items():
@@ -92,7 +94,7 @@ def test_every_page_is_what_the_policy_allows_and_a_screen_reader_needs(
         assert all(attributes.get("alt") for attributes in page.of("img"))
 
 
-def test_the_form_takes_a_photograph(visit: Visit) -> None:
+def test_form_accepts_a_photograph(visit: Visit) -> None:
     page = Elements(visit("GET").text)
 
     form, _ = page.of("form")
@@ -108,7 +110,7 @@ def test_the_form_takes_a_photograph(visit: Visit) -> None:
 
 
 @pytest.mark.usefixtures("without_heif")
-def test_heic_is_offered_neither_by_the_form_nor_to_the_script(visit: Visit) -> None:
+def test_heic_is_off_by_default_in_form_and_script(visit: Visit) -> None:
     page = visit("GET").text
 
     assert "JPEG, PNG or WebP, up to" in page
@@ -116,10 +118,10 @@ def test_heic_is_offered_neither_by_the_form_nor_to_the_script(visit: Visit) -> 
 
 
 @pytest.mark.usefixtures("heif")
-def test_where_heic_is_switched_on_the_script_sends_it_and_the_form_does_not_ask_for_it(
+def test_enabled_heic_is_sent_by_the_script_and_not_offered_by_the_form(
     visit: Visit,
 ) -> None:
-    """An iPhone makes a JPEG of its photograph for a form that does not ask for HEIC."""
+    """Check it, because an iPhone sends a JPEG to a form that does not accept HEIC."""
     page = visit("GET").text
 
     assert "JPEG, PNG, WebP, HEIC or AVIF, up to" in page
@@ -129,7 +131,7 @@ def test_where_heic_is_switched_on_the_script_sends_it_and_the_form_does_not_ask
 
 @pytest.mark.usefixtures("heif")
 @pytest.mark.parametrize("kind", ["HEIC", "AVIF"])
-def test_heic_and_avif_are_answered_where_they_are_switched_on(upload: Visit, kind: str) -> None:
+def test_enabled_heic_and_avif_are_answered(upload: Visit, kind: str) -> None:
     double = Double()
 
     page = upload(heic(picture()) if kind == "HEIC" else avif(picture()), double)
@@ -138,7 +140,7 @@ def test_heic_and_avif_are_answered_where_they_are_switched_on(upload: Visit, ki
     assert double.images()[0].startswith(b"\x89PNG")
 
 
-def test_the_answer_is_read_from_top_to_bottom(upload: Visit, photograph: bytes) -> None:
+def test_answer_has_its_parts_in_order(upload: Visit, photograph: bytes) -> None:
     doubtful = prediction(review=True, reasons=["near_threshold", "low_quality"])
     page = upload(photograph, Double(predict=Reply({"predictions": [doubtful]})))
     elements = Elements(page.text)
@@ -169,7 +171,7 @@ def test_the_answer_is_read_from_top_to_bottom(upload: Visit, photograph: bytes)
     assert page.status_code == 200
 
 
-def test_both_are_asked_about_the_same_pixels(upload: Visit, photograph: bytes) -> None:
+def test_prediction_and_explanation_get_the_same_pixels(upload: Visit, photograph: bytes) -> None:
     double = Double()
     upload(photograph, double)
 
@@ -178,7 +180,7 @@ def test_both_are_asked_about_the_same_pixels(upload: Visit, photograph: bytes) 
     assert first.startswith(b"\x89PNG")
 
 
-def test_without_an_explanation_the_answer_stands(upload: Visit, photograph: bytes) -> None:
+def test_prediction_is_shown_without_an_explanation(upload: Visit, photograph: bytes) -> None:
     busy = Double(explain=Reply({}, 503, {"retry-after": "9"}))
     page = upload(photograph, busy)
 
@@ -191,7 +193,7 @@ def test_without_an_explanation_the_answer_stands(upload: Visit, photograph: byt
     assert seen["id"] == "seen"  # to be explained after all
 
 
-def test_what_others_wrote_is_shown_as_text(upload: Visit, photograph: bytes) -> None:
+def test_foreign_text_is_escaped(upload: Visit, photograph: bytes) -> None:
     evil = "<img src=x onerror=alert(1)>"
     odd = prediction(review=True, reasons=[evil], model_version=evil)
     page = upload(photograph, Double(predict=Reply({"predictions": [odd]})))
@@ -201,7 +203,7 @@ def test_what_others_wrote_is_shown_as_text(upload: Visit, photograph: bytes) ->
     assert not any(attributes.get("src") == "x" for attributes in elements.of("img"))
 
 
-def test_health_is_the_pages_own(visit: Visit) -> None:
+def test_health_is_that_of_the_page_only(visit: Visit) -> None:
     double = Double(predict=Reply(None, error=httpx.ConnectError("refused")))
 
     reply = visit("GET", "/healthz", double)
@@ -210,7 +212,7 @@ def test_health_is_the_pages_own(visit: Visit) -> None:
     assert double.asked == []
 
 
-def test_page_and_style_are_light(visit: Visit, upload: Visit, photograph: bytes) -> None:
+def test_page_and_style_are_small(visit: Visit, upload: Visit, photograph: bytes) -> None:
     static = sum(
         len(visit("GET", f"/static/{path.name}").content)
         for path in (HERE / "static").iterdir()
@@ -222,7 +224,7 @@ def test_page_and_style_are_light(visit: Visit, upload: Visit, photograph: bytes
     assert len(page.content) - pictures + static < 100_000 / 2
 
 
-def test_the_answer_is_there_before_the_explanation(photograph: bytes) -> None:
+def test_prediction_is_shown_before_the_explanation(photograph: bytes) -> None:
     double = Double()
     double.explain.seconds = 3600
 
@@ -262,7 +264,7 @@ def test_the_answer_is_there_before_the_explanation(photograph: bytes) -> None:
     assert "overlay" not in seen
 
 
-def test_another_method_is_a_part_of_the_page(visit: Visit, photograph: bytes) -> None:
+def test_other_method_replaces_a_part_of_the_page(visit: Visit, photograph: bytes) -> None:
     double = Double()
     files = {"photograph": ("x", photograph)}
     asked = {"method": "lime", "version": "an older one"}
@@ -278,7 +280,7 @@ def test_another_method_is_a_part_of_the_page(visit: Visit, photograph: bytes) -
     assert visit("POST", "/explanation", files=files, data={"method": "x"}).status_code == 400
 
 
-def test_a_sample_is_asked_about_without_an_upload(
+def test_sample_is_predicted_without_upload(
     visit: Visit, photograph: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "1.jpg").write_bytes(photograph)

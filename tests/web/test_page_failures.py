@@ -1,4 +1,4 @@
-"""Every failure has a status and a page that helps, and none tells anything of the photograph."""
+"""Test the failure pages: status, help, and nothing of the photograph."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAILURES: list[tuple[Reply, int, str]] = [
 
 
 @pytest.mark.parametrize(("reply", "status", "told"), FAILURES)
-def test_a_failure_of_the_service_is_told(
+def test_shows_failure_of_the_service(
     reply: Reply, status: int, told: str, upload: Visit, photograph: bytes
 ) -> None:
     page = upload(photograph, Double(predict=reply), settings=PageSettings(page_seconds=0.3))
@@ -75,7 +75,7 @@ def test_a_failure_of_the_service_is_told(
         ),
     ],
 )
-def test_an_upload_that_cannot_be_used_is_told_why_and_not_sent_on(
+def test_unusable_upload_is_explained_and_not_forwarded(
     request_: dict[str, Any], status: int, told: str, visit: Visit
 ) -> None:
     double = Double()
@@ -86,7 +86,7 @@ def test_an_upload_that_cannot_be_used_is_told_why_and_not_sent_on(
     assert double.asked == []
 
 
-def test_an_upload_of_unknown_length_is_counted(visit: Visit) -> None:
+def test_upload_of_unknown_length_is_limited(visit: Visit) -> None:
     read = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -108,7 +108,7 @@ def test_an_upload_of_unknown_length_is_counted(visit: Visit) -> None:
     assert read == 4_000_000  # the rest was read and thrown away, so that a browser sees the page
 
 
-def test_neither_name_nor_photograph_is_shown_logged_or_sent_on(
+def test_file_name_is_not_shown_logged_or_forwarded(
     upload: Visit, photograph: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -126,7 +126,7 @@ def test_neither_name_nor_photograph_is_shown_logged_or_sent_on(
         assert b"alert(1)" not in body + path.encode() + repr(headers).encode()
 
 
-def test_too_many_uploads_are_asked_to_come_again(photograph: bytes) -> None:
+def test_too_many_uploads_get_503(photograph: bytes) -> None:
     double = Double()
     double.predict.seconds = 0.5
     settings = PageSettings(page_uploads=3, page_max_concurrency=1)

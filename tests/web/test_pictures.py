@@ -1,4 +1,4 @@
-"""What leaves the page: the pixels that the service would have seen, and nothing else."""
+"""Test that only the pixels that the model uses leave the page."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from PIL import Image, ImageCms
 
 from handlers.imaging import ImageError, centre_view, decode
 from handlers.structure import LIMITS
+from loadtests.hostile.jpegs import encoded
 from tests.handlers import heif_files
-from tests.web.conftest import encoded
 from tests.web.odd_files import ODD
 from web.errors import PageError
 from web.pictures import read
@@ -30,7 +30,7 @@ def drawn_anew(data: bytes, max_pixels: int = 25_000_000) -> bytes:
 
 
 def seen(data: bytes) -> np.ndarray:
-    """What the model sees of a file."""
+    """Model input of a file."""
     return np.asarray(centre_view(decode(data)))
 
 
@@ -41,7 +41,7 @@ def turned(value: int) -> Image.Exif:
 
 
 def soft(picture: Image.Image) -> Image.Image:
-    """With a rim that lets white through."""
+    """Picture with a semi-transparent rim."""
     alpha = Image.linear_gradient("L").resize(picture.size)
     layered = picture.copy()
     layered.putalpha(alpha)
@@ -87,9 +87,7 @@ FILES: dict[str, Callable[[Image.Image], bytes]] = (
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_the_service_sees_what_it_would_have_seen_of_the_file(
-    kind: str, lesion: Image.Image
-) -> None:
+def test_page_and_service_give_the_model_the_same_input(kind: str, lesion: Image.Image) -> None:
     data = FILES[kind](lesion)
 
     assert np.array_equal(seen(drawn_anew(data)), seen(data))
@@ -98,7 +96,7 @@ def test_the_service_sees_what_it_would_have_seen_of_the_file(
 @pytest.mark.usefixtures("heif")
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["HEIC", "AVIF"])
-def test_heic_and_avif_are_seen_as_the_service_sees_them(
+def test_heic_and_avif_give_the_model_the_same_input(
     kind: str, orientation: int, lesion: Image.Image
 ) -> None:
     data = heif_files.turned(lesion.resize((240, 230)), kind, orientation)
@@ -107,14 +105,14 @@ def test_heic_and_avif_are_seen_as_the_service_sees_them(
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_damaged_exif_does_not_stop_it(lesion: Image.Image) -> None:
+def test_accepts_damaged_exif(lesion: Image.Image) -> None:
     data = encoded(lesion, "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
 
     assert np.array_equal(seen(drawn_anew(data)), seen(data))
 
 
 @pytest.mark.parametrize("size", [(3001, 400), (400, 3001), (2000, 333)])
-def test_a_panorama_keeps_the_square_that_the_model_sees(
+def test_panorama_is_cropped_to_the_square_of_the_model(
     size: tuple[int, int], lesion: Image.Image
 ) -> None:
     data = encoded(lesion.resize(size), "PNG")
@@ -122,14 +120,14 @@ def test_a_panorama_keeps_the_square_that_the_model_sees(
     assert np.array_equal(seen(drawn_anew(data)), seen(data))
 
 
-def test_only_the_square_that_the_model_sees_leaves_the_page(lesion: Image.Image) -> None:
+def test_forwards_only_the_square_of_the_model(lesion: Image.Image) -> None:
     sent = Image.open(io.BytesIO(drawn_anew(encoded(lesion, "PNG"))))
 
     assert sent.size == (224, 224)
     assert np.array_equal(seen(drawn_anew(encoded(sent, "PNG"))), np.asarray(sent))
 
 
-def test_what_the_service_refuses_as_too_small_is_refused_here(lesion: Image.Image) -> None:
+def test_rejects_too_small_picture_like_the_service(lesion: Image.Image) -> None:
     drawn_anew(encoded(lesion.resize((LIMITS.min_side, LIMITS.min_side)), "PNG"))
     decode(encoded(lesion.resize((LIMITS.min_side, LIMITS.min_side)), "PNG"))
     small = encoded(lesion.resize((LIMITS.min_side - 1, 300)), "PNG")
@@ -152,7 +150,7 @@ def chunks(png: bytes) -> set[bytes]:
 
 
 def told(kind: str) -> dict[str, Any]:
-    """All that a camera or an editor writes in addition to the pixels."""
+    """Metadata that a camera or an editor writes."""
     exif = turned(6)
     exif[0x010F] = MAKER
     exif.get_ifd(0x8825).update({1: "N", 2: (55.0, 40.0, 34.2), 3: "E", 4: (12.0, 34.0, 6.1)})
@@ -166,7 +164,7 @@ def told(kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_position_maker_and_profile_stay_behind(kind: str, lesion: Image.Image) -> None:
+def test_removes_gps_position_maker_and_profile(kind: str, lesion: Image.Image) -> None:
     data = encoded(lesion, kind, **told(kind))
     before = Image.open(io.BytesIO(data))
     assert before.getexif().get_ifd(0x8825)[1] == "N"
@@ -199,7 +197,7 @@ NO_PICTURES = {
 
 @pytest.mark.usefixtures("without_heif")
 @pytest.mark.parametrize("name", NO_PICTURES)
-def test_what_is_no_picture_is_refused(name: str) -> None:
+def test_rejects_what_is_not_a_picture(name: str) -> None:
     data, kind = NO_PICTURES[name]
     with pytest.raises(PageError) as caught:
         drawn_anew(data)
@@ -211,9 +209,7 @@ def test_what_is_no_picture_is_refused(name: str) -> None:
     [SVG, b"<html><body>", b"<!DOCTYPE html>", b"<?php x", b"%PDF-1.7", ZIP, b"Rar!\x1a\x07\0"],
 )
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_a_picture_that_is_something_else_too_is_refused(
-    kind: str, hidden: bytes, lesion: Image.Image
-) -> None:
+def test_rejects_polyglot_files(kind: str, hidden: bytes, lesion: Image.Image) -> None:
     data = encoded(lesion, kind)
     if hidden.startswith(b"%PDF"):  # whose readers look at the start
         comment = b"\xff\xfe" + struct.pack(">H", len(hidden) + 2) + hidden
@@ -225,13 +221,13 @@ def test_a_picture_that_is_something_else_too_is_refused(
     assert caught.value.kind == "polyglot"
 
 
-def test_a_page_in_a_comment_is_found(lesion: Image.Image) -> None:
+def test_detects_html_in_a_comment(lesion: Image.Image) -> None:
     with pytest.raises(PageError) as caught:
         drawn_anew(encoded(lesion, "JPEG", comment=b"<script >alert(1)</script>"))
     assert caught.value.kind == "polyglot"
 
 
-def test_what_phones_append_is_no_disguise(lesion: Image.Image) -> None:
+def test_data_appended_by_phones_is_accepted(lesion: Image.Image) -> None:
     photograph = encoded(lesion, "JPEG")
     film = b"\0\0\0\x18ftypmp42" + np.random.default_rng(0).bytes(300_000)
 
@@ -239,13 +235,13 @@ def test_what_phones_append_is_no_disguise(lesion: Image.Image) -> None:
         assert drawn_anew(photograph + appended) == drawn_anew(photograph)
 
 
-def test_ordinary_photographs_are_no_disguises(photographs_of_the_sample: list[bytes]) -> None:
+def test_ordinary_photographs_are_not_polyglots(photographs_of_the_sample: list[bytes]) -> None:
     for data in photographs_of_the_sample:
         drawn_anew(data)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_half_a_file_is_broken(kind: str, lesion: Image.Image) -> None:
+def test_truncated_file_is_broken(kind: str, lesion: Image.Image) -> None:
     data = encoded(lesion, kind)
     for length in (len(data) // 2, 40):
         with pytest.raises(PageError) as caught:
@@ -253,7 +249,7 @@ def test_half_a_file_is_broken(kind: str, lesion: Image.Image) -> None:
         assert caught.value.kind in ("broken", "not_a_picture"), length
 
 
-def test_a_bomb_costs_nothing() -> None:
+def test_decompression_bomb_uses_no_memory() -> None:
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
     png = b"\x89PNG\r\n\x1a\n"
     for name, content in ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000)))):

@@ -1,4 +1,4 @@
-"""What the page asks the service, and what it makes of every answer."""
+"""Test the page's requests to the service and its handling of responses."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def refused(double: Double, settings: PageSettings = SETTINGS) -> PageError:
     return caught.value
 
 
-def test_it_asks_as_kserves_own_client_does() -> None:
+def test_requests_equal_those_of_the_kserve_client() -> None:
     ours, theirs = Double(), Double()
     ask(ours)
     (_, _, plain), (_, _, asking) = ours.asked
@@ -67,7 +67,7 @@ def test_it_asks_as_kserves_own_client_does() -> None:
     assert json.loads(asking)["instances"][0]["method"] == "lime"
 
 
-def test_predictor_and_explainer_may_live_apart() -> None:
+def test_predictor_and_explainer_may_have_different_addresses() -> None:
     hosts: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -88,7 +88,7 @@ def test_predictor_and_explainer_may_live_apart() -> None:
     assert sorted(hosts) == [f"e{EXPLAIN}", f"p{PREDICT}"]
 
 
-def test_a_proxy_of_the_environment_gets_no_photograph(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_variables_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     service = Service(SETTINGS)
@@ -123,13 +123,15 @@ def test_a_proxy_of_the_environment_gets_no_photograph(monkeypatch: pytest.Monke
         (Reply(None, error=httpx.ReadError("reset")), "down", {}),
     ],
 )
-def test_what_is_no_prediction_is_named(reply: Reply, kind: str, values: dict[str, str]) -> None:
+def test_rejects_response_that_is_not_a_prediction(
+    reply: Reply, kind: str, values: dict[str, str]
+) -> None:
     failure = refused(Double(predict=reply))
 
     assert (failure.kind, failure.values, failure.retry_after) == (kind, values, None)
 
 
-def test_retry_after_is_passed_on() -> None:
+def test_passes_on_retry_after() -> None:
     failure = refused(Double(predict=Reply({}, 503, {"retry-after": "3"})))
 
     assert (failure.kind, failure.retry_after) == ("busy", 3)
@@ -138,7 +140,7 @@ def test_retry_after_is_passed_on() -> None:
 
 
 class Recovering(Double):
-    """Busy for a while."""
+    """Service that is busy for a number of requests."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         busy = Reply({}, 503, {"retry-after": "0"})
@@ -146,7 +148,7 @@ class Recovering(Double):
         await super().__call__(scope, receive, send)
 
 
-def test_a_busy_service_is_asked_again_so_that_nobody_uploads_twice() -> None:
+def test_retries_busy_service_without_a_second_upload() -> None:
     settings = PageSettings(predictor_url=URL, page_retry_budget_seconds=2 * LEAST_WAIT)
 
     answer, _ = ask(double := Recovering(), settings)
@@ -155,13 +157,13 @@ def test_a_busy_service_is_asked_again_so_that_nobody_uploads_twice() -> None:
     assert [path for path, _, _ in double.asked] == [PREDICT, PREDICT, PREDICT, EXPLAIN]
 
 
-def test_patience_ends() -> None:
+def test_retries_stop_at_the_retry_budget() -> None:
     settings = PageSettings(predictor_url=URL, page_retry_budget_seconds=LEAST_WAIT)
 
     assert refused(Recovering(), settings).kind == "busy"
 
 
-def test_a_slow_predictor_is_given_up() -> None:
+def test_slow_predictor_times_out() -> None:
     settings = PageSettings(page_seconds=0.2)
 
     failure = refused(Double(predict=Reply({}, seconds=30)), settings)
@@ -179,7 +181,7 @@ def test_a_slow_predictor_is_given_up() -> None:
         (Reply({"explanations": [explanation(scale=None)]}), "unreadable_answer"),
     ],
 )
-def test_without_an_explanation_there_is_still_an_answer(reply: Reply, kind: str) -> None:
+def test_prediction_is_returned_without_explanation(reply: Reply, kind: str) -> None:
     settings = PageSettings(page_seconds=0.5, page_retry_budget_seconds=0)
 
     answer, why = ask(Double(explain=reply), settings)

@@ -1,4 +1,4 @@
-"""Settings, and what the cluster expects of them."""
+"""Test the page's settings, and their values on the cluster."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pydantic import ValidationError
 from web.settings import PageSettings
 
 
-def test_the_cluster_sets_what_the_page_reads(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_manifests_set_variables_that_the_page_reads(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     deployment = yaml.safe_load((root / "k8s/components/page/deployment.yaml").read_text())
     container = deployment["spec"]["template"]["spec"]["containers"][0]
     for variable in container["env"]:
@@ -26,7 +28,7 @@ def test_the_cluster_sets_what_the_page_reads(root: Path, monkeypatch: pytest.Mo
     assert settings.page_port == container["ports"][0]["containerPort"]
 
 
-def test_the_uploads_under_way_fit_the_temporary_folder(root: Path) -> None:
+def test_concurrent_uploads_fit_the_temporary_folder(root: Path) -> None:
     deployment = yaml.safe_load((root / "k8s/components/page/deployment.yaml").read_text())
     (volume,) = deployment["spec"]["template"]["spec"]["volumes"]
     assert volume["emptyDir"]["sizeLimit"] == "1Gi"
@@ -62,9 +64,7 @@ def test_the_uploads_under_way_fit_the_temporary_folder(root: Path) -> None:
         ("page_decodes_waiting", "0"),
     ],
 )
-def test_a_wrong_setting_is_refused(
-    field: str, value: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rejects_invalid_setting(field: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"LESIONLENS_{field.upper()}", value)
     with pytest.raises(ValidationError, match=field):
         PageSettings()

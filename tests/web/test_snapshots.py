@@ -1,4 +1,4 @@
-"""Snapshots of what a visitor reads: after a text has changed, read the difference of the file."""
+"""Test page texts against snapshots; after a change, read the difference of the file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VALUES = {"limit": 15, "seen": 30, "reason": "a reason", "seconds": 60}
 
 
 def sentences(language: texts.Texts) -> list[str]:
-    """All texts that are made from numbers and names, of both labels and of signed and unsigned."""
+    """All generated texts, for both labels and for signed and unsigned maps."""
     lines: list[str] = []
     for changes in (
         {},
@@ -42,5 +42,5 @@ def sentences(language: texts.Texts) -> list[str]:
 
 
 @pytest.mark.parametrize("name", texts.load())
-def test_a_visitor_reads_these_sentences(name: str) -> None:
+def test_page_texts_equal_the_snapshot(name: str) -> None:
     compare(f"{name}.txt", "\n".join(sentences(texts.load()[name])).replace("\u00a0", "~") + "\n")

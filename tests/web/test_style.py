@@ -1,4 +1,4 @@
-"""The style sheet: readable in light and dark."""
+"""Test the style sheet."""
 
 from __future__ import annotations
 
@@ -38,24 +38,24 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def test_the_check_itself() -> None:
+def test_contrast_formula_is_correct() -> None:
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
 
 
 @pytest.mark.parametrize("theme", themes(), ids=["light", "dark"])
-def test_contrast_is_enough_for_everyone(theme: dict[str, str]) -> None:
+def test_contrast_meets_wcag(theme: dict[str, str]) -> None:
     for ink, ground in TEXT_ON:
         assert contrast(theme[ink], theme[ground]) >= 4.5, (ink, ground)
     for edge, ground in EDGES_ON:
         assert contrast(theme[edge], theme[ground]) >= 3, (edge, ground)
 
 
-def test_there_is_a_light_and_a_dark_theme_of_the_same_names() -> None:
+def test_light_and_dark_theme_define_the_same_names() -> None:
     light, dark = themes()
 
     assert light.keys() == dark.keys()
 
 
-def test_nothing_is_loaded_and_nothing_moves() -> None:
+def test_style_loads_nothing_and_has_no_animation() -> None:
     assert not re.search(r"url\(|@import|animation|transition", STYLE)

@@ -1,4 +1,4 @@
-"""Every word is in the languages' files, and every file has every word."""
+"""Test that all texts are in the language files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ENGLISH = dict(leaves(texts.load()["en"]))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_language_has_every_text_with_the_same_gaps(language: str) -> None:
+def test_every_language_has_the_same_texts_and_placeholders(language: str) -> None:
     own = dict(leaves(texts.load()[language]))
 
     assert own.keys() == ENGLISH.keys()
@@ -57,14 +57,14 @@ def test_a_language_has_every_text_with_the_same_gaps(language: str) -> None:
         ("lang=../en", "", "en"),
     ],
 )
-def test_the_address_and_then_the_browser_choose(address: str, header: str, chosen: str) -> None:
+def test_language_is_chosen_by_address_then_browser(address: str, header: str, chosen: str) -> None:
     headers = [(b"accept-language", header.encode())]
     request = Request({"type": "http", "query_string": address.encode(), "headers": headers})
 
     assert texts.choose(request, texts.load())["language"] == chosen
 
 
-def test_every_failure_has_words_and_a_status() -> None:
+def test_every_failure_has_a_text_and_a_status() -> None:
     kinds = set(get_args(Kind))
 
     assert set(STATUS) == kinds
@@ -72,17 +72,17 @@ def test_every_failure_has_words_and_a_status() -> None:
         assert {f"failures.{kind}.heading", f"failures.{kind}.text"} <= ENGLISH.keys()
 
 
-def test_the_templates_have_no_words_of_their_own() -> None:
+def test_templates_contain_no_text() -> None:
     for path in sorted((HERE / "templates").glob("*.html")):
         text = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|<[^>]*>", " ", path.read_text(encoding="utf-8"))
         assert re.findall(r"\w+", text) == [], path.name
 
 
-def test_the_caution_is_said_once() -> None:
+def test_caution_appears_once() -> None:
     assert [name for name, text in ENGLISH.items() if "medical device" in text] == ["page.caution"]
 
 
-def test_the_script_has_no_words_of_its_own() -> None:
+def test_script_contains_no_text() -> None:
     for path in sorted((HERE / "static").glob("*.js")):
         code = re.sub(r"(?m)^\s*(//|/?\*).*$", "", path.read_text(encoding="utf-8"))
         strings = re.findall(r'"([^"\n]*)"', re.sub(r'new (Error|RangeError)\("[^"]*"\)', "", code))

@@ -1,4 +1,4 @@
-"""Uploads are bounded in time, rate and bytes, and hold up nobody else while they arrive."""
+"""Test limits of uploads: time, rate and bytes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def begin(served: Served, data: bytes) -> socket.socket:
     return client
 
 
-def test_uploads_that_never_end_keep_nobody_out(photograph: bytes) -> None:
+def test_unfinished_uploads_do_not_block_others(photograph: bytes) -> None:
     settings = PageSettings(page_uploads=4, page_max_concurrency=1)
     with page(Double(), settings) as served, ExitStack() as stack:
         for _ in range(64):
@@ -40,7 +40,7 @@ def test_uploads_that_never_end_keep_nobody_out(photograph: bytes) -> None:
         assert [status(served, photograph) for _ in range(5)] == [200] * 5
 
 
-def test_an_upload_that_does_not_end_is_answered_and_closed(photograph: bytes) -> None:
+def test_stalled_upload_is_answered_and_closed(photograph: bytes) -> None:
     settings = PageSettings(page_upload_seconds=0.3)
     with page(Double(), settings) as served, begin(served, post(photograph)[:-1]) as client:
         answer = rest(client)
@@ -58,7 +58,7 @@ def test_an_upload_has_a_minimum_rate(photograph: bytes, monkeypatch: pytest.Mon
         assert rest(client).startswith(b"HTTP/1.1 408")
 
 
-def test_the_bytes_of_all_uploads_are_bounded(photograph: bytes, budget: ByteBudget) -> None:
+def test_total_upload_bytes_are_bounded(photograph: bytes, budget: ByteBudget) -> None:
     with page(Double()) as served:
         with begin(served, post(bytes(1_999_000))[:-1]):
             until(lambda: budget.used_bytes > 1_999_000)
@@ -68,7 +68,7 @@ def test_the_bytes_of_all_uploads_are_bounded(photograph: bytes, budget: ByteBud
     assert budget.used_bytes == 0
 
 
-def test_the_bound_of_all_uploads_is_a_setting(photograph: bytes) -> None:
+def test_total_upload_limit_is_a_setting(photograph: bytes) -> None:
     with page(Double(), PageSettings(page_buffer_bytes=1_000)) as served:
         assert status(served, photograph) == 503
 
@@ -76,7 +76,7 @@ def test_the_bound_of_all_uploads_is_a_setting(photograph: bytes) -> None:
 @pytest.mark.parametrize(
     ("language", "text"), [("en", "Its disk is full"), ("da", "Dens disk er fuld")]
 )
-def test_a_full_disk_is_a_message(
+def test_full_disk_shows_a_message(
     language: str, text: str, upload: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class OnAFullDisk(SpooledTemporaryFile[bytes]):
@@ -94,7 +94,7 @@ def test_a_full_disk_is_a_message(
     assert text in Elements(reply.text).text
 
 
-def test_another_error_of_the_disk_is_not_called_full(
+def test_other_disk_error_is_not_reported_as_full(
     upload: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(**options: Any) -> None:
@@ -105,7 +105,7 @@ def test_another_error_of_the_disk_is_not_called_full(
     assert upload(b"a").status_code == 500
 
 
-def test_a_small_part_of_a_file_is_in_memory() -> None:
+def test_uploads_are_mostly_on_disk() -> None:
     assert formparsers.MultiPartParser.spool_max_size == 65_536
 
 
@@ -117,11 +117,13 @@ def test_a_small_part_of_a_file_is_in_memory() -> None:
         ({"data": {"version": "x" * 10_000}, "files": {"photograph": ("x", b"x")}}, 400),
     ],
 )
-def test_what_is_not_a_file_is_small(request_: dict[str, Any], expected: int, visit: Visit) -> None:
+def test_limits_requests_without_a_file(
+    request_: dict[str, Any], expected: int, visit: Visit
+) -> None:
     assert visit("POST", **request_).status_code == expected
 
 
-def test_a_large_upload_is_never_told_to_continue() -> None:
+def test_large_upload_gets_no_100_continue() -> None:
     head = (
         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
         b"Content-Length: 99000000\r\nExpect: 100-continue\r\n\r\n"
@@ -133,7 +135,7 @@ def test_a_large_upload_is_never_told_to_continue() -> None:
     assert b"At most 15 MB are accepted" in answer
 
 
-def test_work_for_a_visitor_who_left_is_dropped(photograph: bytes) -> None:
+def test_work_for_a_disconnected_visitor_is_cancelled(photograph: bytes) -> None:
     double = Double()
     double.predict.seconds = double.explain.seconds = 3600
     with page(double, PageSettings(page_max_concurrency=1, page_uploads=1)) as served:

@@ -1,4 +1,4 @@
-"""Numbers and names in words."""
+"""Test the wording of answers."""
 
 from __future__ import annotations
 
@@ -47,12 +47,14 @@ def words(**changes: Any) -> AnswerWords:
         (1.0, "more than 99", "more than 99.9 %"),
     ],
 )
-def test_a_probability_in_words(probability: float, of_a_hundred: str, in_percent: str) -> None:
+def test_formats_probability_in_words(
+    probability: float, of_a_hundred: str, in_percent: str
+) -> None:
     assert count(probability, ENGLISH) == of_a_hundred
     assert percent(probability, ENGLISH).replace(HARD, " ") == in_percent
 
 
-def test_the_answer_comes_in_plain_words() -> None:
+def test_answer_is_in_plain_words() -> None:
     said = words()
 
     assert said.heading == sentence("answer.heading.cancer")
@@ -66,7 +68,7 @@ def test_the_answer_comes_in_plain_words() -> None:
     assert said.version == "Model folder-weights-1a2b3c4d."
 
 
-def test_no_cancer_is_said_as_plainly() -> None:
+def test_negative_answer_is_equally_plain() -> None:
     said = words(label="no cancer", probability=0.02)
 
     assert said.heading == sentence("answer.heading.no cancer")
@@ -100,7 +102,7 @@ def test_each_reason_for_review_is_stated(reason: str, expected: str) -> None:
         (["near_threshold", "unlike_training_data"], "unsuitable", True),
     ],
 )
-def test_a_doubtful_answer_is_calm_and_says_what_to_do(
+def test_uncertain_answer_is_calm_and_says_what_to_do(
     reasons: list[str], heading: str, again: bool
 ) -> None:
     said = words(review=True, reasons=reasons)
@@ -119,7 +121,7 @@ def test_a_doubtful_answer_is_calm_and_says_what_to_do(
         ("folder-weights-1a2b3c4d", 0),
     ],
 )
-def test_a_model_without_photographs_of_people_is_named(version: str, expected: int) -> None:
+def test_names_model_without_photographs_of_people(version: str, expected: int) -> None:
     said = words(model_version=version).origin
 
     assert len(said) == expected
@@ -127,7 +129,7 @@ def test_a_model_without_photographs_of_people_is_named(version: str, expected: 
     assert all("nothing about people" in line for line in said)
 
 
-def test_the_explanation_says_what_the_colours_mean_and_what_they_do_not() -> None:
+def test_explanation_states_what_colours_mean_and_do_not_mean() -> None:
     given = Explanation.model_validate(explanation())
 
     said = explanation_words(given, VERSION, b"seen", ENGLISH)
@@ -144,7 +146,7 @@ def test_the_explanation_says_what_the_colours_mean_and_what_they_do_not() -> No
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_of_the_service_can_be_chosen_and_read(method: str) -> None:
+def test_every_method_can_be_chosen_and_has_a_text(method: str) -> None:
     given = Explanation.model_validate(explanation(method=method))
 
     assert set(METHODS) == set(SECONDS)
@@ -156,7 +158,7 @@ def test_every_method_of_the_service_can_be_chosen_and_read(method: str) -> None
         assert said.notes[0] == known["methods"][method]["reading"]
 
 
-def test_a_map_without_signs_is_not_read_as_for_and_against() -> None:
+def test_unsigned_map_text_mentions_no_direction() -> None:
     given = Explanation.model_validate(explanation(method="saliency", signed=False))
 
     said = explanation_words(given, VERSION, b"", ENGLISH)
@@ -166,7 +168,7 @@ def test_a_map_without_signs_is_not_read_as_for_and_against() -> None:
     assert said.notes[1] == sentence("explanation.mass.unsigned", percent=f"71.0{HARD}%")
 
 
-def test_without_an_outline_nothing_is_said_of_one() -> None:
+def test_missing_outline_is_not_mentioned() -> None:
     given = Explanation.model_validate(explanation(lesion_mass=None))
 
     said = explanation_words(given, VERSION, b"", ENGLISH)
@@ -174,7 +176,7 @@ def test_without_an_outline_nothing_is_said_of_one() -> None:
     assert not any("outline" in note for note in said.notes)
 
 
-def test_an_explanation_by_another_model_is_called_so() -> None:
+def test_explanation_by_another_model_is_labelled() -> None:
     given = Explanation.model_validate(explanation(model_version="folder-weights-new"))
 
     said = explanation_words(given, VERSION, b"", ENGLISH)
@@ -182,6 +184,6 @@ def test_an_explanation_by_another_model_is_called_so() -> None:
     assert said.notes[-1] == sentence("explanation.other_model", version="folder-weights-new")
 
 
-def test_a_busy_service_says_how_long_to_wait() -> None:
+def test_busy_service_text_states_the_wait() -> None:
     assert "in 7 seconds" in failure_words(PageError("busy", retry_after=7), ENGLISH).text
     assert "in a moment" in failure_words(PageError("busy"), ENGLISH).text

@@ -15,7 +15,7 @@ from typing import Final
 
 from serving.front.access import keys
 from serving.front.access.credentials import VERBS
-from serving.front.access.private_file import write_private
+from serving.front.access.keys import write_private
 
 VARIABLE: Final = "LESIONLENS_API_KEYS"
 DEFAULT: Final = "build/access/keys.json"

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from serving.front.access.private_file import write_private
+from serving.front.access.keys import write_private
 
 FOLDER: Final = Path("build/access")
 DAYS: Final = 90

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import re
 import secrets
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any, Final
 
 from serving.front.access.credentials import VERBS, Caller
@@ -162,3 +165,27 @@ def _entry(number: int, entry: Any) -> KeyEntry:
         return KeyEntry(check_name(name), sha256, check_verbs(map(str, verbs)), expires)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file atomically; a server that reads it sees the old or the new content.
+
+    Args:
+        path: of the file; its folder is made where it is not there.
+        text: of the file.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Files by mkstemp are private from the first byte on.
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(number, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

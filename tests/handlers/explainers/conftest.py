@@ -1,4 +1,4 @@
-"""One synthetic lesion and its question, put to the model of the session, scripted or eager."""
+"""Synthetic lesion and its attribution task for the session's model, scripted or eager."""
 
 from collections.abc import Callable
 
@@ -26,7 +26,7 @@ def activations(classifier: Classifier, inputs: torch.Tensor) -> torch.Tensor:
 def why_cancer(
     classifier: Classifier, inputs: torch.Tensor, activations: torch.Tensor
 ) -> AttributionTask:
-    """The question that the service asks: a scripted model, a photograph, the class cancer."""
+    """Attribution task of the service: scripted model, photograph, class cancer."""
     return AttributionTask(classifier.model, inputs, activations, 1)
 
 

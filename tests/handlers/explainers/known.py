@@ -1,4 +1,4 @@
-"""Models of small pictures of which it is known what a map has to show."""
+"""Models of small pictures for which the correct map is known."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ def ask(
 
 
 class Known(nn.Module):
-    """Counts how it is asked; its head is there for Grad-CAM."""
+    """Model that counts its calls; it has a head for Grad-CAM."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Known(nn.Module):
 
 
 class Linear(Known):
-    """Its logit is a weighted sum of the pixels."""
+    """Model whose logit is a weighted sum of the pixels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,20 +54,20 @@ class Linear(Known):
 
 
 class Corner(Known):
-    """Its logit is how rough the picture is on a sixteenth of its area, above on the right."""
+    """Model whose logit is the roughness of the top right sixteenth of the picture."""
 
     def logit(self, inputs: torch.Tensor) -> torch.Tensor:
         return inputs[:, :, : SIDE // 4, -SIDE // 4 :].square().mean(dim=(1, 2, 3))
 
 
 def corner_of(values: np.ndarray) -> np.ndarray:
-    """The places of a map where Corner looks."""
+    """Grid cells of a map that ``Corner`` uses."""
     rows, columns = values.shape
     return values[: rows // 4, -columns // 4 :]
 
 
 def ticking() -> Callable[[], float]:
-    """A clock on which a second goes by between one look and the next."""
+    """Clock that advances by one second at each reading."""
     now = -1.0
 
     def look() -> float:

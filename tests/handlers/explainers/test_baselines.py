@@ -1,4 +1,4 @@
-"""A blurred copy: the same picture without its details."""
+"""Test the blurred baseline."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ def test_a_blur_keeps_constants() -> None:
     torch.testing.assert_close(blurred(flat), flat.clone(), atol=1e-5, rtol=0)
 
 
-def test_a_blur_keeps_the_mean_and_takes_the_details(inputs: torch.Tensor) -> None:
+def test_a_blur_keeps_the_mean_and_removes_details(inputs: torch.Tensor) -> None:
     soft = blurred(inputs)
 
     assert soft.shape == inputs.shape

@@ -1,4 +1,4 @@
-"""Grad-CAM: equal to Captum's on the eager model, and complete."""
+"""Test Grad-CAM: equal to Captum on the eager model, and complete."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ from training.export import SplitResNet
 
 
 @pytest.mark.parametrize("target", [0, 1])
-def test_it_is_captums_on_the_eager_model(
+def test_equals_captum_on_the_eager_model(
     target: int, why_cancer: AttributionTask, eager: SplitResNet
 ) -> None:
     wanted = LayerGradCam(eager, eager.features).attribute(why_cancer.inputs.clone(), target=target)
@@ -28,7 +28,7 @@ def test_it_is_captums_on_the_eager_model(
 
 
 @pytest.mark.parametrize("target", [0, 1])
-def test_it_sums_to_the_logit_without_its_bias(
+def test_sums_to_the_logit_minus_bias(
     target: int, why_cancer: AttributionTask, eager: SplitResNet
 ) -> None:
     with torch.inference_mode():
@@ -39,7 +39,7 @@ def test_it_sums_to_the_logit_without_its_bias(
     assert values.sum() == pytest.approx(logit - float(eager.head[2].bias[target]), abs=1e-4)
 
 
-def test_it_leaves_the_activations_as_they_are(why_cancer: AttributionTask) -> None:
+def test_does_not_change_the_activations(why_cancer: AttributionTask) -> None:
     before = why_cancer.activations.clone()
 
     grad_cam(why_cancer)
@@ -47,7 +47,7 @@ def test_it_leaves_the_activations_as_they_are(why_cancer: AttributionTask) -> N
     assert torch.equal(why_cancer.activations, before)
 
 
-def test_it_asks_the_head_alone(why_cancer: AttributionTask, eager: SplitResNet) -> None:
+def test_runs_the_head_only(why_cancer: AttributionTask, eager: SplitResNet) -> None:
     class Headless:
         head = eager.head
 

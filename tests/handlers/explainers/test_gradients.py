@@ -1,4 +1,4 @@
-"""Methods by gradients: exact on a linear model, Captum's on the network."""
+"""Test gradient methods: exact on a linear model, equal to Captum on the network."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from training.export import SplitResNet
 
 
 def strengths(of_pixels: torch.Tensor) -> np.ndarray:
-    """Of each place: the largest of the colours, mean over the pixels."""
+    """Compute for each grid cell the maximum over colours, averaged over its pixels."""
     strongest = np.abs(of_pixels.detach().numpy()).max(axis=0)
     cell = len(strongest) // 28
     return strongest.reshape(28, cell, 28, cell).mean(axis=(1, 3))
@@ -27,7 +27,7 @@ def sums(of_pixels: torch.Tensor) -> np.ndarray:
 
 
 @pytest.mark.parametrize("method", [saliency, smooth_grad])
-def test_the_gradient_of_a_linear_model_are_its_weights(method, picture: torch.Tensor) -> None:
+def test_gradient_of_a_linear_model_is_its_weights(method, picture: torch.Tensor) -> None:
     model = Linear()
 
     values = method(ask(model, picture)).values
@@ -36,7 +36,7 @@ def test_the_gradient_of_a_linear_model_are_its_weights(method, picture: torch.T
     np.testing.assert_allclose(values, strengths(model.weights), rtol=1e-5)
 
 
-def test_saliency_is_captums_on_the_eager_model(
+def test_saliency_equals_captum_on_the_eager_model(
     why_cancer: AttributionTask, eager: SplitResNet
 ) -> None:
     wanted = Saliency(eager).attribute(why_cancer.inputs.clone().requires_grad_(), target=1)
@@ -47,7 +47,7 @@ def test_saliency_is_captums_on_the_eager_model(
     np.testing.assert_allclose(found.values, strengths(wanted[0]), rtol=1e-3, atol=1e-6)
 
 
-def test_smooth_grad_is_captums_on_the_eager_model(
+def test_smooth_grad_equals_captum_on_the_eager_model(
     why_cancer: AttributionTask, eager: SplitResNet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gradients, "SMOOTH_SAMPLES", 4)
@@ -69,9 +69,9 @@ def test_smooth_grad_is_captums_on_the_eager_model(
     assert not np.allclose(found.values, saliency(why_cancer).values, rtol=0.1)
 
 
-def test_smoothing_takes_the_mean_before_the_strength(picture: torch.Tensor) -> None:
+def test_smooth_grad_averages_before_taking_magnitudes(picture: torch.Tensor) -> None:
     class Ripple(Linear):
-        """Its gradient changes its sign from one noisy copy to the next."""
+        """Model whose gradient changes its sign between noisy copies."""
 
         def logit(self, inputs: torch.Tensor) -> torch.Tensor:
             return torch.sin(20 * inputs).sum(dim=(1, 2, 3))
@@ -82,7 +82,7 @@ def test_smoothing_takes_the_mean_before_the_strength(picture: torch.Tensor) -> 
     assert smooth.mean() < rough.mean() / 2
 
 
-def test_expected_gradients_of_a_linear_model_are_what_the_blurs_took(
+def test_expected_gradients_of_a_linear_model_equal_the_difference_to_the_blurs(
     picture: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gradients, "SHAP_NOISE", 0.0)
@@ -98,9 +98,7 @@ def test_expected_gradients_of_a_linear_model_are_what_the_blurs_took(
 
 
 @pytest.mark.parametrize("target", [0, 1])
-def test_expected_gradients_tell_how_nearly_they_are_complete(
-    target: int, picture: torch.Tensor
-) -> None:
+def test_expected_gradients_report_convergence_delta(target: int, picture: torch.Tensor) -> None:
     class Square(Linear):
         def logit(self, inputs: torch.Tensor) -> torch.Tensor:
             return (self.weights * inputs.square()).sum(dim=(1, 2, 3)) / SIDE
@@ -118,7 +116,7 @@ def test_expected_gradients_tell_how_nearly_they_are_complete(
     )
 
 
-def test_expected_gradients_are_captums_on_the_eager_model(
+def test_expected_gradients_equal_captum_on_the_eager_model(
     why_cancer: AttributionTask, eager: SplitResNet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gradients, "SHAP_BLURS", (12.0,))

@@ -1,4 +1,4 @@
-"""Integrated Gradients: complete, Captum's with even steps, and finer where it is rough."""
+"""Test Integrated Gradients: completeness, equality to Captum, adaptive steps."""
 
 from collections.abc import Callable
 
@@ -31,7 +31,7 @@ def task(model: object, inputs: torch.Tensor, target: int = 1) -> AttributionTas
 
 
 class Kinked(nn.Module):
-    """A logit that rises by ten on a part of the way from 0 to 1, and is flat elsewhere."""
+    """Model whose logit rises by ten on a part of the path from 0 to 1."""
 
     def __init__(self, begin: float, end: float) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ def black(inputs: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("target", [0, 1])
-def test_they_are_complete_within_the_delta_that_they_tell(
+def test_sum_is_complete_within_the_reported_delta(
     target: int, classifier: Classifier, eager: SplitResNet, inputs: torch.Tensor
 ) -> None:
     with torch.inference_mode():
@@ -69,7 +69,7 @@ def test_they_are_complete_within_the_delta_that_they_tell(
     assert near or found.steps == module.MOST
 
 
-def test_with_even_steps_they_are_captums_trapezoids(
+def test_even_steps_equal_captum_trapezoid_rule(
     classifier: Classifier,
     eager: SplitResNet,
     inputs: torch.Tensor,
@@ -90,7 +90,7 @@ def test_with_even_steps_they_are_captums_trapezoids(
     np.testing.assert_allclose(found.values, cells, atol=1e-4)
 
 
-def test_steps_are_added_where_the_path_is_rough_and_nowhere_else() -> None:
+def test_adds_steps_only_where_the_path_is_rough() -> None:
     model = Kinked(0.30, 0.33)
 
     found = integrated_gradients(task(model, torch.ones(1, 3, 224, 224)), black)
@@ -103,7 +103,7 @@ def test_steps_are_added_where_the_path_is_rough_and_nowhere_else() -> None:
     assert found.convergence_delta == pytest.approx(0, abs=0.1)
 
 
-def test_a_smooth_path_gets_no_more_steps_than_the_first(inputs: torch.Tensor) -> None:
+def test_smooth_path_gets_no_additional_steps(inputs: torch.Tensor) -> None:
     model = Kinked(-50.0, 50.0)
 
     found = integrated_gradients(task(model, inputs), black)
@@ -112,7 +112,7 @@ def test_a_smooth_path_gets_no_more_steps_than_the_first(inputs: torch.Tensor) -
     assert found.convergence_delta == pytest.approx(0, abs=1e-4)
 
 
-def test_a_path_too_rough_to_follow_ends_at_the_most_steps() -> None:
+def test_very_rough_path_stops_at_the_maximum_of_steps() -> None:
     # A jump: between no two steps do the gradients show it.
     model = Kinked(0.3, 0.3 + 1e-9)
 
@@ -122,7 +122,7 @@ def test_a_path_too_rough_to_follow_ends_at_the_most_steps() -> None:
     assert found.convergence_delta == pytest.approx(-10, abs=0.5)
 
 
-def test_a_photograph_that_is_its_own_baseline_gets_nothing(classifier: Classifier) -> None:
+def test_photograph_equal_to_its_baseline_gets_zero_attribution(classifier: Classifier) -> None:
     flat = torch.full((1, 3, 224, 224), 0.5)
 
     found = integrated_gradients(task(classifier.model, flat), lambda inputs: inputs.clone())
@@ -132,7 +132,7 @@ def test_a_photograph_that_is_its_own_baseline_gets_nothing(classifier: Classifi
     assert found.convergence_delta == 0
 
 
-def test_frozen_and_in_another_layout_the_model_gives_the_same_map(
+def test_frozen_channels_last_model_gives_the_same_map(
     classifier: Classifier, inputs: torch.Tensor
 ) -> None:
     plain = integrated_gradients(task(classifier.model, inputs)).values
@@ -143,7 +143,7 @@ def test_frozen_and_in_another_layout_the_model_gives_the_same_map(
     assert np.abs(found - plain).max() < 0.02 * np.abs(plain).max()
 
 
-def test_freezing_leaves_the_model_as_it_is(
+def test_freezing_does_not_change_the_model(
     classifier: Classifier, eager: SplitResNet, inputs: torch.Tensor
 ) -> None:
     repeated = FrozenModel(classifier.model)

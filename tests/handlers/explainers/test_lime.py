@@ -1,4 +1,4 @@
-"""LIME: the weights of superpixels in a linear model, fitted in closed form."""
+"""Test LIME: superpixel weights of a linear model, fitted in closed form."""
 
 from collections.abc import Iterator
 
@@ -33,7 +33,7 @@ def rows(count: int, features: int) -> tuple[torch.Tensor, torch.Tensor, torch.T
     return there, answers, torch.rand(count, generator=generator)
 
 
-def test_the_ridge_is_scikit_learns() -> None:
+def test_ridge_equals_scikit_learn() -> None:
     there, answers, weights = rows(60, 7)
     wanted = linear_model.Ridge(alpha=2.5).fit(
         there.numpy(), answers.numpy(), sample_weight=weights.numpy()
@@ -47,9 +47,7 @@ def test_the_ridge_is_scikit_learns() -> None:
 
 
 @pytest.mark.parametrize(("features", "count"), [(1, 2), (20, 64), (49, 128), (64, 128), (65, 256)])
-def test_every_pair_of_superpixels_is_there_as_often_as_it_is_not(
-    features: int, count: int
-) -> None:
+def test_pairs_of_superpixels_are_balanced_in_the_samples(features: int, count: int) -> None:
     there = balanced(features)
 
     assert there.shape == (count, features)
@@ -60,7 +58,7 @@ def test_every_pair_of_superpixels_is_there_as_often_as_it_is_not(
     assert there[0].all()
 
 
-def test_what_two_superpixels_do_only_together_is_mistaken_for_no_other() -> None:
+def test_interaction_of_two_superpixels_is_not_attributed_to_others() -> None:
     signs = 2 * balanced(49) - 1
 
     both = signs[:, 3] * signs[:, 17]
@@ -68,7 +66,7 @@ def test_what_two_superpixels_do_only_together_is_mistaken_for_no_other() -> Non
     assert not (signs.T @ both).any()
 
 
-def test_of_a_linear_model_a_superpixel_is_what_the_blur_takes_from_it(
+def test_linear_model_gets_the_effect_of_blurring_each_superpixel(
     picture: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PENALTY", 1e-6)
@@ -85,7 +83,7 @@ def test_of_a_linear_model_a_superpixel_is_what_the_blur_takes_from_it(
     np.testing.assert_allclose(found.values, wanted[pieces], atol=0.05)
 
 
-def test_a_penalty_shrinks_the_weights_and_keeps_their_order(picture: torch.Tensor) -> None:
+def test_penalty_shrinks_weights_and_keeps_their_order(picture: torch.Tensor) -> None:
     model = Linear()
     part = (model.weights * (picture - blurred(picture))[0]).sum(dim=0).numpy()
     pieces = pieces_of(picture)
@@ -97,7 +95,7 @@ def test_a_penalty_shrinks_the_weights_and_keeps_their_order(picture: torch.Tens
     assert found.std() < wanted[pieces].std()
 
 
-def test_it_is_captums_with_scikit_learn_on_the_eager_model(
+def test_equals_captum_with_scikit_learn_on_the_eager_model(
     why_cancer: AttributionTask, eager: SplitResNet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cutting, "GRID", 2)
@@ -126,7 +124,7 @@ def test_it_is_captums_with_scikit_learn_on_the_eager_model(
     np.testing.assert_allclose(found.values, wanted[0, 0, ::4, ::4].numpy(), atol=1e-4)
 
 
-def test_the_closer_to_the_whole_picture_the_more_a_sample_counts() -> None:
+def test_samples_closer_to_the_photograph_have_more_weight() -> None:
     shares = [
         float(
             module._similarity(None, None, torch.cat([torch.ones(1, n), torch.zeros(1, 48 - n)], 1))

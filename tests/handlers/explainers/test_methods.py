@@ -1,4 +1,4 @@
-"""Every method by its name, and what all of them promise."""
+"""Test what all methods have in common."""
 
 from collections.abc import Callable
 from functools import cache
@@ -33,7 +33,7 @@ def explain(name: str, model: Corner, budget: Budget | None = None) -> Attributi
 
 @pytest.fixture(scope="module")
 def explained() -> Callable[[str], tuple[Attribution, Corner]]:
-    """The map of a method that is asked about a corner, and the model that it asked."""
+    """Map of a method for the corner model, and that model."""
 
     @cache
     def once(name: str) -> tuple[Attribution, Corner]:
@@ -43,11 +43,11 @@ def explained() -> Callable[[str], tuple[Attribution, Corner]]:
     return once
 
 
-def test_there_are_these() -> None:
+def test_methods_are_listed() -> None:
     assert list(METHODS) == NAMES
 
 
-def test_a_method_is_found_by_its_name() -> None:
+def test_finds_method_by_name() -> None:
     assert method_named("grad_cam").explain is grad_cam
     for name in NAMES:
         assert method_named(name).explain.__name__ == name
@@ -58,7 +58,7 @@ def test_the_default_is_one_of_the_methods() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Grad_CAM", "deep_lift", "x" * 10_000])
-def test_an_unknown_name_lists_those_there_are(name: str) -> None:
+def test_unknown_name_error_lists_the_methods(name: str) -> None:
     with pytest.raises(UnknownMethodError) as caught:
         method_named(name)
 
@@ -69,7 +69,7 @@ def test_an_unknown_name_lists_those_there_are(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_docstring_says_source_cost_and_meaning(name: str) -> None:
+def test_docstring_states_source_cost_and_meaning(name: str) -> None:
     text = " ".join((METHODS[name].explain.__doc__ or "").split())
 
     assert " 20" in text.partition(")")[0]
@@ -78,7 +78,7 @@ def test_its_docstring_says_source_cost_and_meaning(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_map_is_float32_and_finite(
+def test_map_is_float32_and_finite(
     name: str, explained: Callable[[str], tuple[Attribution, Corner]]
 ) -> None:
     values = explained(name)[0].values
@@ -90,7 +90,7 @@ def test_its_map_is_float32_and_finite(
 
 
 @pytest.mark.parametrize("name", OF_PIXELS)
-def test_its_map_shows_the_only_corner_that_the_model_looks_at(
+def test_map_shows_the_only_corner_that_the_model_uses(
     name: str, explained: Callable[[str], tuple[Attribution, Corner]]
 ) -> None:
     values = explained(name)[0].values
@@ -102,7 +102,7 @@ def test_its_map_shows_the_only_corner_that_the_model_looks_at(
 
 
 @pytest.mark.parametrize("name", OF_PIXELS)
-def test_a_map_without_signs_says_so(
+def test_unsigned_map_is_marked_unsigned(
     name: str, explained: Callable[[str], tuple[Attribution, Corner]]
 ) -> None:
     values = explained(name)[0].values
@@ -116,14 +116,14 @@ def test_a_map_without_signs_says_so(
 
 
 @pytest.mark.parametrize("name", OF_PIXELS)
-def test_only_a_complete_map_tells_how_nearly_it_is(
+def test_only_complete_methods_report_a_convergence_delta(
     name: str, explained: Callable[[str], tuple[Attribution, Corner]]
 ) -> None:
     assert (explained(name)[0].convergence_delta is not None) == METHODS[name].complete
 
 
 @pytest.mark.parametrize("name", OF_PIXELS)
-def test_it_counts_how_often_the_model_was_run(
+def test_counts_forward_passes(
     name: str, explained: Callable[[str], tuple[Attribution, Corner]]
 ) -> None:
     attribution, model = explained(name)
@@ -132,14 +132,14 @@ def test_it_counts_how_often_the_model_was_run(
 
 
 @pytest.mark.parametrize("name", OF_PIXELS)
-def test_a_step_is_short_enough_to_stop_between_two(
+def test_steps_are_short_enough_to_stop_in_between(
     name: str, explained: Callable[[str], tuple[Attribution, Corner]]
 ) -> None:
     assert max(explained(name)[1].batches) <= 8
 
 
 @pytest.mark.parametrize("name", IN_STEPS)
-def test_it_stops_when_its_time_is_over(name: str) -> None:
+def test_stops_when_the_time_budget_is_spent(name: str) -> None:
     model = Corner()
 
     with pytest.raises(OutOfTimeError):
@@ -149,7 +149,7 @@ def test_it_stops_when_its_time_is_over(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OF_PIXELS)
-def test_it_does_not_begin_without_time(name: str) -> None:
+def test_does_not_begin_without_time(name: str) -> None:
     model = Corner()
 
     with pytest.raises(OutOfTimeError):
@@ -159,7 +159,7 @@ def test_it_does_not_begin_without_time(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OF_PIXELS)
-def test_it_answers_a_question_twice_alike_and_draws_nobody_elses_numbers(
+def test_is_deterministic_and_leaves_global_random_state(
     name: str, explained: Callable[[str], tuple[Attribution, Corner]]
 ) -> None:
     wanted = explained(name)[0]
@@ -179,7 +179,7 @@ def test_it_answers_a_question_twice_alike_and_draws_nobody_elses_numbers(
 
 
 @pytest.mark.parametrize("name", OF_PIXELS)
-def test_it_leaves_the_picture_as_it_is(name: str) -> None:
+def test_does_not_change_the_picture(name: str) -> None:
     task = ask(Corner(), noise(0))
 
     METHODS[name].explain(task)

@@ -1,4 +1,4 @@
-"""Occlusion: by how much the logit falls, place by place."""
+"""Test occlusion: the decrease of the logit per grid cell."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from tests.handlers.explainers.known import SIDE, Linear, ask
 from training.export import SplitResNet
 
 
-def test_of_a_linear_model_a_place_is_what_the_windows_over_it_took(
+def test_linear_model_gets_the_effect_of_the_windows_over_each_cell(
     picture: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "CELLS", 4)
@@ -35,7 +35,7 @@ def test_of_a_linear_model_a_place_is_what_the_windows_over_it_took(
     np.testing.assert_allclose(found.values, means, atol=1e-2)
 
 
-def test_of_a_photograph_there_are_eight_places_a_side() -> None:
+def test_grid_has_eight_cells_a_side() -> None:
     found = occlusion(
         ask(lambda inputs: inputs.mean(dim=(2, 3))[:, :2], torch.ones(1, 3, 224, 224))
     )
@@ -46,7 +46,7 @@ def test_of_a_photograph_there_are_eight_places_a_side() -> None:
     np.testing.assert_allclose(found.values, 0, atol=1e-5)
 
 
-def test_it_is_captums_on_the_eager_model(
+def test_equals_captum_on_the_eager_model(
     why_cancer: AttributionTask, eager: SplitResNet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "CELLS", 4)

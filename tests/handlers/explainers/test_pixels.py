@@ -1,4 +1,4 @@
-"""Places of a picture: pixels summed to them, and laid over the picture again."""
+"""Test summing pixels to grid cells, and upsampling to the picture."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from handlers.explainers.pixels import summed, upsampled
 from tests.handlers.explainers.known import noise
 
 
-def test_what_is_summed_keeps_its_sum_and_its_place() -> None:
+def test_summing_keeps_total_and_position() -> None:
     pixels = noise(3)
 
     values = summed(pixels, 28)
@@ -19,7 +19,7 @@ def test_what_is_summed_keeps_its_sum_and_its_place() -> None:
     np.testing.assert_allclose(values, cells, atol=1e-4)
 
 
-def test_what_is_summed_may_still_have_its_graph() -> None:
+def test_summing_accepts_tensors_with_gradients() -> None:
     pixels = torch.ones(1, 3, 8, 8, requires_grad=True) * 2
 
     assert summed(pixels, 2).tolist() == [[96, 96], [96, 96]]
@@ -37,7 +37,7 @@ def test_upsampling_keeps_constants_and_order() -> None:
 
 
 @pytest.mark.parametrize("places", [7, 8, 28, 56])
-def test_upsampling_puts_each_place_where_it_belongs(places: int) -> None:
+def test_upsampling_keeps_positions(places: int) -> None:
     one = np.zeros((places, places))
     one[1, 5] = 1  # float64, as a client might hold it
 

@@ -1,4 +1,4 @@
-"""Random numbers from a seed, and the global generators as they were."""
+"""Test seeded random numbers that leave the global generators unchanged."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ def draw() -> list[float]:
     return [*torch.rand(3).tolist(), *np.random.uniform(size=3)]
 
 
-def test_inside_they_are_always_the_same() -> None:
+def test_seeded_block_is_deterministic() -> None:
     found = []
     for _ in range(2):
         draw()
@@ -21,7 +21,7 @@ def test_inside_they_are_always_the_same() -> None:
     assert found[0] == found[1]
 
 
-def test_another_seed_gives_others() -> None:
+def test_another_seed_gives_other_numbers() -> None:
     with seeded(1):
         one = draw()
     with seeded(2):
@@ -31,7 +31,7 @@ def test_another_seed_gives_others() -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_afterwards_they_go_on_as_if_nothing_was(fails: bool) -> None:
+def test_restores_the_random_state(fails: bool) -> None:
     with seeded(1):
         wanted = [draw(), draw()]
 

@@ -1,4 +1,4 @@
-"""Superpixels: connected, numbered, of about one size, along the edges."""
+"""Test superpixels: connected, numbered, of similar size, along edges."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from handlers.explainers.superpixels import superpixels
 
 
 def disc() -> tuple[np.ndarray, np.ndarray]:
-    """A dark disc off the grid, on skin with some noise; and where it is."""
+    """Picture of a dark disc on noisy skin, and its mask."""
     rows, columns = np.indices((56, 56))
     inside = (rows - 30) ** 2 + (columns - 26) ** 2 < 15**2
     rng = np.random.default_rng(3)
@@ -16,7 +16,7 @@ def disc() -> tuple[np.ndarray, np.ndarray]:
 
 
 def hairs() -> np.ndarray:
-    """Thin dark lines across every piece."""
+    """Picture of thin dark lines."""
     picture = np.ones((3, 56, 56))
     picture[:, 3::9] = -2
     picture[:, :, 5::11] = -2
@@ -34,7 +34,7 @@ names = pytest.mark.parametrize("name", PICTURES)
 
 
 @names
-def test_each_is_connected(name: str) -> None:
+def test_superpixels_are_connected(name: str) -> None:
     pieces = superpixels(PICTURES[name])
 
     for piece in np.unique(pieces):
@@ -42,7 +42,7 @@ def test_each_is_connected(name: str) -> None:
 
 
 @names
-def test_they_are_numbered_without_gaps(name: str) -> None:
+def test_superpixels_are_numbered_without_gaps(name: str) -> None:
     pieces = superpixels(PICTURES[name])
 
     assert pieces.shape == PICTURES[name].shape[1:]
@@ -52,28 +52,28 @@ def test_they_are_numbered_without_gaps(name: str) -> None:
 
 
 @names
-def test_none_is_most_of_the_picture(name: str) -> None:
+def test_no_superpixel_covers_most_of_the_picture(name: str) -> None:
     pieces = superpixels(PICTURES[name])
 
     assert np.bincount(pieces.ravel()).max() < pieces.size / 8
 
 
 @names
-def test_there_is_no_chance_in_them(name: str) -> None:
+def test_superpixels_are_deterministic(name: str) -> None:
     before = PICTURES[name].copy()
 
     assert np.array_equal(superpixels(PICTURES[name]), superpixels(PICTURES[name]))
     assert np.array_equal(PICTURES[name], before)
 
 
-def test_without_colours_they_are_the_grid() -> None:
+def test_uniform_picture_gives_a_regular_grid() -> None:
     pieces = superpixels(PICTURES["flat"])
 
     assert np.bincount(pieces.ravel()).tolist() == [64] * 49
     assert (pieces[:8, :8] == pieces[0, 0]).all()
 
 
-def test_none_lies_across_an_edge() -> None:
+def test_superpixels_do_not_cross_edges() -> None:
     picture, inside = disc()
 
     pieces = superpixels(picture)

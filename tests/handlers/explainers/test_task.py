@@ -1,4 +1,4 @@
-"""The time of one explanation, and the steps that are taken within it."""
+"""Test the time budget of an explanation and its steps."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from handlers.explainers.task import Budget, OutOfTimeError
 from tests.handlers.explainers.known import Linear, ask, ticking
 
 
-def test_there_is_time_until_the_last_moment_and_not_after() -> None:
+def test_budget_is_spent_exactly_at_its_end() -> None:
     budget = Budget(3, ticking())
 
     for _ in range(3):
@@ -16,7 +16,7 @@ def test_there_is_time_until_the_last_moment_and_not_after() -> None:
         budget.check()
 
 
-def test_the_time_begins_when_the_budget_is_made() -> None:
+def test_budget_starts_at_creation() -> None:
     late = ticking()
     for _ in range(100):
         late()
@@ -24,11 +24,11 @@ def test_the_time_begins_when_the_budget_is_made() -> None:
     Budget(1, late).check()
 
 
-def test_without_a_budget_there_is_no_end(picture: torch.Tensor) -> None:
+def test_no_budget_never_ends(picture: torch.Tensor) -> None:
     ask(Linear(), picture).budget.check()
 
 
-def test_a_step_is_the_model_on_each_copy(picture: torch.Tensor) -> None:
+def test_step_runs_the_model_on_each_copy(picture: torch.Tensor) -> None:
     model = Linear()
 
     logits = ask(model, picture).logits(torch.cat([picture, 2 * picture]))
@@ -38,7 +38,7 @@ def test_a_step_is_the_model_on_each_copy(picture: torch.Tensor) -> None:
     assert model.batches == [2]
 
 
-def test_out_of_time_the_model_is_not_run(picture: torch.Tensor) -> None:
+def test_model_is_not_run_once_time_is_spent(picture: torch.Tensor) -> None:
     model = Linear()
     task = ask(model, picture, budget=Budget(-1))
 

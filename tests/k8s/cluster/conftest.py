@@ -1,4 +1,4 @@
-"""A stored cluster with all that ``make cluster-test`` asks of one, and a server behind it."""
+"""API double with everything that ``make cluster-test`` queries, and a server behind it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ ANSWER: Final = {
 
 
 def publishing(api: Api) -> None:
-    """The pod of the publisher's Job, which comes and goes with it; each has a separate name."""
+    """Create and remove the pod of the publisher's Job, each with a new name."""
     pods = [at for at in api.objects if at.startswith(f"{PODS}/lesionlens-publisher-")]
     if JOB not in api.objects:
         for at in pods:
@@ -76,13 +76,13 @@ def publishing(api: Api) -> None:
 
 @pytest.fixture
 def simulated() -> Cluster:
-    """The controllers, to be told which releases start."""
+    """Simulated controllers, which can be told which releases start."""
     return Cluster()
 
 
 @pytest.fixture
 def api(simulated: Cluster) -> Api:
-    """A cluster with nothing in it."""
+    """Empty cluster."""
 
     def act(api: Api) -> None:
         simulated.act(api)
@@ -93,7 +93,7 @@ def api(simulated: Cluster) -> Api:
 
 @pytest.fixture
 def server() -> Iterator[int]:
-    """Answers as the service does, to a gateway's host as a canary in a tenth; its port."""
+    """Port of a double of the service that answers a tenth of the requests as a canary."""
     turns = itertools.count()
 
     class Handler(BaseHTTPRequestHandler):
@@ -130,7 +130,7 @@ def server() -> Iterator[int]:
 def variables(
     api: Api, server: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dict[str, str]]:
-    """With which ``make cluster-test`` reaches it."""
+    """Environment with which ``make cluster-test`` reaches the double."""
     kubectl = tmp_path / "kubectl-wrapper"
     kubectl.write_text(WRAPPER.format(port=server, kubectl=KUBECTL))
     kubectl.chmod(0o755)
@@ -152,7 +152,7 @@ def variables(
 
 @pytest.fixture
 def with_gateway(api: Api, server: int) -> None:
-    """A Gateway whose Service has an address that this machine reaches."""
+    """Gateway whose Service has an address that this machine can reach."""
     listener = {
         "protocol": "HTTP",
         "port": server,
@@ -179,6 +179,6 @@ def with_gateway(api: Api, server: int) -> None:
 
 @pytest.fixture
 def capabilities(variables: dict[str, str]) -> Capabilities:
-    """Of the stored cluster."""
+    """kubectl for the API double."""
     config = Path(variables["LESIONLENS_KUBECONFIG"])
     return Capabilities(Kubectl(RolloutSettings(kubeconfig=config, context=CONTEXT)))

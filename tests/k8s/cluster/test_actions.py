@@ -1,4 +1,4 @@
-"""What the cluster test does to a cluster, against a kubectl that answers from a script."""
+"""Test the actions of the cluster tests with a scripted kubectl."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REFUSAL = (
 
 
 def bench(folder: Path, script: str) -> Bench:
-    """A namespace whose kubectl is a script; ``$*`` is what it is asked."""
+    """Bench whose kubectl is a script; ``$*`` holds its arguments."""
     program = folder / "kubectl"
     program.write_text(f'#!/bin/sh\necho "$*" >> {folder}/asked\n{script}\n')
     program.chmod(0o755)
@@ -35,7 +35,7 @@ def asked(folder: Path) -> list[str]:
     return (folder / "asked").read_text().splitlines()
 
 
-def test_an_eviction_is_tried_until_the_budget_allows_it(
+def test_eviction_is_retried_until_the_budget_allows_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(test_load.time, "sleep", lambda seconds: None)
@@ -46,7 +46,7 @@ def test_an_eviction_is_tried_until_the_budget_allows_it(
     assert all(f"create --raw {path} --filename -" in line for line in asked(tmp_path))
 
 
-def test_another_refusal_ends_it_at_once(tmp_path: Path) -> None:
+def test_other_eviction_error_is_not_retried(tmp_path: Path) -> None:
     made = bench(tmp_path, 'echo "Error from server (NotFound): no pod" >&2; exit 1')
 
     with pytest.raises(RolloutError, match="NotFound"):
@@ -54,7 +54,7 @@ def test_another_refusal_ends_it_at_once(tmp_path: Path) -> None:
     assert len(asked(tmp_path)) == 1
 
 
-def test_what_a_probe_reaches_is_read_from_its_words(tmp_path: Path) -> None:
+def test_reads_reachability_from_probe_output(tmp_path: Path) -> None:
     made = bench(tmp_path, 'echo "10.0.0.1:8080 open"; echo "[fd00::1]:8082 closed"')
 
     found = probes.reaches(made, "client", "probe", ["10.0.0.1:8080", "[fd00::1]:8082"])
@@ -65,9 +65,7 @@ def test_what_a_probe_reaches_is_read_from_its_words(tmp_path: Path) -> None:
     assert probes.at("fd00::1", 8082) == "[fd00::1]:8082"
 
 
-def test_policies_that_change_nothing_are_not_enforced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_detects_unenforced_policies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probes, "ENFORCED_SECONDS", 0.5)
     made = bench(tmp_path, 'echo "10.0.0.1:8000 open"')
 
@@ -77,19 +75,19 @@ def test_policies_that_change_nothing_are_not_enforced(
     assert any(" apply " in line for line in asked(tmp_path))
 
 
-def test_policies_that_close_the_control_are_enforced(tmp_path: Path) -> None:
+def test_detects_enforced_policies(tmp_path: Path) -> None:
     script = f'grep -q " apply " {tmp_path}/asked && echo "10.0.0.1:8000 closed" && exit'
     made = bench(tmp_path, f'{script}\necho "10.0.0.1:8000 open"')
 
     assert probes.lacks_policies(made, "stranger", "control", "10.0.0.1") == ""
 
 
-def test_a_command_that_does_not_end_is_killed(tmp_path: Path) -> None:
+def test_kills_command_that_does_not_end(tmp_path: Path) -> None:
     with pytest.raises(RolloutError, match=r"kubectl cp did not end within 0\.2 s"):
         bench(tmp_path, "exec sleep 60").long("cp", "a", "b", seconds=0.2)
 
 
-def test_a_namespace_that_does_not_go_says_what_holds_it(
+def test_stuck_namespace_error_names_what_blocks_deletion(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(benches, "REMOVE_SECONDS", 0.0)
@@ -101,5 +99,5 @@ def test_a_namespace_that_does_not_go_says_what_holds_it(
 
 
 @pytest.mark.parametrize("script", [KILL_WORKER, KILL_POD, probes.CONNECT, probes.SERVER])
-def test_what_runs_in_pods_is_python(script: str) -> None:
+def test_code_for_pods_is_valid_python(script: str) -> None:
     compile(script, "<pod>", "exec")

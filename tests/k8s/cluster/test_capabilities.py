@@ -1,4 +1,4 @@
-"""What a stored cluster has, and the words for what it lacks."""
+"""Test the capabilities of an API double, and the wording of what it lacks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def rules(*fields: str) -> Object:
     return {"rules": {"items": {"properties": {field: {"type": "object"} for field in fields}}}}
 
 
-def test_versions_are_the_clusters(api: Api, capabilities: Capabilities) -> None:
+def test_reads_versions_of_the_cluster(api: Api, capabilities: Capabilities) -> None:
     containers = [{"name": "manager", "image": "docker.io/kserve/kserve-controller:v0.20.0"}]
     labels = {"control-plane": "kserve-controller-manager"}
     api.objects[f"{DEPLOYMENTS}/kserve-controller-manager"] = {
@@ -62,7 +62,7 @@ def test_versions_are_the_clusters(api: Api, capabilities: Capabilities) -> None
     }
 
 
-def test_what_may_not_be_read_is_unknown(api: Api, capabilities: Capabilities) -> None:
+def test_forbidden_information_is_unknown(api: Api, capabilities: Capabilities) -> None:
     api.forbidden = {"deployments"}
 
     found = capabilities.versions()
@@ -70,7 +70,7 @@ def test_what_may_not_be_read_is_unknown(api: Api, capabilities: Capabilities) -
     assert (found["KServe"], found["Gateway API"]) == (UNKNOWN, UNKNOWN)
 
 
-def test_fields_are_looked_for_in_the_definitions(api: Api, capabilities: Capabilities) -> None:
+def test_looks_up_fields_in_the_definitions(api: Api, capabilities: Capabilities) -> None:
     definition(api, ROUTES, "v1", rules("matches"))
     definition(api, KSERVE, "v1beta1", {"predictor": {"type": "object"}})
 
@@ -78,7 +78,7 @@ def test_fields_are_looked_for_in_the_definitions(api: Api, capabilities: Capabi
     assert "has no spec.canary" in capabilities.lacks_spec_canary()
 
 
-def test_fields_that_are_there_are_found(api: Api, capabilities: Capabilities) -> None:
+def test_finds_existing_fields(api: Api, capabilities: Capabilities) -> None:
     definition(api, ROUTES, "v1", rules("matches", "retry"))
     definition(api, KSERVE, "v1beta1", {"canary": {"type": "array"}})
 
@@ -86,7 +86,7 @@ def test_fields_that_are_there_are_found(api: Api, capabilities: Capabilities) -
     assert capabilities.lacks_spec_canary() == ""
 
 
-def test_what_is_not_installed_is_said(capabilities: Capabilities) -> None:
+def test_names_what_is_not_installed(capabilities: Capabilities) -> None:
     assert capabilities.lacks_kserve() == ""
     assert capabilities.lacks_keda() == ""
     assert capabilities.lacks_metrics_server() == "the cluster has no metrics-server"
@@ -103,7 +103,7 @@ def test_what_is_not_installed_is_said(capabilities: Capabilities) -> None:
         ({"podMonitorNamespaceSelector": None}, "does not watch other namespaces"),
     ],
 )
-def test_a_prometheus_that_would_not_see_us_is_none(changes: Object, words: str) -> None:
+def test_prometheus_that_ignores_our_monitors_does_not_count(changes: Object, words: str) -> None:
     capabilities = Capabilities(None, {"groups": {"monitoring.coreos.com"}})  # type: ignore[arg-type]
     found = {"metadata": {"name": "k8s", "namespace": "prom"}, "spec": {**WATCHING, **changes}}
     key = "prometheuses.monitoring.coreos.com --all-namespaces"
@@ -155,7 +155,7 @@ def find(capabilities: Capabilities, **changes: str) -> tuple[Gateway | None, st
     return gateways.find(capabilities, ClusterSettings(**changes))
 
 
-def test_a_gateway_is_found_with_its_service(api: Api, capabilities: Capabilities) -> None:
+def test_finds_gateway_with_its_service(api: Api, capabilities: Capabilities) -> None:
     store(api, gateway("first"), gateway("kserve-ingress-gateway", "kserve"), service("traefik"))
 
     found, why = find(capabilities)
@@ -167,7 +167,7 @@ def test_a_gateway_is_found_with_its_service(api: Api, capabilities: Capabilitie
     assert found.addresses == (), "the address of a Service is not reached from everywhere"
 
 
-def test_the_address_of_a_service_is_used_where_it_is_reached(
+def test_uses_reachable_service_address(
     api: Api, capabilities: Capabilities, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kubernetes = service("kubernetes", "10.0.0.1")
@@ -187,7 +187,7 @@ def test_the_address_of_a_service_is_used_where_it_is_reached(
     assert asked == [("10.0.0.1", 443)]
 
 
-def test_the_gateway_that_is_named_is_taken(api: Api, capabilities: Capabilities) -> None:
+def test_uses_the_named_gateway(api: Api, capabilities: Capabilities) -> None:
     store(api, gateway("first"), gateway("second"), service("traefik"))
 
     found, _ = find(capabilities, gateway="web/second", gateway_service="other/proxy:8080")
@@ -196,7 +196,7 @@ def test_the_gateway_that_is_named_is_taken(api: Api, capabilities: Capabilities
     assert (found.name, found.service_namespace, found.port) == ("second", "other", 8080)
 
 
-def test_a_gateway_without_an_address_is_found_by_its_controller(
+def test_finds_gateway_without_address_by_its_controller(
     api: Api, capabilities: Capabilities
 ) -> None:
     made = gateway("web", hostname="*.example.com")
@@ -223,7 +223,7 @@ def test_a_gateway_without_an_address_is_found_by_its_controller(
         ([gateway("web"), service("other", "10.1.1.1")], "LESIONLENS_CLUSTER_GATEWAY_SERVICE"),
     ],
 )
-def test_why_there_is_no_gateway(
+def test_states_why_there_is_no_gateway(
     api: Api, capabilities: Capabilities, stored: list[Object], words: str
 ) -> None:
     store(api, *stored)
@@ -234,7 +234,7 @@ def test_why_there_is_no_gateway(
     assert words in why
 
 
-def test_gateways_that_may_not_be_listed_are_not_called_missing(
+def test_forbidden_gateways_are_not_reported_as_missing(
     api: Api, capabilities: Capabilities
 ) -> None:
     original = api.answer

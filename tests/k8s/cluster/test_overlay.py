@@ -1,4 +1,4 @@
-"""The overlays of ``make cluster-test``, built by the real kustomize."""
+"""Test the overlays of ``make cluster-test`` with the real kustomize."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def build(root: Path, tmp_path: Path) -> Build:
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
-def test_every_overlay_fits_the_types_and_stays_in_its_namespace(name: str, build: Build) -> None:
+def test_overlays_match_the_types_and_stay_in_their_namespace(name: str, build: Build) -> None:
     objects = build(OVERLAYS[name])
 
     assert not of_kind(objects, "Namespace"), "it is applied apart"
@@ -77,7 +77,7 @@ def test_every_overlay_fits_the_types_and_stays_in_its_namespace(name: str, buil
         assert item["metadata"]["labels"][OVERLAY_LABEL] == NAME, item["metadata"]["name"]
 
 
-def test_an_overlay_is_small_and_of_the_images_that_were_named(build: Build) -> None:
+def test_overlay_has_small_requests_and_the_named_images(build: Build) -> None:
     objects = build(Overlay(("page",), replicas=(2, 3)))
     service = named(objects, "InferenceService", "melanoma")["spec"]
     (volume,) = of_kind(objects, "PersistentVolumeClaim")
@@ -94,7 +94,7 @@ def test_an_overlay_is_small_and_of_the_images_that_were_named(build: Build) -> 
     assert volume["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
-def test_routes_lead_through_the_gateway_that_was_found(build: Build) -> None:
+def test_routes_use_the_detected_gateway(build: Build) -> None:
     objects = build(Overlay(("gateway", "canary", "page", "page-gateway"), canary=RELEASE))
     hosts = {
         route["metadata"]["name"]: route["spec"]["hostnames"]
@@ -115,17 +115,17 @@ def test_routes_lead_through_the_gateway_that_was_found(build: Build) -> None:
     assert labels == {"kubernetes.io/metadata.name": "ingress"}
 
 
-def test_a_usual_gateway_needs_no_policy_of_the_test(tmp_path: Path) -> None:
+def test_common_gateways_need_no_additional_policy(tmp_path: Path) -> None:
     Overlay().write(tmp_path, SPACE, SETTINGS, Route("web", "any", "x.example.com", "traefik"))
 
     assert not (tmp_path / "gateway-policy.yaml").exists()
 
 
-def test_what_the_gateway_is_not_needed_for_is_built_without_one(build: Build) -> None:
+def test_overlays_without_gateway_build(build: Build) -> None:
     assert not of_kind(build(Overlay()), "HTTPRoute")
 
 
-def test_publisher_volume_and_deployer_are_of_the_namespace(root: Path, tmp_path: Path) -> None:
+def test_publisher_volume_and_deployer_are_in_the_namespace(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root / "k8s", tmp_path / "k8s")
     overlay.write_publisher(tmp_path / "k8s/cluster-test", SPACE, SETTINGS)
 
@@ -141,7 +141,7 @@ def test_publisher_volume_and_deployer_are_of_the_namespace(root: Path, tmp_path
     assert container["image"] == SETTINGS.serving_image
 
 
-def test_the_training_jobs_are_small_and_of_the_namespace(root: Path, tmp_path: Path) -> None:
+def test_training_jobs_are_small_and_in_the_namespace(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root / "k8s", tmp_path / "k8s")
     settings = SETTINGS.model_copy(update={"training_image": "registry.example/training:3"})
     write_jobs(tmp_path / "k8s/cluster-test", SPACE, settings)
@@ -159,7 +159,7 @@ def test_the_training_jobs_are_small_and_of_the_namespace(root: Path, tmp_path: 
             assert container["resources"]["requests"]["cpu"] in ("250m", "500m")
 
 
-def test_the_namespace_is_as_strict_as_an_overlays(root: Path) -> None:
+def test_namespace_is_as_strict_as_that_of_an_overlay(root: Path) -> None:
     (real,) = parsed((root / "k8s/overlays/local/namespace.yaml").read_text(encoding="utf-8"))
     made = overlay.namespace_of(SPACE)
 
@@ -170,7 +170,7 @@ def test_the_namespace_is_as_strict_as_an_overlays(root: Path) -> None:
     assert problems(json.loads(json.dumps(made))) == []
 
 
-def test_a_probe_fits_the_types_and_restricted() -> None:
+def test_probe_pod_matches_the_types_and_the_restricted_profile() -> None:
     made = probes.pod("client", "image", {"lesionlens.io/client": "true"})
 
     assert problems(made) == []

@@ -1,4 +1,4 @@
-"""The parts of ``make cluster-test`` by themselves: ways to a cluster, loads, archives, waits."""
+"""Test parts of ``make cluster-test``: forwarding, relay, load, archives, waits."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def kubectl(folder: Path, script: str) -> Kubectl:
     return Kubectl(RolloutSettings(kubectl=str(program), context="x"))
 
 
-def test_a_forwarding_that_ends_is_started_again_and_counted(server: int, tmp_path: Path) -> None:
+def test_port_forward_is_restarted_and_counted(server: int, tmp_path: Path) -> None:
     script = FLAKY.format(port=server, log=tmp_path / "log")
     with Tunnel(kubectl(tmp_path, script), "space", "service/x", 80) as tunnel:
         until(lambda: tunnel.breaks == 1, 10, "the first kubectl ends")
@@ -48,12 +48,12 @@ def test_a_forwarding_that_ends_is_started_again_and_counted(server: int, tmp_pa
     assert tunnel.breaks == 1
 
 
-def test_a_forwarding_that_cannot_be_made_says_why(tmp_path: Path) -> None:
+def test_failed_port_forward_states_the_reason(tmp_path: Path) -> None:
     with pytest.raises(RolloutError, match="service/x: error: timed out waiting"):
         Tunnel(kubectl(tmp_path, REFUSED), "space", "service/x", 80).__enter__()
 
 
-def test_a_relay_can_be_cut_and_mended(server: int) -> None:
+def test_relay_can_be_cut_and_restored(server: int) -> None:
     relay = Relay("127.0.0.1", server)
     address = f"127.0.0.1:{relay.port}"
     assert ask(address, PREDICT).status == 200
@@ -67,7 +67,7 @@ def test_a_relay_can_be_cut_and_mended(server: int) -> None:
     relay.cut()
 
 
-def test_a_load_asks_for_a_host_and_counts(server: int) -> None:
+def test_load_sends_the_host_header_and_counts_responses(server: int) -> None:
     with clients(f"127.0.0.1:{server}", PREDICT, [BODY], 2, "application/json", "x") as tally:
         load = Load(tally, None)
         load.progress(4, 20)
@@ -76,7 +76,7 @@ def test_a_load_asks_for_a_host_and_counts(server: int) -> None:
     assert load.summary.startswith(f"{tally.answered:,} requests, 0 failed, p95 ")
 
 
-def test_connections_that_kubectl_broke_are_not_the_services(tmp_path: Path) -> None:
+def test_connections_broken_by_kubectl_are_not_blamed_on_the_service(tmp_path: Path) -> None:
     tunnel = Tunnel(kubectl(tmp_path, REFUSED), "space", "service/x", 80)
     tally = Tally(answered=10, failures=["ConnectionResetError", "502"])
     load = Load(tally, tunnel)
@@ -89,7 +89,7 @@ def test_connections_that_kubectl_broke_are_not_the_services(tmp_path: Path) -> 
         load.assert_unharmed()
 
 
-def test_what_a_command_said_is_timed_from_the_end_of_apply() -> None:
+def test_output_is_timed_from_the_end_of_apply() -> None:
     outcome = Outcome(
         2,
         [
@@ -104,7 +104,7 @@ def test_what_a_command_said_is_timed_from_the_end_of_apply() -> None:
     assert outcome.seconds_to("FailedCreate") is None
 
 
-def test_a_second_archive_differs_in_its_version_alone(tmp_path: Path) -> None:
+def test_second_archive_differs_only_in_its_version(tmp_path: Path) -> None:
     first, second = tmp_path / "1.mar", tmp_path / "2.mar"
     with zipfile.ZipFile(first, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("card.json", json.dumps({"model_version": "v", "threshold": 0.2}))
@@ -120,7 +120,7 @@ def test_a_second_archive_differs_in_its_version_alone(tmp_path: Path) -> None:
     assert first.read_bytes() != second.read_bytes()
 
 
-def test_a_wait_ends_with_what_was_last_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timeout_reports_the_last_observation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "POLL_SECONDS", 0.01)
     start = time.monotonic()
 
@@ -132,5 +132,5 @@ def test_a_wait_ends_with_what_was_last_seen(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(("hits", "within"), [(40, True), (63, True), (65, False), (0, False)])
-def test_a_tenth_of_400_is_within_four_sigma_of_40(hits: int, within: bool) -> None:
+def test_canary_share_tolerance_is_four_sigma(hits: int, within: bool) -> None:
     assert (sigmas(hits, 400, 0.1) <= 4) is within

@@ -1,4 +1,4 @@
-"""The table of ``make cluster-test``: what it says, and that it is written whole or not at all."""
+"""Test the results table of ``make cluster-test``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def table() -> Table:
     return made
 
 
-def test_a_table_says_what_held_and_what_was_left_out(table: Table) -> None:
+def test_table_lists_passed_and_skipped_checks(table: Table) -> None:
     lines = table.lines()
 
     assert lines[0] == "cluster kind-test: KServe 0.20.0"
@@ -37,7 +37,7 @@ def test_a_table_says_what_held_and_what_was_left_out(table: Table) -> None:
     assert lines[-1] == "1 passed, 1 FAILED, 1 left out"
 
 
-def test_it_is_written_as_json(table: Table, tmp_path: Path) -> None:
+def test_table_is_written_as_json(table: Table, tmp_path: Path) -> None:
     table.write(tmp_path / "new/table.json")
 
     written = json.loads((tmp_path / "new/table.json").read_text())
@@ -46,7 +46,7 @@ def test_it_is_written_as_json(table: Table, tmp_path: Path) -> None:
     assert written["versions"] == {"KServe": "0.20.0"}
 
 
-def test_a_table_that_cannot_be_written_leaves_the_last_one(table: Table, tmp_path: Path) -> None:
+def test_failed_write_keeps_the_previous_table(table: Table, tmp_path: Path) -> None:
     path = tmp_path / "table.json"
     table.write(path)
     before = path.read_text()
@@ -59,7 +59,7 @@ def test_a_table_that_cannot_be_written_leaves_the_last_one(table: Table, tmp_pa
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_failed_teardown_fails_a_test_that_passed(table: Table) -> None:
+def test_failed_teardown_fails_a_passed_test(table: Table) -> None:
     table.add(Row("a::one", "Pods evicted", FAILED, "not gone after 240 s", 240.0))
     table.add(Row("a::one", "Pods evicted", PASSED, "", 1.0))
 

@@ -1,4 +1,4 @@
-"""``make cluster-test`` against a stored cluster: its rows, and what it leaves behind."""
+"""Test ``make cluster-test`` against an API double: its rows and its cleanup."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REFUSED = {
 
 
 def run(root: Path, variables: dict[str, str], only: str) -> subprocess.CompletedProcess[str]:
-    """The tests that an expression chooses, as the Makefile runs them."""
+    """Run the tests that an expression selects, like the Makefile."""
     return subprocess.run(
         [sys.executable, "-m", "pytest", "tests/cluster", "-p", "no:cacheprovider", "-k", only],
         cwd=root,
@@ -53,7 +53,7 @@ def results(variables: dict[str, str]) -> dict[str, str]:
     return {row["test"].rpartition("::")[2]: row["result"] for row in rows}
 
 
-def test_a_run_makes_a_table_and_leaves_nothing_behind(
+def test_run_writes_a_table_and_cleans_up(
     root: Path, variables: dict[str, str], api: Api, simulated: Cluster
 ) -> None:
     simulated.starts = {f"sha256:{0:064}": False}
@@ -89,9 +89,7 @@ def test_a_run_makes_a_table_and_leaves_nothing_behind(
 
 
 @pytest.mark.usefixtures("with_gateway")
-def test_what_needs_a_gateway_goes_through_it(
-    root: Path, variables: dict[str, str], api: Api
-) -> None:
+def test_gateway_tests_use_the_gateway(root: Path, variables: dict[str, str], api: Api) -> None:
     chosen = "test_gateway or test_share or test_removed or test_new_release or test_worker_killed"
 
     ended = run(root, variables | {"LESIONLENS_CLUSTER_LOAD_SECONDS": "0.5"}, chosen)
@@ -106,7 +104,7 @@ def test_what_needs_a_gateway_goes_through_it(
     assert NAMESPACE not in api.objects
 
 
-def test_what_fails_says_why_and_the_namespace_goes_all_the_same(
+def test_failure_states_the_reason_and_the_namespace_is_removed(
     root: Path, variables: dict[str, str], api: Api, simulated: Cluster
 ) -> None:
     simulated.refused["melanoma-predictor"] = "exceeded quota: cpu"
@@ -124,7 +122,7 @@ def test_what_fails_says_why_and_the_namespace_goes_all_the_same(
     assert NAMESPACE not in api.objects
 
 
-def test_a_namespace_can_be_kept(root: Path, variables: dict[str, str], api: Api) -> None:
+def test_namespace_can_be_kept(root: Path, variables: dict[str, str], api: Api) -> None:
     ended = run(root, variables | {"LESIONLENS_CLUSTER_KEEP": "yes"}, "test_keda")
 
     assert ended.returncode == 0, ended.stdout[-3000:]
@@ -139,7 +137,7 @@ def test_a_namespace_can_be_kept(root: Path, variables: dict[str, str], api: Api
         ({"LESIONLENS_CLUSTER_ARCHIVE": "/nowhere"}, "melanoma.mar is missing: `make archive`"),
     ],
 )
-def test_what_cannot_begin_changes_nothing(
+def test_failed_precondition_changes_nothing(
     root: Path, variables: dict[str, str], api: Api, changes: dict[str, str], words: str
 ) -> None:
     ended = run(root, variables | changes, "test_publish")
@@ -149,9 +147,7 @@ def test_what_cannot_begin_changes_nothing(
     assert not api.changes
 
 
-def test_a_namespace_that_is_there_is_not_touched(
-    root: Path, variables: dict[str, str], api: Api
-) -> None:
+def test_existing_namespace_is_not_changed(root: Path, variables: dict[str, str], api: Api) -> None:
     api.objects[NAMESPACE] = {"kind": "Namespace", "metadata": {"name": "lesionlens"}}
 
     ended = run(root, variables, "test_publish")
@@ -162,7 +158,7 @@ def test_a_namespace_that_is_there_is_not_touched(
     assert NAMESPACE in api.objects
 
 
-def test_nothing_is_collected_without_a_context(root: Path, variables: dict[str, str]) -> None:
+def test_no_test_is_collected_without_a_context(root: Path, variables: dict[str, str]) -> None:
     ended = run(root, variables | {"LESIONLENS_CLUSTER_CONTEXT": ""}, "")
 
     assert ended.returncode == 5, "pytest's status for no tests"

@@ -1,4 +1,4 @@
-"""The workflow makes its cluster by what the documentation says, and in no other way."""
+"""Test that the workflow creates its cluster like the documentation."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def test_every_command_is_documented(root: Path, job: dict[str, Any]) -> None:
             assert command in documented, command
 
 
-def test_it_runs_with_the_version_that_was_seen_and_the_newest(job: dict[str, Any]) -> None:
+def test_workflow_uses_the_tested_and_the_newest_version(job: dict[str, Any]) -> None:
     assert job["strategy"]["matrix"]["kserve"] == ["v0.20.0", ""]
     assert job["env"]["KSERVE"] == "${{ matrix.kserve }}"
 
 
-def test_the_gateway_takes_routes_of_any_namespace(root: Path) -> None:
+def test_gateway_accepts_routes_of_any_namespace(root: Path) -> None:
     text = (root / ".github/kserve-ingress-gateway.yaml").read_text(encoding="utf-8")
     (gateway,) = [one for one in yaml.safe_load_all(text) if one["kind"] == "Gateway"]
     (listener,) = gateway["spec"]["listeners"]
@@ -81,14 +81,14 @@ def test_every_setting_is_documented(root: Path) -> None:
         assert name.lower() in ClusterSettings.model_fields, name
 
 
-def test_the_settings_of_makes_variables(root: Path) -> None:
+def test_make_variables_set_the_settings(root: Path) -> None:
     makefile = (root / "Makefile").read_text(encoding="utf-8")
 
     for name in re.findall(r"LESIONLENS_CLUSTER_(\w+)=", makefile):
         assert name.lower() in ClusterSettings.model_fields, name
 
 
-def test_no_cluster_is_tested_that_was_not_named(root: Path) -> None:
+def test_only_a_named_cluster_is_tested(root: Path) -> None:
     kept = {name: text for name, text in os.environ.items() if not name.startswith("LESIONLENS_")}
     ended = subprocess.run(
         ["make", "--assume-old=model_store/model-store/melanoma.mar", "cluster-test"],

@@ -1,4 +1,4 @@
-"""The manifests as kustomize builds them: overlays, training, and base with components."""
+"""Build the manifests with kustomize: overlays, training, and base with components."""
 
 import copy
 import itertools
@@ -87,7 +87,7 @@ COMPLETE = "all, storage-s3, autoscaling-keda"
 
 @cache
 def text_of(name: str) -> str:
-    """What kustomize writes for an entry of ``EVERY``."""
+    """Output of kustomize for an entry of ``EVERY``."""
     if name in FOLDERS:
         return kustomize(FOLDERS[name])
     if name.endswith(" + weights"):
@@ -96,7 +96,7 @@ def text_of(name: str) -> str:
 
 
 def objects_of(name: str) -> list[Object]:
-    """The objects of an entry of ``EVERY``, to be changed at will."""
+    """Objects of an entry of ``EVERY``, as a copy that may be changed."""
     return copy.deepcopy(_objects(text_of(name)))
 
 

@@ -49,7 +49,7 @@ _FIELD = re.compile(r'^"(\w+)"(\??): (.+?);$(?=\n"|\Z)', re.M | re.S)
 
 
 def schema(kind: str) -> Schema:
-    """Of a kind; an object has no other fields than those that are declared."""
+    """Schema of a kind in which an object has only the declared fields."""
     package, folder = KINDS[kind]
     definitions: dict[str, Schema] = {}
     top = _declared(package, f"{folder}/{kind}", definitions)

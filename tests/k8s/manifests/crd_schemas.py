@@ -29,7 +29,7 @@ KINDS = (
 
 @cache
 def schema(kind: str) -> Schema:
-    """Of a kind; imports only the package that it needs."""
+    """Schema of a kind; imports only the package that it needs."""
     if kind == "HTTPRoute":
         return _closed(_http_route())
     if kind == "ScaledObject":
@@ -51,7 +51,7 @@ def schema(kind: str) -> Schema:
 
 
 def _closed(node: Any) -> Any:
-    """A copy in which an object has no other fields than those that it lists."""
+    """Copy of a schema in which objects have only the listed fields."""
     if isinstance(node, list):
         return [_closed(item) for item in node]
     if not isinstance(node, dict):
@@ -69,7 +69,7 @@ def _closed(node: Any) -> Any:
 
 
 def _http_route() -> Schema:
-    """The definition inside the package: a JSON text in its JavaScript."""
+    """Definition inside the package: a JSON text in its JavaScript."""
     CACHE.mkdir(parents=True, exist_ok=True)
     archive = CACHE / "kubernetes-models-gateway-api-0.5.1.tgz"
     if not archive.exists():

@@ -38,7 +38,7 @@ UNKNOWN = "in neither package: "
 
 @cache
 def schema(kind: str) -> Schema:
-    """Of a kind, with a definition for each class that it leads to."""
+    """Schema of a kind, with a definition for each referenced class."""
     definitions: dict[str, Schema] = {}
     reference = _type(CLASSES[kind], definitions)
     annotations = {"properties": {"annotations": {"properties": ANNOTATIONS}}}
@@ -82,7 +82,7 @@ def _class(name: str, definitions: dict[str, Schema]) -> Schema:
 
 
 def _required(found: Any) -> list[str]:
-    """Fields that may not be missing: the two packages' generators say so in different ways."""
+    """Required fields, which the two packages' generators mark in different ways."""
     if hasattr(found, "model_fields"):
         return [name for name, field in found.model_fields.items() if field.is_required()]
     # A check in the field's setter.

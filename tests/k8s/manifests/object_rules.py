@@ -1,4 +1,4 @@
-"""Rules for whole sets: that nothing is secret, forgotten, there twice, or refers to nothing."""
+"""Rules for sets of objects: no secrets, no duplicates, no dangling references."""
 
 import re
 from collections import Counter
@@ -28,7 +28,7 @@ SECRET_NAMES = re.compile(r"password|passwd|secret|token|api_?key|access_?key|cr
 
 
 def secrets(objects: list[Object]) -> list[str]:
-    """Nothing that only some may know is in the repository."""
+    """Require that no secret is in the repository."""
     found = [f"Secret {item['metadata']['name']}" for item in of_kind(objects, "Secret")]
     for path, value in _texts(objects):
         if SECRET_VALUES.search(value):
@@ -57,7 +57,7 @@ def _texts(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def identities(objects: list[Object]) -> list[str]:
-    """No object is there twice."""
+    """Require that no object is defined twice."""
     counted = Counter(
         (
             item["apiVersion"],
@@ -71,7 +71,7 @@ def identities(objects: list[Object]) -> list[str]:
 
 
 def labels(objects: list[Object]) -> list[str]:
-    """Everything can be found, and removed, by one label."""
+    """Require a common label, by which all objects can be found and removed."""
     return [
         f"{item['kind']} {item['metadata']['name']} is not part of lesionlens"
         for item in objects
@@ -81,7 +81,7 @@ def labels(objects: list[Object]) -> list[str]:
 
 
 def network_policies(objects: list[Object]) -> list[str]:
-    """Every pod is closed in both directions, and each opening names a port."""
+    """Require closed pods in both directions, with named ports for each exception."""
     policies = of_kind(objects, "NetworkPolicy")
     found = []
     for work in workloads(objects):
@@ -110,7 +110,7 @@ def network_policies(objects: list[Object]) -> list[str]:
 
 
 def _closed_ports(name: str, opening: Object, chosen: list[Workload]) -> Iterator[str]:
-    """Ports by name that no pod of the policy has."""
+    """Named ports of a policy that none of its pods has."""
     known = {
         port["name"]
         for work in chosen
@@ -123,7 +123,7 @@ def _closed_ports(name: str, opening: Object, chosen: list[Workload]) -> Iterato
 
 
 def disruption_budgets(objects: list[Object]) -> list[str]:
-    """Every server has one budget: with none a drain takes all, with two no drain ever ends."""
+    """Require exactly one disruption budget per server."""
     found = []
     budgets = of_kind(objects, "PodDisruptionBudget")
     for work in workloads(objects):
@@ -152,7 +152,7 @@ def made_by_kserve(objects: list[Object]) -> set[str]:
 
 
 def references(objects: list[Object]) -> list[str]:
-    """Every name that an object gives is that of another, or of one that KServe makes."""
+    """Require that every reference leads to an object of the set or one that KServe creates."""
     there = {(item["kind"], item["metadata"]["name"]) for item in objects} | BY_HAND
     there |= {("Secret", item["spec"]["secretName"]) for item in of_kind(objects, "Certificate")}
     found = [
@@ -170,7 +170,7 @@ def references(objects: list[Object]) -> list[str]:
 
 
 def _named(objects: list[Object]) -> Iterator[tuple[str, str, str]]:
-    """Who names an object, of which kind, and how."""
+    """Yield references: source, kind and name."""
     for work in workloads(objects):
         for volume in work.spec.get("volumes", []):
             if "configMap" in volume:
@@ -216,7 +216,7 @@ def _named(objects: list[Object]) -> Iterator[tuple[str, str, str]]:
 
 
 def services(objects: list[Object]) -> list[str]:
-    """A Service leads to pods of one workload, by a port that they have; a route to such a port."""
+    """Require that Services select one workload and that ports of Services and routes exist."""
     found = []
     for service in of_kind(objects, "Service"):
         name, spec = service["metadata"]["name"], service["spec"]
@@ -249,7 +249,7 @@ def _service_ports(objects: list[Object], name: str) -> list[dict[str, Any]]:
 
 
 def gateways(objects: list[Object]) -> list[str]:
-    """What a route leads to lets the gateway's proxies in, where policies are enforced."""
+    """Require that network policies admit the gateway to the targets of routes."""
     services = {item["metadata"]["name"]: item["spec"] for item in of_kind(objects, "Service")}
     found = []
     for route in of_kind(objects, "HTTPRoute"):

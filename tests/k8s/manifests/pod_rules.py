@@ -1,4 +1,4 @@
-"""Rules for pods, in the manner of kube-linter; each gives its problems, none where all is well."""
+"""Rules for pods, similar to kube-linter; each yields its problems."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ Rule = Callable[[list[Object]], list[str]]
 
 
 def _of_each(check: Callable[[Workload], Iterator[str]]) -> Rule:
-    """A rule from a check of one workload."""
+    """Make a rule from a check of one workload."""
 
     def rule(objects: list[Object]) -> list[str]:
         return [f"{work.name}: {text}" for work in workloads(objects) for text in check(work)]
@@ -25,7 +25,7 @@ def _of_each(check: Callable[[Workload], Iterator[str]]) -> Rule:
 
 @_of_each
 def image_tags(work: Workload) -> Iterator[str]:
-    """A pod started tomorrow runs what runs today."""
+    """Require fixed image versions."""
     for container in work.containers:
         image = container["image"]
         tag = re.search(r":([\w.-]+)$|@sha256:[0-9a-f]{64}$", image)
@@ -35,7 +35,7 @@ def image_tags(work: Workload) -> Iterator[str]:
 
 @_of_each
 def resources(work: Workload) -> Iterator[str]:
-    """Nothing takes more of a node than it says, nor says less than it needs."""
+    """Require resource requests and limits."""
     for container in work.containers:
         for side in ("requests", "limits"):
             given = container.get("resources", {}).get(side, {})
@@ -45,7 +45,7 @@ def resources(work: Workload) -> Iterator[str]:
 
 @_of_each
 def probes(work: Workload) -> Iterator[str]:
-    """The cluster can tell starting, ready and alive apart, on a port that there is."""
+    """Require startup, readiness and liveness probes on an existing port."""
     if not work.long_running:
         return
     for container in work.spec["containers"]:
@@ -67,13 +67,13 @@ def _patience(probe: dict[str, int]) -> int:
 
 @_of_each
 def pod_security_restricted(work: Workload) -> Iterator[str]:
-    """A namespace that enforces `restricted` takes the pod."""
+    """Require that the pod complies with `restricted`."""
     yield from pod_security.violations(work.spec)
 
 
 @_of_each
 def read_only_root(work: Workload) -> Iterator[str]:
-    """Nothing is written but to volumes, and to those of the node only up to a limit."""
+    """Require a read-only root, and size limits for local volumes."""
     for container in work.containers:
         if container.get("securityContext", {}).get("readOnlyRootFilesystem") is not True:
             yield f"{container['name']} can write to its root"
@@ -86,7 +86,7 @@ def read_only_root(work: Workload) -> Iterator[str]:
 
 @_of_each
 def mounts(work: Workload) -> Iterator[str]:
-    """What is mounted is a volume of the pod, and no volume is there for nothing."""
+    """Require that mounts and volumes match."""
     volumes = {volume["name"] for volume in work.spec.get("volumes", [])}
     used = {m["name"] for c in work.containers for m in c.get("volumeMounts", [])}
     if volumes != used:
@@ -94,7 +94,7 @@ def mounts(work: Workload) -> Iterator[str]:
 
 
 def service_accounts(objects: list[Object]) -> list[str]:
-    """No pod can talk to the API server."""
+    """Require that no pod has credentials for the API server."""
     accounts = {
         account["metadata"]["name"]: account.get("automountServiceAccountToken")
         for account in of_kind(objects, "ServiceAccount")
@@ -112,14 +112,14 @@ def service_accounts(objects: list[Object]) -> list[str]:
 
 @_of_each
 def service_links(work: Workload) -> Iterator[str]:
-    """A Service of the namespace sets no variable: some would be read as settings of ours."""
+    """Require ``enableServiceLinks: false``: variables of Services could be read as settings."""
     if work.spec.get("enableServiceLinks") is not False:
         yield "gets the variables of every Service"
 
 
 @_of_each
 def spread(work: Workload) -> Iterator[str]:
-    """One node does not take all replicas, and the rule counts these pods and no others."""
+    """Require spread over nodes, with a selector of exactly these pods."""
     if not work.long_running:
         return
     rules = work.spec.get("topologySpreadConstraints", [])
@@ -132,7 +132,7 @@ def spread(work: Workload) -> Iterator[str]:
 
 @_of_each
 def time_to_drain(work: Workload) -> Iterator[str]:
-    """A server is not killed while it answers, and says why where it ends by itself."""
+    """Require a grace period and a termination message."""
     grace = work.spec.get("terminationGracePeriodSeconds", 30)
     if work.labels.get("component") and grace <= DRAIN_SECONDS:
         yield f"killed {grace} s after it was told to stop"

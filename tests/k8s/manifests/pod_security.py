@@ -21,7 +21,7 @@ SELINUX = {"container_t", "container_init_t", "container_kvm_t", "container_engi
 
 
 def violations(pod: Pod) -> list[str]:
-    """What the admission of a namespace that enforces `restricted` would refuse in a pod's spec."""
+    """Find what a namespace that enforces `restricted` would reject in a pod's spec."""
     found = list(_of_pod(pod))
     for field in ("initContainers", "containers", "ephemeralContainers"):
         for container in pod.get(field, []):
@@ -49,7 +49,7 @@ def _of_pod(pod: Pod) -> Iterator[str]:
 
 
 def _shared(context: Pod) -> Iterator[str]:
-    """What pod and container may both say."""
+    """Check the settings that pod and container share."""
     if context.get("runAsUser") == 0:
         yield "runAsUser is 0"
     if context.get("windowsOptions", {}).get("hostProcess"):

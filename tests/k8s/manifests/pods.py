@@ -1,4 +1,4 @@
-"""The pods that a set of objects leads to, as the cluster will see them."""
+"""Pods of a set of objects, as the cluster creates them."""
 
 import copy
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ MERGE_KEYS = {"env": "name", "ports": "containerPort", "volumeMounts": "mountPat
 
 @dataclass(frozen=True)
 class Workload:
-    """What makes pods."""
+    """Workload that creates pods."""
 
     name: str
     """Of the Deployment or Job; KServe makes one a component."""
@@ -30,7 +30,7 @@ class Workload:
 
 
 def workloads(objects: list[Object]) -> list[Workload]:
-    """Of a built set, in no order."""
+    """List the workloads of a built set, in no order."""
     return list(_workloads(objects))
 
 
@@ -39,7 +39,7 @@ def of_kind(objects: list[Object], kind: str) -> list[Object]:
 
 
 def named(objects: list[Object], kind: str, name: str) -> Object:
-    """The one object of that kind and name."""
+    """Return the only object of this kind and name."""
     (found,) = [item for item in of_kind(objects, kind) if item["metadata"]["name"] == name]
     return found
 
@@ -64,7 +64,7 @@ def _templated(name: str, template: dict[str, Any], long_running: bool) -> Workl
 
 
 def _component(service: Object, component: str, objects: list[Object]) -> Workload:
-    """One of KServe's Standard mode, with the labels that it gives the pods."""
+    """Workload of KServe's Standard mode, with the labels of its pods."""
     name = service["metadata"]["name"]
     spec = copy.deepcopy(service["spec"][component])
     if "model" in spec:
@@ -82,7 +82,7 @@ def _component(service: Object, component: str, objects: list[Object]) -> Worklo
 
 
 def _runtime(objects: list[Object], name: str) -> dict[str, Any]:
-    """Of a ServingRuntime; that one is missing is for a rule to say."""
+    """Containers of a ServingRuntime; empty if it is missing."""
     for document in of_kind(objects, "ServingRuntime"):
         if document["metadata"]["name"] == name:
             spec: dict[str, Any] = document["spec"]
@@ -105,7 +105,7 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 
 def selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
-    """Whether a label selector takes pods with these labels."""
+    """Whether a label selector selects pods with these labels."""
     wanted = selector.get("matchLabels", {}).items()
     if any(labels.get(key) != value for key, value in wanted):
         return False

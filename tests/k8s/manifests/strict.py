@@ -1,4 +1,4 @@
-"""Objects of other projects' kinds against strict schemas, wherever those come from."""
+"""Validate objects of other projects' kinds against strict schemas."""
 
 from functools import cache
 from typing import Any
@@ -16,7 +16,7 @@ SCHEMAS = {
 
 
 def problems(document: dict[str, Any]) -> list[str]:
-    """Of an object: each with its place; empty where it is right."""
+    """Problems of an object with their paths; empty if it is valid."""
     errors = _validator(document["kind"]).iter_errors(document)
     return [f"{error.json_path}: {error.message}" for error in errors]
 

@@ -1,4 +1,4 @@
-"""Enough of a Kubernetes API server for kubectl and KServe's client: it stores, lists and patches.
+"""Double of a Kubernetes API server for kubectl and KServe's client: stores, lists, patches.
 
 No API server can be installed on these machines. What this one leaves out is what only a real one
 can show: admission, defaults, and controllers, whose part the tests play by ``status``.
@@ -55,7 +55,7 @@ def plural(kind: str) -> str:
 
 @dataclass
 class Api:
-    """A cluster's objects by path, and every change that was asked for."""
+    """Objects of a cluster by path, and all requested changes."""
 
     objects: dict[str, Object] = field(default_factory=dict)
     changes: list[tuple[str, str]] = field(default_factory=list)
@@ -121,7 +121,7 @@ class Api:
 
 @contextmanager
 def serving(api: Api, folder: Path, context: str) -> Iterator[Path]:
-    """Serve it on loopback; a kubeconfig whose context leads there."""
+    """Serve on loopback; yields a kubeconfig with a context for it."""
 
     class Handler(BaseHTTPRequestHandler):
         def _any(self) -> None:
@@ -203,7 +203,7 @@ def _verb(method: str, path: str) -> tuple[str, str] | None:
 
 
 def _discovery(path: str) -> Object | None:
-    """What kubectl asks to learn which kinds there are, and that fields are checked."""
+    """Discovery documents that kubectl requests."""
     groups = sorted({version.partition("/")[0] for version in KINDS if "/" in version})
     if path == "/api":
         return {"kind": "APIVersions", "versions": ["v1"]}
@@ -248,7 +248,7 @@ def _openapi_path(version: str) -> str:
 
 
 def _openapi(version: str) -> Object:
-    """Says of each kind that the server checks its fields, so that kubectl need not."""
+    """OpenAPI document that states server-side validation of fields for each kind."""
     group, _, name = version.rpartition("/")
     paths = {
         f"/{_openapi_path(version)}/{plural(kind)}/{{name}}": {

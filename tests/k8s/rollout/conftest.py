@@ -1,4 +1,4 @@
-"""A copy of the manifests to roll out from, and a cluster that stores what it is given."""
+"""Copy of the manifests to roll out from, and an API double."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from tests.k8s.rollout.simulated import Cluster
 
 @pytest.fixture(autouse=True)
 def _no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kubectl keeps for hours what a server at some port has said that it has."""
+    """Use a new cache, because kubectl caches discovery for hours."""
     monkeypatch.setenv("KUBECACHEDIR", str(tmp_path / "kubectl"))
 
 
 @pytest.fixture
 def overlays(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The overlays, where a release may be written to them."""
+    """Overlays in a folder that may be changed."""
     for folder in ("k8s/base", "k8s/components", "k8s/overlays", "monitoring/dashboards"):
         shutil.copytree(root / folder, tmp_path / folder)
     monkeypatch.setattr(release, "OVERLAYS", tmp_path / "k8s/overlays")
@@ -39,7 +39,7 @@ def overlays(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """A model store whose archive holds nothing."""
+    """Model store with an empty archive."""
     folder = tmp_path / "store"
     folder.mkdir()
     write_archive(folder, "first")
@@ -54,7 +54,7 @@ def write_archive(store: Path, content: str) -> None:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Callable[[str, Api], Path]]:
-    """Starts a cluster with a context's name; its kubeconfig."""
+    """Start a cluster with a context's name; returns its kubeconfig."""
     with ExitStack() as stack:
 
         def start(context: str, api: Api) -> Path:
@@ -70,7 +70,7 @@ def connected(
     settings: RolloutSettings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Kubectl]:
-    """kubectl with the context of a cluster; does not wait long between two looks."""
+    """kubectl for a cluster, with short polling intervals."""
     monkeypatch.setattr(kubectls, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(readiness, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(readiness, "SETTLE_SECONDS", 0.0)
@@ -118,7 +118,7 @@ def rollout(
 
 @pytest.fixture
 def settings(root: Path, store: Path, tmp_path: Path) -> RolloutSettings:
-    """Of a release to a folder."""
+    """Publish a release to a folder."""
     return RolloutSettings(
         archive=store, config=root / "model_store/config", releases=str(tmp_path / "releases")
     )

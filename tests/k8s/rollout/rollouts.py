@@ -1,4 +1,4 @@
-"""A cluster that is simulated, and what is deployed to it."""
+"""Simulated cluster, and deployments to it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ANSWER = {"label": "no cancer", "probability": 0.1, "model_version": "v"}
 
 @dataclass
 class Rollout:
-    """One cluster, and what is deployed to it."""
+    """Cluster, and deployments to it."""
 
     api: Api
     cluster: Cluster
@@ -37,7 +37,7 @@ class Rollout:
         self.deployment.deploy()
 
     def failure(self, wanted: Release) -> str:
-        """Why a release is not deployed within a second; the cluster is looked at once at least."""
+        """Error of a deployment that fails within a second."""
         patient = self.deployment
         settings = patient.settings.model_copy(update={"deploy_seconds": 1})
         self.deployment = replace(patient, settings=settings)
@@ -55,7 +55,7 @@ class Rollout:
 
 
 def listing(overlay: Path, *components: str) -> None:
-    """Have an overlay list more components."""
+    """Add components to an overlay."""
     path = overlay / "kustomization.yaml"
     text = yaml.safe_load(path.read_text())
     own = [one for one in text["components"] if one.endswith(("release", "storage-pvc"))]

@@ -1,4 +1,4 @@
-"""What KServe and the Deployment controller make of an overlay, in an API double."""
+"""Simulate KServe and the Deployment controller in an API double."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ exec {kubectl} "$@"
 
 
 def forwarding_kubectl(folder: Path, port: int) -> Path:
-    """A kubectl whose port-forwards lead to a port of this machine: no pod runs here.
+    """Write a kubectl whose port-forwards lead to a port of this machine.
 
     Args:
         folder: to write it to.
@@ -44,7 +44,7 @@ def forwarding_kubectl(folder: Path, port: int) -> Path:
 
 @dataclass
 class Cluster:
-    """Controllers that act whenever the API is asked.
+    """Controllers that act on every API request.
 
     Attributes:
         starts: whether the pods of a release, by its digest, become ready.
@@ -60,11 +60,11 @@ class Cluster:
     _waited: int = 0
 
     def api(self, **options: Any) -> Api:
-        """An API whose cluster this is."""
+        """API double with these controllers."""
         return Api(before_answer=self.act, **options)
 
     def act(self, api: Api) -> None:
-        """Do what controllers do."""
+        """Reconcile all objects."""
         services = [
             copy.deepcopy(one) for at, one in api.objects.items() if at.startswith(SERVICES)
         ]
@@ -130,7 +130,7 @@ class Cluster:
             }
 
     def _roll(self, api: Api, deployment: Object) -> None:
-        """One step: a new ReplicaSet with pods; the pods of the last go when these are ready."""
+        """Take one rollout step: create new pods, and remove old ones once these are ready."""
         metadata, spec = deployment["metadata"], deployment["spec"]
         name, count = metadata["name"], spec.get("replicas", 1)
         metadata.setdefault("uid", name)

@@ -1,4 +1,4 @@
-"""The whole set can be applied again, by a real kubectl, and nothing changes."""
+"""Test that applying all manifests again with a real kubectl changes nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SETS = (
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_applied_twice_is_applied_once(name: str, cluster: Callable[[str, Api], Path]) -> None:
+def test_applying_twice_changes_nothing(name: str, cluster: Callable[[str, Api], Path]) -> None:
     api = Api()
     config = cluster("kind-test", api)
 

@@ -1,4 +1,4 @@
-"""What a user reads when an image or a rollout fails."""
+"""Test error messages of image builds and rollouts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def nothing_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
 
-def test_an_image_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_image_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         images(["server"])
 
@@ -25,7 +25,7 @@ def test_an_image_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("nothing_installed")
-def test_no_builder(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_builder_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert images(["serving"]) == 2
     assert capsys.readouterr().err == (
         "error: none of docker, podman, buildah works here: install one\n"
@@ -33,7 +33,7 @@ def test_no_builder(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("nothing_installed")
-def test_no_base_can_be_made(
+def test_failed_base_image_is_an_error(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LESIONLENS_IMAGE_BASE", "debian")
@@ -43,7 +43,7 @@ def test_no_base_can_be_made(
     assert "error: mmdebstrap, buildah missing: apt-get install" in capsys.readouterr().err
 
 
-def test_a_builder_that_is_none(
+def test_unknown_builder_is_an_error(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LESIONLENS_IMAGE_BUILDER", "kaniko")
@@ -53,7 +53,7 @@ def test_a_builder_that_is_none(
 
 
 @pytest.mark.parametrize("what", ["deploy", "rollback"])
-def test_a_rollout_needs_an_overlay(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rollout_needs_an_overlay(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         rollout([what])
 
@@ -61,7 +61,7 @@ def test_a_rollout_needs_an_overlay(what: str, capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("what", ["publish", "deploy", "rollback"])
-def test_an_overlay_that_is_not_there(
+def test_missing_overlay_is_an_error(
     what: str,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -74,7 +74,7 @@ def test_an_overlay_that_is_not_there(
     assert not (tmp_path / "releases").exists()
 
 
-def test_what_was_published_is_said_and_named_in_the_overlay(
+def test_publish_prints_the_release_and_writes_it_to_the_overlay(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     overlays: Path,

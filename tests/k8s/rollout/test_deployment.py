@@ -1,4 +1,4 @@
-"""A deployment is ready when every pod runs it, and nothing else is left."""
+"""Test that a deployment waits for all pods and removes old objects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.k8s.test_manifests_cluster import rights
 pytestmark = pytest.mark.slow
 
 
-def test_ready_means_that_every_pod_runs_the_release(rollout: Callable[..., Rollout]) -> None:
+def test_deployment_waits_until_every_pod_runs_the_release(rollout: Callable[..., Rollout]) -> None:
     there = rollout(Cluster(lag=3), ("page",))
 
     there.deploy(GOOD)
@@ -46,7 +46,7 @@ def test_ready_means_that_every_pod_runs_the_release(rollout: Callable[..., Roll
     }
 
 
-def test_a_release_that_no_pod_takes_is_not_ready(rollout: Callable[..., Rollout]) -> None:
+def test_release_that_no_pod_runs_is_not_ready(rollout: Callable[..., Rollout]) -> None:
     there = rollout(Cluster(starts={BAD.digest: False}))
     there.deploy(GOOD)
 
@@ -73,7 +73,7 @@ def test_rolling_back_twice_goes_forward(rollout: Callable[..., Rollout]) -> Non
     assert release.read(there.overlay / "release.yaml") == BETTER
 
 
-def test_there_is_nowhere_to_go_back(rollout: Callable[..., Rollout]) -> None:
+def test_rollback_without_history_is_an_error(rollout: Callable[..., Rollout]) -> None:
     there = rollout(Cluster())
     there.deploy(GOOD)
 
@@ -81,7 +81,7 @@ def test_there_is_nowhere_to_go_back(rollout: Callable[..., Rollout]) -> None:
         there.deployment.roll_back()
 
 
-def test_what_the_overlay_no_longer_has_is_removed(rollout: Callable[..., Rollout]) -> None:
+def test_removes_objects_that_the_overlay_no_longer_has(rollout: Callable[..., Rollout]) -> None:
     there = rollout(Cluster(), ("page",))
     there.deploy(GOOD)
     kept = {
@@ -113,7 +113,7 @@ def test_what_the_overlay_no_longer_has_is_removed(rollout: Callable[..., Rollou
     assert f"{DEPLOYMENTS}/lesionlens-page" not in there.api.objects
 
 
-def test_a_deployers_rights_are_enough(rollout: Callable[..., Rollout]) -> None:
+def test_deployer_role_is_sufficient(rollout: Callable[..., Rollout]) -> None:
     # kubectl asks for the namespace of what is not there, and does without an answer.
     there = rollout(Cluster(), ("page", "page-gateway"), forbidden={"namespaces", "events"})
     there.deploy(GOOD)
@@ -130,7 +130,7 @@ def test_a_deployers_rights_are_enough(rollout: Callable[..., Rollout]) -> None:
     assert {("delete", "deployments"), ("list", "replicasets")} <= asked <= allowed
 
 
-def test_nothing_is_removed_while_the_rest_does_not_run(rollout: Callable[..., Rollout]) -> None:
+def test_failed_rollout_removes_nothing(rollout: Callable[..., Rollout]) -> None:
     there = rollout(Cluster(starts={BAD.digest: False}), ("page",))
     there.deploy(GOOD)
     listing(there.overlay)
@@ -140,7 +140,7 @@ def test_nothing_is_removed_while_the_rest_does_not_run(rollout: Callable[..., R
     assert f"{DEPLOYMENTS}/lesionlens-page" in there.api.objects
 
 
-def test_an_address_is_printed_only_when_it_answers(
+def test_prints_address_only_if_it_answers(
     rollout: Callable[..., Rollout], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = rollout(Cluster())
@@ -159,7 +159,7 @@ def test_an_address_is_printed_only_when_it_answers(
     assert "port-forward service/lesionlens-predictor 8080:80" in there.said[-1]
 
 
-def test_without_a_right_to_forward_ports_a_given_address_is_asked(
+def test_tests_the_given_address_without_port_forward_rights(
     rollout: Callable[..., Rollout], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = rollout(Cluster())

@@ -1,4 +1,4 @@
-"""Nothing happens to a cluster that was not named, and errors are one line that helps."""
+"""Test that only a named cluster is changed and that errors are one helpful line."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Connect = Callable[..., Kubectl]
 SPACE = "lesionlens"
 
 
-def test_a_cluster_without_kserve_is_told_what_to_install(connected: Connect) -> None:
+def test_missing_kserve_error_says_what_to_install(connected: Connect) -> None:
     manifest = '{"apiVersion": "x.io/v1", "kind": "X", "metadata": {"name": "x"}}'
 
     with pytest.raises(RolloutError, match=r"no matches for kind.*docs/how-to/kubernetes\.md"):
         connected(Api())("apply", "--filename", "-", given=manifest)
 
 
-def test_a_kind_that_is_not_there(connected: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_kind_is_an_error(connected: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     assert connected(Api()).get("inferenceservice", "melanoma", SPACE) is None
 
     monkeypatch.delitem(api_double.KINDS, "serving.kserve.io/v1beta1")
@@ -37,7 +37,7 @@ def test_a_kind_that_is_not_there(connected: Connect, monkeypatch: pytest.Monkey
         connected(Api(), "kind-other").get("inferenceservice", "melanoma", SPACE)
 
 
-def test_a_namespace_that_is_not_there(connected: Connect) -> None:
+def test_missing_namespace_is_an_error(connected: Connect) -> None:
     manifest = '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}'
     there = connected(Api(namespaces=frozenset({"default"})))
 
@@ -45,7 +45,7 @@ def test_a_namespace_that_is_not_there(connected: Connect) -> None:
         there("apply", "--namespace", SPACE, "--filename", "-", given=manifest)
 
 
-def test_what_may_not_be_done_says_where_the_rights_are(connected: Connect) -> None:
+def test_forbidden_error_names_the_deployer_role(connected: Connect) -> None:
     refused = connected(Api(forbidden={"configmaps"}))
 
     with pytest.raises(ForbiddenError, match="k8s/components/deployer") as caught:
@@ -54,7 +54,7 @@ def test_what_may_not_be_done_says_where_the_rights_are(connected: Connect) -> N
     assert "\n" not in str(caught.value)
 
 
-def test_a_server_that_never_answered_is_not_waited_for(
+def test_does_not_wait_for_a_server_that_never_answered(
     settings: RolloutSettings, tmp_path: Path
 ) -> None:
     config = tmp_path / "config"
@@ -68,7 +68,7 @@ def test_a_server_that_never_answered_is_not_waited_for(
     assert "\n" not in str(caught.value)
 
 
-def test_a_server_that_goes_away_is_waited_for(
+def test_waits_for_a_server_that_becomes_unreachable(
     connected: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
@@ -97,7 +97,7 @@ def test_a_server_that_goes_away_is_waited_for(
     ]
 
 
-def test_a_server_that_stays_away_ends_the_deployment(
+def test_unreachable_server_ends_the_deployment(
     connected: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kubectl = connected(Api(), deploy_seconds=0.2)
@@ -111,7 +111,7 @@ def test_a_server_that_stays_away_ends_the_deployment(
         kubectl.list("pods", SPACE)
 
 
-def test_a_release_that_names_no_archive_is_not_deployed(
+def test_release_without_archive_is_not_deployed(
     connected: Connect, settings: RolloutSettings, overlays: Path
 ) -> None:
     api = Api()
@@ -122,7 +122,7 @@ def test_a_release_that_names_no_archive_is_not_deployed(
     assert api.changes == []
 
 
-def test_a_context_that_is_not_there(settings: RolloutSettings, tmp_path: Path) -> None:
+def test_unknown_context_is_an_error(settings: RolloutSettings, tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("")
 
     with pytest.raises(RolloutError, match="kubectl config: error: current-context is not set"):
@@ -142,7 +142,7 @@ def test_a_context_that_is_not_there(settings: RolloutSettings, tmp_path: Path) 
         ("production", "hospital", "", "\n", False),
     ],
 )
-def test_only_a_cluster_that_was_named_is_changed(
+def test_only_a_named_cluster_is_changed(
     overlay: str,
     context: str,
     named: str,

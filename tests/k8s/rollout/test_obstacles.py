@@ -1,4 +1,4 @@
-"""A deployment that does not become ready names what is in its way."""
+"""Test that a failing deployment names the obstacle."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.k8s.rollout.simulated import SPACE, Cluster
 pytestmark = pytest.mark.slow
 
 
-def test_a_pods_own_words_end_the_waiting(rollout: Callable[..., Rollout]) -> None:
+def test_termination_message_of_a_pod_ends_the_wait(rollout: Callable[..., Rollout]) -> None:
     there = rollout(
         Cluster(
             starts={BAD.digest: False},
@@ -27,7 +27,7 @@ def test_a_pods_own_words_end_the_waiting(rollout: Callable[..., Rollout]) -> No
     )
 
 
-def test_everything_of_the_overlay_is_waited_for(rollout: Callable[..., Rollout]) -> None:
+def test_waits_for_everything_in_the_overlay(rollout: Callable[..., Rollout]) -> None:
     crash = ended(2, "error: page_port", 1)
     there = rollout(
         Cluster(starts={"lesionlens-page": False}, pod_status={"lesionlens-page": crash})
@@ -44,7 +44,7 @@ def test_everything_of_the_overlay_is_waited_for(rollout: Callable[..., Rollout]
     assert "restarted 3 times" in there.failure(GOOD)
 
 
-def test_a_pod_that_finds_no_room_is_named(rollout: Callable[..., Rollout]) -> None:
+def test_names_unschedulable_pod(rollout: Callable[..., Rollout]) -> None:
     message = "0/1 nodes are available: 1 Insufficient memory."
     pending = {
         "phase": "Pending",
@@ -61,7 +61,7 @@ def test_a_pod_that_finds_no_room_is_named(rollout: Callable[..., Rollout]) -> N
     assert sum("events may not be listed" in line for line in there.said) == 1
 
 
-def test_pods_that_admission_refuses_are_named_with_the_fix(
+def test_names_pods_rejected_by_admission_with_the_fix(
     rollout: Callable[..., Rollout],
 ) -> None:
     message = 'pods "x" is forbidden: violates PodSecurity "restricted:latest": (container '
@@ -74,7 +74,7 @@ def test_pods_that_admission_refuses_are_named_with_the_fix(
     assert "kubectl patch clusterstoragecontainer default --type merge" in why
 
 
-def test_a_volume_that_is_missing_is_named(rollout: Callable[..., Rollout]) -> None:
+def test_names_missing_volume(rollout: Callable[..., Rollout]) -> None:
     waiting = {"containerStatuses": [{"name": "kserve-container", "state": {"waiting": {}}}]}
     there = rollout(Cluster(starts={BAD.digest: False}, pod_status={"melanoma-predictor": waiting}))
     there.api.objects[f"/api/v1/{SPACE}/events/e"] = {
@@ -91,7 +91,7 @@ def test_a_volume_that_is_missing_is_named(rollout: Callable[..., Rollout]) -> N
     assert "  pod melanoma-predictor-1, FailedMount: configmap not found" in there.said
 
 
-def test_an_image_that_cannot_be_pulled_is_named(rollout: Callable[..., Rollout]) -> None:
+def test_names_image_that_cannot_be_pulled(rollout: Callable[..., Rollout]) -> None:
     waiting = {"reason": "ErrImagePull", "message": "no such image"}
     status = {"name": "kserve-container", "state": {"waiting": waiting}, "restartCount": 0}
     there = rollout(
@@ -105,7 +105,7 @@ def test_an_image_that_cannot_be_pulled_is_named(rollout: Callable[..., Rollout]
 
 
 def ended(status: int, message: str, restarts: int) -> Object:
-    """Status of a pod whose container ended, and waits to be started again."""
+    """Status of a pod whose container ended and waits for a restart."""
     return {
         "containerStatuses": [
             {

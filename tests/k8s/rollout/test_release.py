@@ -1,4 +1,4 @@
-"""``release.yaml`` is what an overlay serves, and what ``make publish`` writes."""
+"""Test reading and writing of ``release.yaml``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OTHER = Release("s3://bucket/melanoma/sha256-00", "sha256:" + "00" * 32)
 
 
 @pytest.mark.parametrize("overlay", ["local", "production"])
-def test_another_release_is_written_and_the_rest_stays(overlay: str, overlays: Path) -> None:
+def test_writing_a_release_keeps_the_rest_of_the_file(overlay: str, overlays: Path) -> None:
     path = release.path_of(overlay)
     before = path.read_text().splitlines()
 
@@ -28,7 +28,7 @@ def test_another_release_is_written_and_the_rest_stays(overlay: str, overlays: P
     assert [one.name for one in path.parent.glob(".*")] == []
 
 
-def test_a_backslash_is_one(overlays: Path) -> None:
+def test_backslash_is_written_literally(overlays: Path) -> None:
     path = release.path_of("local")
 
     release.write(path, Release(r"pvc://a/\\1", ""))
@@ -36,13 +36,13 @@ def test_a_backslash_is_one(overlays: Path) -> None:
     assert r"\1" in path.read_text()
 
 
-def test_an_overlay_that_is_not_there(overlays: Path) -> None:
+def test_missing_overlay_is_an_error(overlays: Path) -> None:
     with pytest.raises(RolloutError, match="no overlay 'prod'; there are local, production"):
         release.path_of("prod")
 
 
 @pytest.mark.parametrize("text", ["", "data: {}", "data:\n  storageUri: x", "{", "- a"])
-def test_a_file_that_is_no_release(text: str, tmp_path: Path) -> None:
+def test_invalid_release_file_is_an_error(text: str, tmp_path: Path) -> None:
     path = tmp_path / "release.yaml"
     path.write_text(text)
 

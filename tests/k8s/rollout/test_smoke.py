@@ -1,4 +1,4 @@
-"""What a service is asked after a deployment, and which answers are taken."""
+"""Test the requests that check a service after a deployment."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ asked: list[str | None] = []
 
 @contextmanager
 def answering(*versions: str) -> Iterator[str]:
-    """A service that answers by each model in turn, by the last for ever."""
+    """Service that answers with each model version in turn, then always with the last."""
     left = list(versions)
     asked.clear()
 
@@ -66,7 +66,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
         yield lambda *versions: stack.enter_context(answering(*versions))
 
 
-def test_an_address_may_take_a_moment_to_lead_to_the_new_pods(
+def test_waits_until_the_address_leads_to_the_new_pods(
     service: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(smoke, "SWITCH_SECONDS", 60)  # on busy cores an answer takes seconds
@@ -74,12 +74,12 @@ def test_an_address_may_take_a_moment_to_lead_to_the_new_pods(
     smoke.ask_url(service("old", "old", "new"), PICTURE, "new")
 
 
-def test_an_address_of_another_model_is_an_error(service: Callable[..., str]) -> None:
+def test_address_of_another_model_is_an_error(service: Callable[..., str]) -> None:
     with pytest.raises(RolloutError, match="answers by model old, the pods of this release by new"):
         smoke.ask_url(service("old"), PICTURE, "new")
 
 
-def test_a_proxy_of_the_environment_is_not_asked_about_this_machine(
+def test_loopback_requests_ignore_proxy_variables(
     service: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
@@ -88,7 +88,7 @@ def test_a_proxy_of_the_environment_is_not_asked_about_this_machine(
     assert smoke.predict(service("new"), PICTURE) == {"model_version": "new"}
 
 
-def test_a_key_is_sent_where_one_is_named(
+def test_sends_the_configured_key(
     service: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     url = service("new")
@@ -100,22 +100,22 @@ def test_a_key_is_sent_where_one_is_named(
     assert asked == [None, "Bearer lesionlens_abc"]
 
 
-def test_a_file_without_a_key_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_file_without_key_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LESIONLENS_KEY_FILE", "/nowhere/deployer.key")
     with pytest.raises(RolloutError, match="LESIONLENS_KEY_FILE"):
         smoke.predict("http://127.0.0.1:9", PICTURE)
 
 
-def test_a_pod_that_speaks_tls_is_asked_through_the_tunnel_all_the_same(tmp_path: Path) -> None:
+def test_tests_a_tls_pod_through_the_tunnel(tmp_path: Path) -> None:
     tls = TlsFiles(*pair(tmp_path), print)
-    with serving(FrontSettings(), tls=tls) as (_, backend, client, _):
-        backend.response = FrontResponse(200, b'{"predictions": [{"model_version": "new"}]}')
+    with serving(FrontSettings(), tls=tls) as (_, upstream, client, _):
+        upstream.response = FrontResponse(200, b'{"predictions": [{"model_version": "new"}]}')
         url = f"http://127.0.0.1:{client.base_url.port}"
 
         assert smoke.predict(url, PICTURE) == {"model_version": "new"}
 
 
-def test_no_answer_is_one_line_that_names_the_address() -> None:
+def test_missing_answer_is_one_line_with_the_address() -> None:
     url = f"http://127.0.0.1:{free_ports()['inference_port']}"
 
     with pytest.raises(RolloutError, match=f"{url} does not answer: ") as caught:
@@ -124,7 +124,7 @@ def test_no_answer_is_one_line_that_names_the_address() -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_pod_that_cannot_be_reached_is_named(connected: Callable[..., Kubectl]) -> None:
+def test_names_unreachable_pod(connected: Callable[..., Kubectl]) -> None:
     pods = {"melanoma-predictor": "p-1", "melanoma-explainer": "e-1"}
 
     with pytest.raises(RolloutError, match="kubectl port-forward to pod p-1: "):

@@ -1,4 +1,4 @@
-"""A release lies under its digest, whole, wherever it is published."""
+"""Test publishing of releases to folders, buckets and registries."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FILES = [
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A bucket of an S3 server on loopback."""
+    """Bucket of an S3 server on loopback."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -46,7 +46,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     fsspec.filesystem("s3").clear_instance_cache()
 
 
-def test_a_folder_holds_it_under_its_digest(settings: RolloutSettings, store: Path) -> None:
+def test_folder_stores_release_under_its_digest(settings: RolloutSettings, store: Path) -> None:
     lines = "".join(
         f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.parent.name}/{path.name}\n"
         for path in [*sorted(settings.config.iterdir()), store / "melanoma.mar"]
@@ -65,7 +65,7 @@ def test_a_folder_holds_it_under_its_digest(settings: RolloutSettings, store: Pa
     assert os.listdir(settings.releases) == [f"sha256-{digest}"]
 
 
-def test_the_same_again_changes_nothing_and_another_lies_beside(
+def test_republishing_changes_nothing_and_another_release_is_added(
     settings: RolloutSettings, store: Path
 ) -> None:
     first, _ = stores.publish(settings)
@@ -82,7 +82,7 @@ def test_the_same_again_changes_nothing_and_another_lies_beside(
     assert len(os.listdir(settings.releases)) == 2
 
 
-def test_what_an_interruption_left_is_made_whole(settings: RolloutSettings) -> None:
+def test_interrupted_publication_is_completed(settings: RolloutSettings) -> None:
     published, _ = stores.publish(settings)
     folder = next(Path(settings.releases).iterdir())
     (folder / "model-store/melanoma.mar").write_bytes(b"half")
@@ -93,9 +93,7 @@ def test_what_an_interruption_left_is_made_whole(settings: RolloutSettings) -> N
     assert (folder / "config/metrics.yaml").is_file()
 
 
-def test_another_configuration_is_another_release(
-    settings: RolloutSettings, tmp_path: Path
-) -> None:
+def test_changed_configuration_is_a_new_release(settings: RolloutSettings, tmp_path: Path) -> None:
     first, _ = stores.publish(settings)
     config = tmp_path / "config"
     shutil.copytree(settings.config, config)
@@ -112,7 +110,7 @@ def test_another_configuration_is_another_release(
         stores.publish(settings.model_copy(update={"config": config}))
 
 
-def test_a_bucket_holds_it_the_same_way(
+def test_bucket_stores_release_like_a_folder(
     settings: RolloutSettings, bucket: str, tmp_path: Path
 ) -> None:
     there = settings.model_copy(update={"releases": bucket})
@@ -145,14 +143,14 @@ def test_a_bucket_holds_it_the_same_way(
         ({"signing_private_key": Path("/nowhere.key")}, "SIGNING_PRIVATE_KEY=/nowhere.key"),
     ],
 )
-def test_what_is_wrong_is_named(
+def test_names_what_is_wrong(
     changes: dict[str, object], words: str, settings: RolloutSettings
 ) -> None:
     with pytest.raises(RolloutError, match=words):
         stores.publish(settings.model_copy(update=changes))
 
 
-def test_a_key_that_is_none_is_named(settings: RolloutSettings, tmp_path: Path) -> None:
+def test_names_invalid_signing_key(settings: RolloutSettings, tmp_path: Path) -> None:
     key = tmp_path / "signing.key"
     key.write_text("no key")
 

@@ -1,1 +1,1 @@
-"""Tests of what bounds a client's input."""
+"""Tests of the front."""

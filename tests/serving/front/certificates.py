@@ -11,12 +11,12 @@ from serving.front.access.certificate import make
 
 @cache
 def pair(folder: Path, name: str = "localhost") -> tuple[Path, Path]:
-    """Certificate and key in a folder of the test's."""
+    """Create certificate and key in a folder."""
     return make([name, "127.0.0.1"], folder / name)
 
 
 def install(pair: tuple[Path, Path], folder: Path) -> tuple[Path, Path]:
-    """Put a pair where a server reads it, each file at once."""
+    """Install a certificate and key atomically where a server reads them."""
     placed = folder / "certificate.pem", folder / "key.pem"
     for source, target in zip(pair, placed, strict=True):
         new = target.with_suffix(".new")

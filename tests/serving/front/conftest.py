@@ -1,4 +1,4 @@
-"""A real uvicorn server with the guarded protocol, and raw sockets to it."""
+"""Real uvicorn server with the guarded protocol, and raw sockets to it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PATIENT = ConnectionLimits(header_seconds=300, write_seconds=300, linger_seconds
 
 
 class Application:
-    """An ASGI application that answers with what it was sent, and keeps it."""
+    """ASGI application that echoes and records requests."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[Scope, bytes]] = []
@@ -80,7 +80,7 @@ class Served:
         return client
 
     def send(self, data: bytes) -> bytes:
-        """All that is answered until the server closes."""
+        """Send bytes and read until the server closes."""
         with self.connect() as client:
             client.sendall(data)
             return rest(client)
@@ -95,7 +95,7 @@ Serving = Callable[..., Served]
 
 @pytest.fixture
 def serving() -> Iterator[Serving]:
-    """Starts servers, which end with the test."""
+    """Start servers, which stop at the end of the test."""
     with ExitStack() as stack:
 
         def start(
@@ -142,7 +142,7 @@ def running(
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is so."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + SECONDS
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
@@ -150,7 +150,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def rest(client: socket.socket) -> bytes:
-    """Everything until the other side closes."""
+    """Read until the other side closes."""
     parts = []
     while part := client.recv(65_536):
         parts.append(part)
@@ -158,7 +158,7 @@ def rest(client: socket.socket) -> bytes:
 
 
 def response(client: socket.socket) -> bytes:
-    """One response with a Content-Length."""
+    """Read one response with a Content-Length."""
     data = b""
     while b"\r\n\r\n" not in data:
         part = client.recv(65_536)
@@ -174,7 +174,7 @@ def response(client: socket.socket) -> bytes:
 
 
 def error(answer: bytes) -> tuple[int, str]:
-    """Status and message of an error, which is whole and the last on its connection."""
+    """Status and message of an error response that closes the connection."""
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b"content-type: application/json" in head.lower(), answer
     assert b"connection: close" in head.lower()

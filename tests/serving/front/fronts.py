@@ -1,4 +1,4 @@
-"""A front on a free port, before a backend that a test controls."""
+"""Front on a free port, with a double of the upstream."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SECONDS = 20
 
 
 class Scripted:
-    """A backend that keeps what it was asked, and answers when it is let."""
+    """Upstream double that records requests and answers when released."""
 
     def __init__(self) -> None:
         self.requests: list[FrontRequest] = []
@@ -59,12 +59,12 @@ Served = tuple[Front, Scripted, httpx.Client, CollectorRegistry]
 
 
 def log_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """The front's lines, one a request."""
+    """Log lines of the front, one per request."""
     return [found.getMessage() for found in caplog.records if found.name == "lesionlens.access"]
 
 
 def log_line(caplog: pytest.LogCaptureFixture, reply: httpx.Response) -> str:
-    """The line of a request, which follows its response; to be called while it is captured."""
+    """Log line of a request, written after its response; call while logs are captured."""
     name = reply.headers["x-request-id"]
     until(lambda: any(line.endswith(name) for line in log_lines(caplog)))
     return next(line for line in log_lines(caplog) if line.endswith(name))
@@ -77,8 +77,8 @@ def serving(
     tls: TlsFiles | None = None,
     limits: ConnectionLimits | None = None,
 ) -> Iterator[Served]:
-    registry, backend = CollectorRegistry(), Scripted()
-    front = Front(settings, backend, FrontMetrics(registry), access)
+    registry, upstream = CollectorRegistry(), Scripted()
+    front = Front(settings, upstream, FrontMetrics(registry), access)
     port = free_ports()["inference_port"]
     app = with_cors(front, settings.cors_origins)
     listener = Listener(app, listen("127.0.0.1", port), limits or ConnectionLimits(), 1, tls)
@@ -88,8 +88,8 @@ def serving(
         url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
         # Whose certificate it is, is not what is tested.
         with httpx.Client(base_url=url, timeout=SECONDS, verify=not tls) as client:
-            yield front, backend, client, registry
+            yield front, upstream, client, registry
     finally:
-        backend.release.set()
+        upstream.release.set()
         listener.end()
         thread.join(SECONDS)

@@ -1,4 +1,4 @@
-"""The front over real HTTP, before a backend that the test controls."""
+"""Test the front over HTTP with a double of the upstream."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ def served() -> Iterator[Served]:
         yield given
 
 
-def test_a_checked_request_is_passed_on_and_answered(served: Served) -> None:
-    _, backend, client, _ = served
+def test_valid_request_is_forwarded_and_answered(served: Served) -> None:
+    _, upstream, client, _ = served
     headers = JPEG | {"X-Method": "lime", "Explain": "True", "X-Probe": "true", "Cookie": "a=b"}
 
     reply = client.post(f"{PREDICT}?x=1", content=b"photograph", headers=headers)
 
     assert (reply.status_code, reply.json()) == (200, {"label": "cancer"})
     assert len(reply.headers["x-request-id"]) == 16
-    (request,) = backend.requests
+    (request,) = upstream.requests
     assert request == FrontRequest("predict", PREDICT, b"photograph", False, {"method": "lime"})
 
 
-def test_the_file_of_a_form_is_the_body(served: Served) -> None:
-    _, backend, client, _ = served
+def test_file_of_a_form_becomes_the_body(served: Served) -> None:
+    _, upstream, client, _ = served
 
     reply = client.post(PREDICT, files={"image": ("x.jpg", b"photograph", "image/jpeg")})
 
     assert reply.status_code == 200
-    assert backend.requests[0].body == b"photograph"
-    assert not backend.requests[0].is_json
+    assert upstream.requests[0].body == b"photograph"
+    assert not upstream.requests[0].is_json
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_the_file_of_a_form_is_the_body(served: Served) -> None:
         (FrontSettings(verbs=("explain",)), PREDICT, JPEG, b"x", 404, "does not answer :predict"),
     ],
 )
-def test_what_is_not_taken_is_refused_without_being_quoted(
+def test_rejections_do_not_quote_the_request(
     settings: FrontSettings,
     path: str,
     headers: dict[str, str],
@@ -64,19 +64,19 @@ def test_what_is_not_taken_is_refused_without_being_quoted(
     status: int,
     message: str,
 ) -> None:
-    with serving(settings) as (_, backend, client, _):
+    with serving(settings) as (_, upstream, client, _):
         reply = client.post(path, headers=headers, content=body)
 
         assert reply.status_code == status
         assert message in reply.json()["error"]
         assert "MARKER" not in reply.text
-        assert backend.requests == []
+        assert upstream.requests == []
         assert (reply.headers.get("retry-after") is not None) == (status == 503)
 
 
-def test_more_requests_than_may_be_in_flight_are_rejected() -> None:
-    with serving(FrontSettings(max_in_flight=1)) as (front, backend, client, _):
-        backend.release.clear()
+def test_rejects_requests_above_max_in_flight() -> None:
+    with serving(FrontSettings(max_in_flight=1)) as (front, upstream, client, _):
+        upstream.release.clear()
         answers: list[int] = []
 
         def ask() -> None:
@@ -84,32 +84,32 @@ def test_more_requests_than_may_be_in_flight_are_rejected() -> None:
 
         thread = threading.Thread(target=ask)
         thread.start()
-        assert backend.entered.acquire(timeout=SECONDS)
+        assert upstream.entered.acquire(timeout=SECONDS)
         rejected = client.post(PREDICT, content=b"x", headers=JPEG)
         assert (rejected.status_code, rejected.headers["retry-after"]) == (503, "1")
         assert "too many requests at once" in rejected.json()["error"]
-        backend.release.set()
+        upstream.release.set()
         thread.join(SECONDS)
 
         assert answers == [200]
         assert front.in_flight == 0
 
 
-def test_a_client_that_leaves_is_no_longer_worked_for(served: Served) -> None:
-    front, backend, client, _ = served
-    backend.release.clear()
+def test_disconnect_cancels_the_request(served: Served) -> None:
+    front, upstream, client, _ = served
+    upstream.release.clear()
     with pytest.raises(httpx.ReadTimeout):
         client.post(PREDICT, content=b"x", headers=JPEG, timeout=0.3)
 
-    assert backend.cancelled.wait(SECONDS)
-    backend.release.set()
+    assert upstream.cancelled.wait(SECONDS)
+    upstream.release.set()
     assert client.post(PREDICT, content=b"x", headers=JPEG).status_code == 200
     assert front.in_flight == 0
 
 
-def test_retry_after_of_the_backend_is_passed_on(served: Served) -> None:
-    _, backend, client, _ = served
-    backend.response = FrontResponse(503, b'{"error": "busy"}', 7)
+def test_passes_on_retry_after_of_the_runtime(served: Served) -> None:
+    _, upstream, client, _ = served
+    upstream.response = FrontResponse(503, b'{"error": "busy"}', 7)
 
     reply = client.post(PREDICT, content=b"x", headers=JPEG)
 
@@ -117,9 +117,9 @@ def test_retry_after_of_the_backend_is_passed_on(served: Served) -> None:
 
 
 @pytest.mark.parametrize("ready", [True, False])
-def test_what_the_server_says_of_itself(served: Served, ready: bool) -> None:
-    _, backend, client, _ = served
-    backend.ready, backend.why_not_ready = ready, "" if ready else "no worker"
+def test_health_routes_report_readiness(served: Served, ready: bool) -> None:
+    _, upstream, client, _ = served
+    upstream.ready, upstream.why_not_ready = ready, "" if ready else "no worker"
     status = 200 if ready else 503
 
     assert client.get("/").json() == {"status": "alive"}
@@ -133,7 +133,7 @@ def test_what_the_server_says_of_itself(served: Served, ready: bool) -> None:
     assert client.head("/").content == b""
 
 
-def test_while_it_drains_every_answer_closes_its_connection(served: Served) -> None:
+def test_closes_connections_while_draining(served: Served) -> None:
     front, _, client, _ = served
     assert "connection" not in client.post(PREDICT, content=b"x", headers=JPEG).headers
 
@@ -144,7 +144,7 @@ def test_while_it_drains_every_answer_closes_its_connection(served: Served) -> N
     assert client.get("/ready").status_code == 503
 
 
-def test_a_request_is_a_line_that_holds_nothing_of_it(
+def test_logs_one_line_a_request_without_its_content(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, _, client, registry = served
@@ -167,15 +167,15 @@ def test_a_request_is_a_line_that_holds_nothing_of_it(
 
 
 def test_requests_on_one_connection_are_answered_in_order(served: Served) -> None:
-    _, backend, client, _ = served
+    _, upstream, client, _ = served
 
     async def echo(request: FrontRequest) -> FrontResponse:
         # Later requests would be done sooner.
-        await asyncio.sleep(0.2 / (1 + len(backend.requests)))
-        backend.requests.append(request)
+        await asyncio.sleep(0.2 / (1 + len(upstream.requests)))
+        upstream.requests.append(request)
         return FrontResponse(200, request.body)
 
-    backend.answer = echo  # type: ignore[method-assign]
+    upstream.answer = echo  # type: ignore[method-assign]
     bodies = [b"first", b"second", b"third"]
     sent = b"".join(
         b"POST /predictions/melanoma HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
@@ -196,7 +196,7 @@ def test_requests_on_one_connection_are_answered_in_order(served: Served) -> Non
 @pytest.mark.parametrize(
     ("origin", "allowed"), [("https://clinic.example", True), ("https://other.example", False)]
 )
-def test_scripts_of_the_named_origins_may_call(origin: str, allowed: bool) -> None:
+def test_cors_allows_configured_origins(origin: str, allowed: bool) -> None:
     preflight = {"Origin": origin, "Access-Control-Request-Method": "POST"}
     with serving(FrontSettings(cors_origins=("https://clinic.example",))) as (_, _, client, _):
         asked = client.options(PREDICT, headers=preflight)
@@ -207,7 +207,7 @@ def test_scripts_of_the_named_origins_may_call(origin: str, allowed: bool) -> No
         assert (found.headers.get("access-control-allow-origin") == origin) is allowed
 
 
-def test_no_script_may_call_unless_it_is_set(served: Served) -> None:
+def test_cors_is_off_by_default(served: Served) -> None:
     _, _, client, _ = served
     headers = {"Origin": "https://clinic.example", "Access-Control-Request-Method": "POST"}
 

@@ -1,4 +1,4 @@
-"""Bodies are bounded in bytes, in time, in rate and in all."""
+"""Test limits of bodies: bytes, time, rate and total."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
 
 
 class Client:
-    """A ``receive`` that takes time on a separate clock.
+    """ASGI ``receive`` that takes time on a simulated clock.
 
     Args:
         parts: seconds after which something comes, and how many bytes it has.
@@ -55,7 +55,7 @@ class Client:
 
 
 def read(client: Client, budget: ByteBudget | None = None, **declared: int) -> int:
-    """Bytes of the body."""
+    """Read a body."""
 
     async def run() -> int:
         with (budget or ByteBudget()).reservation() as reservation:
@@ -77,7 +77,7 @@ def read(client: Client, budget: ByteBudget | None = None, **declared: int) -> i
         [(1, 900)] * 40,
     ],
 )
-def test_a_body_within_the_limits_is_read(parts: list[tuple[float, int]]) -> None:
+def test_reads_body_within_the_limits(parts: list[tuple[float, int]]) -> None:
     assert read(Client(*parts)) == sum(count for _, count in parts)
 
 
@@ -91,9 +91,7 @@ def test_a_body_within_the_limits_is_read(parts: list[tuple[float, int]]) -> Non
         ([(2, 2_100)] * 31, 30),  # fast enough, but without an end
     ],
 )
-def test_a_body_that_does_not_come_is_not_waited_for(
-    parts: list[tuple[float, int]], reads: int
-) -> None:
+def test_too_slow_body_is_rejected(parts: list[tuple[float, int]], reads: int) -> None:
     client = Client(*parts)
     with pytest.raises(BodyTooSlow, match="1000 bytes per second") as caught:
         read(client)
@@ -101,7 +99,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(
     assert client.reads == reads
 
 
-def test_silence_ends_by_itself() -> None:
+def test_silent_client_times_out() -> None:
     async def silent() -> Message:
         await asyncio.Event().wait()
         raise AssertionError
@@ -111,8 +109,8 @@ def test_silence_ends_by_itself() -> None:
             asyncio.run(BoundedReceive(silent, limits)())
 
 
-def test_what_is_there_is_not_late_though_nobody_looked() -> None:
-    """A busy process sees its timer before the bytes that came long ago."""
+def test_buffered_data_is_not_late() -> None:
+    """Check it, because a busy process handles its timer before bytes that arrived earlier."""
 
     async def run() -> Message:
         there = asyncio.Event()
@@ -130,7 +128,7 @@ def test_what_is_there_is_not_late_though_nobody_looked() -> None:
     assert asyncio.run(run())["body"] == b"a"
 
 
-def test_the_time_of_the_server_does_not_count_against_the_rate() -> None:
+def test_time_spent_by_the_server_does_not_count_against_the_rate() -> None:
     client = Client(*[(0.1, 200)] * 9)
 
     async def run() -> None:
@@ -142,7 +140,7 @@ def test_the_time_of_the_server_does_not_count_against_the_rate() -> None:
     asyncio.run(run())
 
 
-def test_too_much_is_refused_as_it_comes_and_before() -> None:
+def test_rejects_too_large_body_declared_or_streamed() -> None:
     client = Client(*[(0, 60_000)] * 3)
     with pytest.raises(BodyTooLarge, match="at most 100000 bytes"):
         read(client)
@@ -153,12 +151,12 @@ def test_too_much_is_refused_as_it_comes_and_before() -> None:
     assert declared.reads == 0
 
 
-def test_a_client_that_leaves_is_noticed() -> None:
+def test_detects_disconnect() -> None:
     with pytest.raises(ClientGone):
         read(Client((0, 10), last=False))
 
 
-def test_the_bytes_of_all_are_bounded_and_given_back() -> None:
+def test_total_buffered_bytes_are_bounded_and_released() -> None:
     budget = ByteBudget(1_500, retry_after=7)
     with budget.reservation() as first:
         first.add(1_000)
@@ -171,7 +169,7 @@ def test_the_bytes_of_all_are_bounded_and_given_back() -> None:
     assert read(Client((0, 1_500)), budget) == 1_500
 
 
-def test_a_body_that_stalls_gives_way_to_another() -> None:
+def test_stalled_body_is_dropped_for_another() -> None:
     budget = ByteBudget(1_500)
     stalled: asyncio.Queue[Message] = asyncio.Queue()
 
@@ -198,7 +196,7 @@ def test_a_body_that_stalls_gives_way_to_another() -> None:
     assert budget.used_bytes == 0
 
 
-def test_a_declared_length_is_a_number() -> None:
+def test_rejects_invalid_content_length() -> None:
     def declared(*values: bytes) -> int | None:
         return content_length({"headers": [(b"content-length", value) for value in values]})
 
@@ -208,7 +206,7 @@ def test_a_declared_length_is_a_number() -> None:
 def application(
     limits: BodyLimits, work: Callable[[], Awaitable[None]] | None = None
 ) -> tuple[Any, ByteBudget, list[str]]:
-    """Reads a body, works, and answers; its budget, and what became of its requests."""
+    """Application that reads a body, works and answers; its budget and events."""
     budget, outcomes = ByteBudget(), []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -227,7 +225,7 @@ def application(
     return app, budget, outcomes
 
 
-def test_over_a_socket_a_large_body_is_never_continued(serving: Serving) -> None:
+def test_large_body_gets_no_100_continue(serving: Serving) -> None:
     app, _, _ = application(BodyLimits(max_bytes=10))
     served = serving(app=app)
 
@@ -242,7 +240,7 @@ def test_over_a_socket_a_large_body_is_never_continued(serving: Serving) -> None
         assert client.recv(100).startswith(b"HTTP/1.1 200")
 
 
-def test_over_a_socket_a_slow_body_is_answered_and_closed(serving: Serving) -> None:
+def test_slow_body_is_answered_and_the_connection_closed(serving: Serving) -> None:
     app, budget, _ = application(BodyLimits(grace_seconds=0.2))
     served = serving(app=app)
     with served.connect() as client:
@@ -252,7 +250,7 @@ def test_over_a_socket_a_slow_body_is_answered_and_closed(serving: Serving) -> N
     assert budget.used_bytes == 0
 
 
-def test_over_a_socket_work_ends_when_the_client_leaves(serving: Serving) -> None:
+def test_work_ends_when_the_client_disconnects(serving: Serving) -> None:
     begun, ended = threading.Event(), threading.Event()
 
     async def work() -> None:

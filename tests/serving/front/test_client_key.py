@@ -1,4 +1,4 @@
-"""The key that clients of ours send, and the servers that they start for themselves."""
+"""Test the key of our clients and of the servers that they start."""
 
 from __future__ import annotations
 
@@ -34,30 +34,30 @@ def _forget() -> None:
     key_headers.cache_clear()
 
 
-def test_no_file_no_key() -> None:
+def test_no_key_without_a_file() -> None:
     assert authorization({"LESIONLENS_KEY_FILE": " "}) == {}
     assert b"Authorization" not in request("/x", b"{}")
 
 
-def test_a_load_test_sends_the_key_of_the_file(key_file: Path) -> None:
+def test_load_test_sends_the_key_of_the_file(key_file: Path) -> None:
     assert key_headers() == {"Authorization": "Bearer lesionlens_abc"}
     assert b"\r\nAuthorization: Bearer lesionlens_abc\r\n" in request("/x", b"{}")
 
 
 @pytest.mark.parametrize("text", ["", "a b", "two\nlines", "x" * 5_000])
-def test_a_file_that_holds_no_key_is_named(text: str, key_file: Path) -> None:
+def test_names_key_file_without_key(text: str, key_file: Path) -> None:
     key_file.write_text(text)
     with pytest.raises(ValueError, match="LESIONLENS_KEY_FILE") as caught:
         key_headers()
     assert text == "" or text not in str(caught.value)
 
 
-def test_a_server_of_a_tests_own_has_no_lock() -> None:
+def test_servers_started_by_tests_have_no_access_control() -> None:
     assert unlocked({**LOCK, **REST}, keyed=False) == REST
     assert unlocked({**LOCK, **REST}, keyed=True) == REST
 
 
-def test_unless_whoever_starts_it_has_a_key() -> None:
+def test_servers_started_with_a_key_have_access_control() -> None:
     given = {**LOCK, **REST, "LESIONLENS_KEY_FILE": "load.key"}
     kept = {name: LOCK[name] for name in ("LESIONLENS_API_KEYS", "LESIONLENS_TOKEN_JWKS")}
 

@@ -1,4 +1,4 @@
-"""Connections are bounded in number and in time."""
+"""Test limits of connections: number and time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
 
 
-def test_headers_that_do_not_come_are_answered_408(serving: Serving) -> None:
+def test_missing_headers_get_408(serving: Serving) -> None:
     served = serving(replace(PATIENT, header_seconds=0.2))
 
     status, message = error(served.send(GET[:-1]))
@@ -25,11 +25,11 @@ def test_headers_that_do_not_come_are_answered_408(serving: Serving) -> None:
     until(lambda: served.open == 0)
 
 
-def test_a_connection_that_says_nothing_is_closed(serving: Serving) -> None:
+def test_silent_connection_is_closed(serving: Serving) -> None:
     assert serving(replace(PATIENT, header_seconds=0.2)).send(b"") == b""
 
 
-def test_the_next_request_has_the_same_time(serving: Serving) -> None:
+def test_next_request_has_the_same_header_timeout(serving: Serving) -> None:
     served = serving(replace(PATIENT, header_seconds=0.5))
     with served.connect() as client:
         for _ in range(2):
@@ -39,7 +39,7 @@ def test_the_next_request_has_the_same_time(serving: Serving) -> None:
         assert error(rest(client))[0] == 408
 
 
-def test_a_long_request_is_not_bounded_by_the_time_for_headers(serving: Serving) -> None:
+def test_header_timeout_does_not_limit_the_request(serving: Serving) -> None:
     served = serving(replace(PATIENT, header_seconds=0.1))
     with served.connect() as slow, served.connect() as idle:
         slow.sendall(POST)
@@ -48,7 +48,7 @@ def test_a_long_request_is_not_bounded_by_the_time_for_headers(serving: Serving)
         assert response(slow).endswith(b"<0123456789>")
 
 
-def test_an_idle_connection_has_uvicorns_own_time(serving: Serving) -> None:
+def test_idle_connection_has_the_keep_alive_timeout_of_uvicorn(serving: Serving) -> None:
     served = serving(replace(PATIENT, header_seconds=0.05), timeout_keep_alive=1)
     with served.connect() as client:
         client.sendall(GET)
@@ -56,7 +56,7 @@ def test_an_idle_connection_has_uvicorns_own_time(serving: Serving) -> None:
         assert rest(client) == b""
 
 
-def test_beyond_the_limit_a_connection_gets_503(serving: Serving) -> None:
+def test_connection_above_the_limit_gets_503(serving: Serving) -> None:
     served = serving(replace(PATIENT, max_connections=2))
     with served.connect() as first, served.connect() as second:
         for client in (first, second):
@@ -74,7 +74,7 @@ def test_beyond_the_limit_a_connection_gets_503(serving: Serving) -> None:
         assert response(client).startswith(b"HTTP/1.1 200")
 
 
-def test_the_longest_idle_connection_makes_room(serving: Serving) -> None:
+def test_longest_idle_connection_is_closed_for_a_new_one(serving: Serving) -> None:
     served = serving(replace(PATIENT, max_connections=3))
     with served.connect() as older, served.connect() as newer, served.connect() as busy:
         busy.sendall(POST)
@@ -91,7 +91,7 @@ def test_the_longest_idle_connection_makes_room(serving: Serving) -> None:
         assert response(busy).startswith(b"HTTP/1.1 200")
 
 
-def test_many_that_never_finish_their_headers_keep_nobody_out(serving: Serving) -> None:
+def test_unfinished_headers_do_not_block_other_clients(serving: Serving) -> None:
     served = serving(replace(PATIENT, max_connections=8))
     slow = [served.connect() for _ in range(40)]
     try:
@@ -109,7 +109,7 @@ def test_many_that_never_finish_their_headers_keep_nobody_out(serving: Serving) 
             client.close()
 
 
-def test_servers_of_one_process_count_apart(serving: Serving) -> None:
+def test_servers_in_one_process_count_separately(serving: Serving) -> None:
     one, other = (serving(replace(PATIENT, max_connections=1)) for _ in range(2))
     with one.connect() as busy:
         busy.sendall(POST)
@@ -120,7 +120,7 @@ def test_servers_of_one_process_count_apart(serving: Serving) -> None:
     assert guarded_protocol().limits == ConnectionLimits()
 
 
-def test_a_client_that_does_not_read_is_let_go(serving: Serving) -> None:
+def test_client_that_does_not_read_is_disconnected(serving: Serving) -> None:
     served = serving(replace(PATIENT, write_seconds=0.3))
     served.application.response = bytes(20_000_000)
     with served.connect(receive_buffer=4096) as client:
@@ -129,7 +129,7 @@ def test_a_client_that_does_not_read_is_let_go(serving: Serving) -> None:
         until(lambda: served.open == 0)
 
 
-def test_a_client_that_reads_slowly_gets_everything(
+def test_slow_reader_gets_the_whole_response(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checks: list[None] = []
@@ -159,7 +159,7 @@ def _more_than(count: int, found: list[None]) -> bool:
     return len(found) > count
 
 
-def test_what_is_left_of_a_refused_body_is_not_waited_for(serving: Serving) -> None:
+def test_rest_of_a_rejected_body_is_not_awaited(serving: Serving) -> None:
     served = serving()
     with served.connect() as client:
         client.sendall(POST.replace(b" / ", b" /early ") + b"01234")
@@ -167,8 +167,8 @@ def test_what_is_left_of_a_refused_body_is_not_waited_for(serving: Serving) -> N
         until(lambda: served.open == 0)
 
 
-def test_a_refusal_is_read_though_more_was_sent(serving: Serving) -> None:
-    """TCP would throw the answer away where a connection is closed with input unread."""
+def test_client_can_read_a_rejection_after_sending_more(serving: Serving) -> None:
+    """Check it, because TCP drops the response if a connection is closed with unread input."""
     served = serving(replace(PATIENT, linger_seconds=5))
     with served.connect() as client:
         client.sendall(
@@ -179,7 +179,7 @@ def test_a_refusal_is_read_though_more_was_sent(serving: Serving) -> None:
         assert rest(client).startswith(b"HTTP/1.1 413")
 
 
-def test_a_wrong_chunk_ends_the_request_for_its_application(serving: Serving) -> None:
+def test_invalid_chunk_ends_the_request(serving: Serving) -> None:
     served = serving()
     with served.connect() as client:
         client.sendall(
@@ -195,7 +195,7 @@ def test_a_wrong_chunk_ends_the_request_for_its_application(serving: Serving) ->
 
 
 @pytest.mark.parametrize("data", [b"", GET[:5], GET, POST])
-def test_everything_is_given_back_when_a_client_leaves(data: bytes, serving: Serving) -> None:
+def test_disconnect_releases_all_resources(data: bytes, serving: Serving) -> None:
     served = serving()
     client = served.connect()
     client.sendall(data)

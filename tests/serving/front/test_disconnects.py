@@ -1,4 +1,4 @@
-"""Work ends with its client."""
+"""Test that work ends when its client disconnects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from serving.front.bodies import run_until_disconnect
 from serving.front.messages import ClientGone
 
 
-def test_work_goes_on_while_its_client_waits() -> None:
+def test_work_continues_while_the_client_is_connected() -> None:
     async def waiting() -> Message:
         await asyncio.Event().wait()
         raise AssertionError
@@ -28,7 +28,7 @@ def test_work_goes_on_while_its_client_waits() -> None:
         asyncio.run(run_until_disconnect(waiting, failing()))
 
 
-def test_work_ends_when_its_client_leaves() -> None:
+def test_disconnect_cancels_the_work() -> None:
     ended = []
 
     async def leaving() -> Message:
@@ -47,7 +47,7 @@ def test_work_ends_when_its_client_leaves() -> None:
     assert ended == [True]
 
 
-def test_work_ends_when_the_server_ends_it() -> None:
+def test_shutdown_cancels_the_work() -> None:
     ended = []
 
     async def waiting() -> Message:

@@ -1,4 +1,4 @@
-"""What two parsers could read in two ways is refused, over a socket."""
+"""Test rejection of ambiguous HTTP framing over a socket."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ REFUSED = {
 }  # fmt: skip
 
 
-def test_each_is_refused_with_a_message_and_nothing_of_it_is_quoted_or_logged(
+def test_rejects_bad_framing_without_quoting_or_logging_it(
     serving: Serving, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -104,7 +104,7 @@ def test_each_is_refused_with_a_message_and_nothing_of_it_is_quoted_or_logged(
 
 
 @pytest.mark.parametrize("pieces", [1, 2, 3, 7])
-def test_framing_does_not_depend_on_how_it_was_cut(pieces: int) -> None:
+def test_framing_does_not_depend_on_packet_boundaries(pieces: int) -> None:
     for name, (data, status, _) in REFUSED.items():
         framing = RequestFraming(16_384, 100)
         for start in range(0, len(data), pieces):
@@ -114,7 +114,7 @@ def test_framing_does_not_depend_on_how_it_was_cut(pieces: int) -> None:
 
 
 @pytest.mark.parametrize("pieces", [1, 2, 5, 1000])
-def test_good_requests_are_passed_on_and_chunks_are_made_here(pieces: int) -> None:
+def test_valid_requests_are_forwarded_with_new_chunks(pieces: int) -> None:
     data = (
         b"GET /a?b=%20c HTTP/1.1\r\nHost: x\r\n\r\n"
         b"POST / HTTP/1.1\r\nHost: [::1]:8\r\nContent-Length: 4\r\nA:\tb \xc3\xa4 \r\n\r\n\r\n\r\n"
@@ -135,7 +135,7 @@ def test_good_requests_are_passed_on_and_chunks_are_made_here(pieces: int) -> No
     assert passed.endswith(b"0\r\n\r\nGET /last HTTP/1.0\r\n\r\n")
 
 
-def test_chunks_are_counted() -> None:
+def test_number_of_chunks_is_limited() -> None:
     framing = RequestFraming(16_384, 100)
     framing.feed(CHUNKED + b"1\r\na\r\n" * 100)
     assert framing.error is None
@@ -146,7 +146,7 @@ def test_chunks_are_counted() -> None:
     assert "at most 100" in framing.error.message
 
 
-def test_requests_are_served_one_after_another_and_upgrades_are_ignored(serving: Serving) -> None:
+def test_pipelined_requests_are_served_in_order_and_upgrades_ignored(serving: Serving) -> None:
     served = serving()
     with served.connect() as client:
         for extra in (b"", b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n", b""):
@@ -157,8 +157,8 @@ def test_requests_are_served_one_after_another_and_upgrades_are_ignored(serving:
     assert served.send(b"POST / HTTP/1.0\r\nContent-Length: 1\r\n\r\nx").endswith(b"<x>")
 
 
-def test_what_follows_a_request_is_not_part_of_it(serving: Serving) -> None:
-    """The classic of smuggling: a second request where another parser sees the first's body."""
+def test_bytes_after_a_request_belong_to_the_next(serving: Serving) -> None:
+    """Check request smuggling: a second request inside the body of the first."""
     served = serving()
     smuggled = b"GET /admin HTTP/1.1\r\nHost: x\r\n\r\n"
     for first in (
@@ -171,7 +171,7 @@ def test_what_follows_a_request_is_not_part_of_it(serving: Serving) -> None:
     assert served.application.requests == []
 
 
-def test_a_wrong_request_behind_a_good_one_ends_the_connection_after_its_answer(
+def test_bad_pipelined_request_closes_the_connection_after_the_answer(
     serving: Serving,
 ) -> None:
     served = serving()

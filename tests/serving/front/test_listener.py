@@ -1,4 +1,4 @@
-"""A listener that ends answers every client that had connected before."""
+"""Test that a stopping listener answers every client that had connected."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def connect(port: int) -> socket.socket:
 
 
 async def answers(clients: list[socket.socket]) -> list[bytes]:
-    """All that each is sent until the server closes."""
+    """Response of each client until the server closes."""
     try:
         return await asyncio.gather(*(asyncio.to_thread(rest, client) for client in clients))
     finally:
@@ -34,7 +34,7 @@ async def answers(clients: list[socket.socket]) -> list[bytes]:
 
 
 async def in_the_queue(listener: Listener, port: int) -> list[bytes]:
-    """Connections that nobody has accepted when the end comes."""
+    """Connections that are not accepted yet at shutdown."""
     clients = [connect(port) for _ in range(8)]
     for client in clients:
         client.sendall(REQUEST)
@@ -45,7 +45,7 @@ async def in_the_queue(listener: Listener, port: int) -> list[bytes]:
 
 
 async def before_its_request(listener: Listener, port: int) -> list[bytes]:
-    """Connections that are accepted and whose request comes after the end."""
+    """Accepted connections whose request arrives after shutdown."""
     clients = [connect(port) for _ in range(8)]
     await _accepted(listener, len(clients))
     ending = asyncio.create_task(listener.shutdown(listener.listening))
@@ -58,7 +58,7 @@ async def before_its_request(listener: Listener, port: int) -> list[bytes]:
 
 
 async def within_its_headers(listener: Listener, port: int) -> list[bytes]:
-    """A second request of a connection, half of whose headers have come."""
+    """Second request of a connection with incomplete headers at shutdown."""
     client = connect(port)
     client.sendall(REQUEST)
     await asyncio.to_thread(response, client)
@@ -73,7 +73,7 @@ async def within_its_headers(listener: Listener, port: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("client", [in_the_queue, before_its_request, within_its_headers])
-def test_a_client_that_had_connected_is_answered(client: Client) -> None:
+def test_connected_client_is_answered_during_shutdown(client: Client) -> None:
     found = run(client)
     assert found
     for answer in found:
@@ -81,7 +81,7 @@ def test_a_client_that_had_connected_is_answered(client: Client) -> None:
         assert answer.endswith(b"\r\n\r\n<hi>")
 
 
-def test_nobody_is_waited_for_who_sends_nothing() -> None:
+def test_shutdown_does_not_wait_for_silent_clients() -> None:
     async def silent(listener: Listener, port: int) -> list[bytes]:
         clients = [connect(port)]
         await _accepted(listener, 1)
@@ -91,7 +91,7 @@ def test_nobody_is_waited_for_who_sends_nothing() -> None:
     assert run(silent) == [b""]
 
 
-def test_nobody_connects_after_the_end() -> None:
+def test_rejects_connections_after_shutdown() -> None:
     async def late(listener: Listener, port: int) -> list[bytes]:
         await listener.shutdown(listener.listening)
         with pytest.raises(ConnectionRefusedError):
@@ -102,7 +102,7 @@ def test_nobody_connects_after_the_end() -> None:
 
 
 def run(client: Client) -> list[bytes]:
-    """What clients of a started listener are answered."""
+    """Responses to clients of a started listener."""
 
     async def main() -> list[bytes]:
         sockets = listen("127.0.0.1", 0)

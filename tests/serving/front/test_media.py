@@ -1,4 +1,4 @@
-"""Content types from an allow-list, options, and the one file of a form."""
+"""Test content types, options and forms."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def form(*files: tuple[str, bytes], **fields: str) -> tuple[str, bytes]:
         ("multipart/form-data; boundary=x", "form"),
     ],
 )
-def test_a_type_of_the_list_is_taken(content_type: str, kind: str) -> None:
+def test_accepts_listed_types(content_type: str, kind: str) -> None:
     assert kind_of({"content-type": [content_type]}) == kind
 
 
-def test_no_type_is_left_to_the_handler() -> None:
+def test_missing_type_is_left_to_the_handler() -> None:
     assert kind_of({}) == ""
 
 
@@ -51,37 +51,37 @@ def test_no_type_is_left_to_the_handler() -> None:
         "multipart/mixed; boundary=x",
     ],
 )
-def test_every_other_type_is_refused_with_those_that_are_taken(content_type: str) -> None:
+def test_other_type_error_lists_the_accepted_types(content_type: str) -> None:
     with pytest.raises(RejectedError, match=r"send application/json, image/jpeg") as caught:
         kind_of({"content-type": [content_type]})
     assert caught.value.status == 415
     assert MARKER not in caught.value.message
 
 
-def test_curls_own_type_is_explained() -> None:
+def test_default_type_of_curl_is_explained() -> None:
     with pytest.raises(RejectedError, match=r"--header 'Content-Type: image/jpeg'"):
         kind_of({"content-type": ["application/x-www-form-urlencoded"]})
 
 
-def test_two_types_are_one_too_many() -> None:
+def test_rejects_two_content_types() -> None:
     with pytest.raises(RejectedError, match="more than once"):
         kind_of({"content-type": ["application/json", "image/png"]})
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip"])
-def test_a_compressed_body_is_refused(encoding: str) -> None:
+def test_rejects_compressed_body(encoding: str) -> None:
     with pytest.raises(RejectedError, match="compressed") as caught:
         kind_of({"content-type": ["image/png"], "content-encoding": [encoding]})
     assert caught.value.status == 415
 
 
-def test_options_come_from_two_headers_only() -> None:
+def test_reads_options_from_two_headers_only() -> None:
     headers = {"x-method": ["lime"], "x-target": ["cancer"], "x-probe": ["true"], "explain": ["1"]}
     assert options_of(headers) == {"method": "lime", "target": "cancer"}
 
 
 @pytest.mark.parametrize("values", [["lime", "lime"], ["x" * 41], ["n\xf6"], ["a\tb"]])
-def test_an_option_that_cannot_be_a_name_is_refused(values: list[str]) -> None:
+def test_rejects_option_that_is_not_a_name(values: list[str]) -> None:
     with pytest.raises(RejectedError) as caught:
         options_of({"x-method": values})
     assert caught.value.status == 400
@@ -89,13 +89,13 @@ def test_an_option_that_cannot_be_a_name_is_refused(values: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["data", "file", "image", "photograph", "x y"])
-def test_any_single_file_field_is_the_photograph(name: str) -> None:
+def test_accepts_any_single_file_field(name: str) -> None:
     content_type, body = form((name, b"\xff\xd8 the file \r\n--x"), method="lime", other="y")
     assert photograph_of(content_type, body) == (b"\xff\xd8 the file \r\n--x", {"method": "lime"})
 
 
 @pytest.mark.parametrize("count", [0, 2, 3])
-def test_not_exactly_one_file_is_refused(count: int) -> None:
+def test_rejects_form_without_exactly_one_file(count: int) -> None:
     content_type, body = form(*[("data", b"x")] * count, field=MARKER)
     if count == 0:
         content_type = "multipart/form-data; boundary=b"
@@ -123,9 +123,7 @@ def test_not_exactly_one_file_is_refused(count: int) -> None:
         ),
     ],
 )
-def test_a_form_that_cannot_be_read_is_refused(
-    content_type: str, body: bytes, message: str
-) -> None:
+def test_rejects_malformed_form(content_type: str, body: bytes, message: str) -> None:
     with pytest.raises(RejectedError, match=message) as caught:
         photograph_of(content_type, body)
     assert caught.value.status == 400
@@ -144,7 +142,7 @@ def test_a_form_that_cannot_be_read_leaves_no_line_in_the_log(
     assert records == []
 
 
-def test_parts_are_bounded() -> None:
+def test_number_of_parts_is_bounded() -> None:
     content_type, body = form(*[("data", b"x")] * (MAX_PARTS + 1))
     with pytest.raises(RejectedError, match=f"more than {MAX_PARTS} parts"):
         photograph_of(content_type, body)

@@ -1,4 +1,4 @@
-"""Paths from an allow-list, as they are on the wire."""
+"""Test the routes of the front."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def scope(path: bytes, method: str = "POST") -> dict[str, object]:
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_each_route_is_found(path: bytes) -> None:
+def test_finds_each_route(path: bytes) -> None:
     route = ROUTES[path]
     for method in route.methods:
         assert route_of(scope(path, method), VERBS) is route
 
 
-def test_a_query_changes_nothing() -> None:
+def test_ignores_query_string() -> None:
     assert route_of(scope(b"/v1/models/melanoma:predict?verb=explain"), VERBS).verb == "predict"
 
 
@@ -49,7 +49,7 @@ def test_every_other_path_is_404(path: bytes) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE", "OPTIONS", "EXPLAIN", "post"])
-def test_another_method_is_405_with_those_allowed(method: str) -> None:
+def test_other_method_is_405_with_allow_header(method: str) -> None:
     with pytest.raises(RejectedError) as caught:
         route_of(scope(b"/predictions/melanoma", method), VERBS)
     assert caught.value.status == 405
@@ -64,7 +64,7 @@ def test_another_method_is_405_with_those_allowed(method: str) -> None:
         (("explain",), b"/v1/models/melanoma:predict"),
     ],
 )
-def test_a_verb_of_the_other_component_is_refused(verbs: tuple[str, ...], path: bytes) -> None:
+def test_rejects_verb_of_the_other_component(verbs: tuple[str, ...], path: bytes) -> None:
     with pytest.raises(RejectedError, match="send the request to the") as caught:
         route_of(scope(path), verbs)
     assert caught.value.status == 404

@@ -1,4 +1,4 @@
-"""Settings of the front, from variables."""
+"""Test the settings of the front."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pytest
 from serving.front.settings import FrontSettings
 
 
-def test_unset_is_default() -> None:
+def test_unset_variables_use_defaults() -> None:
     given = {"LESIONLENS_VERBS": " ", "OTHER": "1"}
     assert FrontSettings.from_environment(given) == FrontSettings()
 
 
-def test_every_kind_is_read() -> None:
+def test_reads_every_type_of_setting() -> None:
     found = FrontSettings.from_environment(
         {
             "LESIONLENS_VERBS": "predict",
@@ -38,7 +38,7 @@ def test_every_kind_is_read() -> None:
         ("LESIONLENS_BODY_SECONDS", "inf", "must be above zero and finite"),
     ],
 )
-def test_a_wrong_value_is_named(name: str, text: str, message: str) -> None:
+def test_names_invalid_value(name: str, text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         FrontSettings.from_environment({name: text})
     assert name in str(caught.value)

@@ -1,4 +1,4 @@
-"""Sockets that listen on every address of a host, and send small packets at once."""
+"""Test listening sockets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from serving.front.sockets import listen
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "::"])
-def test_it_listens_on_every_address_of_a_host(host: str) -> None:
+def test_listens_on_every_address_of_a_host(host: str) -> None:
     opened = listen(host, 0)
     try:
         families = {listener.family for listener in opened}
@@ -24,7 +24,7 @@ def test_it_listens_on_every_address_of_a_host(host: str) -> None:
             listener.close()
 
 
-def test_what_is_accepted_does_not_wait_for_acknowledgements() -> None:
+def test_accepted_connections_use_tcp_nodelay() -> None:
     async def nodelay() -> int:
         accepted: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
 

@@ -1,4 +1,4 @@
-"""The same over TLS, whose transport behaves differently."""
+"""Test connections over TLS, whose transport behaves differently."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ Connect = Callable[[Served], socket.socket]
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """uvicorn's options for a certificate that nobody signed."""
+    """uvicorn's options for a self-signed certificate."""
     file, key = pair(tmp_path_factory.mktemp("tls"))
     return {"ssl_keyfile": str(key), "ssl_certfile": str(file)}
 
 
 @pytest.fixture
 def connect() -> Connect:
-    """Connects with TLS."""
+    """Client that connects with TLS."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return lambda served: context.wrap_socket(served.connect())
 
 
-def test_requests_are_answered_one_after_another(
+def test_serves_requests_on_one_connection_in_order(
     serving: Serving, certificate: dict[str, str], connect: Connect
 ) -> None:
     served = serving(PATIENT, **certificate)
@@ -49,7 +49,7 @@ def test_requests_are_answered_one_after_another(
         assert error(rest(client))[0] == 400
 
 
-def test_headers_that_do_not_come_and_bodies_that_are_refused(
+def test_missing_headers_time_out_and_bodies_are_rejected(
     serving: Serving, certificate: dict[str, str], connect: Connect
 ) -> None:
     served = serving(replace(PATIENT, header_seconds=0.5), **certificate)
@@ -62,7 +62,7 @@ def test_headers_that_do_not_come_and_bodies_that_are_refused(
     until(lambda: served.open == 0)
 
 
-def test_beyond_the_limit_a_connection_gets_503(
+def test_connection_above_the_limit_gets_503(
     serving: Serving, certificate: dict[str, str], connect: Connect
 ) -> None:
     served = serving(replace(PATIENT, max_connections=1), **certificate)
@@ -75,7 +75,7 @@ def test_beyond_the_limit_a_connection_gets_503(
         assert response(busy).endswith(b"<0123456789>")
 
 
-def test_a_client_that_does_not_read_is_let_go(
+def test_client_that_does_not_read_is_disconnected(
     serving: Serving, certificate: dict[str, str], connect: Connect
 ) -> None:
     served = serving(replace(PATIENT, write_seconds=0.3), timeout_keep_alive=1, **certificate)

@@ -1,4 +1,4 @@
-"""TLS of the front: versions, ciphers, a certificate that changes, and the redirect."""
+"""Test TLS of the front: versions, ciphers, certificate changes and the redirect."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Secured:
 
     folder: Path
     tls: TlsFiles
-    backend: Scripted
+    upstream: Scripted
     client: httpx.Client
     said: list[str]
 
@@ -45,7 +45,7 @@ class Secured:
         return self.client.base_url.port or 0
 
     def name(self) -> str:
-        """That the certificate of a new connection is for."""
+        """Name in the certificate of a new connection."""
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with (
@@ -64,15 +64,15 @@ class Secured:
 def secured(tmp_path: Path) -> Iterator[Secured]:
     said: list[str] = []
     tls = TlsFiles(*install(pair(tmp_path, "first"), tmp_path), said.append)
-    with serving(FrontSettings(), tls=tls) as (_, backend, client, _):
-        yield Secured(tmp_path, tls, backend, client, said)
+    with serving(FrontSettings(), tls=tls) as (_, upstream, client, _):
+        yield Secured(tmp_path, tls, upstream, client, said)
 
 
-def test_a_changed_certificate_is_used_and_requests_in_flight_are_unharmed(
+def test_changed_certificate_is_used_without_breaking_requests_in_flight(
     secured: Secured,
 ) -> None:
     assert secured.name() == "first"
-    secured.backend.release.clear()
+    secured.upstream.release.clear()
     answers: list[int] = []
 
     def ask() -> None:
@@ -80,11 +80,11 @@ def test_a_changed_certificate_is_used_and_requests_in_flight_are_unharmed(
 
     thread = threading.Thread(target=ask)
     thread.start()
-    assert secured.backend.entered.acquire(timeout=SECONDS)
+    assert secured.upstream.entered.acquire(timeout=SECONDS)
 
     install(pair(secured.folder, "second"), secured.folder)
     until(lambda: secured.name() == "second")
-    secured.backend.release.set()
+    secured.upstream.release.set()
     thread.join(SECONDS)
 
     assert answers == [200]
@@ -94,9 +94,7 @@ def test_a_changed_certificate_is_used_and_requests_in_flight_are_unharmed(
 
 
 @pytest.mark.parametrize("broken", ["key.pem", "certificate.pem"])
-def test_a_certificate_that_will_not_do_is_said_once_and_not_used(
-    secured: Secured, broken: str
-) -> None:
+def test_invalid_certificate_is_reported_once_and_not_used(secured: Secured, broken: str) -> None:
     (secured.folder / "new").write_text("no PEM")
     (secured.folder / "new").replace(secured.folder / broken)
     until(lambda: bool(secured.said))
@@ -110,14 +108,14 @@ def test_a_certificate_that_will_not_do_is_said_once_and_not_used(
     until(lambda: secured.name() == "second")
 
 
-def test_half_a_pair_changes_nothing(secured: Secured) -> None:
+def test_certificate_without_matching_key_is_not_used(secured: Secured) -> None:
     (secured.folder / "key.pem").write_bytes(pair(secured.folder, "second")[1].read_bytes())
     until(lambda: bool(secured.said))
 
     assert secured.name() == "first"
 
 
-def test_tls_1_1_is_refused_and_1_2_and_1_3_are_not(secured: Secured) -> None:
+def test_accepts_tls_1_2_and_1_3_only(secured: Secured) -> None:
     openssl = program("openssl", "openssl")
 
     def accepted(*options: str) -> bool:
@@ -144,7 +142,7 @@ def test_every_cipher_has_forward_secrecy(secured: Secured) -> None:
         assert cipher["kea"] in ("kx-ecdhe", "kx-any")
 
 
-def test_a_handshake_that_does_not_come_is_ended(tmp_path: Path) -> None:
+def test_missing_handshake_times_out(tmp_path: Path) -> None:
     tls = TlsFiles(*install(pair(tmp_path), tmp_path), print)
     limits = ConnectionLimits(header_seconds=0.3)
     with (
@@ -154,7 +152,7 @@ def test_a_handshake_that_does_not_come_is_ended(tmp_path: Path) -> None:
         assert silent.recv(1) == b""
 
 
-def test_clients_that_wait_when_the_end_comes_are_answered_over_tls(tmp_path: Path) -> None:
+def test_waiting_clients_are_answered_over_tls_during_shutdown(tmp_path: Path) -> None:
     tls = TlsFiles(*install(pair(tmp_path), tmp_path), print)
     (opened,) = listen("127.0.0.1", 0)
     port = opened.getsockname()[1]
@@ -190,14 +188,14 @@ def test_clients_that_wait_when_the_end_comes_are_answered_over_tls(tmp_path: Pa
         assert answer.endswith(b"<hi>")
 
 
-def test_plain_http_gets_no_answer_of_the_front(secured: Secured) -> None:
+def test_plain_http_on_the_tls_port_gets_no_answer(secured: Secured) -> None:
     with pytest.raises(httpx.HTTPError):
         httpx.post(f"http://127.0.0.1:{secured.port}{PREDICT}", content=b"x", headers=JPEG)
-    assert secured.backend.requests == []
+    assert secured.upstream.requests == []
 
 
 @pytest.mark.parametrize("missing", ["certificate.pem", "key.pem"])
-def test_without_its_files_nothing_starts(missing: str, tmp_path: Path) -> None:
+def test_missing_files_prevent_start(missing: str, tmp_path: Path) -> None:
     placed = install(pair(tmp_path), tmp_path)
     (tmp_path / missing).unlink()
 
@@ -205,7 +203,7 @@ def test_without_its_files_nothing_starts(missing: str, tmp_path: Path) -> None:
         TlsFiles(*placed, print)
 
 
-def test_a_passphrase_is_not_asked_for(tmp_path: Path) -> None:
+def test_encrypted_key_is_rejected_without_prompt(tmp_path: Path) -> None:
     placed = install(pair(tmp_path), tmp_path)
     key = serialization.load_pem_private_key(placed[1].read_bytes(), None)
     placed[1].write_bytes(
@@ -220,7 +218,7 @@ def test_a_passphrase_is_not_asked_for(tmp_path: Path) -> None:
         TlsFiles(*placed, print)
 
 
-def test_make_certificate_makes_one_that_a_client_can_trust(
+def test_make_certificate_creates_a_usable_certificate(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--names", "ward-pc.example,192.0.2.1", "--folder", str(tmp_path)]) == 0
@@ -235,7 +233,7 @@ def test_make_certificate_makes_one_that_a_client_can_trust(
         assert httpx.get(url, verify=trust).status_code == 200
 
 
-def test_a_redirect_leads_to_the_same_path_and_reads_nothing(serving: Serving) -> None:
+def test_redirect_keeps_the_path_and_reads_no_body(serving: Serving) -> None:
     served = serving(app=redirect_app(8443))
     sent = (
         b"POST /predictions/melanoma?secret=1 HTTP/1.1\r\nHost: ward-pc:8080\r\n"
@@ -253,7 +251,7 @@ def test_a_redirect_leads_to_the_same_path_and_reads_nothing(serving: Serving) -
     ("path", "host"),
     [("/other", "x"), ("//evil.example/", "x"), ("/ready", "evil.example/"), ("/ready", "a@b")],
 )
-def test_a_redirect_leads_nowhere_else(path: str, host: str, serving: Serving) -> None:
+def test_redirect_rejects_invalid_path_or_host(path: str, host: str, serving: Serving) -> None:
     served = serving(app=redirect_app(443))
 
     answer = served.send(

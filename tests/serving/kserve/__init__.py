@@ -1,1 +1,1 @@
-"""Of the second runtime."""
+"""Tests of the runtime ``kserve``."""

@@ -1,4 +1,4 @@
-"""gRPC through the front: limits, lock, messages and readiness as over HTTP."""
+"""Test gRPC through the front: limits, access control, messages and readiness as over HTTP."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ Test = Callable[[Any], Awaitable[Any]]
 
 def asked(
     test: Test,
-    backend: Scripted | None = None,
+    upstream: Scripted | None = None,
     settings: FrontSettings | None = None,
     access: AccessSettings | None = None,
 ) -> tuple[Any, Front, list[FrontRequest]]:
-    """What a test gets of a server on a free port; the front, and what its backend was asked."""
-    backend = backend or Scripted()
+    """What a test gets of a server on a free port; the front, and what its upstream was asked."""
+    upstream = upstream or Scripted()
     settings, access = settings or FrontSettings(), access or AccessSettings()
-    if backend.response.body.startswith(b'{"label"'):
-        backend.response = FrontResponse(200, ANSWER.SerializeToString())
+    if upstream.response.body.startswith(b'{"label"'):
+        upstream.response = FrontResponse(200, ANSWER.SerializeToString())
     metrics = FrontMetrics(CollectorRegistry())
-    front = Front(settings, backend, metrics, AccessControl(access), ROUTES | V2_ROUTES)
+    front = Front(settings, upstream, metrics, AccessControl(access), ROUTES | V2_ROUTES)
 
     async def run() -> Any:
         port = free_ports()["grpc_inference_port"]
@@ -62,7 +62,7 @@ def asked(
         finally:
             await listener.stop(0)
 
-    return asyncio.run(run()), front, backend.requests
+    return asyncio.run(run()), front, upstream.requests
 
 
 async def infer(stub: Any) -> Any:
@@ -75,7 +75,7 @@ def error_of(test: Test, **given: Any) -> grpc.aio.AioRpcError:
     return raised.value
 
 
-def test_a_call_reaches_the_backend_as_the_bytes_that_it_is() -> None:
+def test_grpc_call_is_forwarded_unchanged() -> None:
     answer, _, [request] = asked(infer)
 
     assert answer == ANSWER
@@ -93,10 +93,10 @@ def test_a_call_reaches_the_backend_as_the_bytes_that_it_is() -> None:
         (500, grpc.StatusCode.INTERNAL),
     ],
 )
-def test_an_error_is_a_status_with_the_fronts_message(status: int, code: Any) -> None:
-    backend = Scripted()
-    backend.response = FrontResponse(status, error_body("what is wrong"), 7)
-    error = error_of(infer, backend=backend)
+def test_error_is_a_grpc_status_with_the_message_of_the_front(status: int, code: Any) -> None:
+    upstream = Scripted()
+    upstream.response = FrontResponse(status, error_body("what is wrong"), 7)
+    error = error_of(infer, upstream=upstream)
 
     assert (error.code(), error.details()) == (code, "what is wrong")
     trailing = dict(error.trailing_metadata())
@@ -104,7 +104,7 @@ def test_an_error_is_a_status_with_the_fronts_message(status: int, code: Any) ->
     assert len(trailing["x-request-id"]) == 16
 
 
-def test_a_message_beyond_the_limit_of_bodies_is_never_read() -> None:
+def test_too_large_message_is_not_read() -> None:
     async def large(stub: Any) -> None:
         await stub.ModelInfer(messages.ModelInferRequest(id="x" * 2_000))
 
@@ -113,7 +113,7 @@ def test_a_message_beyond_the_limit_of_bodies_is_never_read() -> None:
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
-def test_the_lock_holds_for_calls(tmp_path: Path) -> None:
+def test_access_control_applies_to_grpc(tmp_path: Path) -> None:
     key = "k" * 54
     keys = tmp_path / "keys.json"
     entry = {"name": "ward-3", "sha256": digest(key), "verbs": ["predict"]}
@@ -154,7 +154,7 @@ def test_a_call_of_too_many_values_is_refused_before_lists_are_made(tensor: dict
 
 
 @pytest.mark.parametrize("ready", [True, False])
-def test_it_is_live_and_ready_as_the_front_is(ready: bool) -> None:
+def test_liveness_and_readiness_follow_the_front(ready: bool) -> None:
     async def ask(stub: Any) -> list[bool]:
         return [
             (await stub.ServerLive(messages.ServerLiveRequest())).live,
@@ -162,13 +162,13 @@ def test_it_is_live_and_ready_as_the_front_is(ready: bool) -> None:
             (await stub.ModelReady(messages.ModelReadyRequest(name="melanoma"))).ready,
         ]
 
-    backend = Scripted()
-    backend.ready = ready
+    upstream = Scripted()
+    upstream.ready = ready
 
-    assert asked(ask, backend)[0] == [True, ready, ready]
+    assert asked(ask, upstream)[0] == [True, ready, ready]
 
 
-def test_another_model_is_not_there() -> None:
+def test_unknown_model_is_not_found() -> None:
     async def ask(stub: Any) -> None:
         await stub.ModelReady(messages.ModelReadyRequest(name="other"))
 
@@ -176,28 +176,28 @@ def test_another_model_is_not_there() -> None:
 
 
 @pytest.mark.parametrize("name", ["RepositoryModelLoad", "RepositoryModelUnload"])
-def test_no_call_loads_or_unloads_a_model(name: str) -> None:
+def test_loading_and_unloading_are_rejected(name: str) -> None:
     async def ask(stub: Any) -> None:
         await getattr(stub, name)(getattr(messages, f"{name}Request")(model_name="melanoma"))
 
     assert error_of(ask).code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_a_call_whose_client_left_is_cancelled() -> None:
-    backend = Scripted()
-    backend.release.clear()
+def test_disconnect_cancels_the_call() -> None:
+    upstream = Scripted()
+    upstream.release.clear()
 
     async def leave(stub: Any) -> None:
         call = stub.ModelInfer(CALL)
-        await asyncio.to_thread(backend.entered.acquire)
+        await asyncio.to_thread(upstream.entered.acquire)
         call.cancel()
-        assert await asyncio.to_thread(backend.cancelled.wait, SECONDS)
+        assert await asyncio.to_thread(upstream.cancelled.wait, SECONDS)
 
-    _, front, _ = asked(leave, backend)
+    _, front, _ = asked(leave, upstream)
     assert front.in_flight == 0
 
 
-def test_whole_messages_of_all_calls_fit_into_the_budget_of_bodies() -> None:
+def test_messages_of_all_calls_share_the_body_budget() -> None:
     assert max_calls(FrontSettings()) == 12
     assert max_calls(FrontSettings(buffer_bytes=1)) == 1
     assert max_calls(FrontSettings(max_in_flight=3)) == 3

@@ -1,4 +1,4 @@
-"""Who gets which request, and what becomes of those of a worker that died."""
+"""Test the dispatch of requests to workers, and retries after a worker died."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECONDS = 20.0
 
 
 class Worker:
-    """Keeps the batches that it was handed."""
+    """Worker double that records its batches."""
 
     def __init__(self) -> None:
         self.batches: list[list[bytes]] = []
@@ -26,7 +26,7 @@ class Worker:
 
 
 class Setting:
-    """A dispatcher, and requests that wait for it."""
+    """Dispatcher, and waiting requests."""
 
     def __init__(self, batch_size: int = 8, seconds: float = SECONDS) -> None:
         self.repeats = 0
@@ -53,7 +53,7 @@ class Setting:
 
 
 async def settled() -> None:
-    """Let all tasks run that can."""
+    """Run all tasks until they wait."""
     for _ in range(5):
         await asyncio.sleep(0)
 
@@ -62,7 +62,7 @@ def run(test: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(test, SECONDS))
 
 
-def test_what_waits_is_taken_together_and_nobody_waits_for_company() -> None:
+def test_waiting_requests_are_batched_without_delay() -> None:
     async def test() -> None:
         setting, worker = Setting(batch_size=3), Worker()
         setting.dispatcher.attach(worker)
@@ -78,7 +78,7 @@ def test_what_waits_is_taken_together_and_nobody_waits_for_company() -> None:
     run(test())
 
 
-def test_an_answer_that_is_there_early_goes_out_early() -> None:
+def test_early_answer_is_sent_early() -> None:
     async def test() -> None:
         setting, worker = Setting(), Worker()
         await setting.submit(b"quick", b"slow")
@@ -95,7 +95,7 @@ def test_an_answer_that_is_there_early_goes_out_early() -> None:
     run(test())
 
 
-def test_a_second_worker_takes_what_comes_while_the_first_is_busy() -> None:
+def test_second_worker_takes_requests_while_the_first_is_busy() -> None:
     async def test() -> None:
         setting, workers = Setting(), (Worker(), Worker())
         for worker in workers:
@@ -108,8 +108,8 @@ def test_a_second_worker_takes_what_comes_while_the_first_is_busy() -> None:
     run(test())
 
 
-def test_of_idle_workers_the_last_that_worked_is_taken() -> None:
-    """Its weights are in the processor's caches."""
+def test_uses_the_most_recently_active_idle_worker() -> None:
+    """Check it, because its weights are in the processor's caches."""
 
     async def test() -> None:
         setting, workers = Setting(), (Worker(), Worker())
@@ -124,7 +124,7 @@ def test_of_idle_workers_the_last_that_worked_is_taken() -> None:
     run(test())
 
 
-def test_requests_of_a_dead_worker_are_repeated_each_alone_and_one_at_a_time() -> None:
+def test_requests_of_a_dead_worker_are_repeated_alone_and_sequentially() -> None:
     async def test() -> None:
         setting, workers = Setting(), [Worker() for _ in range(3)]
         await setting.submit(b"a", b"b", b"c")
@@ -144,7 +144,7 @@ def test_requests_of_a_dead_worker_are_repeated_each_alone_and_one_at_a_time() -
     run(test())
 
 
-def test_other_requests_do_not_wait_for_those_that_are_repeated() -> None:
+def test_repeated_requests_do_not_delay_others() -> None:
     async def test() -> None:
         setting, workers = Setting(), [Worker() for _ in range(3)]
         await setting.submit(b"a", b"b")
@@ -159,7 +159,7 @@ def test_other_requests_do_not_wait_for_those_that_are_repeated() -> None:
     run(test())
 
 
-def test_a_request_that_kills_every_worker_is_given_up() -> None:
+def test_gives_up_a_request_that_kills_every_worker() -> None:
     async def test() -> None:
         setting = Setting()
         await setting.submit(b"deadly")
@@ -178,7 +178,7 @@ def test_a_request_that_kills_every_worker_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("handed_over", [False, True])
-def test_a_request_whose_client_left_is_forgotten(handed_over: bool) -> None:
+def test_drops_request_of_a_disconnected_client(handed_over: bool) -> None:
     async def test() -> None:
         setting, worker = Setting(), Worker()
         if handed_over:
@@ -196,7 +196,7 @@ def test_a_request_whose_client_left_is_forgotten(handed_over: bool) -> None:
     run(test())
 
 
-def test_a_deadline_is_an_answer_that_says_when_to_come_back() -> None:
+def test_missed_deadline_gets_503_with_retry_after() -> None:
     async def test() -> None:
         setting = Setting(seconds=0.01)
         await setting.submit(b"a")
@@ -210,7 +210,7 @@ def test_a_deadline_is_an_answer_that_says_when_to_come_back() -> None:
     run(test())
 
 
-def test_it_is_ready_while_there_is_a_worker() -> None:
+def test_is_ready_while_a_worker_lives() -> None:
     async def test() -> None:
         setting, worker = Setting(), Worker()
         assert not setting.dispatcher.ready

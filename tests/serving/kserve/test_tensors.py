@@ -1,4 +1,4 @@
-"""V2 bodies: photographs as they came or a message that helps, answers as named tensors."""
+"""Test V2 bodies: photographs, error messages and output tensors."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def called(*photographs: bytes, raw: bool = False, **parameters: str) -> InferRe
     return InferRequest.from_grpc(message)
 
 
-def test_base64_in_json_becomes_v1s_instances_unread() -> None:
+def test_base64_in_json_becomes_v1_instances_without_decoding() -> None:
     asked = tensors.service_request(parsed())
 
     assert (asked.verb, asked.is_json) == ("predict", True)
@@ -83,13 +83,13 @@ def test_base64_in_json_becomes_v1s_instances_unread() -> None:
 
 
 @pytest.mark.parametrize("data", [[[TEXTS[0]], [TEXTS[1]]], TEXTS])
-def test_data_may_be_nested_as_its_shape_is(data: list[Any]) -> None:
+def test_data_may_be_nested_like_its_shape(data: list[Any]) -> None:
     asked = tensors.service_request(parsed(shape=[2, 1], data=data))
 
     assert json.loads(asked.body) == {"instances": TEXTS}
 
 
-def test_one_binary_photograph_goes_on_as_it_is() -> None:
+def test_single_binary_photograph_is_forwarded_unchanged() -> None:
     asked = tensors.service_request(tensors.parse(*binary(JPEGS[0])))
 
     assert (asked.body, asked.is_json) == (JPEGS[0], False)
@@ -147,36 +147,34 @@ def test_parameters_name_the_method_and_the_target() -> None:
         ({"outputs": [{"name": "heatmap"}]}, r"those of an explanation need `parameters.method`"),
     ],
 )
-def test_a_wrong_request_gets_a_message_that_quotes_nothing_of_it(
-    changes: dict[str, Any], words: str
-) -> None:
+def test_error_does_not_quote_the_request(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(TensorError, match=words) as raised:
         tensors.service_request(parsed(**changes))
     assert "MARKER" not in str(raised.value)
 
 
 @pytest.mark.parametrize("body", [b"MARKER", b"[]", b"\xff\xfe", b"[" * 100_000, b'{"inputs": 1}'])
-def test_what_is_not_v2_is_refused(body: bytes) -> None:
+def test_rejects_what_is_not_v2(body: bytes) -> None:
     with pytest.raises(TensorError) as raised:
         tensors.parse(body)
     assert "MARKER" not in str(raised.value)
 
 
 @pytest.mark.parametrize("length", ["-1", "1e3", "999999", "٣", "0" * 20 + "9" * 5_000])
-def test_a_length_of_the_json_that_cannot_be_is_refused(length: str) -> None:
+def test_rejects_invalid_json_length(length: str) -> None:
     with pytest.raises(TensorError, match="Inference-Header-Content-Length"):
         tensors.parse(binary(JPEGS[0])[0], length)
 
 
 @pytest.mark.parametrize("size", [-1, 1e9, 10**12, "5", True, None])
-def test_a_binary_size_that_cannot_be_is_refused(size: object) -> None:
+def test_rejects_invalid_binary_size(size: object) -> None:
     body, length = binary(JPEGS[0], parameters={"binary_data_size": size})
     with pytest.raises(TensorError):
         tensors.service_request(tensors.parse(body, length))
 
 
 @pytest.mark.parametrize("raw", [b"\x01", b"\xff\xff\xff\x7fx", b"\x05\x00\x00\x00four"])
-def test_a_binary_tensor_that_is_cut_off_is_refused(raw: bytes) -> None:
+def test_rejects_truncated_binary_tensor(raw: bytes) -> None:
     body, length = binary(parameters={"binary_data_size": len(raw)}, shape=[1])
     with pytest.raises(TensorError, match="cut off"):
         tensors.service_request(tensors.parse(body + raw, length))
@@ -195,13 +193,13 @@ def test_a_shape_is_not_multiplied_where_it_has_too_many_sides() -> None:
         tensors.service_request(tensors.parse(wrong))
 
 
-def test_bytes_that_no_input_names_are_refused() -> None:
+def test_rejects_bytes_without_an_input() -> None:
     body, length = binary(JPEGS[0])
     with pytest.raises(TensorError, match="more bytes"):
         tensors.parse(body + b"x", length)
 
 
-def test_a_prediction_is_six_named_tensors_with_the_numbers_of_v1() -> None:
+def test_prediction_is_six_named_tensors_with_the_numbers_of_v1() -> None:
     response = response_of(parsed(id="7"), [PREDICTION, PREDICTION])
     content, json_bytes = response.to_rest()
     outputs = {one["name"]: (one["datatype"], one["data"]) for one in content["outputs"]}
@@ -223,7 +221,7 @@ def test_a_prediction_is_six_named_tensors_with_the_numbers_of_v1() -> None:
     }
 
 
-def test_an_explanation_adds_its_own() -> None:
+def test_explanation_adds_its_tensors() -> None:
     request = parsed(parameters={"method": "grad_cam"})
     content, _ = response_of(request, [EXPLANATION, EXPLANATION]).to_rest()
     outputs = {one["name"]: one for one in content["outputs"]}
@@ -243,14 +241,14 @@ def test_an_explanation_adds_its_own() -> None:
         {"outputs": [{"name": "probability", "parameters": {"binary_data": True}}]},
     ],
 )
-def test_outputs_are_binary_where_that_is_asked_for(changes: dict[str, Any]) -> None:
+def test_outputs_are_binary_on_request(changes: dict[str, Any]) -> None:
     content, json_bytes = response_of(parsed(**changes), [PREDICTION]).to_rest()
     read = InferResponse.from_bytes(content, json_bytes)
 
     assert read.get_output_by_name("probability").data == [0.873]
 
 
-def test_a_call_gets_pictures_as_bytes_and_the_outputs_it_names() -> None:
+def test_grpc_call_gets_pictures_as_bytes_and_requested_outputs() -> None:
     request = called(JPEGS[0], method="grad_cam")
     message = response_of(request, [EXPLANATION]).to_grpc()
     outputs = {one.name: one.contents for one in message.outputs}

@@ -1,4 +1,4 @@
-"""Messages between server and worker come out as they went in."""
+"""Test messages between server and worker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REQUESTS = [
 ANSWERS = {2: WorkAnswer(200, b"{}"), 0: WorkAnswer(503, b'{"error": "x"}', 2)}
 
 
-def test_requests_and_answers_come_out_as_they_went_in() -> None:
+def test_requests_and_responses_round_trip() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         sender = threading.Thread(
@@ -35,7 +35,7 @@ def test_requests_and_answers_come_out_as_they_went_in() -> None:
     assert head["last"] is False
 
 
-def test_an_event_loop_reads_the_same() -> None:
+def test_async_reader_reads_the_same() -> None:
     async def read() -> object:
         reader = asyncio.StreamReader()
         reader.feed_data(b"".join(wire.answers_message(ANSWERS, last=True)))
@@ -44,7 +44,7 @@ def test_an_event_loop_reads_the_same() -> None:
     assert asyncio.run(read()) == ANSWERS
 
 
-def test_the_end_of_the_other_side_is_an_error() -> None:
+def test_closed_connection_is_an_error() -> None:
     ours, theirs = socket.socketpair()
     with theirs:
         with ours:

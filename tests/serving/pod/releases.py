@@ -1,4 +1,4 @@
-"""A release on disk, as ``make publish`` writes it."""
+"""Release on disk, as ``make publish`` writes it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CONFIG = Path(__file__).resolve().parents[3] / "model_store/config"
 
 
 def write_release(folder: Path, content: str = "first") -> Path:
-    """The shipped configuration, and an archive that holds a text."""
+    """Write the shipped configuration and a dummy archive."""
     for name in release.CONFIG:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(CONFIG / Path(name).name, folder / name)
@@ -23,6 +23,6 @@ def write_release(folder: Path, content: str = "first") -> Path:
 
 
 def add_property(folder: Path, line: str) -> None:
-    """One more line of ``config.properties``."""
+    """Append a line to ``config.properties``."""
     path = folder / "config/config.properties"
     path.write_bytes(path.read_bytes() + line.encode("latin-1") + b"\n")

@@ -1,4 +1,4 @@
-"""The mounted release: waited for where it comes later, and run only as a verified copy."""
+"""Test the mounted release: waiting, verification and the private copy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from serving.torchserve.process import Plan
 from tests.serving.pod.releases import add_property, write_release
 
 
-def test_a_model_that_comes_later_is_waited_for(tmp_path: Path) -> None:
+def test_waits_for_a_model_that_arrives_later(tmp_path: Path) -> None:
     car = tmp_path / "car"
     settings = PodSettings(models=tmp_path / "models", model_seconds=60)
 
@@ -38,7 +38,7 @@ def test_a_model_that_comes_later_is_waited_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("asynchronous", "ended"), [(False, False), (True, True)])
-def test_nothing_is_waited_for_in_vain(asynchronous: bool, ended: bool, tmp_path: Path) -> None:
+def test_gives_up_waiting_at_the_deadline(asynchronous: bool, ended: bool, tmp_path: Path) -> None:
     event = threading.Event()
     if ended:
         event.set()
@@ -54,7 +54,7 @@ def test_nothing_is_waited_for_in_vain(asynchronous: bool, ended: bool, tmp_path
 
 @pytest.fixture
 def settings(tmp_path: Path) -> PodSettings:
-    """Of a pod with a release mounted, and its digest."""
+    """Settings of a pod with a mounted release and its digest."""
     (tmp_path / "scratch").mkdir()
     models = write_release(tmp_path / "models")
     return PodSettings(
@@ -68,7 +68,7 @@ def refusal(settings: PodSettings, **changes: Any) -> PodError:
     return caught.value
 
 
-def test_what_is_run_is_a_private_copy(settings: PodSettings) -> None:
+def test_runs_a_private_copy(settings: PodSettings) -> None:
     loaded = model_volume.load(settings)
 
     assert loaded == model_volume.LoadedRelease(
@@ -79,7 +79,7 @@ def test_what_is_run_is_a_private_copy(settings: PodSettings) -> None:
     assert model_volume.load(settings) == loaded
 
 
-def test_nothing_of_the_command_is_of_the_mounted_folder(settings: PodSettings) -> None:
+def test_command_uses_no_path_of_the_mounted_folder(settings: PodSettings) -> None:
     loaded = model_volume.load(settings)
     add_property(settings.models, "plugins_path=/tmp")
     plan = Plan(loaded.folder, settings.scratch, (), 8081)
@@ -92,8 +92,8 @@ def test_nothing_of_the_command_is_of_the_mounted_folder(settings: PodSettings) 
     assert f"{loaded.folder}/config/config.properties" in command
 
 
-def test_another_configuration_than_the_released_one_is_refused(settings: PodSettings) -> None:
-    """The archive is right; an option in the configuration would run a program."""
+def test_rejects_configuration_of_another_release(settings: PodSettings) -> None:
+    """Check a configuration whose option would run a program, with a valid archive."""
     config = settings.models / "config/config.properties"
     config.write_text(config.read_text().replace("-Xmx2g", "-XX:OnOutOfMemoryError=/bin/true"))
 
@@ -105,7 +105,7 @@ def test_another_configuration_than_the_released_one_is_refused(settings: PodSet
     assert not (settings.scratch / "release").exists()
 
 
-def test_a_release_that_asks_for_more_than_it_may_is_refused_whatever_its_digest(
+def test_rejects_disallowed_configuration_with_valid_digest(
     settings: PodSettings,
 ) -> None:
     config = settings.models / "config/config.properties"
@@ -117,7 +117,7 @@ def test_a_release_that_asks_for_more_than_it_may_is_refused_whatever_its_digest
     assert "'-XX:OnOutOfMemoryError=/bin/true', which a release may not ask for" in str(error)
 
 
-def test_without_a_digest_no_model_runs(settings: PodSettings) -> None:
+def test_missing_digest_prevents_start(settings: PodSettings) -> None:
     error = refusal(settings, digest="")
 
     assert error.code == ExitCode.DIGEST
@@ -125,7 +125,7 @@ def test_without_a_digest_no_model_runs(settings: PodSettings) -> None:
     assert "DANGEROUSLY" not in str(error)  # who copies it from a log would keep it
 
 
-def test_only_a_variable_that_says_so_runs_an_unverified_model(settings: PodSettings) -> None:
+def test_unverified_model_needs_an_explicit_setting(settings: PodSettings) -> None:
     named = {"LESIONLENS_DANGEROUSLY_RUN_UNVERIFIED_MODEL": "true"}
     given = {"LESIONLENS_MODELS": str(settings.models), "LESIONLENS_SCRATCH": str(settings.scratch)}
 
@@ -139,7 +139,7 @@ def test_only_a_variable_that_says_so_runs_an_unverified_model(settings: PodSett
     assert refusal(unlocked, digest="").code == ExitCode.CONFIGURATION
 
 
-def test_what_is_no_archive_is_refused(settings: PodSettings) -> None:
+def test_rejects_file_that_is_not_an_archive(settings: PodSettings) -> None:
     (settings.models / release.ARCHIVE).write_text("x")
 
     error = refusal(settings, digest=release.digest_of(settings.models))
@@ -148,7 +148,7 @@ def test_what_is_no_archive_is_refused(settings: PodSettings) -> None:
     assert "is not a model archive" in str(error)
 
 
-def test_a_volume_that_lacks_a_file_is_refused(settings: PodSettings) -> None:
+def test_rejects_volume_with_missing_file(settings: PodSettings) -> None:
     (settings.models / "config/metrics.yaml").unlink()
 
     error = refusal(settings)
@@ -157,7 +157,7 @@ def test_a_volume_that_lacks_a_file_is_refused(settings: PodSettings) -> None:
     assert "lacks config/metrics.yaml" in str(error)
 
 
-def test_a_copy_that_does_not_fit_is_refused(settings: PodSettings) -> None:
+def test_rejects_copy_that_does_not_fit(settings: PodSettings) -> None:
     error = refusal(settings, scratch=Path("/proc/nowhere"))
 
     assert error.code == ExitCode.VOLUME
@@ -165,7 +165,7 @@ def test_a_copy_that_does_not_fit_is_refused(settings: PodSettings) -> None:
 
 
 @pytest.mark.slow
-def test_the_signature_is_verified_on_the_copy(settings: PodSettings, tmp_path: Path) -> None:
+def test_verifies_the_signature_on_the_copy(settings: PodSettings, tmp_path: Path) -> None:
     private, public = tmp_path / "signing.key", tmp_path / "signing.pub"
     key = ec.generate_private_key(ec.SECP256R1())
     private.write_bytes(

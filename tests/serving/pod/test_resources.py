@@ -1,4 +1,4 @@
-"""Limits are those of the container, in control groups of either version."""
+"""Test memory limits of a container, in control groups of both versions."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def lay(folder: Path, files: dict[str, str]) -> Path:
         ({}, None, 0),
     ],
 )
-def test_limit_and_kills_are_read(
+def test_reads_memory_limit_and_kills(
     files: dict[str, str], limit: int | None, kills: int, tmp_path: Path
 ) -> None:
     groups = lay(tmp_path, files)
@@ -42,7 +42,7 @@ def test_limit_and_kills_are_read(
     assert resources.memory_kills(groups) == kills
 
 
-def test_a_limit_below_what_is_needed_is_refused() -> None:
+def test_rejects_too_low_memory_limit() -> None:
     resources.check_memory(PodSettings(), None)
     resources.check_memory(PodSettings(), 1_000_000_000)
     with pytest.raises(PodError, match=r"raise resources\.limits\.memory") as caught:
@@ -52,12 +52,12 @@ def test_a_limit_below_what_is_needed_is_refused() -> None:
 
 
 @pytest.mark.parametrize("limit", [None, 2**32 + 2**30])
-def test_the_frontend_keeps_its_ceilings_where_there_is_room(limit: int | None) -> None:
+def test_frontend_keeps_its_limits_with_enough_memory(limit: int | None) -> None:
     assert resources.jvm_memory(limit) == []
 
 
 @pytest.mark.parametrize("gigabytes", [1, 1.5, 2, 3, 3.9])
-def test_elsewhere_worker_and_frontend_fit_the_limit(gigabytes: float) -> None:
+def test_worker_and_frontend_fit_a_lower_limit(gigabytes: float) -> None:
     heap, direct = resources.jvm_memory(int(gigabytes * 1e9))
     each = int(heap.removeprefix("-Xmx").removesuffix("m"))
 
@@ -66,7 +66,7 @@ def test_elsewhere_worker_and_frontend_fit_the_limit(gigabytes: float) -> None:
     assert each == 192 or resources.WORKER_BYTES / 1e6 + 2 * each <= gigabytes * 1000
 
 
-def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path: Path) -> None:
+def test_rejects_unwritable_folder(tmp_path: Path) -> None:
     resources.check_scratch(PodSettings(scratch=tmp_path))
     with pytest.raises(PodError, match="mount an emptyDir there") as caught:
         resources.check_scratch(PodSettings(scratch=tmp_path / "missing"))

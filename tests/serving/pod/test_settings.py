@@ -1,4 +1,4 @@
-"""What a manifest and KServe tell a pod, and what it cannot understand."""
+"""Test the settings and arguments of a pod."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ DIGEST = "sha256:" + "0a" * 32
 DANGEROUSLY = "LESIONLENS_DANGEROUSLY_RUN_UNVERIFIED_MODEL"
 
 
-def test_unset_is_the_default_and_set_is_read() -> None:
+def test_reads_variables_and_defaults() -> None:
     settings = PodSettings.read(
         {
             "LESIONLENS_MODELS": "/elsewhere",
@@ -26,7 +26,7 @@ def test_unset_is_the_default_and_set_is_read() -> None:
     assert settings == PodSettings(models=Path("/elsewhere"), digest=DIGEST, drain_seconds=2.5)
 
 
-def test_kserves_arguments_are_taken_and_the_port_means_something() -> None:
+def test_accepts_kserve_arguments_and_uses_the_port() -> None:
     settings = PodSettings.read(
         {"LESIONLENS_INFERENCE_PORT": "9000"},
         ["--model_name", "m", "--predictor_host", "p.ns", "--http_port", "8081", "--workers", "2"],
@@ -35,7 +35,7 @@ def test_kserves_arguments_are_taken_and_the_port_means_something() -> None:
     assert settings == PodSettings(inference_port=8081)
 
 
-def test_an_argument_of_a_later_kserve_is_said_and_passed_over(
+def test_unknown_argument_is_reported_and_ignored(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert PodSettings.read({}, ["--new", "x"]) == PodSettings()
@@ -56,14 +56,12 @@ def test_an_argument_of_a_later_kserve_is_said_and_passed_over(
         ({}, ["--http_port"], "arguments of the container: argument --http_port: expected one"),
     ],
 )
-def test_what_cannot_be_understood_is_named(
-    variables: dict[str, str], arguments: list[str], words: str
-) -> None:
+def test_names_invalid_values(variables: dict[str, str], arguments: list[str], words: str) -> None:
     with pytest.raises(PodError, match=words) as caught:
         PodSettings.read(variables, arguments)
 
     assert caught.value.code == ExitCode.SETTING
 
 
-def test_a_message_is_one_line() -> None:
+def test_messages_are_one_line() -> None:
     assert str(PodError(ExitCode.WORKER, "first\n  second")) == "first second"

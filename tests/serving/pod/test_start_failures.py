@@ -1,4 +1,4 @@
-"""A pod whose worker cannot start ends soon, with a status and the worker's last words.
+"""Test that a pod whose worker cannot start ends soon, with a status and the worker's error.
 
 Against the real TorchServe, without containers. The archive's folder is first on a worker's path,
 so a package ``torch`` in it stands for one of the image that cannot be imported.
@@ -54,7 +54,7 @@ HANGS: Final = "import time\nprint('it hangs', flush=True)\ntime.sleep(600)\n"
 
 @dataclass
 class Pod:
-    """A pod as a process; use as a context manager."""
+    """Pod as a process; use as a context manager."""
 
     release: Path
     more: dict[str, str] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Pod:
     """Files in its scratch folder: a container that is restarted finds what the last one left."""
 
     def __enter__(self) -> Pod:
-        """Start it; it need not be ready."""
+        """Start without waiting for readiness."""
         # Not below pytest's folder, which is too deep for the sockets of a server.
         self.scratch = Path(tempfile.mkdtemp(prefix="ll-"))
         self.log = self.scratch / "log"
@@ -91,7 +91,7 @@ class Pod:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Kill what is left of it, TorchServe included."""
+        """Kill all remaining processes, TorchServe included."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -101,25 +101,25 @@ class Pod:
         shutil.rmtree(self.scratch)
 
     def wait(self, seconds: float) -> tuple[int, str]:
-        """Wait for its end; status and last line, which is the pod's message."""
+        """Wait for the end; return status and last line, which is the pod's message."""
         status = self.process.wait(timeout=seconds)
         return status, self.said().splitlines()[-1]
 
     def wait_for(self, words: str) -> None:
-        """Wait until it has said something."""
+        """Wait until a text is in the log."""
         while words not in self.said():
             assert self.process.poll() is None, self.said()
             assert time.monotonic() - self.began < 60, self.said()
             time.sleep(0.1)
 
     def said(self) -> str:
-        """Its log so far."""
+        """Log so far."""
         return self.log.read_text(errors="replace").strip()
 
 
 @pytest.fixture
 def pod(tmp_path: Path) -> Callable[..., Pod]:
-    """Makes pods of a tiny model; an archive may have further files or other ones."""
+    """Create pods of a tiny model; an archive may have additional or changed files."""
 
     def make(files: dict[str, str], **more: str) -> Pod:
         release = Path(tempfile.mkdtemp(dir=tmp_path)) / "models"
@@ -129,7 +129,7 @@ def pod(tmp_path: Path) -> Callable[..., Pod]:
     return make
 
 
-def test_a_torch_that_cannot_be_imported_ends_the_pod(pod: Callable[..., Pod]) -> None:
+def test_unimportable_torch_ends_the_pod(pod: Callable[..., Pod]) -> None:
     with ExitStack() as stack:
         pods = [stack.enter_context(pod({"torch/__init__.py": code})) for code in IMPORTS]
         for broken, words in zip(pods, IMPORTS.values(), strict=True):
@@ -140,7 +140,7 @@ def test_a_torch_that_cannot_be_imported_ends_the_pod(pod: Callable[..., Pod]) -
             assert words in message
 
 
-def test_a_handler_that_fails_as_it_loads_ends_the_pod(pod: Callable[..., Pod]) -> None:
+def test_handler_load_failure_ends_the_pod(pod: Callable[..., Pod]) -> None:
     with pod({"melanoma_handler.py": HANDLER}) as broken:
         assert broken.wait(GIVEN_UP_SECONDS) == (
             ExitCode.WORKER,
@@ -148,7 +148,7 @@ def test_a_handler_that_fails_as_it_loads_ends_the_pod(pod: Callable[..., Pod]) 
         )
 
 
-def test_a_pod_that_is_ended_while_its_worker_hangs_says_where(pod: Callable[..., Pod]) -> None:
+def test_sigterm_while_loading_reports_where_the_worker_hangs(pod: Callable[..., Pod]) -> None:
     hanging = pod({"torch/__init__.py": HANGS})
     hanging.left = {f"lesionlens-start-{pid}": "ValueError: before" for pid in range(1, 9)}
     hanging.left["lesionlens-worker-error"] = "final ValueError: before"
@@ -163,7 +163,7 @@ def test_a_pod_that_is_ended_while_its_worker_hangs_says_where(pod: Callable[...
     assert message.endswith("torch/__init__.py line 3 in <module>")
 
 
-def test_a_worker_that_hangs_until_the_deadline_ends_the_pod(pod: Callable[..., Pod]) -> None:
+def test_worker_that_hangs_until_the_deadline_ends_the_pod(pod: Callable[..., Pod]) -> None:
     with pod({"torch/__init__.py": HANGS}, LESIONLENS_START_SECONDS="8") as hanging:
         status, message = hanging.wait(GIVEN_UP_SECONDS)
 
@@ -172,7 +172,7 @@ def test_a_worker_that_hangs_until_the_deadline_ends_the_pod(pod: Callable[..., 
     assert message.endswith("torch/__init__.py line 3 in <module>")
 
 
-def test_a_pod_whose_keys_or_certificate_will_not_do_ends_before_anything_is_open(
+def test_invalid_keys_or_certificate_end_the_pod_before_listening(
     pod: Callable[..., Pod], tmp_path: Path
 ) -> None:
     broken = tmp_path / "keys.json"

@@ -1,4 +1,4 @@
-"""The same as ``test_start_failures.py`` where KServe's model server runs the workers."""
+"""Test ``test_start_failures.py``'s cases with KServe's model server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KSERVE = {"LESIONLENS_RUNTIME": "kserve"}
 DIES = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"
 
 
-def test_a_torch_that_cannot_be_imported_ends_the_pod(pod: Callable[..., Pod]) -> None:
+def test_unimportable_torch_ends_the_pod(pod: Callable[..., Pod]) -> None:
     with ExitStack() as stack:
         pods = [stack.enter_context(pod({"torch/__init__.py": code}, **KSERVE)) for code in IMPORTS]
         for broken, words in zip(pods, IMPORTS.values(), strict=True):
@@ -27,7 +27,7 @@ def test_a_torch_that_cannot_be_imported_ends_the_pod(pod: Callable[..., Pod]) -
             assert words.removeprefix("SystemExit: ").removesuffix(" at ") in message
 
 
-def test_an_archive_that_cannot_be_loaded_ends_the_pod(pod: Callable[..., Pod]) -> None:
+def test_unloadable_archive_ends_the_pod(pod: Callable[..., Pod]) -> None:
     with pod({"card.json": "{}"}, **KSERVE) as broken:
         status, message = broken.wait(GIVEN_UP_SECONDS)
 
@@ -35,14 +35,14 @@ def test_an_archive_that_cannot_be_loaded_ends_the_pod(pod: Callable[..., Pod]) 
     assert message.startswith("error: the worker dies while it starts: ArchiveError: ")
 
 
-def test_a_worker_that_dies_as_it_loads_ends_the_pod(pod: Callable[..., Pod]) -> None:
+def test_worker_death_while_loading_ends_the_pod(pod: Callable[..., Pod]) -> None:
     with pod({"openvino/__init__.py": "", "handlers/load_shedding.py": DIES}, **KSERVE) as broken:
         status, _ = broken.wait(GIVEN_UP_SECONDS)
 
     assert status == ExitCode.WORKER
 
 
-def test_a_pod_that_is_ended_while_its_worker_hangs_says_so(pod: Callable[..., Pod]) -> None:
+def test_sigterm_while_loading_reports_the_hung_worker(pod: Callable[..., Pod]) -> None:
     with pod({"torch/__init__.py": HANGS}, **KSERVE) as hanging:
         hanging.wait_for("it hangs")
         hanging.process.send_signal(signal.SIGTERM)
@@ -52,7 +52,7 @@ def test_a_pod_that_is_ended_while_its_worker_hangs_says_so(pod: Callable[..., P
     assert message.endswith("before a worker was ready: the workers' modules are being imported")
 
 
-def test_a_worker_that_hangs_until_the_deadline_ends_the_pod(pod: Callable[..., Pod]) -> None:
+def test_worker_that_hangs_until_the_deadline_ends_the_pod(pod: Callable[..., Pod]) -> None:
     given = {"LESIONLENS_START_SECONDS": "8", **KSERVE}
     with pod({"torch/__init__.py": HANGS}, **given) as hanging:
         status, message = hanging.wait(GIVEN_UP_SECONDS)

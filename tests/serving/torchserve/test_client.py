@@ -1,4 +1,4 @@
-"""The client of TorchServe, before a server that fails as TorchServe does."""
+"""Test the TorchServe client with a server that fails like TorchServe."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def answers(
 
 
 def scripted(*replies: web.Response | None) -> Handler:
-    """Each reply once, the last ever after; None closes the connection instead."""
+    """Send each reply once and the last one repeatedly; None closes the connection."""
     left = list(replies)
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -81,7 +81,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("s")
 
 
-def test_what_is_sent_is_the_request_and_headers_of_ours(folder: Path) -> None:
+def test_forwards_the_request_with_own_headers(folder: Path) -> None:
     seen: list[tuple[str, dict[str, str], bytes]] = []
 
     async def handle(request: web.Request) -> web.Response:
@@ -98,9 +98,7 @@ def test_what_is_sent_is_the_request_and_headers_of_ours(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("failure", [reply(507, JAVA), reply(500, JAVA), None])
-def test_a_request_whose_worker_died_is_sent_again(
-    folder: Path, failure: web.Response | None
-) -> None:
+def test_retries_request_whose_worker_died(folder: Path, failure: web.Response | None) -> None:
     found, repeated = answers(folder, scripted(failure, GOOD))
 
     assert found == [FrontResponse(200, b"good")]
@@ -108,7 +106,9 @@ def test_a_request_whose_worker_died_is_sent_again(
 
 
 @pytest.mark.parametrize("failure", [reply(507, JAVA), None])
-def test_one_that_no_worker_survives_is_503(folder: Path, failure: web.Response | None) -> None:
+def test_request_that_no_worker_survives_gets_503(
+    folder: Path, failure: web.Response | None
+) -> None:
     (found,), repeated = answers(folder, scripted(failure))
 
     assert (found.status, found.retry_after) == (503, 2)
@@ -117,7 +117,7 @@ def test_one_that_no_worker_survives_is_503(folder: Path, failure: web.Response 
     assert repeated == REPEATS
 
 
-def test_requests_are_repeated_one_at_a_time(folder: Path) -> None:
+def test_retries_are_sequential(folder: Path) -> None:
     first = 4
     at_once: list[int] = []
     running = seen = 0
@@ -141,7 +141,7 @@ def test_requests_are_repeated_one_at_a_time(folder: Path) -> None:
     assert repeated == first
 
 
-def test_all_in_flight_are_repeated_when_all_workers_were_killed(folder: Path) -> None:
+def test_retries_all_requests_when_all_workers_were_killed(folder: Path) -> None:
     registry, posts = CollectorRegistry(), 0
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -173,7 +173,7 @@ def test_all_in_flight_are_repeated_when_all_workers_were_killed(folder: Path) -
     assert registry.get_sample_value("lesionlens_http_repeated_total") == 3
 
 
-def test_what_torchserve_says_goes_no_further(folder: Path) -> None:
+def test_hides_messages_of_torchserve(folder: Path) -> None:
     (found,), repeated = answers(folder, scripted(reply(503, JAVA)))
 
     assert (found.status, found.retry_after, repeated) == (503, 2, 0)
@@ -181,7 +181,7 @@ def test_what_torchserve_says_goes_no_further(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 422, 500, 503])
-def test_the_handlers_own_errors_are_passed_on(folder: Path, status: int) -> None:
+def test_passes_on_errors_of_the_handler(folder: Path, status: int) -> None:
     own = reply(status, '{"error": "x"}', X_LesionLens_Handler="1", Retry_After="3")
 
     found, repeated = answers(folder, scripted(own))
@@ -190,7 +190,7 @@ def test_the_handlers_own_errors_are_passed_on(folder: Path, status: int) -> Non
     assert repeated == 0
 
 
-def test_no_answer_in_time_is_503(folder: Path) -> None:
+def test_timeout_is_503(folder: Path) -> None:
     async def handle(request: web.Request) -> web.Response:
         await asyncio.sleep(60)
         return web.Response()
@@ -201,7 +201,7 @@ def test_no_answer_in_time_is_503(folder: Path) -> None:
     assert b"no answer within 0.2 s" in found.body
 
 
-def test_no_server_is_503(folder: Path) -> None:
+def test_unreachable_server_is_503(folder: Path) -> None:
     async def ask() -> FrontResponse:
         metrics = FrontMetrics(CollectorRegistry())
         client = TorchServeClient(folder / "nothing", 5, metrics)

@@ -1,4 +1,4 @@
-"""The health monitor gives a server up that cannot start, and soon."""
+"""Test that the health monitor soon gives up a server that cannot start."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from serving.torchserve.starts import PREFIX, WorkerStarts
 
 
 class Process:
-    """TorchServe, of which a test says what it does."""
+    """Double of the TorchServe process."""
 
     status = None
     last_error = "the last line of its log"
@@ -34,7 +34,7 @@ class Process:
 
 
 class Clock:
-    """Of the monitor; time passes when a test says so."""
+    """Simulated clock."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -44,7 +44,7 @@ class Clock:
 
 
 class Watched:
-    """A monitor, and what it watches."""
+    """Monitor with its doubles."""
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self.folder, self.clock, self.process = folder, clock, Process()
@@ -65,13 +65,13 @@ class Watched:
         return set(self.ready), "" if self.ready else "no worker has loaded the model"
 
     def start(self, pid: int, words: str | None = None) -> None:
-        """A worker starts; with words, it has ended already."""
+        """Simulate the start of a worker; with an error, it has ended already."""
         (self.folder / f"{PREFIX}{pid}").write_text(words or "")
         if words is None:
             self.process.alive.add(pid)
 
     def poll(self, seconds: float = 0.5) -> None:
-        """Let time pass, then poll."""
+        """Advance the clock, then poll."""
         self.clock.now += seconds
         asyncio.run(self.monitor.poll())
 
@@ -83,7 +83,7 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
     return Watched(tmp_path, clock)
 
 
-def test_three_workers_that_no_poll_saw_alive_are_enough(watched: Watched) -> None:
+def test_gives_up_after_three_workers_that_were_never_seen_alive(watched: Watched) -> None:
     watched.start(1, "ImportError: libcudart.so.12")
     watched.poll()
     watched.start(2, "ImportError: libcudart.so.12")
@@ -94,7 +94,7 @@ def test_three_workers_that_no_poll_saw_alive_are_enough(watched: Watched) -> No
         watched.poll()
 
 
-def test_one_is_enough_after_a_while(watched: Watched) -> None:
+def test_gives_up_after_one_dead_worker_and_a_delay(watched: Watched) -> None:
     watched.start(1)
     watched.poll()
     watched.poll(FAILING_SECONDS - 1)
@@ -107,14 +107,14 @@ def test_one_is_enough_after_a_while(watched: Watched) -> None:
         watched.poll(1)
 
 
-def test_one_that_only_takes_long_is_waited_for(watched: Watched) -> None:
+def test_waits_for_a_slow_worker(watched: Watched) -> None:
     watched.start(1)
     for _ in range(10):
         watched.poll(FAILING_SECONDS)
     assert watched.monitor.deaths == 0
 
 
-def test_a_worker_that_was_ready_ends_the_counting(watched: Watched) -> None:
+def test_ready_worker_resets_the_count(watched: Watched) -> None:
     watched.start(1, "MemoryError: ")
     watched.start(2, "MemoryError: ")
     watched.start(3)
@@ -131,7 +131,7 @@ def test_a_worker_that_was_ready_ends_the_counting(watched: Watched) -> None:
     assert watched.monitor.deaths == 1
 
 
-def test_workers_that_requests_kill_are_not_workers_that_cannot_start(watched: Watched) -> None:
+def test_workers_killed_by_requests_do_not_count_as_start_failures(watched: Watched) -> None:
     for pid in range(1, 6):
         watched.start(pid, "Segmentation fault")
         (watched.folder / f"{HEARTBEAT}{pid}").touch()  # it had loaded the model between two polls
@@ -140,7 +140,7 @@ def test_workers_that_requests_kill_are_not_workers_that_cannot_start(watched: W
     assert watched.monitor.deaths == 0
 
 
-def test_a_torchserve_without_any_worker_is_given_up(watched: Watched) -> None:
+def test_gives_up_torchserve_without_workers(watched: Watched) -> None:
     watched.poll()
     watched.poll(UNSTARTED_SECONDS)
 
@@ -148,7 +148,7 @@ def test_a_torchserve_without_any_worker_is_given_up(watched: Watched) -> None:
         watched.poll()
 
 
-def test_why_not_started_names_the_dead_and_their_words(watched: Watched) -> None:
+def test_reason_names_dead_workers_and_their_last_errors(watched: Watched) -> None:
     watched.start(1, "ImportError: x")
     watched.poll()
 

@@ -1,4 +1,4 @@
-"""The command and environment that TorchServe is started with."""
+"""Test the command and environment of TorchServe."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def plan(tmp_path: Path) -> Plan:
     return Plan(tmp_path / "release", tmp_path, ("-Xmx2g", "-Xmx300m"), 8081)
 
 
-def test_it_is_told_where_everything_lies(plan: Plan) -> None:
+def test_command_names_all_paths(plan: Plan) -> None:
     command = process.command(plan)
 
     assert command[command.index("-f") + 1] == str(plan.release / "config/config.properties")
@@ -26,7 +26,7 @@ def test_it_is_told_where_everything_lies(plan: Plan) -> None:
     assert command[1:3] == ["-Xmx2g", "-Xmx300m"]
 
 
-def test_only_the_front_reaches_requests_and_metrics(plan: Plan) -> None:
+def test_requests_and_metrics_use_private_sockets(plan: Plan) -> None:
     addresses = process.environment(plan, {})
 
     assert addresses["TS_INFERENCE_ADDRESS"] == f"unix:{plan.scratch}/inference.sock"
@@ -41,14 +41,14 @@ def test_only_the_front_reaches_requests_and_metrics(plan: Plan) -> None:
         *("TS_LOAD_MODELS", "TS_CONFIG_FILE", "ts_model_store"),
     ],
 )
-def test_no_variable_changes_what_the_verified_files_say(plan: Plan, name: str) -> None:
+def test_variables_cannot_override_verified_files(plan: Plan, name: str) -> None:
     found = process.environment(plan, {name: "/evil", "LESIONLENS_THREADS": "1"})
 
     assert "/evil" not in found.values()
     assert found["LESIONLENS_THREADS"] == "1"
 
 
-def test_no_thread_of_a_library_spins(plan: Plan) -> None:
+def test_library_threads_do_not_spin(plan: Plan) -> None:
     given = {"OMP_WAIT_POLICY": "ACTIVE", "OPENBLAS_NUM_THREADS": "2"}
 
     ours = process.environment(plan, {})

@@ -1,4 +1,4 @@
-"""A worker that ends before it can answer is counted, however short its life, and says why."""
+"""Test that a worker that ends before it answers is counted with its error."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Start:
-    """Starts a worker with some code, as TorchServe would."""
+    """Start a worker with code, like TorchServe."""
 
     def started(code: str, name: str = "model_service_worker.py") -> subprocess.Popen[bytes]:
         script = tmp_path / "ts" / name
@@ -79,7 +79,7 @@ def start(tmp_path: Path) -> Start:
         ),
     ],
 )
-def test_a_worker_that_ends_at_once_leaves_why(
+def test_records_error_of_a_worker_that_ends_at_once(
     start: Start, tmp_path: Path, code: str, words: str
 ) -> None:
     starts = WorkerStarts(tmp_path)
@@ -95,7 +95,7 @@ def test_a_worker_that_ends_at_once_leaves_why(
     assert starts.pids() == set()
 
 
-def test_one_that_hangs_says_where(start: Start, tmp_path: Path) -> None:
+def test_records_where_a_worker_hangs(start: Start, tmp_path: Path) -> None:
     starts = WorkerStarts(tmp_path)
     worker = start(HANGS)
     assert worker.stdout is not None
@@ -110,9 +110,7 @@ def test_one_that_hangs_says_where(start: Start, tmp_path: Path) -> None:
     worker.communicate()
 
 
-def test_one_that_died_after_it_had_answered_is_not_counted_and_says_nothing(
-    start: Start, tmp_path: Path
-) -> None:
+def test_worker_that_died_after_answering_is_not_counted(start: Start, tmp_path: Path) -> None:
     code = "import os\nfrom pathlib import Path\n"
     code += f"Path({str(tmp_path)!r}, f'{HEARTBEAT}{{os.getpid()}}').touch()\n"
     worker = start(code + "raise ValueError('a client sent this')")
@@ -122,7 +120,7 @@ def test_one_that_died_after_it_had_answered_is_not_counted_and_says_nothing(
     assert "client" not in (tmp_path / f"{PREFIX}{worker.pid}").read_text()
 
 
-def test_a_worker_without_a_python_is_counted_as_well(tmp_path: Path) -> None:
+def test_counts_worker_whose_python_is_missing(tmp_path: Path) -> None:
     variables = {"TMPDIR": str(tmp_path), "LESIONLENS_WORKER_PYTHON": "/nowhere/python"}
     command = [WORKER, "/ts/model_service_worker.py"]
     worker = subprocess.Popen(command, env=variables, stderr=subprocess.DEVNULL)
@@ -131,16 +129,14 @@ def test_a_worker_without_a_python_is_counted_as_well(tmp_path: Path) -> None:
     assert WorkerStarts(tmp_path).failed(alive=set()) == {worker.pid}
 
 
-def test_a_program_that_is_not_a_worker_is_run_and_not_counted(
-    start: Start, tmp_path: Path
-) -> None:
+def test_other_programs_are_not_counted(start: Start, tmp_path: Path) -> None:
     program = start("import sys; print(sys.argv[1:])", name="metric_collector.py")
 
     assert program.communicate(timeout=DEADLINE)[0] == b"['--sock-type', 'unix']\n"
     assert WorkerStarts(tmp_path).pids() == set()
 
 
-def test_the_worker_sees_what_python_would_have_given_it(start: Start, tmp_path: Path) -> None:
+def test_worker_gets_the_arguments_and_path_of_python(start: Start, tmp_path: Path) -> None:
     code = "import os, sys\nprint(__name__, sys.argv[1:], os.getpid(), *sys.path)"
     worker = start(code)
     name, *rest = worker.communicate(timeout=DEADLINE)[0].decode().split()
@@ -150,9 +146,7 @@ def test_the_worker_sees_what_python_would_have_given_it(start: Start, tmp_path:
     assert str(WORKER.parent) not in rest
 
 
-def test_a_traceback_that_is_still_being_written_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waits_for_unfinished_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / f"{PREFIX}7"
     whole = 'Stack (most recent call first):\n  File "/x/torch/__init__.py", line 12 in wait\n'
     path.write_text(whole[:-3])
@@ -169,7 +163,7 @@ def test_a_traceback_that_is_still_being_written_is_waited_for(
     assert signals == [(7, signal.SIGUSR1)]
 
 
-def test_of_several_the_last_has_the_word(tmp_path: Path) -> None:
+def test_reports_the_last_of_several_errors(tmp_path: Path) -> None:
     for age, (pid, words) in enumerate({12: "new", 13: "old", 11: "older"}.items()):
         path = tmp_path / f"{PREFIX}{pid}"
         path.write_text(words)
@@ -182,7 +176,7 @@ def test_of_several_the_last_has_the_word(tmp_path: Path) -> None:
     assert starts.last_error(set()) == ""
 
 
-def test_a_worker_that_is_gone_has_no_whereabouts(tmp_path: Path) -> None:
+def test_ended_worker_has_no_stack(tmp_path: Path) -> None:
     worker = subprocess.Popen([sys.executable, "-c", ""])
     worker.wait()
     (tmp_path / f"{PREFIX}{worker.pid}").touch()

@@ -1,4 +1,4 @@
-"""An issuer of tokens: its keys, its JWKS at an address that may be away, and what it signs."""
+"""Token issuer for tests: keys, a JWKS server that can be stopped, and signed tokens."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def public(kid: str, key: Private) -> dict[str, Any]:
 
 
 def claims(**changed: Any) -> dict[str, Any]:
-    """Those of a valid token; a claim that is None is left out."""
+    """Claims of a valid token; None removes a claim."""
     now = int(time.time())
     found = {
         "iss": ISSUER,
@@ -63,12 +63,12 @@ def token(kid: str | None = "first", key: Private | None = None, **changed: Any)
 
 
 def unsigned() -> str:
-    """``alg: none``."""
+    """Token with ``alg: none``."""
     return jwt.encode(claims(), None, "none", headers={"kid": "first"})
 
 
 def signed_with_the_public_key() -> str:
-    """HS256, whose secret is what everybody knows; PyJWT refuses to make it."""
+    """Token with HS256 whose secret is the public key; PyJWT refuses to sign it."""
     secret = (
         rsa_key()
         .public_key()
@@ -84,7 +84,7 @@ def _encoded(part: bytes) -> str:
 
 
 class Issuer:
-    """What is at the address."""
+    """JWKS server with its keys."""
 
     def __init__(self) -> None:
         self.keys = [public("first", elliptic("first")), public("rsa", rsa_key())]
@@ -93,7 +93,7 @@ class Issuer:
         self.url = ""
 
     def rotate(self, kid: str) -> None:
-        """From now on there is this key and no other."""
+        """Replace all keys by this one."""
         self.keys = [public(kid, elliptic(kid))]
 
     def document(self) -> bytes:

@@ -1,4 +1,4 @@
-"""KServe's own client with a key and with a token; and how many names are counted."""
+"""Test KServe's client with keys and tokens, and the limit of counted names."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tests.serving.front.certificates import pair
 from tests.serving.front.fronts import serving
 
 
-def test_kserves_client_sends_a_key(tmp_path: Path) -> None:
+def test_kserve_client_sends_a_key(tmp_path: Path) -> None:
     key, path = new_key(), tmp_path / "keys.json"
     path.write_text(written([KeyEntry("ward", digest(key))]))
     access = AccessControl(AccessSettings(api_keys=str(path)))
     tls = TlsFiles(*pair(tmp_path), print)
-    with serving(FrontSettings(), access, tls) as (_, backend, client, _):
+    with serving(FrontSettings(), access, tls) as (_, upstream, client, _):
         url = f"https://localhost:{client.base_url.port}"
         answers = {"predictions": b'{"predictions": [1]}', "explanations": b'{"explanations": [2]}'}
 
@@ -37,9 +37,9 @@ def test_kserves_client_sends_a_key(tmp_path: Path) -> None:
             config = RESTConfig(transport=trusting, protocol="v1")
             async with InferenceRESTClient(config) as kserve:
                 body = {"instances": [{"data": "x"}]}
-                backend.response = FrontResponse(200, answers["predictions"])
+                upstream.response = FrontResponse(200, answers["predictions"])
                 predicted = await kserve.infer(url, body, model_name="melanoma", headers=headers)
-                backend.response = FrontResponse(200, answers["explanations"])
+                upstream.response = FrontResponse(200, answers["explanations"])
                 explained = await kserve.explain(url, "melanoma", body, headers=headers)
             return predicted["predictions"], explained["explanations"]
 
@@ -48,7 +48,7 @@ def test_kserves_client_sends_a_key(tmp_path: Path) -> None:
             asyncio.run(ask({}))
 
 
-def test_names_beyond_the_first_fifty_are_one() -> None:
+def test_names_beyond_the_first_fifty_are_counted_as_other() -> None:
     registry = CollectorRegistry()
     metrics = FrontMetrics(registry)
     for number in range(MAX_NAMES + 10):

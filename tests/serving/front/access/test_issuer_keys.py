@@ -1,4 +1,4 @@
-"""The issuer's keys: rotated, away, and broken."""
+"""Test rotated, unreachable and malformed issuer keys."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def bearer(credential: str) -> list[tuple[str, str]]:
     return [("Authorization", f"Bearer {credential}")]
 
 
-def test_an_unknown_kid_is_known_once_the_issuer_has_it() -> None:
+def test_new_kid_is_fetched_from_the_issuer() -> None:
     now = [0.0]
     with issuer_at_an_address() as at:
         settings = AccessSettings(
@@ -49,7 +49,7 @@ def test_an_unknown_kid_is_known_once_the_issuer_has_it() -> None:
             assert [ask("next"), ask("first")] == [200, 401]
 
 
-def test_without_its_issuer_known_keys_go_on_for_a_time_and_nothing_is_open() -> None:
+def test_unreachable_issuer_keeps_known_keys_until_stale_then_503() -> None:
     now, said = [0.0], list[str]()
     with issuer_at_an_address() as at:
         settings = AccessSettings(
@@ -59,7 +59,7 @@ def test_without_its_issuer_known_keys_go_on_for_a_time_and_nothing_is_open() ->
             token_stale_seconds=3_600,
         )
         access = AccessControl(settings, said.append, lambda: now[0])
-        with serving(FrontSettings(), access) as (_, backend, client, _):
+        with serving(FrontSettings(), access) as (_, upstream, client, _):
 
             def ask() -> httpx.Response:
                 headers = [*JPEG.items(), *bearer(token())]
@@ -72,7 +72,7 @@ def test_without_its_issuer_known_keys_go_on_for_a_time_and_nothing_is_open() ->
             until(lambda: bool(said))
             now[0] = 3_601
             gone = ask()
-            answered = len(backend.requests)
+            answered = len(upstream.requests)
             at.status = 200
             now[0] = 3_620
             assert ask().status_code == 200
@@ -84,7 +84,7 @@ def test_without_its_issuer_known_keys_go_on_for_a_time_and_nothing_is_open() ->
     assert "can be fetched again" in said[-1]
 
 
-def test_keys_in_a_file_are_rotated_without_a_restart(tmp_path: Path) -> None:
+def test_reloads_rotated_keys_from_a_file(tmp_path: Path) -> None:
     now, said, path = [0.0], list[str](), tmp_path / "jwks.json"
     keeper = Issuer()
     path.write_bytes(keeper.document())
@@ -130,7 +130,7 @@ ODD_HEADERS = [
 
 
 @pytest.mark.parametrize("header", ODD_HEADERS, ids=range(len(ODD_HEADERS)))
-def test_an_odd_token_is_one_that_is_not_valid(header: bytes, tmp_path: Path) -> None:
+def test_rejects_malformed_token(header: bytes, tmp_path: Path) -> None:
     path = tmp_path / "jwks.json"
     path.write_bytes(Issuer().document())
     settings = AccessSettings(
@@ -146,7 +146,7 @@ def test_an_odd_token_is_one_that_is_not_valid(header: bytes, tmp_path: Path) ->
         assert caught.value.status == 401
 
 
-def test_odd_claims_of_a_valid_signature_are_not_valid(tmp_path: Path) -> None:
+def test_rejects_malformed_claims_with_valid_signature(tmp_path: Path) -> None:
     path = tmp_path / "jwks.json"
     path.write_bytes(Issuer().document())
     settings = AccessSettings(
@@ -179,7 +179,7 @@ def test_odd_claims_of_a_valid_signature_are_not_valid(tmp_path: Path) -> None:
 
 
 def _signed(claims: dict[str, Any]) -> str:
-    """A signature of what PyJWT itself would not put into a token."""
+    """Sign contents that PyJWT would not put into a token."""
     return jwt.PyJWS().encode(
         json.dumps(claims).encode(), issuer.elliptic("first"), "ES256", headers={"kid": "first"}
     )

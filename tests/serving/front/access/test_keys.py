@@ -1,4 +1,4 @@
-"""Keys: their file, `make key`, and what happens when the file changes."""
+"""Test API keys: the file, `make key`, and reloading."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def make(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """A new key, as the command prints it."""
+    """Create a key with the command and return it."""
     assert main(["--name", *arguments]) == 0
     out, err = capsys.readouterr()
     assert out.strip() not in err
     return out.removesuffix("\n")
 
 
-def test_a_key_is_shown_once_and_its_digest_kept(
+def test_key_is_shown_once_and_only_its_digest_is_stored(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = make(capsys, "ward-3", "--verbs", "predict", "--expires", "2027-01-31")
@@ -54,7 +54,7 @@ def test_a_key_is_shown_once_and_its_digest_kept(
     assert stat.S_IMODE(path.parent.stat().st_mode) & 0o002 == 0
 
 
-def test_a_name_may_have_two_keys_and_each_is_revoked_by_its_id(
+def test_two_keys_of_a_name_are_revoked_by_id(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = make(capsys, "ward-3"), make(capsys, "ward-3")
@@ -83,7 +83,7 @@ def test_a_name_may_have_two_keys_and_each_is_revoked_by_its_id(
         (["--revoke", "nobody"], "no key of that name or id"),
     ],
 )
-def test_what_cannot_be_done_is_said_and_changes_nothing(
+def test_invalid_command_is_an_error_and_changes_nothing(
     arguments: list[str], message: str, path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 2
@@ -107,7 +107,7 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(
         (b"x" * (MAX_BYTES + 1), "more than"),
     ],
 )
-def test_a_wrong_file_starts_nothing_and_is_not_quoted(
+def test_invalid_key_file_prevents_start_and_is_not_quoted(
     content: bytes, message: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "keys.json"
@@ -119,20 +119,20 @@ def test_a_wrong_file_starts_nothing_and_is_not_quoted(
     assert "SECRET" not in str(caught.value)
 
 
-def test_a_missing_file_is_no_open_door(tmp_path: Path) -> None:
+def test_missing_key_file_prevents_start(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be read"):
         AccessControl(AccessSettings(api_keys=str(tmp_path / "keys.json")))
 
 
 def admitted(access: AccessControl, key: str) -> str | int:
-    """The name, or the status of the refusal."""
+    """Name of the caller, or status of the rejection."""
     try:
         return asyncio.run(access.admit(scope(key), "predict")).name
     except RejectedError as error:
         return error.status
 
 
-def test_changes_count_within_a_second_and_a_broken_file_changes_nothing(
+def test_reloads_changes_within_a_second_and_ignores_broken_file(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now, said = [0.0], list[str]()
@@ -165,7 +165,7 @@ def test_changes_count_within_a_second_and_a_broken_file_changes_nothing(
     assert "is in force" in said[2]
 
 
-def test_a_key_is_valid_to_the_end_of_its_day(tmp_path: Path) -> None:
+def test_key_is_valid_until_the_end_of_its_last_day(tmp_path: Path) -> None:
     key, path = keys.new_key(), tmp_path / "keys.json"
     path.write_text(keys.written([keys.KeyEntry("ward", keys.digest(key), expires=DAY)]))
     today = [DAY]
@@ -176,7 +176,7 @@ def test_a_key_is_valid_to_the_end_of_its_day(tmp_path: Path) -> None:
     assert admitted(access, key) == 401
 
 
-def test_a_file_that_is_written_can_be_read() -> None:
+def test_written_key_file_can_be_read() -> None:
     entries = (
         keys.KeyEntry("a", "0" * 64),
         keys.KeyEntry("b", "f" * 64, ("explain",), DAY),

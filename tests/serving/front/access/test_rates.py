@@ -1,4 +1,4 @@
-"""Rates by name, and failed attempts by address."""
+"""Test rate limits by name and failed attempts by address."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def limiter(table: RateTable, now: list[float]) -> RateLimiter:
     return RateLimiter(lambda: table, lambda: now[0])
 
 
-def test_a_burst_is_allowed_and_then_the_rate() -> None:
+def test_allows_a_burst_and_then_the_rate() -> None:
     now = [0.0]
     rates = limiter(RateTable(Rate(requests=60)), now)
 
@@ -47,7 +47,7 @@ def test_a_burst_is_allowed_and_then_the_rate() -> None:
     assert [rates.take("a") is None for _ in range(61)] == [True] * 60 + [False]
 
 
-def test_what_a_request_held_besides_its_first_photograph_is_owed() -> None:
+def test_further_photographs_of_a_request_are_charged_afterwards() -> None:
     now = [0.0]
     rates = limiter(RateTable(Rate(photographs=60)), now)
 
@@ -61,7 +61,7 @@ def test_what_a_request_held_besides_its_first_photograph_is_owed() -> None:
     assert rates.take("a") is None
 
 
-def test_a_request_that_is_refused_costs_nothing() -> None:
+def test_rejected_request_is_not_charged() -> None:
     now = [0.0]
     rates = limiter(RateTable(Rate(requests=1, photographs=60)), now)
     assert rates.take("a") is None
@@ -71,7 +71,7 @@ def test_a_request_that_is_refused_costs_nothing() -> None:
     assert rates.take("a") is None
 
 
-def test_the_file_says_what_each_name_may() -> None:
+def test_reads_rates_by_name() -> None:
     table = parse(FILE, Rate(photographs=100))
 
     assert table.of("ward-3") == Rate(6, 12, 10)
@@ -92,7 +92,7 @@ def test_the_file_says_what_each_name_may() -> None:
         (b"names = 3", "holds tables"),
     ],
 )
-def test_a_wrong_file_is_explained(content: bytes, message: str, tmp_path: Path) -> None:
+def test_invalid_rates_file_is_explained(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "rates.toml"
     path.write_bytes(content)
 
@@ -101,7 +101,7 @@ def test_a_wrong_file_is_explained(content: bytes, message: str, tmp_path: Path)
     assert "LESIONLENS_RATES" in str(caught.value)
 
 
-def test_a_changed_rate_counts_from_its_change(tmp_path: Path) -> None:
+def test_changed_rate_applies_from_its_change(tmp_path: Path) -> None:
     now, path = [0.0], tmp_path / "rates.toml"
     path.write_text("[default]\nrequests = 1\n")
     table = [parse(path.read_bytes(), Rate())]
@@ -114,7 +114,7 @@ def test_a_changed_rate_counts_from_its_change(tmp_path: Path) -> None:
     assert rates.take("a") is None
 
 
-def test_names_and_addresses_are_bounded() -> None:
+def test_number_of_names_and_addresses_is_bounded() -> None:
     buckets = Buckets(most=3)
     made: list[str] = []
 
@@ -131,29 +131,29 @@ def test_names_and_addresses_are_bounded() -> None:
     assert made == ["a", "b", "c", "d", "b"]  # b had been away longest when d came
 
 
-def test_429_says_when_and_how_many() -> None:
+def test_429_has_retry_after_and_the_limit() -> None:
     access = AccessControl(AccessSettings(rate_requests=2), clock=lambda: 0.0)
-    with serving(FrontSettings(), access) as (_, backend, client, _):
+    with serving(FrontSettings(), access) as (_, upstream, client, _):
         replies = [client.post(PREDICT, content=b"x", headers=JPEG) for _ in range(3)]
 
     assert [reply.status_code for reply in replies] == [200, 200, 429]
     assert replies[2].headers["retry-after"] == "30"
     assert "2 a minute are accepted from this name" in replies[2].json()["error"]
-    assert len(backend.requests) == 2
+    assert len(upstream.requests) == 2
 
 
-def test_the_photographs_of_a_request_are_counted_by_its_answer() -> None:
+def test_photographs_are_counted_from_the_response() -> None:
     access = AccessControl(AccessSettings(rate_photographs=4), clock=lambda: 0.0)
-    with serving(FrontSettings(), access) as (_, backend, client, _):
+    with serving(FrontSettings(), access) as (_, upstream, client, _):
         result = b'{"label": "cancer", "probability": 0.5}'
-        backend.response = FrontResponse(200, b'{"predictions": [%b]}' % b", ".join([result] * 4))
+        upstream.response = FrontResponse(200, b'{"predictions": [%b]}' % b", ".join([result] * 4))
         replies = [client.post(PREDICT, content=b"{}", headers=JPEG) for _ in range(2)]
 
     assert [reply.status_code for reply in replies] == [200, 429]
     assert "4 a minute" in replies[1].json()["error"]
 
 
-def test_the_failures_of_an_address_are_counted_apart() -> None:
+def test_failed_attempts_are_counted_per_address() -> None:
     now = [0.0]
     failures = FailedAttempts(2, lambda: now[0])
 
@@ -173,5 +173,5 @@ def test_the_failures_of_an_address_are_counted_apart() -> None:
         ("-", "-"),
     ],
 )
-def test_a_customers_ipv6_addresses_are_one(address: str, counted: str) -> None:
+def test_ipv6_addresses_of_one_network_share_a_count(address: str, counted: str) -> None:
     assert network(address) == counted

@@ -1,4 +1,4 @@
-"""The table of docs/how-to/access.md, line by line, against a front over real HTTP."""
+"""Test each row of the table in docs/how-to/access.md against a front over HTTP."""
 
 from __future__ import annotations
 
@@ -47,50 +47,50 @@ def ago(**passed: float) -> int:
 
 
 ROWS: dict[str, tuple[int, Headers]] = {
-    "no key": (401, lambda: []),
-    "a key, as `Authorization: Bearer`": (200, lambda: bearer(KEYS["ward"])),
-    "a key, as `X-API-Key`": (200, lambda: [("X-API-Key", KEYS["ward"])]),
-    "a wrong key": (401, lambda: bearer(WRONG)),
-    "an expired key": (401, lambda: bearer(KEYS["expired"])),
-    "a revoked key": (401, lambda: bearer(KEYS["revoked"])),
-    "a key of another verb": (403, lambda: bearer(KEYS["reader"])),
-    "the same key twice, in two headers": (
+    "no credential": (401, lambda: []),
+    "valid key in `Authorization: Bearer`": (200, lambda: bearer(KEYS["ward"])),
+    "valid key in `X-API-Key`": (200, lambda: [("X-API-Key", KEYS["ward"])]),
+    "unknown key": (401, lambda: bearer(WRONG)),
+    "expired key": (401, lambda: bearer(KEYS["expired"])),
+    "revoked key": (401, lambda: bearer(KEYS["revoked"])),
+    "key that lacks the verb": (403, lambda: bearer(KEYS["reader"])),
+    "the same key in two different headers": (
         401,
         lambda: [*bearer(KEYS["ward"]), ("X-API-Key", KEYS["ward"])],
     ),
-    "the same key twice, in one header": (401, lambda: bearer(KEYS["ward"]) * 2),
-    "a key in the query": (401, lambda: []),
-    "a key in its header and in the query": (401, lambda: bearer(KEYS["ward"])),
-    "a key of 8 KB": (401, lambda: bearer(KEYS["ward"] + "x" * 8_192)),
-    "a key in another case": (401, lambda: bearer(KEYS["ward"].swapcase())),
-    "the scheme in another case": (200, lambda: [("authorization", f"bEARER {KEYS['ward']}")]),
-    "another scheme": (401, lambda: [("Authorization", f"Basic {KEYS['ward']}")]),
-    "a token": (200, lambda: bearer(token())),
-    "a token, signed with RSA": (200, lambda: bearer(token("rsa", issuer.rsa_key()))),
-    "a token without the verb's scope": (403, lambda: bearer(token(scope="openid explain"))),
-    "a token with `alg: none`": (401, lambda: bearer(issuer.unsigned())),
-    "a token with HS256, signed with the public key": (
+    "the same header twice": (401, lambda: bearer(KEYS["ward"]) * 2),
+    "key in the query string": (401, lambda: []),
+    "key in a header and in the query string": (401, lambda: bearer(KEYS["ward"])),
+    "key of 8 KB": (401, lambda: bearer(KEYS["ward"] + "x" * 8_192)),
+    "key with upper and lower case swapped": (401, lambda: bearer(KEYS["ward"].swapcase())),
+    "`bearer` in another case": (200, lambda: [("authorization", f"bEARER {KEYS['ward']}")]),
+    "another scheme (`Basic`)": (401, lambda: [("Authorization", f"Basic {KEYS['ward']}")]),
+    "valid token (ES256)": (200, lambda: bearer(token())),
+    "valid token (RS256)": (200, lambda: bearer(token("rsa", issuer.rsa_key()))),
+    "token that lacks the verb's scope": (403, lambda: bearer(token(scope="openid explain"))),
+    "token with `alg: none`": (401, lambda: bearer(issuer.unsigned())),
+    "token with HS256, signed with the issuer's public key": (
         401,
         lambda: bearer(issuer.signed_with_the_public_key()),
     ),
-    "a token signed with another key": (
+    "token signed with another key": (
         401,
         lambda: bearer(token("first", issuer.elliptic("stranger"))),
     ),
-    "a token of another issuer": (401, lambda: bearer(token(iss="https://other.example"))),
-    "a token for another audience": (401, lambda: bearer(token(aud="other"))),
-    "an expired token": (401, lambda: bearer(token(exp=ago(minutes=1)))),
-    "a token that expired within the leeway": (200, lambda: bearer(token(exp=ago(seconds=10)))),
-    "a token from the future (`nbf`)": (401, lambda: bearer(token(nbf=ago(minutes=-5)))),
-    "a token from the future (`iat`)": (401, lambda: bearer(token(iat=ago(minutes=-5)))),
-    "a token that never expires": (401, lambda: bearer(token(exp=None))),
-    "a token without a name": (401, lambda: bearer(token(sub=None))),
-    "a token of an unknown `kid`": (401, lambda: bearer(token("later"))),
+    "token of another issuer": (401, lambda: bearer(token(iss="https://other.example"))),
+    "token for another audience": (401, lambda: bearer(token(aud="other"))),
+    "expired token": (401, lambda: bearer(token(exp=ago(minutes=1)))),
+    "token that expired within the leeway": (200, lambda: bearer(token(exp=ago(seconds=10)))),
+    "token that is not valid yet (`nbf`)": (401, lambda: bearer(token(nbf=ago(minutes=-5)))),
+    "token issued in the future (`iat`)": (401, lambda: bearer(token(iat=ago(minutes=-5)))),
+    "token without an expiry (`exp`)": (401, lambda: bearer(token(exp=None))),
+    "token without a name (`sub`)": (401, lambda: bearer(token(sub=None))),
+    "token with an unknown `kid`": (401, lambda: bearer(token("later"))),
 }
 """By the words of the page: the status of ``:predict`` and the headers that are sent."""
 QUERIES = {
-    "a key in the query": "api_key",
-    "a key in its header and in the query": "Access_Token",
+    "key in the query string": "api_key",
+    "key in a header and in the query string": "Access_Token",
 }
 
 
@@ -130,17 +130,19 @@ def served(keys: Path, at: Issuer) -> Iterator[Served]:
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_the_table(row: str, served: Served, caplog: pytest.LogCaptureFixture) -> None:
-    _, backend, client, _ = served
+def test_each_row_of_the_table_gets_its_status(
+    row: str, served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, upstream, client, _ = served
     status, headers = ROWS[row]
-    before, sent = len(backend.requests), headers()
+    before, sent = len(upstream.requests), headers()
     query = f"?{QUERIES[row]}={KEYS['ward']}" if row in QUERIES else ""
     with caplog.at_level(logging.DEBUG):
         reply = client.post(PREDICT + query, content=b"photograph", headers=[*JPEG.items(), *sent])
         line = log_line(caplog, reply)
 
     assert reply.status_code == status
-    assert len(backend.requests) - before == (status == 200)
+    assert len(upstream.requests) - before == (status == 200)
     ours = " ".join(
         record.getMessage()
         for record in caplog.records
@@ -158,16 +160,16 @@ def test_the_table(row: str, served: Served, caplog: pytest.LogCaptureFixture) -
         assert reply.headers["www-authenticate"].endswith('error="insufficient_scope"')
 
 
-def test_the_page_has_every_line_of_the_table(root: Path) -> None:
+def test_page_lists_exactly_these_rows(root: Path) -> None:
     page = (root / "docs/how-to/access.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| (.+?) \| (\d{3}) \|", page, re.MULTILINE))
 
     assert rows == {row: str(status) for row, (status, _) in ROWS.items()} | {
-        "a token of an unknown `kid`, once the issuer has it": "200",
+        "token with a `kid` that the issuer has just published": "200",
     }
 
 
-def test_a_key_of_one_verb_does_what_it_is_for(served: Served) -> None:
+def test_key_of_one_verb_is_accepted_for_it(served: Served) -> None:
     _, _, client, _ = served
 
     reply = client.post(EXPLAIN, content=b"x", headers=[*JPEG.items(), *bearer(KEYS["reader"])])
@@ -176,13 +178,13 @@ def test_a_key_of_one_verb_does_what_it_is_for(served: Served) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/ping", "/ready", "/v1/models", "/v1/models/melanoma"])
-def test_what_says_whether_the_server_is_well_needs_no_key(path: str, served: Served) -> None:
+def test_health_routes_need_no_key(path: str, served: Served) -> None:
     assert served[2].get(path).status_code == 200
 
 
-def test_it_is_refused_before_its_body_is_read(served: Served) -> None:
-    _, backend, client, _ = served
-    before = len(backend.requests)
+def test_rejects_before_reading_the_body(served: Served) -> None:
+    _, upstream, client, _ = served
+    before = len(upstream.requests)
     with socket.create_connection(("127.0.0.1", client.base_url.port or 0), SECONDS) as raw:
         raw.sendall(
             f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
@@ -195,10 +197,10 @@ def test_it_is_refused_before_its_body_is_read(served: Served) -> None:
     assert answer.startswith(b"HTTP/1.1 401 ")
     assert b"100 Continue" not in answer
     assert b"connection: close" in answer.lower()
-    assert len(backend.requests) == before
+    assert len(upstream.requests) == before
 
 
-def test_the_name_and_not_the_key_is_logged_and_counted(
+def test_logs_and_counts_the_name_and_not_the_key(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, _, client, registry = served
@@ -221,7 +223,7 @@ def test_the_name_and_not_the_key_is_logged_and_counted(
     assert (counted("ward"), counted("token:a_b_c")) == (before[0] + 1, before[1] + 1)
 
 
-def test_a_script_of_an_allowed_page_may_send_a_key(keys: Path) -> None:
+def test_cors_allows_key_headers(keys: Path) -> None:
     origin = "https://page.example"
     access = AccessControl(AccessSettings(api_keys=str(keys)))
     with serving(FrontSettings(cors_origins=(origin,)), access) as (_, _, client, _):
@@ -237,7 +239,7 @@ def test_a_script_of_an_allowed_page_may_send_a_key(keys: Path) -> None:
     assert {"authorization", "x-api-key"} <= set(re.split(r",\s*", allowed))
 
 
-def test_failures_of_one_address_are_limited_and_its_valid_keys_are_not(
+def test_failed_attempts_of_an_address_are_limited_but_valid_keys_are_accepted(
     keys: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = AccessSettings(api_keys=str(keys), failed_attempts=3)

@@ -1,4 +1,4 @@
-"""Settings of access control, what they refuse, and the warning."""
+"""Test the settings of access control and the warning."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOKENS = {
 }
 
 
-def test_unset_there_is_no_lock() -> None:
+def test_no_access_control_by_default() -> None:
     settings = AccessSettings.from_environment({"LESIONLENS_API_KEYS": " "})
 
     assert settings == AccessSettings()
@@ -25,7 +25,7 @@ def test_unset_there_is_no_lock() -> None:
 
 
 @pytest.mark.parametrize("given", [{"LESIONLENS_API_KEYS": "keys.json"}, TOKENS])
-def test_keys_or_tokens_are_a_lock(given: dict[str, str]) -> None:
+def test_keys_or_tokens_enable_access_control(given: dict[str, str]) -> None:
     assert AccessSettings.from_environment(given).locked
 
 
@@ -43,7 +43,7 @@ def test_keys_or_tokens_are_a_lock(given: dict[str, str]) -> None:
         ({"LESIONLENS_FAILED_ATTEMPTS": "0"}, "above zero"),
     ],
 )
-def test_a_wrong_setting_is_named(given: dict[str, str], message: str) -> None:
+def test_names_invalid_setting(given: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         AccessSettings.from_environment(given)
     assert "LESIONLENS_" in str(caught.value)
@@ -58,7 +58,7 @@ def test_a_wrong_setting_is_named(given: dict[str, str], message: str) -> None:
         ("nowhere.json", "cannot be read"),
     ],
 )
-def test_keys_of_an_issuer_that_will_not_do(jwks: str, message: str, tmp_path: Path) -> None:
+def test_rejects_unusable_issuer_keys(jwks: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "jwks.json"
     path.write_text('{"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "a"}]}')
     settings = AccessSettings(
@@ -82,7 +82,7 @@ def test_keys_of_an_issuer_that_will_not_do(jwks: str, message: str, tmp_path: P
         ("ward-pc.example", False, False, ["clear text", "anyone who reaches it"]),
     ],
 )
-def test_one_line_where_others_reach_what_nothing_protects(
+def test_warns_about_unprotected_server_in_one_line(
     host: str, tls: bool, locked: bool, words: list[str]
 ) -> None:
     line = exposed(host, tls, locked, "LESIONLENS_API_KEYS")
