@@ -68,7 +68,7 @@ class _Upstream:
     why_not_ready = ""
 
     async def answer(self, request: FrontRequest) -> FrontResponse:
-        """See :meth:`serving.front.messages.Backend.answer`."""
+        """See :meth:`serving.front.messages.Upstream.answer`."""
         return FrontResponse(200, b'{"label": "no cancer", "probability": 0.01}')
 
 

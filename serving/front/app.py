@@ -20,11 +20,11 @@ from serving.front.access_log import log_request
 from serving.front.bodies import BodyLimits, content_length, read_body, run_until_disconnect
 from serving.front.buffers import ByteBudget
 from serving.front.messages import (
-    Backend,
     ClientGone,
     FrontRequest,
     FrontResponse,
     RejectedError,
+    Upstream,
     error_body,
 )
 from serving.front.routes import MODEL, ROUTES, Route, route_of
@@ -69,7 +69,7 @@ class Front:
     def __init__(
         self,
         settings: FrontSettings,
-        upstream: Backend,
+        upstream: Upstream,
         metrics: FrontMetrics,
         access: AccessControl | None = None,
         routes: Mapping[bytes, Route] = ROUTES,

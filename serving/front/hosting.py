@@ -18,7 +18,7 @@ from serving.front.access.settings import AccessSettings
 from serving.front.app import Front
 from serving.front.connections import ConnectionLimits
 from serving.front.listener import Listener
-from serving.front.messages import Backend
+from serving.front.messages import Upstream
 from serving.front.routes import ROUTES, Route
 from serving.front.settings import FrontSettings, ServerSettings
 from serving.front.side_apps import metrics_app, probes_app, redirect_app, with_cors
@@ -113,12 +113,12 @@ class Server(ABC):
         self._registry = CollectorRegistry()
         metrics = FrontMetrics(self._registry)
         self._access = AccessControl(plan.access, plan.report)
-        self._upstream = self.make_backend(metrics)
+        self._upstream = self.make_upstream(metrics)
         self.front = Front(plan.front, self._upstream, metrics, self._access, routes)
         self._tls = tls_files(plan.access, plan.report)
 
     @abstractmethod
-    def make_backend(self, metrics: FrontMetrics) -> Backend:
+    def make_upstream(self, metrics: FrontMetrics) -> Upstream:
         """Make what answers the front's requests, once."""
 
     @abstractmethod

@@ -57,7 +57,7 @@ class FrontResponse:
     """That it is about; None where the body itself shows it, as V1's does."""
 
 
-class Backend(Protocol):
+class Upstream(Protocol):
     """Upstream of the front: answers checked requests.
 
     One instance per process; called from one event loop.

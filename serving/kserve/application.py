@@ -1,4 +1,4 @@
-"""KServe's model server as an ASGI application, and the backend that connects it to the front.
+"""KServe's model server as an ASGI application, and the upstream that connects it to the front.
 
 ``kserve.ModelServer`` provides the data plane, the model registry and the endpoints of V1 and V2.
 Sockets, logs and signals are the front's, for both runtimes.
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 V2_INFER: Final = f"/v2/models/{MODEL}/infer"
 JSON_BYTES: Final = "inference-header-content-length"
 PHOTOGRAPHS: Final = "x-photographs"
-"""Response header from the application to the backend: number of photographs answered."""
+"""Response header from the application to the upstream: number of photographs answered."""
 OWN_PATHS: Final = {
     f"/predictions/{MODEL}": f"/v1/models/{MODEL}:predict",
     f"/explanations/{MODEL}": f"/v1/models/{MODEL}:explain",
@@ -102,8 +102,8 @@ async def _answer_error(request: Request, error: AnswerError) -> Response:
     return Response(answer.body, answer.status, retry, media_type="application/json")
 
 
-class KServeBackend:
-    """Backend of the front (:class:`serving.front.messages.Backend`) in the same process.
+class KServeUpstream:
+    """Upstream of the front (:class:`serving.front.messages.Upstream`) in the same process.
 
     Args:
         plane: of the model server.
@@ -116,16 +116,16 @@ class KServeBackend:
 
     @property
     def ready(self) -> bool:
-        """See :meth:`serving.front.messages.Backend.ready`."""
+        """See :meth:`serving.front.messages.Upstream.ready`."""
         return self._pool.ready
 
     @property
     def why_not_ready(self) -> str:
-        """See :meth:`serving.front.messages.Backend.why_not_ready`."""
+        """See :meth:`serving.front.messages.Upstream.why_not_ready`."""
         return "" if self.ready else self._pool.why_not_ready
 
     async def answer(self, request: FrontRequest) -> FrontResponse:
-        """See :meth:`serving.front.messages.Backend.answer`."""
+        """See :meth:`serving.front.messages.Upstream.answer`."""
         try:
             if request.path == GRPC_INFER:
                 return await infer_over_grpc(self._plane, request)

@@ -15,7 +15,7 @@ from serving import release
 from serving.front import hosting
 from serving.front.routes import ROUTES, V2_ROUTES
 from serving.front.telemetry import FrontMetrics
-from serving.kserve.application import KServeBackend, data_plane
+from serving.kserve.application import KServeUpstream, data_plane
 from serving.kserve.calls import Calls
 from serving.kserve.dispatch import Dispatcher
 from serving.kserve.forking import Plan, unpack
@@ -41,7 +41,7 @@ class Server(hosting.Server):
     def __init__(self, plan: hosting.ServerPlan) -> None:
         super().__init__(plan, ROUTES | V2_ROUTES)
 
-    def make_backend(self, metrics: FrontMetrics) -> KServeBackend:
+    def make_upstream(self, metrics: FrontMetrics) -> KServeUpstream:
         """See :class:`serving.front.hosting.Server`."""
         plan = self.plan
         archive = plan.scratch / "archive"
@@ -50,7 +50,7 @@ class Server(hosting.Server):
         dispatcher = Dispatcher(batch_size, plan.front.answer_seconds, metrics.repeated.inc)
         self._metrics_folder = workers.metrics
         self._pool = WorkerPool(workers, dispatcher, plan.log, plan.report)
-        return KServeBackend(data_plane(MelanomaModel(dispatcher)), self._pool)
+        return KServeUpstream(data_plane(MelanomaModel(dispatcher)), self._pool)
 
     @contextlib.asynccontextmanager
     async def runtime(self) -> AsyncIterator[WorkerPool]:

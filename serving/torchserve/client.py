@@ -34,7 +34,7 @@ class _WorkerDiedError(Exception):
 
 
 class TorchServeClient:
-    """A :class:`serving.front.messages.Backend`; close it after use.
+    """A :class:`serving.front.messages.Upstream`; close it after use.
 
     A request can be repeated: the answer depends on it and on the model alone. A request whose
     worker died is sent again, and such requests run one at a time: if one of them kills workers,
@@ -61,7 +61,7 @@ class TorchServeClient:
         """Time of the last answer of a worker, on the clock of ``time.monotonic``."""
 
     async def answer(self, request: FrontRequest) -> FrontResponse:
-        """See :meth:`serving.front.messages.Backend.answer`."""
+        """See :meth:`serving.front.messages.Upstream.answer`."""
         headers = {
             "Content-Type": "application/json" if request.is_json else "application/octet-stream",
             **{f"X-{name.capitalize()}": value for name, value in request.options.items()},

@@ -25,7 +25,7 @@ class Server(hosting.Server):
 
     keeps_workers_while_draining: ClassVar[bool] = False
 
-    def make_backend(self, metrics: FrontMetrics) -> TorchServeClient:
+    def make_upstream(self, metrics: FrontMetrics) -> TorchServeClient:
         """See :class:`serving.front.hosting.Server`."""
         plan, settings = self.plan, self.plan.settings
         options = release.java_options(plan.release / "config/config.properties")
