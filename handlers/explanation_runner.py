@@ -14,7 +14,6 @@ import torch
 
 from handlers import explanation
 from handlers.background import Background, BusyError
-from handlers.classifier import ClassifiedImage
 from handlers.explainers.task import (
     AttributionTask,
     Budget,
@@ -23,6 +22,7 @@ from handlers.explainers.task import (
     OutOfTimeError,
 )
 from handlers.orientations import Orientation
+from handlers.prediction import ClassifiedImage
 from handlers.protocol import Request, RequestError
 from handlers.settings import HandlerSettings
 from handlers.telemetry import Recorder

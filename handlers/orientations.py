@@ -45,7 +45,14 @@ class Orientation:
         return torch.stack([own.flip(dims) for dims in FLIPS[:count]])
 
     def mapped_back(self, maps: torch.Tensor) -> torch.Tensor:
-        """Map (count, c, h, h), one row per orientation of :meth:`turned`, back to the picture."""
+        """Map one map per orientation of :meth:`turned` back to the picture.
+
+        Args:
+            maps: shape (count, c, h, h).
+
+        Returns:
+            Shape (count, c, h, h).
+        """
         flips = zip(maps, FLIPS, strict=False)
         return torch.stack([self.undo(one.flip(dims)) for one, dims in flips])
 

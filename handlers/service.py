@@ -14,10 +14,11 @@ from itertools import islice
 from typing import Any
 
 from handlers import budget, explanation, imaging, protocol
-from handlers.classifier import LABELS, ClassifiedImage, Classifier, Decision
+from handlers.classifier import LABELS, Classifier
 from handlers.explanation_runner import ExplanationRunner
 from handlers.imaging import PreprocessedImage
 from handlers.load_shedding import LoadShedder
+from handlers.prediction import ClassifiedImage, Decision
 from handlers.protocol import RawRequest, Request, RequestError
 from handlers.settings import HandlerSettings
 from handlers.telemetry import (

@@ -102,6 +102,11 @@ def timed(
     """Return the median seconds of each function of the model's input.
 
     Every input goes through all of them in turn, so the machine's drift hits all alike.
+
+    Args:
+        runs: functions of inputs of shape (1, 3, side, side), by name.
+        inputs: each of shape (1, 3, side, side).
+        progress: told of each input.
     """
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     with torch.inference_mode():

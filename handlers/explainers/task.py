@@ -54,8 +54,8 @@ class AttributionTask:
     """Class whose logit is explained."""
     budget: Budget = field(default_factory=lambda: Budget(float("inf")))
     served: Callable[[torch.Tensor], torch.Tensor] | None = None
-    """The network that predicts, like ``model`` but faster and without gradients, if there is
-    one."""
+    """The network that predicts, if there is one: from inputs of shape (n, 3, side, side) to logits
+    of shape (n, 2), like ``model`` but faster and without gradients."""
 
     def scores(self, inputs: torch.Tensor) -> torch.Tensor:
         """Run one forward step: the served network on n modified copies, logits of shape (n, 2).

@@ -193,9 +193,7 @@ BREAKS: Final[dict[str, tuple[str, Callable[[Document], None], type[Failure]]]] 
 
 @pytest.mark.parametrize("runtime", RUNTIMES[:1], indirect=True, scope="session")
 @pytest.mark.parametrize("name", BREAKS)
-def test_detects_wrong_document(
-    name: str, server: LocalServer, session: http.Session
-) -> None:
+def test_detects_wrong_document(name: str, server: LocalServer, session: http.Session) -> None:
     """The comparison itself is tested, and with one runtime."""
     route, change, difference = BREAKS[name]
     most = EXAMPLES_OF_A_WRONG_DOCUMENT

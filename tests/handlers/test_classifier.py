@@ -12,10 +12,11 @@ import torch
 from PIL import Image
 
 from handlers.card import Card
-from handlers.classifier import CANCER, LABELS, ArchiveError, Classifier, Decision, Forward
+from handlers.classifier import CANCER, LABELS, ArchiveError, Classifier
 from handlers.documents import parse, to_json
 from handlers.drift import STATISTICS, image_statistics
 from handlers.imaging import centre_view, to_tensor
+from handlers.prediction import Decision, Forward
 from training.export import SplitResNet
 
 ORDINARY = dict.fromkeys(STATISTICS, 0.2) | {"clipped": 0.0}

@@ -53,7 +53,7 @@ def test_ignores_empty_and_foreign_variables() -> None:
 @pytest.mark.parametrize(
     ("variable", "text", "said"),
     [
-        ("LESIONLENS_VARIANT", "fast", "LESIONLENS_VARIANT: 'fast' is not a serving variant; .*px"),
+        ("LESIONLENS_VARIANT", "fast", "'fast' is not a serving variant; an example is .*px"),
         (
             "LESIONLENS_BACKEND",
             "gpu",

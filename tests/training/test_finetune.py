@@ -10,8 +10,9 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from handlers.classifier import Classifier, Forward
+from handlers.classifier import Classifier
 from handlers.imaging import centre_view, decode, to_tensor
+from handlers.prediction import Forward
 from training import dataset, export, features
 from training.backbone import Backbone
 from training.cache import Cache

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from handlers.backends import NAMES as BACKENDS
+from handlers.backends import NUMERICS
 from training.settings import TrainingSettings
 
 NAMES = tuple(TrainingSettings.model_fields)
@@ -69,7 +69,7 @@ def test_an_empty_path_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch, n
 def test_no_backends_are_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LESIONLENS_BACKENDS", "")
 
-    assert TrainingSettings().backends == BACKENDS
+    assert TrainingSettings().backends == NUMERICS["float32"]
 
 
 def test_variables_of_the_other_packages_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:

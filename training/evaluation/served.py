@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from handlers.classifier import Classifier, Decision
+from handlers.classifier import Classifier
 from handlers.imaging import preprocess
+from handlers.prediction import Decision
 
 
 class Served:

@@ -62,7 +62,6 @@ def test_reads_reachability_from_probe_output(tmp_path: Path) -> None:
     assert found == {"10.0.0.1:8080": True, "[fd00::1]:8082": False}
     (line,) = (line for line in asked(tmp_path) if " exec client " in line)
     assert "--namespace space exec client --container probe -- python -c" in line
-    assert probes.at("fd00::1", 8082) == "[fd00::1]:8082"
 
 
 def test_detects_unenforced_policies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

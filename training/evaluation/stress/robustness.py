@@ -9,9 +9,9 @@ from zlib import crc32
 import numpy as np
 from PIL import Image
 
-from handlers.classifier import Decision
 from handlers.colours import to_srgb
 from handlers.imaging import decode
+from handlers.prediction import Decision
 from training.dataset import Photograph, Progress, labels
 from training.evaluation.served import Served, probabilities
 from training.evaluation.stress.perturbations import (

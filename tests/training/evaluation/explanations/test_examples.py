@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from handlers.classifier import Decision
 from handlers.explainers.methods import METHODS
+from handlers.prediction import Decision
 from training.dataset import CLASSES, Dataset, Progress
 from training.evaluation.explanations import examples
 from training.evaluation.explanations.examples import KINDS, Example, kind_of
