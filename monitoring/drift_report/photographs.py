@@ -13,15 +13,17 @@ from typing import Final
 import numpy as np
 from rich.progress import track
 
-from handlers import photograph_files
+from handlers import photograph_files, threads
 from handlers.classifier import CANCER, ArchiveError, Classifier
 from handlers.drift import FEATURES
-from handlers.imaging import ImageError, PreprocessedImage, decode, preprocess
+from handlers.imaging import ImageError, PreprocessedImage, decode
 from monitoring.drift_report.errors import ReportError
 
 FEWEST: Final = 20
 """Minimum number of photographs of a folder."""
 BATCH: Final = 16
+MODEL_FILES: Final = (".pt", ".json", ".xml", ".bin")
+"""Suffixes of the archive's files from which a model is loaded."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Sample:
     values: dict[str, np.ndarray]
     """Each drift feature, shape (n,)."""
     features: np.ndarray
-    """Pooled activations, shape (n, 512)."""
+    """Pooled activations, shape (n, width)."""
     cancer: np.ndarray
     """Whether the predicted label is `cancer`, shape (n,)."""
     review: np.ndarray
@@ -55,9 +57,9 @@ def model_of(archive: Path) -> Classifier:
     try:
         with tempfile.TemporaryDirectory(prefix="lesionlens-") as folder:
             with zipfile.ZipFile(archive) as packed:
-                for name in ("model.pt", "card.json", "baseline.json"):
-                    packed.extract(name, folder)
-            return Classifier.load(Path(folder))
+                names = [name for name in packed.namelist() if name.endswith(MODEL_FILES)]
+                packed.extractall(folder, names)
+            return Classifier.load(Path(folder), "", threads.cores())
     except (zipfile.BadZipFile, KeyError, ArchiveError) as error:
         raise ReportError(
             f"{archive} cannot be used ({error}): build it again with `make archive`"
@@ -80,7 +82,7 @@ def score_folder(folder: Path, classifier: Classifier) -> Sample:
         for path in track(found.photographs, description=folder.name, transient=True):
             try:
                 data = path.read_bytes()
-                image = preprocess(decode(data))
+                image = classifier.preprocess(decode(data))
             except (OSError, ImageError) as error:
                 unreadable[str(path.relative_to(folder))] = str(error)
                 continue

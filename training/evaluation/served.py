@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from handlers import threads
 from handlers.classifier import Classifier
-from handlers.imaging import preprocess
 from handlers.prediction import Decision
 
 
 class Served:
-    """Plain TorchScript with the card and the drift baseline of a model folder."""
+    """The default variant of a model folder, as this machine serves it."""
 
     def __init__(self, folder: Path) -> None:
         """Load the output of a training.
@@ -22,11 +22,14 @@ class Served:
         Raises:
             ArchiveError: a file is missing or cannot be read.
         """
-        self.classifier = Classifier.load(folder)
+        self.classifier = Classifier.load(folder, "", threads.cores())
 
     def decide(self, pictures: Iterable[Image.Image]) -> list[Decision]:
         """Predict decoded RGB pictures, in their order; holds a few at a time."""
-        return [one.decision for one in self.classifier.classify(map(preprocess, pictures))]
+        return [
+            one.decision
+            for one in self.classifier.classify(map(self.classifier.preprocess, pictures))
+        ]
 
 
 def probabilities(decisions: Sequence[Decision]) -> np.ndarray:

@@ -18,6 +18,7 @@ from handlers.classifier import Classifier
 from handlers.explainers.methods import METHODS
 from handlers.explainers.task import Attribution, AttributionTask, FrozenModel
 from handlers.imaging import centre_view, decode, to_tensor
+from handlers.variants import PORTABLE
 from training.cache import Arrays, Cache
 from training.dataset import Photograph
 
@@ -44,7 +45,7 @@ class Explained:
     """A trained model as it is served, and the cache of what was measured on it."""
 
     def __init__(self, folder: Path, cache: Path) -> None:
-        """Load the fastest backend that the card allows: curves take thousands of passes.
+        """Load plain TorchScript's variant on its fastest backend: curves take thousands of passes.
 
         Args:
             folder: of the trained model.
@@ -53,7 +54,7 @@ class Explained:
         Raises:
             ArchiveError: a file is missing or cannot be read.
         """
-        self.classifier = Classifier.load(folder, backend="", threads=threads.cores())
+        self.classifier = Classifier.load(folder, "", threads.cores(), PORTABLE.name)
         self.classifier.warm_up()
         self.model: Any = self.classifier.model
         self.kept = Cache(folder_for(cache, folder, self.classifier))
