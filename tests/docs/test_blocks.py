@@ -19,6 +19,7 @@ import torch
 from PIL import Image
 from torchvision.models import resnet18
 
+from handlers.variants import PORTABLE
 from serving.settings import free_ports
 from tests.conftest import program
 from tests.docs.blocks import Reader, blocks
@@ -30,6 +31,7 @@ SMALL = {
     "LESIONLENS_SYNTHETIC_TRAIN": "12",
     "LESIONLENS_SYNTHETIC_TEST": "6",
     "LESIONLENS_BACKENDS": "fp32",
+    "LESIONLENS_VARIANTS": PORTABLE.name,
     "LESIONLENS_REPORT_SEEDS": "1",
     "LESIONLENS_REPORT_RECIPES": "head",
     "LESIONLENS_TRACKING": "",

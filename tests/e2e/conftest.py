@@ -16,6 +16,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
+from handlers.variants import PORTABLE
 from k8s.images.__main__ import version
 from k8s.images.build import build
 from k8s.images.settings import ImageSettings
@@ -104,6 +105,8 @@ def _train(folder: Path) -> None:
         "COLUMNS": "200",  # a table's cells stay on one line
         # The others are tried in tests/handlers and tests/training.
         "LESIONLENS_BACKENDS": "openvino-fp32",
+        # Others are served in test_variant.py.
+        "LESIONLENS_VARIANTS": PORTABLE.name,
     }
     if REAL:
         variables["LESIONLENS_DATA"] = str(kept_back(SHARED / "lesions", photographs))

@@ -28,6 +28,7 @@ import pytest
 from handlers.classifier import Classifier
 from handlers.drift import FEATURES, Baseline, image_statistics
 from handlers.imaging import centre_view, decode
+from handlers.variants import PORTABLE
 from monitoring import threshold_file
 from monitoring.dashboards import files as dashboards
 from monitoring.drift_report.__main__ import main as drift_report
@@ -116,6 +117,7 @@ def drawn(folder: Path) -> Case:
         "LESIONLENS_CACHE": str(ROOT / "build" / "cache"),
         # The fastest with the plain model's answers; which keep them is told elsewhere.
         "LESIONLENS_BACKENDS": "openvino-fp32",
+        "LESIONLENS_VARIANTS": PORTABLE.name,
     }
     if REAL:
         variables["LESIONLENS_WEIGHTS"] = str(SHARED / "weights" / "resnet18-imagenet.pth")

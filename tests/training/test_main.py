@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from handlers.variants import PORTABLE
 from training import __main__ as cli
 from training.settings import TrainingSettings
 
@@ -30,6 +31,7 @@ def run(
     for name, value in given.items():
         monkeypatch.setenv(f"LESIONLENS_{name.upper()}", str(value))
     monkeypatch.setenv("LESIONLENS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("LESIONLENS_VARIANTS", PORTABLE.name)
 
     def run(*arguments: str, **settings: object) -> tuple[int, str]:
         for name, value in settings.items():
