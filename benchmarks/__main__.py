@@ -59,6 +59,9 @@ BENCHMARKS: Final = {
     ),
     "request": Benchmark("request", "parts of one request, and the overhead of the front", SERVED),
     "telemetry": Benchmark("telemetry", "requests with and without metrics", SERVED),
+    "variants": Benchmark(
+        "variants", "served latency and throughput of each serving variant (5 minutes)", SERVED
+    ),
     "training": Benchmark("training", "training without a cache, with it, and layer4 (15 minutes)"),
 }
 """Measurements by name, which is also that of the result."""

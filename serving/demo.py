@@ -41,6 +41,7 @@ STEPS: Final = {
     "fit": "final layer fitted to all",
     "export": "TorchScript written and compared with eager",
     "backends": "ways to run it compared",
+    "variants": "serving variants fitted and compared",
     "evaluation": "scores on test photographs",
     "record": "parameters and scores recorded with MLflow",
     "archive": f"{MODEL}.mar packed",

@@ -26,7 +26,7 @@ from training.dataset import Photograph, Progress
 LARGEST_DIFFERENCE: Final = 1e-4
 """Of a probability, between plain TorchScript and a backend that gives the same answers. Half
 precision on a GPU is allowed ten times as much."""
-PHOTOGRAPHS: Final = 60
+PHOTOGRAPHS: Final = 30
 """Photographs for comparison and timing, at most."""
 WARM: Final = 3
 
