@@ -15,8 +15,8 @@ def test_distinguishes_real_photographs(trained: Trained) -> None:
     data = trained.photographs
     metrics = trained.summary["metrics"]
     assert trained.summary["model_version"].startswith("folder-weights-")
-    # Four of five training photographs are kept back (all: docs/explanation/model.md).
-    assert metrics["auroc"]["value"] >= 0.87
+    # Nine of ten training photographs are kept back (all: docs/explanation/model.md).
+    assert metrics["auroc"]["value"] >= 0.84
     assert metrics["sensitivity"]["value"] >= 0.85
     assert trained.summary["largest_difference_to_eager"] <= 1e-5
     score = metrics["auroc"]

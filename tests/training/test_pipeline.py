@@ -76,7 +76,7 @@ def test_the_card_is_that_of_this_run(
     assert summary["largest_difference_to_eager"] <= 1e-5
     assert list(summary["seconds"]) == [
         *("data", "backbone", "features", "compare", "choose", "folds", "fit"),
-        *("export", "backends", "evaluation", "record", "archive"),
+        *("export", "backends", "variants", "evaluation", "record", "archive"),
     ]
 
 
