@@ -41,7 +41,11 @@ SECONDS: Final = 5.0
 
 
 def measure(_options: argparse.Namespace) -> dict[str, Any]:
-    """Measure every variant of the archive; the first of the result is the default."""
+    """Measure every variant of the archive; the first of the result is the default.
+
+    Raises:
+        RuntimeError: one of them cannot run on this machine.
+    """
     archive = (ServingSettings().archive / f"{MODEL}.mar").resolve()
     with zipfile.ZipFile(archive) as packed:
         listed = json.loads(packed.read("card.json"))["variants"]
