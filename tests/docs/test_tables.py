@@ -67,6 +67,11 @@ def result_of(root: Path, name: str) -> dict[str, Any]:
             ),
             "| 0.12 |",
         ),
+        (
+            "variants",
+            ("one_client", "float32-224px-1stage-upright", "p50_ms"),
+            "| 0.1 ms |",
+        ),
         ("features", ("time", "ratio"), "| 0.12 |"),
         ("gpu", ("auroc", "with", "test", "value"), "| 0.123 ("),
         ("explaining", ("alone", "ratio"), ": 0.12 times"),
