@@ -5,8 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +25,10 @@ from serving.settings import ServingSettings, free_ports
 from tests.conftest import program
 from tests.e2e.browser import chromium
 from tests.e2e.containers import Container, Template, templates
-from tests.e2e.environment import ROOT, without_settings
+from tests.e2e.environment import REAL, ROOT, SHARED, train
 from tests.e2e.kept_back import kept_back
 from tests.e2e.pages import Page, running
 
-SHARED = ROOT.parent / "shared"
 RUNTIMES = os.environ.get("LESIONLENS_TEST_RUNTIMES", "torchserve,kserve").split(",")
 """Of whose servers the tests are run; one of them halves the time."""
 ONE_RUNTIME = {
@@ -40,7 +37,6 @@ ONE_RUNTIME = {
 }
 """Modules that test a client of the service, or a container against what the checkout answers: the
 runtimes' answers are compared by the others."""
-REAL = (SHARED / "lesions").is_dir() and (SHARED / "weights").is_dir()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -97,32 +93,14 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def _train(folder: Path) -> None:
     """Train and pack; what was said goes into ``said.txt``, last."""
-    build, store, photographs = (folder / name for name in ("build", "store", "photographs"))
-    variables = {
-        "LESIONLENS_BUILD": str(build),
-        "LESIONLENS_ARCHIVE": str(store),
-        "LESIONLENS_CACHE": str(ROOT / "build" / "cache"),
-        "COLUMNS": "200",  # a table's cells stay on one line
-        # The others are tried in tests/handlers and tests/training.
-        "LESIONLENS_BACKENDS": "openvino-fp32",
-        # Others are served in test_variant.py.
-        "LESIONLENS_VARIANTS": PORTABLE.name,
-    }
+    variables = {"COLUMNS": "200"}  # a table's cells stay on one line
     if REAL:
-        variables["LESIONLENS_DATA"] = str(kept_back(SHARED / "lesions", photographs))
-        variables["LESIONLENS_WEIGHTS"] = str(SHARED / "weights" / "resnet18-imagenet.pth")
+        variables["LESIONLENS_DATA"] = str(kept_back(SHARED / "lesions", folder / "photographs"))
     else:
         variables |= {"LESIONLENS_SYNTHETIC_TRAIN": "60", "LESIONLENS_SYNTHETIC_TEST": "50"}
-    done = subprocess.run(
-        [sys.executable, "-m", "training"],
-        cwd=ROOT,
-        env=without_settings(os.environ) | variables,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    (folder / "said.txt").write_text(done.stderr)
+    # Other variants are served in test_variant.py.
+    said = train(folder, PORTABLE.name, **variables)
+    (folder / "said.txt").write_text(said)
 
 
 @pytest.fixture(scope="session")

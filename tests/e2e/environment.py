@@ -1,13 +1,48 @@
-"""Folder of the checkout, and an environment for processes that tests start."""
+"""Folders of the checkout, an environment for processes that tests start, and the training."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared"
+REAL = (SHARED / "lesions").is_dir() and (SHARED / "weights").is_dir()
 
 
 def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """Environment without the user's settings."""
     return {name: text for name, text in environment.items() if not name.startswith("LESIONLENS_")}
+
+
+def train(folder: Path, variant: str, **variables: str) -> str:
+    """Run ``python -m training`` with ``build`` and ``store`` in a folder; returns what it said.
+
+    Args:
+        folder: where it writes.
+        variant: serving variant that is fitted, besides plain TorchScript.
+        variables: others of the environment.
+    """
+    own = {
+        "LESIONLENS_BUILD": str(folder / "build"),
+        "LESIONLENS_ARCHIVE": str(folder / "store"),
+        "LESIONLENS_CACHE": str(ROOT / "build" / "cache"),
+        # The other backends are tried in tests/handlers and tests/training.
+        "LESIONLENS_BACKENDS": "openvino-fp32",
+        "LESIONLENS_VARIANTS": variant,
+    }
+    if REAL:
+        own["LESIONLENS_WEIGHTS"] = str(SHARED / "weights" / "resnet18-imagenet.pth")
+    done = subprocess.run(
+        [sys.executable, "-m", "training"],
+        cwd=ROOT,
+        env=without_settings(os.environ) | own | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr

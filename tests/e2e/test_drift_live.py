@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -39,8 +36,8 @@ from monitoring.settings import LocalSettings
 from serving.local import LocalServer
 from serving.settings import free_ports
 from tests.e2e import kept_back
-from tests.e2e.conftest import REAL, SHARED, Trained
-from tests.e2e.environment import ROOT, without_settings
+from tests.e2e.conftest import Trained
+from tests.e2e.environment import REAL, train
 from tests.e2e.requests_of import EXPLAIN, instances
 from tests.e2e.watching import Figures, Watched, changed, photographs_of
 from training.synthetic import draw_set
@@ -110,24 +107,7 @@ def case(
 def drawn(folder: Path) -> Case:
     counts = {"train": 240, "test": 10, "first": PHOTOGRAPHS // 2, "second": PHOTOGRAPHS // 2}
     draw_set(folder / "photographs", per_class=counts)
-    variables = {
-        "LESIONLENS_DATA": str(folder / "photographs"),
-        "LESIONLENS_BUILD": str(folder / "build"),
-        "LESIONLENS_ARCHIVE": str(folder / "store"),
-        "LESIONLENS_CACHE": str(ROOT / "build" / "cache"),
-        # The fastest with the plain model's answers; which keep them is told elsewhere.
-        "LESIONLENS_BACKENDS": "openvino-fp32",
-        "LESIONLENS_VARIANTS": PORTABLE.name,
-    }
-    if REAL:
-        variables["LESIONLENS_WEIGHTS"] = str(SHARED / "weights" / "resnet18-imagenet.pth")
-    subprocess.run(
-        [sys.executable, "-m", "training"],
-        cwd=ROOT,
-        env=without_settings(os.environ) | variables,
-        capture_output=True,
-        check=True,
-    )
+    train(folder, PORTABLE.name, LESIONLENS_DATA=str(folder / "photographs"))
     return Case(
         folder / "store",
         folder / "build" / "model",

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,8 +12,7 @@ import pytest
 
 from handlers.variants import PORTABLE
 from serving.local import LocalServer
-from tests.e2e.conftest import REAL, SHARED
-from tests.e2e.environment import ROOT, without_settings
+from tests.e2e.environment import train
 from tests.e2e.requests_of import EXPLAIN, PREDICT, instances
 from training.synthetic import draw_set
 
@@ -32,27 +28,12 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "store" / "melanoma.mar").is_file():
             draw_set(folder / "photographs", per_class={"train": 30, "test": 10})
-            variables = {
-                "LESIONLENS_DATA": str(folder / "photographs"),
-                "LESIONLENS_BUILD": str(folder / "build"),
-                "LESIONLENS_ARCHIVE": str(folder / "store"),
-                "LESIONLENS_CACHE": str(ROOT / "build" / "cache"),
-                "LESIONLENS_BACKENDS": "openvino-fp32",
-                "LESIONLENS_VARIANTS": INT8,
-                "LESIONLENS_TRACKING": "",
-            }
-            if REAL:
-                weights = SHARED / "weights" / "resnet18-imagenet.pth"
-                variables["LESIONLENS_WEIGHTS"] = str(weights)
-            done = subprocess.run(
-                [sys.executable, "-m", "training"],
-                cwd=ROOT,
-                env=without_settings(os.environ) | variables,
-                capture_output=True,
-                text=True,
-                check=False,
+            train(
+                folder,
+                INT8,
+                LESIONLENS_DATA=str(folder / "photographs"),
+                LESIONLENS_TRACKING="",
             )
-            assert done.returncode == 0, done.stderr
     return folder / "store"
 
 
