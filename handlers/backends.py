@@ -142,15 +142,13 @@ def choose(wanted: str, order: Sequence[str], folder: Path, model: Any, threads:
         order: of names, fastest first; what is unknown to this version is passed over.
         folder: as for :func:`load`, like the rest.
     """
-    for name in [wanted] if wanted else [name for name in order if name in _LOADERS]:
-        try:
-            return load(name, folder, model, threads)
-        except UnavailableError as error:
-            logger.warning("backend %s cannot run here, using a slower one: %s", name, error)
-    return load(PLAIN, folder, model, threads)
+    names = [wanted] if wanted else [name for name in order if name in _LOADERS]
+    return first([*names, PLAIN], folder, model, threads)
 
 
-def first(names: Sequence[str], folder: Path, model: Any, threads: int, shape: Shape) -> Backend:
+def first(
+    names: Sequence[str], folder: Path, model: Any, threads: int, shape: Shape | None = None
+) -> Backend:
     """Prepare the first backend of a list that runs here.
 
     Args:
@@ -285,8 +283,3 @@ _LOADERS: Final[Mapping[str, Callable[[_Source], Run]]] = {
 }
 
 NAMES: Final = tuple(_LOADERS)
-
-
-def numerics_of(name: str) -> str:
-    """Return the numerics that a backend computes in."""
-    return next(numerics for numerics, names in NUMERICS.items() if name in names)

@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from handlers import backends, orientations, variants
+from handlers import backends, variants
 from handlers.backends import PLAIN, Backend, Shape, UnavailableError
 from handlers.card import Card, OperatingPoint
 from handlers.documents import read
 from handlers.drift import Baseline
 from handlers.imaging import PreprocessedImage, preprocess
-from handlers.orientations import Orientation
+from handlers.orientations import Orientation, run_oriented
 from handlers.prediction import ClassifiedImage, Decision, Forward
 from handlers.variants import PORTABLE, Variant, VariantNetwork
 
@@ -164,16 +164,18 @@ class Classifier:
             if not self.variant.orientations:
                 activations = self.backend.run(inputs)
                 return Forward(activations, self._logits(activations))
-            found = tuple(orientations.canonical(picture) for picture in inputs)
+            found: list[Orientation] = []
             means: list[torch.Tensor] = []
             each: list[torch.Tensor] = []
-            for picture, orientation in zip(inputs, found, strict=True):
-                turned = orientation.turned(picture, self.variant.orientations)
-                maps = self.backend.run(turned)
+            for picture in inputs:
+                orientation, maps = run_oriented(
+                    picture, self.variant.orientations, self.backend.run
+                )
+                found.append(orientation)
                 each.append(self._logits(maps))
                 means.append(orientation.mapped_back(maps).mean(dim=0))
             stacked = torch.stack(means)
-            return Forward(stacked, self._logits(stacked), torch.stack(each), found)
+            return Forward(stacked, self._logits(stacked), torch.stack(each), tuple(found))
 
     def served(self, orientation: Orientation | None) -> Callable[[torch.Tensor], torch.Tensor]:
         """Return the served network for changed copies of one photograph, without gradients.

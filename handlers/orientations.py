@@ -6,11 +6,14 @@ an answer independent of how the camera was held; further ones are averaged.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import torch
+
+Array = TypeVar("Array", np.ndarray, torch.Tensor)
 
 FLIPS: Final[tuple[tuple[int, ...], ...]] = ((), (-1, -2), (-1,), (-2,))
 """Dimensions that are flipped in each averaged orientation, from the canonical one; a variant with
@@ -25,17 +28,14 @@ class Orientation:
     flip_rows: bool
     transpose: bool
 
-    def apply(self, pictures: torch.Tensor) -> torch.Tensor:
+    def apply(self, pictures: Array) -> Array:
         """Bring pictures of shape (..., h, h) into this orientation."""
-        dims = [dim for dim, flip in ((-1, self.flip_columns), (-2, self.flip_rows)) if flip]
-        flipped = pictures.flip(dims) if dims else pictures
-        return flipped.transpose(-1, -2) if self.transpose else flipped
+        flipped = _flip(pictures, self._dims)
+        return flipped.swapaxes(-1, -2) if self.transpose else flipped
 
-    def undo(self, maps: torch.Tensor) -> torch.Tensor:
+    def undo(self, maps: Array) -> Array:
         """Bring maps of shape (..., h, h) back from this orientation."""
-        upright = maps.transpose(-1, -2) if self.transpose else maps
-        dims = [dim for dim, flip in ((-1, self.flip_columns), (-2, self.flip_rows)) if flip]
-        return upright.flip(dims) if dims else upright
+        return _flip(maps.swapaxes(-1, -2) if self.transpose else maps, self._dims)
 
     def turned(self, picture: torch.Tensor, count: int) -> torch.Tensor:
         """Return ``count`` orientations of a picture (c, h, h), shape (count, c, h, h).
@@ -43,9 +43,8 @@ class Orientation:
         The first is this one, the others are flipped from it.
         """
         # In NumPy: for arrays this small, waking PyTorch's other threads costs more than they save.
-        own = picture.numpy()[..., :: _step(self.flip_rows), :: _step(self.flip_columns)]
-        own = own.swapaxes(-1, -2) if self.transpose else own
-        return torch.from_numpy(np.stack([np.flip(own, dims) for dims in FLIPS[:count]]))
+        own = self.apply(picture.numpy())
+        return torch.from_numpy(np.stack([_flip(own, dims) for dims in FLIPS[:count]]))
 
     def mapped_back(self, maps: torch.Tensor) -> torch.Tensor:
         """Map one map per orientation of :meth:`turned` back to the picture.
@@ -56,10 +55,12 @@ class Orientation:
         Returns:
             Shape (count, c, h, h).
         """
-        rows = [np.flip(one, dims) for one, dims in zip(maps.numpy(), FLIPS, strict=False)]
-        upright = [row.swapaxes(-1, -2) if self.transpose else row for row in rows]
-        back = np.stack(upright)[..., :: _step(self.flip_rows), :: _step(self.flip_columns)]
-        return torch.from_numpy(np.ascontiguousarray(back))
+        pairs = zip(maps.numpy(), FLIPS, strict=False)
+        return torch.from_numpy(np.stack([self.undo(_flip(one, dims)) for one, dims in pairs]))
+
+    @property
+    def _dims(self) -> tuple[int, ...]:
+        return (-1,) * self.flip_columns + (-2,) * self.flip_rows
 
 
 def canonical(picture: torch.Tensor) -> Orientation:
@@ -78,5 +79,25 @@ def canonical(picture: torch.Tensor) -> Orientation:
     return Orientation(across < 0, down < 0, abs(down) > abs(across))
 
 
-def _step(flip: bool) -> int:
-    return -1 if flip else 1
+def run_oriented(
+    picture: torch.Tensor, count: int, run: Callable[[torch.Tensor], torch.Tensor]
+) -> tuple[Orientation, torch.Tensor]:
+    """Run a network on the first orientations of a picture.
+
+    Args:
+        picture: shape (c, h, h).
+        count: of orientations.
+        run: from pictures of shape (count, c, h, h) to maps of shape (count, width, h, w).
+
+    Returns:
+        The canonical orientation, and one map per orientation as the network gave them, shape
+        (count, width, h, w).
+    """
+    orientation = canonical(picture)
+    return orientation, run(orientation.turned(picture, count))
+
+
+def _flip(pictures: Array, dims: tuple[int, ...]) -> Array:
+    if isinstance(pictures, np.ndarray):
+        return np.flip(pictures, dims)
+    return pictures.flip(dims) if dims else pictures

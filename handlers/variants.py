@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -88,17 +89,27 @@ class FittedVariant:
     baseline: Baseline
 
     def head(self) -> nn.Sequential:
-        """Return the module from activations (n, width, h, w) to logits (n, 2).
+        """Return the module from activations (n, width, h, w) to logits (n, 2)."""
+        layer = final_layer(np.asarray(self.weights), self.bias)
+        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1), layer).eval()
 
-        Half the log-odds each, with opposite signs, as in ``model.pt``.
-        """
-        layer = nn.Linear(len(self.weights), 2)
-        with torch.no_grad():
-            half = torch.tensor(self.weights, dtype=torch.float64).float() / 2
-            layer.weight.copy_(torch.stack([-half, half]))
-            layer.bias.copy_(torch.tensor([-self.bias / 2, self.bias / 2]))
-        head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1), layer)
-        return head.requires_grad_(False).eval()
+
+def final_layer(weights: np.ndarray, bias: float) -> nn.Linear:
+    """Return log-odds of cancer as a layer of two logits, ``no cancer`` and ``cancer``.
+
+    Half the log-odds each, with opposite signs: the softmax is the same, and an explanation of
+    either class has a gradient to follow.
+
+    Args:
+        weights: of the log-odds, shape (width,).
+        bias: of the log-odds.
+    """
+    layer = nn.Linear(len(weights), 2)
+    with torch.no_grad():
+        half = torch.from_numpy(weights / 2).float()
+        layer.weight.copy_(torch.stack([-half, half]))
+        layer.bias.copy_(torch.tensor([-bias / 2, bias / 2]))
+    return layer.requires_grad_(False)
 
 
 def path_of(folder: Path, variant: Variant) -> Path:

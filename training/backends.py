@@ -54,8 +54,7 @@ def measure(
     found: dict[str, MeasuredBackend] = {}
     ready: dict[str, Backend] = {}
     file = folder / file_of("openvino-fp32", Shape())
-    for suffix in conversion.SUFFIXES:
-        file.with_suffix(suffix).unlink(missing_ok=True)
+    _remove(file)
     for name in sorted(NUMERICS["float32"], key=lambda name: name != PLAIN):
         if name != PLAIN and name not in names:
             found[name] = MeasuredBackend(lacking="LESIONLENS_BACKENDS leaves it out")
@@ -83,9 +82,8 @@ def measure(
             passes=difference <= allowed,
         )
     if not found["openvino-fp32"].passes:
-        for suffix in conversion.SUFFIXES:
-            file.with_suffix(suffix).unlink(missing_ok=True)
-    return {name: found[name] for name in (PLAIN, *NUMERICS["float32"]) if name in found}
+        _remove(file)
+    return found
 
 
 def order(measured: dict[str, MeasuredBackend]) -> list[str]:
@@ -124,6 +122,11 @@ def timed(
 def inputs_of(photograph: Photograph) -> torch.Tensor:
     """Return the model's input of a photograph at 224 px, shape (1, 3, 224, 224)."""
     return to_tensor(centre_view(decode(photograph.path.read_bytes())))[None]
+
+
+def _remove(file: Path) -> None:
+    for suffix in conversion.SUFFIXES:
+        file.with_suffix(suffix).unlink(missing_ok=True)
 
 
 def _probabilities(

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from handlers.card import Estimate, MeasuredVariant, OperatingPoint, Variants
+from handlers.card import Estimate, MeasuredVariant, Variants
 from handlers.variants import PORTABLE
 from training.calibration import Calibration
 from training.scores import auroc_change, evaluate
@@ -75,9 +75,8 @@ def choose(
             misses.append("calibration error above chance")
         if one.forward_ms > limits.budget_ms:
             misses.append(f"over the budget of {limits.budget_ms:.1f} ms")
-        point = one.calibration
         measured[name] = MeasuredVariant(
-            calibration=OperatingPoint(point.temperature, point.threshold, point.near_threshold),
+            calibration=one.calibration,
             auroc=_estimate(own["auroc"]),
             auroc_change=change,
             specificity=_estimate(own["specificity"]),

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import torch
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -23,6 +22,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
 from torch import nn
 
+from handlers.variants import final_layer
 from training.backbone import Backbone
 from training.dataset import Progress
 from training.features import Features
@@ -53,17 +53,8 @@ class Head:
         return np.asarray(features.astype(np.float64) @ self.weights + self.bias)
 
     def layer(self) -> nn.Linear:
-        """Return the same as a layer of two logits, ``no cancer`` and ``cancer``.
-
-        Half the log-odds each, with opposite signs: the softmax is the same, and an explanation
-        of either class has a gradient to follow.
-        """
-        layer = nn.Linear(len(self.weights), 2)
-        with torch.no_grad():
-            half = torch.from_numpy(self.weights / 2).float()
-            layer.weight.copy_(torch.stack([-half, half]))
-            layer.bias.copy_(torch.tensor([-self.bias / 2, self.bias / 2]))
-        return layer.requires_grad_(False)
+        """Return the same as a layer of two logits, ``no cancer`` and ``cancer``."""
+        return final_layer(self.weights, self.bias)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from handlers import backends, threads
 from handlers.backends import PLAIN, Shape
 from handlers.card import MeasuredBackend, Variants
 from handlers.documents import to_json
-from handlers.orientations import canonical
+from handlers.orientations import run_oriented
 from handlers.variants import FOLDER, PORTABLE, FittedVariant, Variant, path_of
 from training import variants
 from training.backends import PHOTOGRAPHS, inputs_of, order, timed
@@ -192,8 +192,7 @@ def _prediction(
 
     def run(inputs: torch.Tensor) -> torch.Tensor:
         picture = torch.nn.functional.interpolate(inputs, (variant.side, variant.side))[0]
-        orientation = canonical(picture)
-        maps = backend.run(orientation.turned(picture, variant.orientations))
+        orientation, maps = run_oriented(picture, variant.orientations, backend.run)
         return orientation.mapped_back(maps).mean(dim=0)
 
     return run

@@ -23,10 +23,9 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from handlers import backends
 from handlers.backends import NUMERICS, Backend, Shape, UnavailableError, file_of
-from handlers.card import OperatingPoint
 from handlers.drift import STATISTICS
 from handlers.imaging import PREPROCESSING, decode, preprocess
-from handlers.orientations import FLIPS, canonical
+from handlers.orientations import FLIPS, run_oriented
 from handlers.reference import Reference
 from handlers.variants import FittedVariant, Variant
 from training import baseline, calibration, conversion, head
@@ -110,11 +109,11 @@ class Extractor:
 
     def _compute(self, photograph: Photograph) -> tuple[np.ndarray, np.ndarray]:
         image = preprocess(decode(photograph.path.read_bytes()), self._side)
-        turned = canonical(image.inputs).turned(image.inputs, self._count)
         backend = self._ready.get()
         try:
             with torch.inference_mode():
-                pooled = backend.run(turned).mean(dim=(2, 3)).numpy()
+                _, maps = run_oriented(image.inputs, self._count, backend.run)
+                pooled = maps.mean(dim=(2, 3)).numpy()
         finally:
             self._ready.put(backend)
         statistics = [image.statistics[name] for name in STATISTICS]
@@ -227,7 +226,7 @@ def _calibrated(
     document = FittedVariant(
         [float(weight) for weight in final.weights],
         final.bias,
-        OperatingPoint(calibrated.temperature, calibrated.threshold, calibrated.near_threshold),
+        calibrated,
         baseline.fit(probability, distance, features.statistics, rows),
     )
     return FittedTo(variant, final, OutOfSample(log_odds, distance), calibrated, document)
