@@ -18,19 +18,10 @@ from typing import Any, Final
 
 import torch
 
-PLAIN: Final = "fp32"
-"""TorchScript as it is in the archive; runs everywhere."""
+from handlers.variants import OPENVINO_SUFFIXES, PLAIN
 
 GPU_GROUP: Final = 8
 """Photographs per batch on a GPU, padded with zeros; eight take hardly longer than one."""
-
-NUMERICS: Final[Mapping[str, tuple[str, ...]]] = {
-    "float32": ("cuda-fp16", "openvino-fp32", "frozen", PLAIN),
-    "bf16": ("openvino-bf16",),
-    "int8": ("openvino-int8",),
-}
-"""Backends of each numerics, fastest first. Half precision on a GPU counts as float32: it rounds
-far less than the answers resolve."""
 
 Run = Callable[[torch.Tensor], torch.Tensor]
 """Function from photographs, float32 of shape (n, 3, side, side), to activations, float32 of shape
@@ -235,7 +226,7 @@ def _openvino(name: str, precision: str) -> Callable[[_Source], Run]:
             raise UnavailableError("this processor has no bfloat16 arithmetic")
         shape = source.shape
         file = file_of(name, shape)
-        paths = [source.folder / f"{file}{suffix}" for suffix in (".xml", ".bin")]
+        paths = [source.folder / f"{file}{suffix}" for suffix in OPENVINO_SUFFIXES]
         for path in paths:
             if not path.is_file():
                 raise UnavailableError(f"{path.name} is not in the archive")

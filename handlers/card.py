@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+class ArchiveError(RuntimeError):
+    """A file of the archive is missing or cannot be used; the message names it."""
+
+
 @dataclass(frozen=True)
 class OperatingPoint:
     """Parameters that turn the log-odds of a variant into a probability, a label and a flag."""

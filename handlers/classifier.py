@@ -14,14 +14,15 @@ import torch
 from PIL import Image
 
 from handlers import backends, variants
-from handlers.backends import PLAIN, Backend, Shape, UnavailableError
-from handlers.card import Card, OperatingPoint
+from handlers.backends import Backend, Shape, UnavailableError
+from handlers.card import ArchiveError, Card, OperatingPoint
 from handlers.documents import read
 from handlers.drift import Baseline
 from handlers.imaging import PreprocessedImage, preprocess
 from handlers.orientations import Orientation, run_oriented
 from handlers.prediction import ClassifiedImage, Decision, Forward
-from handlers.variants import PORTABLE, Variant, VariantNetwork
+from handlers.variant_network import VariantNetwork, head_of
+from handlers.variants import NUMERICS, PLAIN, PORTABLE, Variant
 
 LABELS: Final = ("no cancer", "cancer")
 CANCER: Final = 1
@@ -31,10 +32,6 @@ REASONS: Final = ("near_threshold", "unlike_training_data", "low_quality", "unst
 """Reasons for review: why a person must check the photograph."""
 
 logger = logging.getLogger(__name__)
-
-
-class ArchiveError(RuntimeError):
-    """A file of the archive is missing or cannot be used; the message names it."""
 
 
 class Classifier:
@@ -94,7 +91,7 @@ class Classifier:
                 wanted = Variant.named(name)
                 if wanted == PORTABLE:
                     break
-                names = backends.NUMERICS[wanted.numerics]
+                names = NUMERICS[wanted.numerics]
                 if backend and backend not in names:
                     continue
                 if not variant and wanted.numerics == "int8" and not backends.has_native_int8():
@@ -105,7 +102,7 @@ class Classifier:
                 except UnavailableError as error:
                     logger.warning("variant %s cannot run here: %s", name, error)
             baseline = read(folder / "baseline.json", Baseline)
-            if backend and backend not in backends.NUMERICS["float32"]:
+            if backend and backend not in NUMERICS["float32"]:
                 logger.warning("no variant of this archive runs on %s, using %s", backend, PLAIN)
                 backend = PLAIN
             chosen = backends.choose(backend, card.backends.order, folder, model, threads)
@@ -123,9 +120,9 @@ class Classifier:
         document = variants.fitted(folder, variant)
         backend, threads = how
         shape = Shape(variant.side, variant.stages, max(1, variant.orientations))
-        names = [backend] if backend else backends.NUMERICS[variant.numerics]
+        names = [backend] if backend else NUMERICS[variant.numerics]
         ready = backends.first(names, folder, model, threads, shape)
-        network = VariantNetwork(backends.stages_of(model, variant.stages), document.head())
+        network = VariantNetwork(backends.stages_of(model, variant.stages), head_of(document))
         return cls(network, card, document.baseline, ready, variant, document.calibration)
 
     @staticmethod

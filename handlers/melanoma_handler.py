@@ -21,7 +21,8 @@ from ts.metrics.metric_type_enum import MetricTypes
 from ts.protocol.otf_message_handler import create_predict_response
 
 from handlers import service, telemetry, threads
-from handlers.classifier import ArchiveError, Classifier
+from handlers.card import ArchiveError
+from handlers.classifier import Classifier
 from handlers.heartbeat import Heartbeat, report_failure
 from handlers.protocol import RawRequest
 from handlers.settings import HandlerSettings

@@ -7,20 +7,30 @@ the features that this very variant computes (``training.variants``).
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-import torch
-from torch import nn
-
-from handlers.backends import NUMERICS
 from handlers.card import OperatingPoint
 from handlers.documents import read
 from handlers.drift import Baseline
-from handlers.orientations import FLIPS
 
+PLAIN: Final = "fp32"
+"""Backend of TorchScript as it is in the archive; runs everywhere."""
+
+NUMERICS: Final[Mapping[str, tuple[str, ...]]] = {
+    "float32": ("cuda-fp16", "openvino-fp32", "frozen", PLAIN),
+    "bf16": ("openvino-bf16",),
+    "int8": ("openvino-int8",),
+}
+"""Backends of each numerics, fastest first. Half precision on a GPU counts as float32: it rounds
+far less than the answers resolve."""
+
+ORIENTATIONS: Final = (0, 1, 2, 4)
+"""How many orientations a variant can average; 0: the picture as it was photographed."""
+OPENVINO_SUFFIXES: Final = (".xml", ".bin")
+"""Of the two files of an OpenVINO backend."""
 FOLDER: Final = "variants"
 """Folder of the archive with one document per variant."""
 STRIDE: Final = 32
@@ -64,13 +74,13 @@ class Variant:
                 int(found["orientations"] or 0),
             )
             fits = variant.numerics in NUMERICS and variant.side % STRIDE == 0 < variant.side
-            known = variant.orientations in (0, 1, 2, len(FLIPS))
+            known = variant.orientations in ORIENTATIONS
             if fits and known and variant.name == name:
                 return variant
         raise ValueError(
             f"{name!r} is not a serving variant; an example is int8-224px-2stages-4orientations "
             f"(numerics: {', '.join(NUMERICS)}; side: a multiple of {STRIDE}; 1 or 2 stages; "
-            f"1, 2 or {len(FLIPS)} orientations, or upright)"
+            "1, 2 or 4 orientations, or upright)"
         )
 
 
@@ -87,29 +97,6 @@ class FittedVariant:
     bias: float
     calibration: OperatingPoint
     baseline: Baseline
-
-    def head(self) -> nn.Sequential:
-        """Return the module from activations (n, width, h, w) to logits (n, 2)."""
-        layer = final_layer(np.asarray(self.weights), self.bias)
-        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1), layer).eval()
-
-
-def final_layer(weights: np.ndarray, bias: float) -> nn.Linear:
-    """Return log-odds of cancer as a layer of two logits, ``no cancer`` and ``cancer``.
-
-    Half the log-odds each, with opposite signs: the softmax is the same, and an explanation of
-    either class has a gradient to follow.
-
-    Args:
-        weights: of the log-odds, shape (width,).
-        bias: of the log-odds.
-    """
-    layer = nn.Linear(len(weights), 2)
-    with torch.no_grad():
-        half = torch.from_numpy(weights / 2).float()
-        layer.weight.copy_(torch.stack([-half, half]))
-        layer.bias.copy_(torch.tensor([-bias / 2, bias / 2]))
-    return layer.requires_grad_(False)
 
 
 def path_of(folder: Path, variant: Variant) -> Path:
@@ -133,22 +120,3 @@ def fitted(folder: Path, variant: Variant) -> FittedVariant:
         raise LookupError(
             f"the archive has no serving variant {variant.name}; it has: {known}"
         ) from None
-
-
-class VariantNetwork(nn.Module):
-    """Float32 network of a variant, for gradients: TorchScript's stages with the variant's head."""
-
-    def __init__(self, stages: Any, head: nn.Module) -> None:
-        """Take both without copying them.
-
-        Args:
-            stages: from inputs (n, 3, side, side) to activations (n, width, h, w).
-            head: from activations to logits (n, 2).
-        """
-        super().__init__()
-        self.features = stages
-        self.head = head
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Compute logits of shape (n, 2) of inputs of shape (n, 3, side, side)."""
-        return self.head(self.features(inputs))  # type: ignore[no-any-return]

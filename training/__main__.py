@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from pydantic import ValidationError
 
-from handlers.classifier import ArchiveError
-from training import audit, finetune_all, pipeline
-from training.archive import NothingToArchiveError
-from training.backbone import WeightsError
+from handlers.card import ArchiveError
 from training.console import RunLog
-from training.dataset import DatasetError
-from training.evaluation import explanation_report, model_report
-from training.evaluation.trained import NothingToReportError
-from training.export import ParityError
+from training.errors import TrainingError
 from training.settings import TrainingSettings
-
-EXPECTED = (
-    DatasetError,
-    WeightsError,
-    ParityError,
-    NothingToArchiveError,
-    NothingToReportError,
-    ArchiveError,
-)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,10 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         chosen = {} if given.finetune is None else {"finetune": given.finetune}
         return _run(given.step, TrainingSettings(**chosen), log)
-    except EXPECTED as error:
-        log.say(f"error: {error}")
-        return 2
-    except OSError as error:  # a full disk, a read-only folder
+    except (TrainingError, ArchiveError, OSError) as error:  # OSError: a full disk, say
         log.say(f"error: {error}")
         return 2
     except ValidationError as error:
@@ -71,25 +54,48 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(step: str, settings: TrainingSettings, log: RunLog) -> int:
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        _take(step, settings, log)
+        return 0
+    from training import finetune_all
+
     try:
-        if finetune_all.join() > 0:  # torchrun's other processes only take part in fits
+        # torchrun's other processes only take part in fits.
+        if finetune_all.join() > 0:
             finetune_all.serve_fits()
-            return 0
-        if step == "data":
-            pipeline.find_data(settings, log)
-        if step == "audit":
-            audit.near_duplicates_of(settings, pipeline.find_data(settings, log), log)
-        if step in ("train", "all"):
-            pipeline.train(settings, log)
-        if step == "report":
-            model_report.report(settings, log)
-        if step == "explain-report":
-            explanation_report.report(settings, log)
-        if step in ("archive", "all"):
-            pipeline.pack(settings, log)
+        else:
+            _take(step, settings, log)
     finally:
         finetune_all.leave()
     return 0
+
+
+def _take(step: str, settings: TrainingSettings, log: RunLog) -> None:
+    """Take one step, and import what it needs only: PyTorch and the plots take seconds."""
+    if step == "data":
+        from training import dataset
+
+        dataset.find(settings, log)
+    if step == "audit":
+        from training import audit, dataset
+
+        audit.near_duplicates_of(settings, dataset.find(settings, log), log)
+    if step in ("train", "all"):
+        from training import pipeline
+
+        pipeline.train(settings, log)
+    if step == "report":
+        from training.evaluation import model_report
+
+        model_report.report(settings, log)
+    if step == "explain-report":
+        from training.evaluation import explanation_report
+
+        explanation_report.report(settings, log)
+    if step in ("archive", "all"):
+        from training import archive
+
+        archive.pack(settings, log)
 
 
 if __name__ == "__main__":

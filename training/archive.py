@@ -14,8 +14,10 @@ from model_archiver import ModelArchiver, ModelArchiverConfig
 
 import handlers
 from handlers import variants
-from training.conversion import SUFFIXES
-from training.files import atomic_write
+from training.console import RunLog
+from training.errors import TrainingError
+from training.files import atomic_write, write_json
+from training.settings import TrainingSettings
 
 NAME: Final = "melanoma"
 TRAINED: Final = ("model.pt", "card.json", "baseline.json")
@@ -41,8 +43,21 @@ def _temporary_files_in(folder: str) -> Iterator[None]:
         tempfile.tempdir = before
 
 
-class NothingToArchiveError(RuntimeError):
+class NothingToArchiveError(TrainingError):
     """There is no trained model; the message says how to get one."""
+
+
+def pack(settings: TrainingSettings, log: RunLog) -> Path:
+    """Archive the trained model."""
+    with log.step("archive"):
+        path = archive(settings.model_folder, settings.archive)
+    log.say(f"archive: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    written = settings.build / "summary.json"
+    if written.is_file():
+        document = json.loads(written.read_text(encoding="utf-8"))
+        document["seconds"] |= log.seconds
+        write_json(written, document)
+    return path
 
 
 def archive(model_folder: Path, store: Path) -> Path:
@@ -99,4 +114,6 @@ def archive(model_folder: Path, store: Path) -> Path:
 
 def _backends(model_folder: Path) -> list[Path]:
     """Return the files of the backends that may serve: training leaves no others."""
-    return sorted(path for path in model_folder.glob("openvino*") if path.suffix in SUFFIXES)
+    return sorted(
+        path for path in model_folder.glob("openvino*") if path.suffix in variants.OPENVINO_SUFFIXES
+    )

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torchvision.models import ResNet, ResNet18_Weights, resnet18
 
+from training.errors import TrainingError
+
 
 class ParallelStages(nn.Module):
     """A stage in its original and its fitted version in parallel: their channels concatenated."""
@@ -28,7 +30,7 @@ class ParallelStages(nn.Module):
         return torch.stack([self.first(inputs), self.fitted(inputs)], dim=1).flatten(1, 2)
 
 
-class WeightsError(RuntimeError):
+class WeightsError(TrainingError):
     """The weights cannot be used; the message names the file and what was expected."""
 
 

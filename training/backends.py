@@ -15,9 +15,10 @@ import numpy as np
 import torch
 
 from handlers import backends, threads
-from handlers.backends import NUMERICS, PLAIN, Backend, Shape, UnavailableError, file_of
+from handlers.backends import Backend, Shape, UnavailableError, file_of
 from handlers.card import MeasuredBackend
 from handlers.imaging import centre_view, decode, to_tensor
+from handlers.variants import NUMERICS, OPENVINO_SUFFIXES, PLAIN
 from training import conversion
 from training.calibration import Calibration
 from training.conversion import spread
@@ -125,7 +126,7 @@ def inputs_of(photograph: Photograph) -> torch.Tensor:
 
 
 def _remove(file: Path) -> None:
-    for suffix in conversion.SUFFIXES:
+    for suffix in OPENVINO_SUFFIXES:
         file.with_suffix(suffix).unlink(missing_ok=True)
 
 

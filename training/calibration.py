@@ -17,23 +17,10 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from handlers.card import OperatingPoint
 from training.intervals import RESAMPLES
+from training.settings import Aims
 
 PREVALENCE: Final = 0.5
 """Prevalence of cancer that probabilities assume."""
-
-
-@dataclass(frozen=True)
-class Aims:
-    """Requirements on sensitivity and error rates."""
-
-    sensitivity: float
-    """Share of the cancers that the threshold must detect."""
-    alpha_malignant: float
-    """Conformal error rate of cancers: share that may get "no cancer" without
-    ``near_threshold``."""
-    alpha_benign: float
-    """Conformal error rate of benign lesions: share that may get "cancer" without
-    ``near_threshold``."""
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,12 @@ from handlers import backends
 from handlers.backends import Shape, UnavailableError, file_of
 from handlers.imaging import PREPROCESSING, centre_view, decode, to_tensor
 from handlers.orientations import canonical
+from handlers.variants import OPENVINO_SUFFIXES
 from training.dataset import Photograph
 from training.files import atomic_write
 
 QUANTISED_ON: Final = 150
 """Training photographs on which the ranges of int8 are measured."""
-SUFFIXES: Final = (".bin", ".xml")
 
 
 def convert(
@@ -60,10 +60,10 @@ def convert(
         return
     some = spread(photographs, QUANTISED_ON)
     kept = cache / "int8" / _key(model, shape, some) / file
-    if not all(kept.with_suffix(suffix).is_file() for suffix in SUFFIXES):
+    if not all(kept.with_suffix(suffix).is_file() for suffix in OPENVINO_SUFFIXES):
         with _quiet():
             _save(openvino, _quantised(_converted(openvino, model, shape), shape, some), kept)
-    for suffix in SUFFIXES:
+    for suffix in OPENVINO_SUFFIXES:
         with atomic_write((folder / file).with_suffix(suffix)) as temporary:
             shutil.copyfile(kept.with_suffix(suffix), temporary)
 
@@ -121,7 +121,7 @@ def _save(openvino: Any, model: Any, path: Path) -> None:
         scratch = Path(name) / path.name
         # Not compressed to half precision: fp32 must be fp32.
         openvino.serialize(model, f"{scratch}.xml", f"{scratch}.bin")
-        for suffix in SUFFIXES:
+        for suffix in OPENVINO_SUFFIXES:
             with atomic_write(path.with_suffix(suffix)) as temporary:
                 shutil.copyfile(f"{scratch}{suffix}", temporary)
 

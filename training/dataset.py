@@ -14,8 +14,12 @@ import numpy as np
 
 from handlers import photograph_files
 from handlers.colours import PROFILE, ignored
-from handlers.imaging import ImageError, decode
+from handlers.decoding import decode
+from handlers.structure import ImageError
 from training import synthetic
+from training.console import RunLog
+from training.errors import TrainingError
+from training.files import atomic_write
 from training.settings import TrainingSettings
 
 KAGGLE: Final = "hasnainjaved/melanoma-skin-cancer-dataset-of-10000-images"
@@ -30,11 +34,13 @@ LAYOUT: Final = """\
       test/
         benign/
         malignant/"""
+SHOWN: Final = 10
+"""Left-out files that are printed; all are in ``left_out.txt``."""
 
 Progress = Callable[[str, int, int], None]
 
 
-class DatasetError(RuntimeError):
+class DatasetError(TrainingError):
     """The photographs cannot be used; the message says what was expected where."""
 
 
@@ -90,6 +96,28 @@ class Dataset:
 def labels(photographs: Sequence[Photograph]) -> np.ndarray:
     """Class of each photograph, int64 of shape (n,)."""
     return np.asarray([photo.label for photo in photographs], dtype=np.int64)
+
+
+def find(settings: TrainingSettings, log: RunLog) -> Dataset:
+    """Find, check and split the photographs; report what was left out and why."""
+    with log.step("data"):
+        source, folder = locate(settings, log.progress, log.say)
+        found = load(source, folder, log.progress)
+    counts = found.counts()
+    for split, per_class in counts.items():
+        log.say(f"  {split}: " + ", ".join(f"{n} {name}" for name, n in per_class.items()))
+    # A file name may hold bytes that are no text.
+    lines = [
+        f"{path}: {reason}".encode("utf-8", "backslashreplace").decode()
+        for path, reason in found.left_out
+    ]
+    for line in lines[:SHOWN]:
+        log.say(f"  left out {line}")
+    if len(lines) > SHOWN:
+        log.say(f"  ... and {len(lines) - SHOWN} more")
+    with atomic_write(settings.build / "left_out.txt") as temporary:
+        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return found
 
 
 def locate(

@@ -16,6 +16,7 @@ from torch import nn
 from handlers.imaging import centre_view, decode, to_tensor
 from training.backbone import Backbone
 from training.dataset import Photograph
+from training.errors import TrainingError
 from training.files import atomic_write
 from training.head import Head
 
@@ -23,7 +24,7 @@ TOLERANCE = 1e-5
 """Largest difference of a probability between TorchScript and eager."""
 
 
-class ParityError(RuntimeError):
+class ParityError(TrainingError):
     """The exported model gives other predictions than the original one."""
 
 

@@ -98,9 +98,7 @@ class AllRecipe:
 
 
 def join() -> int:
-    """Enter the process group that ``torchrun`` made; returns the rank, 0 without a group."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        return 0
+    """Enter the process group that ``torchrun`` made, and return this process' rank."""
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     backend = "nccl" if torch.cuda.is_available() else "gloo"

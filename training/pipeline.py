@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +9,6 @@ import numpy as np
 from handlers.classifier import Classifier
 from handlers.documents import to_json
 from training import (
-    archive,
     backbone,
     backends,
     baseline,
@@ -30,38 +27,13 @@ from training.answers import Answers
 from training.card import Serving
 from training.console import RunLog
 from training.cross_fit import Fitted
-from training.dataset import Dataset
-from training.files import atomic_write, write_json
+from training.files import write_json
 from training.recipes import Prepared
 from training.serving import Portable, ServingVariants
 from training.settings import TrainingSettings
 
 CHECKED: Final = 32
 """Photographs on which the exported model is checked."""
-SHOWN: Final = 10
-"""Left-out files that are printed; all are in ``left_out.txt``."""
-
-
-def find_data(settings: TrainingSettings, log: RunLog) -> Dataset:
-    """Find, check and split the photographs; report what was left out and why."""
-    with log.step("data"):
-        source, folder = dataset.locate(settings, log.progress, log.say)
-        found = dataset.load(source, folder, log.progress)
-    counts = found.counts()
-    for split, per_class in counts.items():
-        log.say(f"  {split}: " + ", ".join(f"{n} {name}" for name, n in per_class.items()))
-    # A file name may hold bytes that are no text.
-    lines = [
-        f"{path}: {reason}".encode("utf-8", "backslashreplace").decode()
-        for path, reason in found.left_out
-    ]
-    for line in lines[:SHOWN]:
-        log.say(f"  left out {line}")
-    if len(lines) > SHOWN:
-        log.say(f"  ... and {len(lines) - SHOWN} more")
-    with atomic_write(settings.build / "left_out.txt") as temporary:
-        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return found
 
 
 def train(settings: TrainingSettings, log: RunLog) -> dict[str, Any]:
@@ -72,7 +44,7 @@ def train(settings: TrainingSettings, log: RunLog) -> dict[str, Any]:
     Returns:
         The summary that is also written to ``summary.json``: version, counts, scores, seconds.
     """
-    found = find_data(settings, log)
+    found = dataset.find(settings, log)
     with log.step("backbone"):
         network = backbone.load(settings.weights, settings.seed, log.say)
     prepared = recipes.prepare(found, network, settings, log)
@@ -166,16 +138,3 @@ def _record(settings: TrainingSettings, written: dict[str, Any], log: RunLog) ->
     run = tracking.Run(f"train {settings.finetune}", parameters, numbers, tags, (card,))
     with log.step("record"):
         tracking.keep(settings.store, run, log.say)
-
-
-def pack(settings: TrainingSettings, log: RunLog) -> Path:
-    """Archive the trained model."""
-    with log.step("archive"):
-        path = archive.archive(settings.model_folder, settings.archive)
-    log.say(f"archive: {path} ({path.stat().st_size / 1e6:.1f} MB)")
-    written = settings.build / "summary.json"
-    if written.is_file():
-        document = json.loads(written.read_text(encoding="utf-8"))
-        document["seconds"] |= log.seconds
-        write_json(written, document)
-    return path

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from handlers import backends, threads
-from handlers.backends import PLAIN, Shape
+from handlers.backends import Shape
 from handlers.card import MeasuredBackend, Variants
 from handlers.documents import to_json
 from handlers.orientations import run_oriented
-from handlers.variants import FOLDER, PORTABLE, FittedVariant, Variant, path_of
+from handlers.variants import FOLDER, PLAIN, PORTABLE, FittedVariant, Variant, path_of
 from training import variants
 from training.backends import PHOTOGRAPHS, inputs_of, order, timed
 from training.calibration import Calibration

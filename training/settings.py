@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
-from handlers.backends import NUMERICS
-from handlers.variants import Variant
+from handlers.variants import NUMERICS, Variant
 from serving.paths import PathSettings
-from training.calibration import Aims
 
 RECIPES: Final = ("head", "layer4", "all")
 NAMES: Final = NUMERICS["float32"]
@@ -21,6 +20,20 @@ VARIANTS: Final = (
     "int8-224px-2stages-4orientations",
 )
 """Variants that are fitted by default, where OpenVINO and NNCF are installed."""
+
+
+@dataclass(frozen=True)
+class Aims:
+    """Requirements on sensitivity and error rates."""
+
+    sensitivity: float
+    """Share of the cancers that the threshold must detect."""
+    alpha_malignant: float
+    """Conformal error rate of cancers: share that may get "no cancer" without
+    ``near_threshold``."""
+    alpha_benign: float
+    """Conformal error rate of benign lesions: share that may get "cancer" without
+    ``near_threshold``."""
 
 
 class TrainingSettings(PathSettings):

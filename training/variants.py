@@ -22,20 +22,21 @@ from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 
 from handlers import backends
-from handlers.backends import NUMERICS, Backend, Shape, UnavailableError, file_of
+from handlers.backends import Backend, Shape, UnavailableError, file_of
 from handlers.drift import STATISTICS
 from handlers.imaging import PREPROCESSING, decode, preprocess
 from handlers.orientations import FLIPS, run_oriented
 from handlers.reference import Reference
-from handlers.variants import FittedVariant, Variant
+from handlers.variants import NUMERICS, FittedVariant, Variant
 from training import baseline, calibration, conversion, head
 from training.cache import Cache
-from training.calibration import Aims, Calibration
+from training.calibration import Calibration
 from training.cross_fit import OutOfSample
 from training.dataset import Photograph, Progress
 from training.folds import Fold
 from training.head import STRENGTHS, Head
 from training.parallel import map_ordered, workers
+from training.settings import Aims
 
 TRIED: Final = STRENGTHS[:4]
 """Regularisation strengths that are compared."""

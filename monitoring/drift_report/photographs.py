@@ -14,7 +14,8 @@ import numpy as np
 from rich.progress import track
 
 from handlers import photograph_files, threads
-from handlers.classifier import CANCER, ArchiveError, Classifier
+from handlers.card import ArchiveError
+from handlers.classifier import CANCER, Classifier
 from handlers.drift import FEATURES
 from handlers.imaging import ImageError, PreprocessedImage, decode
 from monitoring.drift_report.errors import ReportError

@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 
 from handlers import service, telemetry, threads
-from handlers.classifier import ArchiveError, Classifier
+from handlers.card import ArchiveError
+from handlers.classifier import Classifier
 from handlers.heartbeat import Heartbeat
 from handlers.protocol import RawRequest
 from handlers.settings import HandlerSettings

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from torchvision.models import resnet18
 from torchvision.transforms import v2
 
-from handlers import backends
+from handlers.variants import PLAIN
 from serving.local import LocalServer
 from tests.e2e.conftest import Trained
 from tests.e2e.requests_of import PREDICT, RAW_PREDICT, instances
@@ -38,7 +38,7 @@ def client(start: Callable[..., LocalServer]) -> Iterator[httpx.Client]:
     """Client of a server with the plain backend: a backend that the training found close
     enough on this processor may answer a little differently."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LESIONLENS_BACKEND", backends.PLAIN)
+        patch.setenv("LESIONLENS_BACKEND", PLAIN)
         with (
             start() as server,
             httpx.Client(base_url=server.inference, timeout=120) as connected,

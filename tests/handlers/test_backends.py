@@ -15,9 +15,10 @@ import torch
 from PIL import Image
 
 from handlers import backends
-from handlers.backends import NAMES, NUMERICS, PLAIN, Shape, UnavailableError
+from handlers.backends import NAMES, Shape, UnavailableError
 from handlers.classifier import Classifier
 from handlers.imaging import centre_view, to_tensor
+from handlers.variants import NUMERICS, PLAIN
 from tests.conftest import ROOT
 from training.conversion import convert
 from training.dataset import Photograph

@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from handlers.card import Card
-from handlers.classifier import CANCER, LABELS, ArchiveError, Classifier
+from handlers.card import ArchiveError, Card
+from handlers.classifier import CANCER, LABELS, Classifier
 from handlers.documents import parse, to_json
 from handlers.drift import STATISTICS, image_statistics
 from handlers.imaging import centre_view, to_tensor

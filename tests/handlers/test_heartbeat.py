@@ -12,7 +12,7 @@ import pytest
 from ts.context import Context
 from ts.service import Service
 
-from handlers.classifier import ArchiveError
+from handlers.card import ArchiveError
 from handlers.melanoma_handler import MelanomaHandler
 from tests.handlers.test_melanoma_handler import wire
 

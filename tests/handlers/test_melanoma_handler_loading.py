@@ -15,7 +15,7 @@ from ts.utils.util import list_classes_from_module
 
 import handlers
 from handlers import melanoma_handler, threads
-from handlers.classifier import ArchiveError
+from handlers.card import ArchiveError
 from handlers.melanoma_handler import MelanomaHandler
 
 pytestmark = pytest.mark.slow

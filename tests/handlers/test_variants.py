@@ -12,9 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from handlers.backends import PLAIN, stages_of
-from handlers.card import OperatingPoint
-from handlers.classifier import ArchiveError, Classifier
+from handlers.backends import stages_of
+from handlers.card import ArchiveError, OperatingPoint
+from handlers.classifier import Classifier
 from handlers.documents import to_json
 from handlers.drift import Baseline
 from handlers.imaging import to_tensor
@@ -23,7 +23,7 @@ from handlers.reference import Reference
 from handlers.service import MelanomaService
 from handlers.settings import HandlerSettings
 from handlers.telemetry import Recorder
-from handlers.variants import PORTABLE, FittedVariant, Variant, path_of
+from handlers.variants import PLAIN, PORTABLE, FittedVariant, Variant, path_of
 from training.export import SplitResNet
 
 FOUR = Variant("float32", 224, 2, 4)

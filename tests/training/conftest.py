@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torchvision.models import resnet18
 
-from training import backbone, backends, dataset, features, pipeline, serving, synthetic
+from training import archive, backbone, backends, dataset, features, pipeline, serving, synthetic
 from training.backbone import Backbone
 from training.console import RunLog
 from training.dataset import Dataset, Photograph, Progress
@@ -186,7 +186,7 @@ def trained(
     settings = small_settings(tmp_path_factory.mktemp("trained"))
     log = RunLog()
     pipeline.train(settings, log)
-    pipeline.pack(settings, log)
+    archive.pack(settings, log)
     return settings
 
 

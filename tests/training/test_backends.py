@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from handlers import backends as served
-from handlers.backends import NAMES, NUMERICS, PLAIN, Backend, UnavailableError
+from handlers.backends import NAMES, Backend, UnavailableError
 from handlers.card import MeasuredBackend
 from handlers.classifier import Classifier
+from handlers.variants import NUMERICS, PLAIN
 from training import backends
 from training.calibration import Calibration
 from training.conversion import spread

@@ -7,8 +7,9 @@ import pytest
 
 from handlers.card import MeasuredVariant
 from handlers.variants import PORTABLE
-from training.calibration import Aims, calibrate
+from training.calibration import calibrate
 from training.choice import Candidate, Limits, choose
+from training.settings import Aims
 
 AIMS = Aims(sensitivity=0.95, alpha_malignant=0.025, alpha_benign=0.1)
 LIMITS = Limits(margin=0.005, budget_ms=20.0)

@@ -11,6 +11,7 @@ import pytest
 
 from handlers.variants import PORTABLE
 from training import __main__ as cli
+from training import pipeline
 from training.settings import TrainingSettings
 
 pytestmark = pytest.mark.slow
@@ -104,7 +105,7 @@ def test_the_flag_says_what_is_fitted_whatever_the_variable_says(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    monkeypatch.setattr(cli.pipeline, "train", lambda settings, _: seen.append(settings.finetune))
+    monkeypatch.setattr(pipeline, "train", lambda settings, _: seen.append(settings.finetune))
 
     run("train", "--finetune", "layer4", finetune="all")
     run("train", finetune="all")
@@ -135,7 +136,7 @@ def test_an_interruption_is_not_a_fault(run: Run, monkeypatch: pytest.MonkeyPatc
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli.pipeline, "train", interrupt)
+    monkeypatch.setattr(pipeline, "train", interrupt)
     status, text = run("train")
 
     assert status == 130

@@ -184,13 +184,13 @@ def test_what_is_left_out_is_named_counted_and_written_down(
         (dotted_set / "train" / "benign" / f"empty{number:02d}.jpg").touch()
     settings = TrainingSettings(data=dotted_set, build=tmp_path / "build")
     report = quiet()
-    found = pipeline.find_data(settings, report)
+    found = dataset.find(settings, report)
 
     written = (tmp_path / "build" / "left_out.txt").read_text().splitlines()
     assert len(written) == len(found.left_out) == 13
     assert all("the image is empty" in line for line in written)
     text = said(report)
-    assert text.count("left out ") == pipeline.SHOWN
+    assert text.count("left out ") == dataset.SHOWN
     assert "... and 3 more" in text
     assert "test: 3 benign, 3 malignant" in text
 
@@ -200,4 +200,4 @@ def test_a_file_name_that_is_not_utf8_can_be_left_out(dotted_set: Path, tmp_path
     (dotted_set / "train" / "benign" / name).touch()
     settings = TrainingSettings(data=dotted_set, build=tmp_path / "build")
 
-    assert len(pipeline.find_data(settings, quiet()).left_out) == 1
+    assert len(dataset.find(settings, quiet()).left_out) == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from handlers.backends import NUMERICS
+from handlers.variants import NUMERICS
 from training.settings import TrainingSettings
 
 NAMES = tuple(TrainingSettings.model_fields)

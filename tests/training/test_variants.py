@@ -14,7 +14,7 @@ from handlers.backends import UnavailableError
 from handlers.classifier import Classifier
 from handlers.imaging import decode
 from handlers.variants import PORTABLE, Variant, path_of
-from training import conversion, pipeline, variants
+from training import archive, conversion, pipeline, variants
 from training.answers import Answers
 from training.console import RunLog
 from training.dataset import Dataset, Progress
@@ -40,7 +40,7 @@ def fitted(
         settings = own.model_copy(update={"variants": (ONE, TWO), **limits})
         log = RunLog()
         pipeline.train(settings, log)
-        pipeline.pack(settings, log)
+        archive.pack(settings, log)
     return settings
 
 

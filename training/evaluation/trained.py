@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training import pipeline, tracking
+from training import dataset, tracking
 from training.console import RunLog
 from training.dataset import Dataset
+from training.errors import TrainingError
 from training.settings import TrainingSettings
 
 
-class NothingToReportError(RuntimeError):
+class NothingToReportError(TrainingError):
     """There is no trained model, or it was trained on other photographs."""
 
 
@@ -35,7 +36,7 @@ class TrainedModel:
             NothingToReportError: train first.
         """
         card = json.loads(read_output(settings.model_folder / "card.json"))
-        found = pipeline.find_data(settings, log)
+        found = dataset.find(settings, log)
         if found.digest != card["data"]["digest"]:
             raise NothingToReportError(
                 f"the model in {settings.model_folder} was trained on other photographs: "
