@@ -44,14 +44,15 @@ def evaluate(
         whose every probability is right would show on so few photographs.
     """
     rng = np.random.default_rng(seed)
-    benign, cancers = probabilities[labels == 0], probabilities[labels == 1]
-    point = _scores(benign[None], cancers[None], threshold)
+    benign, cancers = np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)
+
+    def scored(drawn_benign: np.ndarray, drawn_cancers: np.ndarray) -> dict[str, np.ndarray]:
+        found = _scores(probabilities[drawn_benign], probabilities[drawn_cancers], threshold)
+        return {"auroc": _auroc_of(probabilities, drawn_benign, drawn_cancers), **found}
+
+    point = scored(benign[None], cancers[None])
     parts = [
-        _scores(
-            rng.choice(benign, (AT_ONCE, len(benign))),
-            rng.choice(cancers, (AT_ONCE, len(cancers))),
-            threshold,
-        )
+        scored(*(rng.choice(own, (AT_ONCE, len(own))) for own in (benign, cancers)))
         for _ in range(RESAMPLES // AT_ONCE)
     ]
     result: dict[str, Any] = {"count": len(labels), "cancers": len(cancers)}
@@ -60,7 +61,8 @@ def evaluate(
         if name == "ece":
             spread = np.maximum(spread + value[0] - np.median(spread), 0)
         result[name] = interval(float(value[0]), spread)
-    result["ece_if_perfect"] = round(_ece_if_perfect(benign, cancers, rng), 4)
+    perfect = _ece_if_perfect(probabilities[benign], probabilities[cancers], rng)
+    result["ece_if_perfect"] = round(perfect, 4)
     return result
 
 
@@ -89,7 +91,6 @@ def _scores(benign: np.ndarray, cancers: np.ndarray, threshold: float) -> dict[s
         cleared, missed = (1 - RARE) * specificity, RARE * (1 - sensitivity)
         ppv, npv = found / (found + alarms), cleared / (cleared + missed)
     return {
-        "auroc": auroc(benign, cancers),
         "auprc": auprc(benign, cancers),
         "sensitivity": sensitivity,
         "specificity": specificity,
@@ -146,12 +147,13 @@ def ece(benign: np.ndarray, cancers: np.ndarray) -> np.ndarray:
     Returns:
         Shape (r,).
     """
-    gap = np.zeros((len(benign), BINS))
-    rows = np.arange(len(benign))[:, None]
+    gap = np.zeros(len(benign) * BINS)
+    rows = np.arange(len(benign))[:, None] * BINS
     for scores, outcome in ((benign, 0), (cancers, 1)):
-        places = np.minimum((scores * BINS).astype(int), BINS - 1)
-        np.add.at(gap, (rows, places), (scores - outcome) / (2 * scores.shape[1]))
-    return np.asarray(np.abs(gap).sum(axis=1))
+        places = rows + np.minimum((scores * BINS).astype(int), BINS - 1)
+        share = (scores - outcome) / (2 * scores.shape[1])
+        gap += np.bincount(places.ravel(), share.ravel(), len(gap))
+    return np.asarray(np.abs(gap.reshape(-1, BINS)).sum(axis=1))
 
 
 def auroc_interval(scores: np.ndarray, labels: np.ndarray, seed: int) -> Interval:
@@ -181,7 +183,28 @@ def auroc_change(
     drawn = [rng.choice(own, (RESAMPLES, len(own))) for own in (benign, cancers)]
 
     def change(benign: np.ndarray, cancers: np.ndarray) -> np.ndarray:
-        found = auroc(after[benign], after[cancers])
-        return found if before is None else found - auroc(before[benign], before[cancers])
+        found = _auroc_of(after, benign, cancers)
+        return found if before is None else found - _auroc_of(before, benign, cancers)
 
     return interval(float(change(benign[None], cancers[None])[0]), change(*drawn))
+
+
+def _auroc_of(scores: np.ndarray, benign: np.ndarray, cancers: np.ndarray) -> np.ndarray:
+    """Compute what :func:`auroc` does for resamples of one sample, which is sorted only once.
+
+    Args:
+        scores: of the sample, shape (n,).
+        benign: indices of shape (r, b).
+        cancers: indices of shape (r, c).
+    """
+    distinct, ranks = np.unique(scores, return_inverse=True)
+    negative, positive = (_counts(ranks[drawn], len(distinct)) for drawn in (benign, cancers))
+    # Each cancer wins against the benign lesions below it, and half against its equals.
+    wins = (positive * (np.cumsum(negative, axis=1) - negative / 2)).sum(axis=1)
+    return np.asarray(wins / (benign.shape[1] * cancers.shape[1]))
+
+
+def _counts(ranks: np.ndarray, width: int) -> np.ndarray:
+    """Count how often each of ``width`` ranks occurs in each row of shape (r, k)."""
+    rows = np.arange(len(ranks))[:, None] * width
+    return np.bincount((ranks + rows).ravel(), minlength=len(ranks) * width).reshape(-1, width)

@@ -13,7 +13,7 @@ from training.settings import Aims
 
 AIMS = Aims(sensitivity=0.95, alpha_malignant=0.025, alpha_benign=0.1)
 LIMITS = Limits(margin=0.005, budget_ms=20.0)
-COUNT = 2000
+COUNT = 1000
 
 
 @pytest.fixture(scope="module")
