@@ -25,7 +25,7 @@ def balanced(labels: np.ndarray) -> np.ndarray:
     return np.where(labels == 1, 0.5 / labels.sum(), 0.5 / (1 - labels).sum())
 
 
-@pytest.fixture(scope="module", params=[120, 3000], ids=["every point", "thinned"])
+@pytest.fixture(scope="module", params=[120, 800], ids=["every point", "thinned"])
 def drawn(request: pytest.FixtureRequest) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
     probabilities, labels = sample(request.param)
     return curves(probabilities, labels, THRESHOLD, 0), probabilities, labels
