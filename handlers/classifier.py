@@ -19,6 +19,7 @@ from handlers.card import Card, OperatingPoint
 from handlers.documents import read
 from handlers.drift import Baseline
 from handlers.imaging import PreprocessedImage, preprocess
+from handlers.network import stages_of
 from handlers.orientations import Orientation, run_oriented
 from handlers.prediction import ClassifiedImage, Decision, Forward
 from handlers.variants import PORTABLE, Variant, VariantNetwork
@@ -125,7 +126,7 @@ class Classifier:
         shape = Shape(variant.side, variant.stages, max(1, variant.orientations))
         names = [backend] if backend else backends.NUMERICS[variant.numerics]
         ready = backends.first(names, folder, model, threads, shape)
-        network = VariantNetwork(backends.stages_of(model, variant.stages), document.head())
+        network = VariantNetwork(stages_of(model, variant.stages), document.head())
         return cls(network, card, document.baseline, ready, variant, document.calibration)
 
     @staticmethod

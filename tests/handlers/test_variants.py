@@ -12,12 +12,13 @@ import pytest
 import torch
 from PIL import Image
 
-from handlers.backends import PLAIN, stages_of
+from handlers.backends import PLAIN
 from handlers.card import OperatingPoint
 from handlers.classifier import ArchiveError, Classifier
 from handlers.documents import to_json
 from handlers.drift import Baseline
 from handlers.imaging import to_tensor
+from handlers.network import stages_of
 from handlers.protocol import RawRequest
 from handlers.reference import Reference
 from handlers.service import MelanomaService
