@@ -45,6 +45,9 @@ BENCHMARKS: Final = {
     "features": Benchmark(
         "features", "feature extraction, its memory with 10,000 pictures (15 minutes)"
     ),
+    "formats": Benchmark(
+        "formats", "load time, memory and speed of TorchScript, torch.export and OpenVINO", SERVED
+    ),
     "gpu": Benchmark("gpu", "FINETUNE=all with and without the GPU of this machine"),
     "page": Benchmark(
         "page",

@@ -18,7 +18,8 @@ from typing import Any, Final
 
 import torch
 
-from handlers.variants import OPENVINO_SUFFIXES, PLAIN
+from handlers.network import TwoStages, load_program, stages_of
+from handlers.variants import EXPORTED, OPENVINO_SUFFIXES, PLAIN, PROGRAM
 
 GPU_GROUP: Final = 8
 """Photographs per batch on a GPU, padded with zeros; eight take hardly longer than one."""
@@ -84,37 +85,6 @@ def load(name: str, folder: Path, model: Any, threads: int, shape: Shape | None 
         UnavailableError: a package, a file or a device is missing.
     """
     return Backend(name, _LOADERS[name](_Source(folder, model, threads, shape or Shape())))
-
-
-class TwoStages(torch.nn.Module):
-    """The activations of the last two stages, side by side on the grid of the earlier one."""
-
-    def __init__(self, before: torch.nn.Module, last: torch.nn.Module) -> None:
-        """Take everything before the last stage, and the last stage, without copying them."""
-        super().__init__()
-        self.before = before
-        self.last = last
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """From (n, 3, side, side) to (n, width, side / 16, side / 16), the last stage first."""
-        earlier = self.before(inputs)
-        last = self.last(earlier)
-        # Each cell of the last stage covers two by two cells of the other: means are unchanged.
-        repeated = last.repeat_interleave(2, 2).repeat_interleave(2, 3)
-        # Not torch.cat: TorchScript's gradient of it fails in inference mode.
-        halves = repeated.unflatten(1, (2, earlier.shape[1]))
-        return torch.stack([halves[:, 0], halves[:, 1], earlier], dim=1).flatten(1, 2)
-
-
-def stages_of(model: Any, stages: int) -> Any:
-    """Return the convolutions of a loaded ``model.pt`` up to its last or its last two stages."""
-    if stages == 1:
-        return model.features
-    layers = list(model.features.children())
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
-        both = TwoStages(torch.nn.Sequential(*layers[:-1]), layers[-1])
-        return torch.jit.script(both.eval())
 
 
 def has_native_int8() -> bool:
@@ -202,6 +172,17 @@ def _cuda(source: _Source) -> Run:
     return run
 
 
+def _exported(source: _Source) -> Run:
+    try:
+        model = load_program(source.folder / PROGRAM)
+    except FileNotFoundError:
+        raise UnavailableError(f"{PROGRAM} is not in the archive") from None
+    except Exception as error:  # torch.export.load raises many kinds on a damaged file
+        why = f"{type(error).__name__}: {str(error)[:200]}"
+        raise UnavailableError(f"{PROGRAM} cannot be loaded ({why})") from error
+    return model.features if source.shape.stages == 1 else TwoStages.of(model)
+
+
 def _freeze(features: Any) -> Any:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
@@ -271,6 +252,7 @@ _LOADERS: Final[Mapping[str, Callable[[_Source], Run]]] = {
     "cuda-fp16": _cuda,
     "openvino-bf16": _openvino("openvino-bf16", "bf16"),
     "openvino-int8": _openvino("openvino-int8", "f32"),
+    EXPORTED: _exported,
 }
 
 NAMES: Final = tuple(_LOADERS)

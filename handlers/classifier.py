@@ -19,9 +19,9 @@ from handlers.card import ArchiveError, Card, OperatingPoint
 from handlers.documents import read
 from handlers.drift import Baseline
 from handlers.imaging import PreprocessedImage, preprocess
+from handlers.network import VariantNetwork, head_of, stages_of
 from handlers.orientations import Orientation, run_oriented
 from handlers.prediction import ClassifiedImage, Decision, Forward
-from handlers.variant_network import VariantNetwork, head_of
 from handlers.variants import NUMERICS, PLAIN, PORTABLE, Variant
 
 LABELS: Final = ("no cancer", "cancer")
@@ -122,7 +122,7 @@ class Classifier:
         shape = Shape(variant.side, variant.stages, max(1, variant.orientations))
         names = [backend] if backend else NUMERICS[variant.numerics]
         ready = backends.first(names, folder, model, threads, shape)
-        network = VariantNetwork(backends.stages_of(model, variant.stages), head_of(document))
+        network = VariantNetwork(stages_of(model, variant.stages), head_of(document))
         return cls(network, card, document.baseline, ready, variant, document.calibration)
 
     @staticmethod

@@ -18,9 +18,13 @@ from handlers.drift import Baseline
 
 PLAIN: Final = "fp32"
 """Backend of TorchScript as it is in the archive; runs everywhere."""
+EXPORTED: Final = "exported"
+"""Backend of the archive's ``torch.export`` program; used on request only: it loads slowly."""
+PROGRAM: Final = "model.pt2"
+"""Name of that program in the archive."""
 
 NUMERICS: Final[Mapping[str, tuple[str, ...]]] = {
-    "float32": ("cuda-fp16", "openvino-fp32", "frozen", PLAIN),
+    "float32": ("cuda-fp16", "openvino-fp32", "frozen", PLAIN, EXPORTED),
     "bf16": ("openvino-bf16",),
     "int8": ("openvino-int8",),
 }

@@ -20,7 +20,7 @@ from training.files import atomic_write, write_json
 from training.settings import TrainingSettings
 
 NAME: Final = "melanoma"
-TRAINED: Final = ("model.pt", "card.json", "baseline.json")
+TRAINED: Final = ("model.pt", variants.PROGRAM, "card.json", "baseline.json")
 MODEL_CONFIG: Final = """\
 # One worker takes whatever waits. A lone client waits a millisecond, the least there is: TorchServe
 # takes 0 for 100, and where it can be forced on it (model_snapshot), no batch holds more than two.
@@ -67,7 +67,7 @@ def archive(model_folder: Path, store: Path) -> Path:
     else of this repository.
 
     Args:
-        model_folder: holds ``model.pt``, ``card.json`` and ``baseline.json``.
+        model_folder: holds the files of a training.
         store: TorchServe's model store.
 
     Returns:

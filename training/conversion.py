@@ -20,6 +20,7 @@ import numpy as np
 from handlers import backends
 from handlers.backends import Shape, UnavailableError, file_of
 from handlers.imaging import PREPROCESSING, centre_view, decode, to_tensor
+from handlers.network import stages_of
 from handlers.orientations import canonical
 from handlers.variants import OPENVINO_SUFFIXES
 from training.dataset import Photograph
@@ -76,7 +77,7 @@ def spread(photographs: Sequence[Photograph], most: int) -> list[Photograph]:
 
 
 def _converted(openvino: Any, model: Any, shape: Shape) -> Any:
-    network = backends.stages_of(model, shape.stages)
+    network = stages_of(model, shape.stages)
     return openvino.convert_model(network, input=[1, 3, shape.side, shape.side])
 
 

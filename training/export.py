@@ -1,27 +1,29 @@
-"""Plain TorchScript, split so that the activations before pooling can be reached.
+"""The model's files: TorchScript and a ``torch.export`` program.
 
-Checked against the eager model at every export; a difference ends the run.
+Both are split so that the activations before pooling can be reached, and checked against the eager
+model at every export; a difference ends the run.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import nn
 
 from handlers.imaging import centre_view, decode, to_tensor
+from handlers.variants import PROGRAM
 from training.backbone import Backbone
 from training.dataset import Photograph
 from training.errors import TrainingError
 from training.files import atomic_write
 from training.head import Head
 
-TOLERANCE = 1e-5
-"""Largest difference of a probability between TorchScript and eager."""
+TOLERANCE: Final = 1e-5
+"""Largest difference of a probability between an exported model and eager."""
 
 
 class ParityError(TrainingError):
@@ -42,13 +44,13 @@ class SplitResNet(nn.Module):
         return self.head(self.features(inputs))  # type: ignore[no-any-return]
 
 
-def export(backbone: Backbone, head: Head, path: Path, check: Sequence[Photograph]) -> float:
-    """Write ``model.pt`` and check that it predicts as the eager model does.
+def export(backbone: Backbone, head: Head, folder: Path, check: Sequence[Photograph]) -> float:
+    """Write ``model.pt`` and ``model.pt2``, and check that they predict as the eager model does.
 
     Args:
         backbone: the frozen network.
         head: the fitted final layer.
-        path: of the file.
+        folder: of the files.
         check: photographs to compare the answers on.
 
     Returns:
@@ -58,27 +60,55 @@ def export(backbone: Backbone, head: Head, path: Path, check: Sequence[Photograp
         ParityError: it is above 1e-5; nothing is written then.
     """
     eager = SplitResNet(backbone.convolutions(), head.layer()).eval()
-    with warnings.catch_warnings():
+    with (
+        warnings.catch_warnings(),
+        atomic_write(folder / "model.pt") as script,
+        atomic_write(folder / PROGRAM) as program,
+    ):
         warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
-        with atomic_write(path) as temporary:
-            torch.jit.script(eager).save(str(temporary))
-            difference = parity(eager, torch.jit.load(str(temporary)), check)
+        torch.jit.script(eager).save(str(script))
+        with program.open("wb+") as file:
+            torch.export.save(traced(eager), file)
+            file.seek(0)
+            loaded = {
+                "TorchScript": torch.jit.load(str(script)),
+                "torch.export": torch.export.load(file).module(),
+            }
+        differences = parity(eager, loaded, check)
+        for name, difference in differences.items():
             if not difference <= TOLERANCE:
                 raise ParityError(
-                    f"TorchScript and eager differ by {difference:.1e} in a probability (at most "
+                    f"{name} and eager differ by {difference:.1e} in a probability (at most "
                     f"{TOLERANCE:.0e} is accepted, over {len(check)} photographs): not exported"
                 )
-    return difference
+    return max(differences.values())
 
 
-def parity(eager: nn.Module, script: Any, photographs: Sequence[Photograph]) -> float:
-    """Return the largest difference of P(cancer) between two models over photographs."""
+def traced(model: SplitResNet) -> torch.export.ExportedProgram:
+    """Trace a model for any number of photographs of any side that is a multiple of 32 pixels."""
+    count, cells = torch.export.Dim("photographs"), torch.export.Dim("cells", min=1)
+    stages = [f"features.{name}" for name, _ in model.features.named_children()]
+    return torch.export.export(
+        model,
+        (torch.zeros(2, 3, 224, 224),),
+        dynamic_shapes={"inputs": {0: count, 2: 32 * cells, 3: 32 * cells}},
+        # Of the parts that are also called separately.
+        preserve_module_call_signature=("features", "head", *stages),
+    )
+
+
+def parity(
+    eager: nn.Module, others: Mapping[str, Any], photographs: Sequence[Photograph]
+) -> dict[str, float]:
+    """Return each model's largest difference of P(cancer) from the eager model over photographs."""
     inputs = torch.stack(
         [to_tensor(centre_view(decode(photo.path.read_bytes()))) for photo in photographs]
     )
     with torch.inference_mode():
-        one, two = (
+        expected, *found = (
             torch.cat([torch.softmax(model(part), dim=1)[:, 1] for part in inputs.split(8)])
-            for model in (eager, script)
+            for model in (eager, *others.values())
         )
-    return float((one - two).abs().max())
+    return {
+        name: float((own - expected).abs().max()) for name, own in zip(others, found, strict=True)
+    }

@@ -22,7 +22,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from handlers.variant_network import final_layer
+from handlers.network import final_layer
 from training.backbone import Backbone
 from training.dataset import Progress
 from training.features import Features

@@ -66,7 +66,7 @@ def train(settings: TrainingSettings, log: RunLog) -> dict[str, Any]:
         )
     with log.step("export"):
         folder = settings.model_folder
-        difference = export.export(final, layer, folder / "model.pt", found.train[:CHECKED])
+        difference = export.export(final, layer, folder, found.train[:CHECKED])
     model = Classifier.model_of(folder)
     with log.step("backends"):
         measured = backends.measure(

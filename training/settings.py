@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
-from handlers.variants import NUMERICS, Variant
+from handlers.variants import EXPORTED, NUMERICS, Variant
 from serving.paths import PathSettings
 
 RECIPES: Final = ("head", "layer4", "all")
 NAMES: Final = NUMERICS["float32"]
+BACKENDS: Final = tuple(name for name in NAMES if name != EXPORTED)
+"""Backends that are tried by default: ``exported`` computes as eager PyTorch does, and loads
+slowly."""
 VARIANTS: Final = (
     "int8-224px-2stages-1orientation",
     "int8-224px-2stages-2orientations",
@@ -94,54 +97,33 @@ class TrainingSettings(PathSettings):
     forward_budget: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """Cost that the forward passes of one prediction may have, in passes of plain TorchScript."""
 
-    backends: Annotated[tuple[str, ...], NoDecode] = NAMES
-    """Float32 backends that are tried, separated by commas; plain TorchScript always is."""
+    backends: Annotated[tuple[str, ...], NoDecode] = BACKENDS
+    """Float32 backends that are tried, separated by commas; plain TorchScript always is, and
+    ``exported`` only if it is named."""
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of all random numbers: drawing, the untrained backbone, folds, resampling."""
 
-    @field_validator("backends", mode="before")
+    @field_validator("backends", "report_recipes", "variants", mode="before")
     @classmethod
-    def _separated_by_commas(cls, value: object) -> object:
+    def _separated_by_commas(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):
             return value
-        return tuple(name.strip() for name in value.split(",")) if value.strip() else NAMES
+        names = tuple(name.strip() for name in value.split(",") if name.strip())
+        # Empty is unset, as for every other setting.
+        return names or cls.model_fields[str(info.field_name)].default
 
-    @field_validator("backends")
+    @field_validator("backends", "report_recipes", "variants")
     @classmethod
-    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [name for name in value if name not in NAMES]
-        if unknown:
-            raise ValueError(f"{unknown[0]!r} is not a backend; there are: {', '.join(NAMES)}")
-        return value
-
-    @field_validator("variants", mode="before")
-    @classmethod
-    def _variants_separated_by_commas(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return tuple(name.strip() for name in value.split(",")) if value.strip() else VARIANTS
-
-    @field_validator("variants")
-    @classmethod
-    def _known_variants(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(Variant.named(name).name for name in value)
-
-    @field_validator("report_recipes", mode="before")
-    @classmethod
-    def _recipes_separated_by_commas(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return tuple(name.strip() for name in value.split(",") if name.strip()) or ("head",)
-
-    @field_validator("report_recipes")
-    @classmethod
-    def _known_recipes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [name for name in value if name not in RECIPES]
-        if unknown:
-            raise ValueError(f"{unknown[0]!r} is not a recipe; there are: {', '.join(RECIPES)}")
-        # In the order of how much they change: the last is compared with the first.
-        return tuple(name for name in RECIPES if name in value)
+    def _known(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if info.field_name == "variants":
+            return tuple(Variant.named(name).name for name in value)
+        kind, known = ("backend", NAMES) if info.field_name == "backends" else ("recipe", RECIPES)
+        for name in value:
+            if name not in known:
+                raise ValueError(f"{name!r} is not a {kind}; there are: {', '.join(known)}")
+        # Recipes in the order of how much they change: the last is compared with the first.
+        return value if kind == "backend" else tuple(name for name in known if name in value)
 
     @property
     def store(self) -> str:

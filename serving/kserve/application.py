@@ -12,16 +12,19 @@ from typing import Any, Final
 
 import orjson
 from fastapi import FastAPI, Request, Response
-from kserve import ModelRepository, ModelServer
-from kserve.logging import KSERVE_LOGGER_NAME
-from kserve.protocol.dataplane import DataPlane
-from kserve.protocol.rest.v1_endpoints import register_v1_endpoints
-from kserve.protocol.rest.v2_endpoints import register_v2_endpoints
 
 from serving.front.messages import FrontRequest, FrontResponse, error_body
 from serving.front.routes import MODEL
 from serving.kserve import asgi, tensors
 from serving.kserve.calls import GRPC_INFER, infer_over_grpc
+from serving.kserve.library import (
+    KSERVE_LOGGER_NAME,
+    DataPlane,
+    ModelRepository,
+    ModelServer,
+    register_v1_endpoints,
+    register_v2_endpoints,
+)
 from serving.kserve.model import MAY_EXPLAIN, V1_FILE, V1_JSON, AnswerError, MelanomaModel
 from serving.kserve.pool import WorkerPool
 

@@ -12,16 +12,18 @@ from typing import Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError
-from kserve import InferRequest
-from kserve.errors import InvalidInput
-from kserve.protocol.dataplane import DataPlane
-from kserve.protocol.grpc import grpc_predict_v2_pb2 as messages
-from kserve.protocol.grpc.servicer import InferenceServicer
 from starlette.types import ASGIApp, Scope
 
 from serving.front.messages import FrontRequest, FrontResponse
 from serving.front.routes import GRPC, MODEL
 from serving.kserve import asgi, tensors
+from serving.kserve.library import (
+    DataPlane,
+    InferenceServicer,
+    InferRequest,
+    InvalidInput,
+    messages,
+)
 from serving.kserve.model import MAY_EXPLAIN, AnswerError
 
 SERVICE: Final = "inference.GRPCInferenceService"

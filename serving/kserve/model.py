@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from kserve import InferRequest, InferResponse, Model
-
 from serving.front.messages import error_body
 from serving.front.routes import MODEL
 from serving.kserve import outputs, tensors
 from serving.kserve.dispatch import Dispatcher
+from serving.kserve.library import InferRequest, InferResponse, Model
 from serving.kserve.wire import WorkAnswer, WorkRequest
 
 JSON: Final = "application/json"

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from kserve import InferOutput, InferRequest, InferResponse
+from serving.kserve.library import InferOutput, InferRequest, InferResponse
 
 PREDICTION: Final = {
     "label": "BYTES",

@@ -15,9 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kserve import InferInput, InferRequest
-from kserve.protocol.infer_type import RequestedOutput, to_http_parameters
-
+from serving.kserve.library import InferInput, InferRequest, RequestedOutput, to_http_parameters
 from serving.kserve.outputs import EXPLANATION, PREDICTION
 
 NAME: Final = "image"

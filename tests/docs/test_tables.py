@@ -73,6 +73,7 @@ def result_of(root: Path, name: str) -> dict[str, Any]:
             "| 0.1 ms |",
         ),
         ("features", ("time", "ratio"), "| 0.12 |"),
+        ("formats", ("formats", "exported", "forward_ms"), "| 0.1 |"),
         ("gpu", ("auroc", "with", "test", "value"), "| 0.123 ("),
         ("explaining", ("alone", "ratio"), ": 0.12 times"),
         (

@@ -18,10 +18,11 @@ from handlers import backends
 from handlers.backends import NAMES, Shape, UnavailableError
 from handlers.classifier import Classifier
 from handlers.imaging import centre_view, to_tensor
-from handlers.variants import NUMERICS, PLAIN
+from handlers.variants import NUMERICS, PLAIN, PROGRAM
 from tests.conftest import ROOT
 from training.conversion import convert
 from training.dataset import Photograph
+from training.export import SplitResNet, traced
 
 pytestmark = pytest.mark.slow
 
@@ -36,10 +37,11 @@ OLDER_PROCESSOR = {
 @pytest.fixture(scope="module")
 def folder(
     model_folder: Path,
+    eager: SplitResNet,
     photograph: Callable[[int, int], bytes],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    """An archive with the files of every backend."""
+    """An archive with the files of every backend, which the fixture ``eager`` is the model of."""
     scratch = tmp_path_factory.mktemp("backends")
     folder = shutil.copytree(model_folder, scratch / "archive")
     lesions = []
@@ -47,6 +49,7 @@ def folder(
         path = scratch / f"{seed}.jpg"
         path.write_bytes(photograph(seed, seed % 2))
         lesions.append(Photograph(path, seed % 2, str(seed)))
+    torch.export.save(traced(eager), folder / PROGRAM)
     for name in NAMES:
         if name.startswith("openvino"):
             convert(name, Shape(), Classifier.model_of(folder), folder, lesions, scratch / "cache")
@@ -111,7 +114,9 @@ def test_each_backend_is_the_plain_model_on_a_processor_of_fewer_instructions(
     seen = torch.load(tmp_path / "outputs.pt")
 
     assert seen["capability"] == "AVX2"
-    assert {PLAIN, "frozen", "openvino-fp32", "openvino-int8"} <= set(seen["activations"])
+    assert {PLAIN, "exported", "frozen", "openvino-fp32", "openvino-int8"} <= set(
+        seen["activations"]
+    )
     plain = classifier.forward(inputs).activations
     far = [name for name, own in seen["activations"].items() if not is_close(name, own, plain)]
     assert far == []
@@ -167,11 +172,29 @@ def test_a_file_that_is_missing_costs_speed_and_not_the_service(
     assert "openvino.bin is not in the archive" in caplog.text
 
 
+def test_the_exported_program_runs_only_where_it_is_asked_for(
+    folder: Path, tmp_path: Path, inputs: torch.Tensor
+) -> None:
+    archive = with_card(folder, tmp_path / "archive")
+    model = Classifier.model_of(archive)
+    stages = Shape(stages=2)
+    plain = backends.load(PLAIN, archive, model, 1, stages).run(inputs[:2])
+
+    assert Classifier.load(archive, "", threads=1).backend.name == PLAIN
+    assert Classifier.load(archive, "exported", threads=1).backend.name == "exported"
+    other = backends.load("exported", archive, model, 1, stages).run(inputs[:2])
+    torch.testing.assert_close(other, plain)
+    (archive / PROGRAM).unlink()
+    assert Classifier.load(archive, "exported", threads=1).backend.name == PLAIN
+
+
 def test_a_damaged_file_costs_speed_and_not_the_service(folder: Path, tmp_path: Path) -> None:
     archive = with_card(folder, tmp_path / "archive")
     (archive / "openvino.xml").write_text("<net")
+    (archive / PROGRAM).write_bytes((archive / PROGRAM).read_bytes()[:1000])
 
-    assert Classifier.load(archive, "openvino-fp32", threads=1).backend.name == PLAIN
+    for name in ("openvino-fp32", "exported"):
+        assert Classifier.load(archive, name, threads=1).backend.name == PLAIN
 
 
 def test_without_the_package_the_plain_model_runs(

@@ -12,12 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from handlers.backends import stages_of
 from handlers.card import ArchiveError, OperatingPoint
 from handlers.classifier import Classifier
 from handlers.documents import to_json
 from handlers.drift import Baseline
 from handlers.imaging import to_tensor
+from handlers.network import stages_of
 from handlers.protocol import RawRequest
 from handlers.reference import Reference
 from handlers.service import MelanomaService

@@ -19,7 +19,8 @@ def model_folder(trained: TrainingSettings, tmp_path: Path) -> Path:
     """A small stand-in for a trained model, to archive quickly."""
     folder = tmp_path / "model"
     folder.mkdir()
-    (folder / "model.pt").write_bytes(b"weights")
+    for name in ("model.pt", "model.pt2"):
+        (folder / name).write_bytes(b"weights")
     for name in ("card.json", "baseline.json"):
         shutil.copy(trained.model_folder / name, folder)
     return folder
@@ -39,7 +40,7 @@ def test_it_is_a_zip_of_the_model_and_the_package_of_handlers(
     # Every file of the trained model: those of a backend are there where it passed.
     for path in trained.model_folder.iterdir():
         sources[path.name] = path
-    assert {"model.pt", "card.json", "baseline.json", "openvino.xml"} <= set(sources)
+    assert {"model.pt", "model.pt2", "card.json", "baseline.json", "openvino.xml"} <= set(sources)
     assert names == {*sources, "model-config.yaml", "MAR-INF/MANIFEST.json"}
     for name, path in sources.items():
         assert contents[name] == path.read_bytes(), name
@@ -118,7 +119,7 @@ def test_without_a_trained_model_it_says_how_to_get_one(
 
 
 def test_a_folder_that_is_not_there_lists_all_that_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(NothingToArchiveError, match=r"model\.pt, card\.json, baseline\.json"):
+    with pytest.raises(NothingToArchiveError, match=r"model\.pt, model\.pt2, card\.json"):
         archive.archive(tmp_path / "none", tmp_path / "store")
 
 

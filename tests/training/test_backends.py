@@ -13,7 +13,7 @@ from handlers import backends as served
 from handlers.backends import NAMES, Backend, UnavailableError
 from handlers.card import MeasuredBackend
 from handlers.classifier import Classifier
-from handlers.variants import NUMERICS, PLAIN
+from handlers.variants import NUMERICS, PLAIN, PROGRAM
 from training import backends
 from training.calibration import Calibration
 from training.conversion import spread
@@ -42,7 +42,7 @@ def test_every_backend_is_measured_and_the_files_of_those_that_pass_stay(
     assert set(measured) == set(FLOAT32)
     passing = {name for name, found in measured.items() if found.passes}
     # The same weights in the same precision.
-    assert {PLAIN, "frozen", "openvino-fp32"} <= passing
+    assert {PLAIN, "frozen", "openvino-fp32", "exported"} <= passing
     for name, found in measured.items():
         assert found.lacking or found.forward_ms > 0, name
         assert found.lacking or found.passes == (found.largest_difference <= 1e-4), name
@@ -111,7 +111,8 @@ def measure(
     trained: TrainingSettings, found: Dataset, silent: Progress, tmp_path: Path
 ) -> Callable[..., dict[str, MeasuredBackend]]:
     """Measures backends of the trained model, in a folder that holds nothing else of it."""
-    shutil.copy2(trained.model_folder / "model.pt", tmp_path)
+    for name in ("model.pt", PROGRAM):
+        shutil.copy2(trained.model_folder / name, tmp_path)
     card = json.loads((trained.model_folder / "card.json").read_text())
 
     def measure(*names: str) -> dict[str, MeasuredBackend]:
@@ -141,6 +142,7 @@ def test_only_what_is_asked_for_is_tried(
         assert ("LESIONLENS_BACKENDS" in found.lacking) == (name not in tried), name
     assert {path.name for path in tmp_path.iterdir()} == {
         "model.pt",
+        PROGRAM,
         "openvino.xml",
         "openvino.bin",
     }
@@ -160,7 +162,7 @@ def test_without_openvino_a_model_is_trained_all_the_same(
     assert "openvino is not installed" in measured["openvino-fp32"].lacking
     assert not measured["openvino-fp32"].passes
     assert measured["frozen"].passes
-    assert [path.name for path in tmp_path.iterdir()] == ["model.pt"]
+    assert {path.name for path in tmp_path.iterdir()} == {"model.pt", PROGRAM}
 
 
 def test_the_plain_model_is_not_changed_by_the_others(unpacked: Path) -> None:

@@ -9,7 +9,12 @@ import pytest
 import torch
 from torch import nn
 
+from handlers.explainers.grad_cam import grad_cam
+from handlers.explainers.gradients import saliency
+from handlers.explainers.task import AttributionTask
 from handlers.imaging import centre_view, decode, to_tensor
+from handlers.network import load_program
+from handlers.variants import PROGRAM
 from training import export
 from training.backbone import Backbone
 from training.dataset import Dataset, Photograph
@@ -42,10 +47,20 @@ def exported(
     head: Head,
     check: list[Photograph],
 ) -> tuple[Path, float]:
-    path = tmp_path_factory.mktemp("exported") / "model" / "model.pt"
+    folder = tmp_path_factory.mktemp("exported") / "model"
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # nor is a user told that TorchScript is deprecated
-        return path, export.export(network, head, path, check)
+        return folder, export.export(network, head, folder, check)
+
+
+@pytest.fixture(scope="module")
+def script(exported: tuple[Path, float]) -> Any:
+    return torch.jit.load(exported[0] / "model.pt")
+
+
+@pytest.fixture(scope="module")
+def program(exported: tuple[Path, float]) -> Any:
+    return torch.export.load(exported[0] / PROGRAM)
 
 
 def probabilities(model: Any, inputs: torch.Tensor) -> np.ndarray:
@@ -53,25 +68,29 @@ def probabilities(model: Any, inputs: torch.Tensor) -> np.ndarray:
         return np.asarray(torch.softmax(model(inputs), dim=1)[:, 1].numpy())
 
 
-def test_the_script_answers_as_backbone_and_head_do(
-    exported: tuple[Path, float], network: Backbone, head: Head, inputs: torch.Tensor
+def test_both_files_answer_as_backbone_and_head_do(
+    exported: tuple[Path, float],
+    script: Any,
+    program: Any,
+    network: Backbone,
+    head: Head,
+    inputs: torch.Tensor,
 ) -> None:
-    path, difference = exported
-    script = torch.jit.load(path)
+    folder, difference = exported
     with torch.inference_mode():
         pooled = network.convolutions()(inputs).mean(dim=(2, 3)).numpy()
     expected = 1 / (1 + np.exp(-head.log_odds(pooled)))
 
     np.testing.assert_allclose(probabilities(script, inputs), expected, atol=1e-5)
+    np.testing.assert_allclose(probabilities(program.module(), inputs), expected, atol=1e-5)
     assert 0 <= difference <= export.TOLERANCE
-    assert list(path.parent.iterdir()) == [path]
+    assert {path.name for path in folder.iterdir()} == {"model.pt", PROGRAM}
     assert np.ptp(expected) > 1e-3  # an answer that never varies would agree by chance
 
 
 def test_the_activations_can_be_reached_in_the_loaded_script(
-    exported: tuple[Path, float], network: Backbone, inputs: torch.Tensor
+    script: Any, network: Backbone, inputs: torch.Tensor
 ) -> None:
-    script = torch.jit.load(exported[0])
     with torch.inference_mode():
         activations = script.features(inputs[:2])
         logits = script.head(activations)
@@ -83,43 +102,72 @@ def test_the_activations_can_be_reached_in_the_loaded_script(
     assert not script.training
 
 
+def test_the_program_takes_any_number_of_photographs_and_any_side(
+    script: Any, program: Any, inputs: torch.Tensor
+) -> None:
+    module = program.module()
+    with torch.inference_mode():
+        for batch in (inputs[:1], inputs, inputs[:2, :, :192, :192]):
+            torch.testing.assert_close(module(batch), script(batch))
+
+
+def test_attributions_of_the_program_equal_those_of_the_script(
+    exported: tuple[Path, float], script: Any, program: Any, inputs: torch.Tensor
+) -> None:
+    def task(model: Any) -> AttributionTask:
+        with torch.inference_mode():
+            return AttributionTask(model, inputs[:1], script.features(inputs[:1]), 1)
+
+    for method, model in (
+        (saliency, program.module()),
+        (grad_cam, load_program(exported[0] / PROGRAM)),
+    ):
+        expected, found = method(task(script)).values, method(task(model)).values
+        assert np.ptp(expected) > 0
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("format_", "shift"), [("TorchScript", 1e-2), ("torch.export", float("nan"))]
+)
 def test_a_model_that_answers_otherwise_is_not_exported(
     tmp_path: Path,
     network: Backbone,
     head: Head,
     check: list[Photograph],
     monkeypatch: pytest.MonkeyPatch,
+    format_: str,
+    shift: float,
 ) -> None:
-    whole = torch.jit.load
+    loader = {"TorchScript": torch.jit, "torch.export": torch.export}[format_]
+    load = loader.load
 
-    def tampered(file: str) -> Any:
-        script = whole(file)
+    def tampered(file: Any) -> Any:
+        model = load(file)
+        state = model.state_dict if format_ == "torch.export" else model.state_dict()
         with torch.no_grad():
-            dict(script.named_parameters())["head.2.bias"] += torch.tensor([0.0, 1e-2])
-        return script
+            state["head.2.bias"] += torch.tensor([0.0, shift])
+        return model
 
-    monkeypatch.setattr(torch.jit, "load", tampered)
-    path = tmp_path / "model.pt"
-    path.write_bytes(b"former")
+    monkeypatch.setattr(loader, "load", tampered)
+    for name in ("model.pt", PROGRAM):
+        (tmp_path / name).write_bytes(b"former")
 
-    with pytest.raises(ParityError, match=r"over 9 photographs.*not exported"):
-        export.export(network, head, path, check)
-    assert path.read_bytes() == b"former"
-    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(ParityError, match=rf"^{format_} and .*over 9 photographs.*not exported"):
+        export.export(network, head, tmp_path, check)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "model.pt": b"former",
+        PROGRAM: b"former",
+    }
 
 
-@pytest.mark.parametrize("difference", [1.1e-5, float("nan"), float("inf")])
-def test_a_difference_above_the_tolerance_or_none_at_all_ends_the_run(
-    tmp_path: Path,
-    network: Backbone,
-    head: Head,
-    monkeypatch: pytest.MonkeyPatch,
-    difference: float,
+def test_a_difference_just_above_the_tolerance_ends_the_run(
+    tmp_path: Path, network: Backbone, head: Head, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "parity", lambda *_: difference)
+    monkeypatch.setattr(export, "parity", lambda *_: {"TorchScript": 0.0, "torch.export": 1.1e-5})
 
     with pytest.raises(ParityError):
-        export.export(network, head, tmp_path / "model.pt", [])
+        export.export(network, head, tmp_path, [])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -144,8 +192,9 @@ def test_parity_is_the_largest_difference_over_all_photographs(
 ) -> None:
     expected = 1 / (1 + np.exp(-1)) - 0.5
 
-    assert export.parity(Shifted(99), Shifted(row), check) == pytest.approx(expected, abs=1e-6)
-    assert export.parity(Shifted(99), Shifted(99), check) == 0
+    found = export.parity(Shifted(99), {"other": Shifted(row), "same": Shifted(99)}, check)
+
+    assert found == {"other": pytest.approx(expected, abs=1e-6), "same": 0}
 
 
 def test_the_head_is_pooling_and_one_layer(head: Head) -> None:

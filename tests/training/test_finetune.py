@@ -192,7 +192,7 @@ def test_the_exported_model_answers_as_the_fit_did(
     recipe = Layer4Recipe(start, activations, silent, plan)
     fitted = recipe.fit(np.arange(12), 0)
 
-    export.export(fitted.backbone, fitted.head, tmp_path / "model.pt", train[:2])
+    export.export(fitted.backbone, fitted.head, tmp_path, train[:2])
     model = Classifier.model_of(tmp_path)
     views = [to_tensor(centre_view(decode(photo.path.read_bytes()))) for photo in train]
     with torch.inference_mode():

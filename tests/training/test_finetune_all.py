@@ -95,7 +95,7 @@ def test_the_exported_model_answers_as_the_fit_did(
     alone: tuple[AllRecipe, FittedAll], found: Dataset, tmp_path: Path
 ) -> None:
     fitted = alone[1]
-    export.export(fitted.backbone, fitted.head, tmp_path / "model.pt", found.train[:2])
+    export.export(fitted.backbone, fitted.head, tmp_path, found.train[:2])
     model = Classifier.model_of(tmp_path)
 
     views = [to_tensor(centre_view(decode(photo.path.read_bytes()))) for photo in found.train]

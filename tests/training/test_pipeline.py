@@ -49,6 +49,7 @@ def test_the_run_leaves_model_card_baseline_summary_and_archive(
         "near_duplicates.json",
         "answers.npz",
         "model/model.pt",
+        "model/model.pt2",
         "model/card.json",
         "model/baseline.json",
         "model/openvino.xml",

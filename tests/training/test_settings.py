@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from handlers.variants import NUMERICS
+from handlers.variants import EXPORTED, NUMERICS
 from training.settings import TrainingSettings
 
 NAMES = tuple(TrainingSettings.model_fields)
@@ -66,10 +66,20 @@ def test_an_empty_path_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch, n
     assert getattr(TrainingSettings(), name) is None
 
 
-def test_no_backends_are_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LESIONLENS_BACKENDS", "")
+@pytest.mark.parametrize("name", ["backends", "report_recipes", "variants"])
+def test_an_empty_list_is_the_default(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"LESIONLENS_{name.upper()}", "")
 
-    assert TrainingSettings().backends == NUMERICS["float32"]
+    assert getattr(TrainingSettings(), name) == TrainingSettings.model_fields[name].default
+
+
+def test_the_exported_program_is_a_backend_that_must_be_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert {*NUMERICS["float32"]} - {*TrainingSettings().backends} == {EXPORTED}
+
+    monkeypatch.setenv("LESIONLENS_BACKENDS", "exported")
+    assert TrainingSettings().backends == (EXPORTED,)
 
 
 def test_variables_of_the_other_packages_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,6 +106,7 @@ def test_variables_of_the_other_packages_do_no_harm(monkeypatch: pytest.MonkeyPa
         ("report_recipes", "head,layer5"),
         ("report_seeds", "0"),
         ("backends", "fp32,fastest"),
+        ("variants", "int8-1px"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused_by_name(

