@@ -62,6 +62,8 @@ EXPLAINED = ("grad_cam", "integrated_gradients")
 """Methods that have a value in every series, a quick one and a slow one."""
 DRIFT = {"LesionLensDriftCritical", "LesionLensDriftWarning"}
 ONE, TWO, OTHERS = "melanoma", "two-replicas", "other-photographs"
+RUNTIMES = {ONE: "torchserve", TWO: "kserve", OTHERS: "kserve"}
+"""Of each service: the metrics of both are read by the same rules."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ def story(
     counts = {ONE: 1, OTHERS: 1} | ({TWO: 2} if case.replicas else {})
     with ExitStack() as stack:
         services = {
-            name: [serving(archive=case.store) for _ in range(count)]
+            name: [serving(archive=case.store, runtime=RUNTIMES[name]) for _ in range(count)]
             for name, count in counts.items()
         }
         stack.enter_context(running(list(chain.from_iterable(services.values()))))
