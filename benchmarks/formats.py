@@ -52,7 +52,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "formats": {
             name: {
                 "megabytes": round(sum(sizes[file].file_size for file in files) / 1e6, 1),
-                "packed_megabytes": round(sum(sizes[file].compress_size for file in files) / 1e6, 1),
+                "packed_megabytes": round(
+                    sum(sizes[file].compress_size for file in files) / 1e6, 1
+                ),
                 **{
                     figure: round(float(np.median([one[figure] for one in rounds[name]])), 2)
                     for figure in rounds[name][0]

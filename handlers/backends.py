@@ -192,7 +192,7 @@ def _exported(source: _Source) -> Run:
     except Exception as error:  # torch.export.load raises many kinds on a damaged file
         why = f"{type(error).__name__}: {str(error)[:200]}"
         raise UnavailableError(f"{PROGRAM} cannot be loaded ({why})") from error
-    return model.features if source.shape.stages == 1 else TwoStages.of(model)  # type: ignore[no-any-return]
+    return model.features if source.shape.stages == 1 else TwoStages.of(model)
 
 
 def _freeze(features: Any) -> Any:

@@ -34,7 +34,9 @@ def test_benchmark_that_reads_the_archive_needs_it(root: Path, name: str) -> Non
     module = BENCHMARKS[name].command.split()[0].replace(".", "/")
     source = (root / f"benchmarks/{module}.py").read_text(encoding="utf-8")
 
-    starts = re.search(r"temporary_server|LocalServer|Server\(|served\(|Settings\(\)\.archive", source)
+    starts = re.search(
+        r"temporary_server|LocalServer|Server\(|served\(|Settings\(\)\.archive", source
+    )
     assert ("archive" in BENCHMARKS[name].needs) is bool(starts)
 
 
