@@ -175,8 +175,9 @@ benchmark: $(INSTALLED) ## Make the measurement NAME=... and store its result; w
 	@$(RUN) -m benchmarks $(NAME)
 	@$(if $(NAME),$(RUN) -m docs.tables)
 
-bench: ## Compare this project with other servers of the same model: NAME=peers (15 minutes)
-	@$(MAKE) --no-print-directory benchmark NAME=peers
+bench: $(ARCHIVE) ## Compare with other servers of the same model (25 minutes), or ONLY="kserve litserve"; continues if interrupted
+	@$(RUN) -m benchmarks peers $(if $(ONLY),--only $(ONLY))
+	@$(RUN) -m docs.tables
 
 ##@ Documentation
 

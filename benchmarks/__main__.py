@@ -49,13 +49,16 @@ BENCHMARKS: Final = {
         "formats", "load time, memory and speed of TorchScript, torch.export and OpenVINO", SERVED
     ),
     "gpu": Benchmark("gpu", "FINETUNE=all with and without the GPU of this machine"),
+    "memory": Benchmark(
+        "memory", "memory of the whole service under both runtimes (6 minutes)", SERVED
+    ),
     "page": Benchmark(
         "page",
         "the upload page in Chromium, from a dropped photograph to its answer",
         ("archive", "samples"),
     ),
     "peers": Benchmark(
-        "peers.comparison", "other servers of the same model compared (15 minutes)", SERVED
+        "peers.comparison", "other servers of the same model compared (25 minutes)", SERVED
     ),
     "report": Benchmark(
         "reports report", "scores of the trained model, from its report", ("model",)

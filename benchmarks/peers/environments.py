@@ -19,7 +19,7 @@ from typing import Final
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-COMMON: Final = ("torch", "torchvision", "pillow", "numpy", "captum")
+COMMON: Final = ("torch", "torchvision", "pillow", "numpy", "captum", "openvino")
 """Packages of the model with their dependencies: the same files in every environment."""
 
 

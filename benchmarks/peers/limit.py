@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,16 @@ import numpy as np
 from benchmarks.peers.contenders import SERVERS
 from benchmarks.peers.server import defaults
 
+Times = dict[str, list[float]]
+"""Seconds of each photograph: of ``decode``, and of the forward pass of each backend."""
+
 
 class Limit:
     """A process that decodes and classifies photographs and times both."""
 
     def __init__(self, archive: Path) -> None:
         """Start the process on an unpacked archive."""
+        # Not serving.process: this one is talked to over its standard streams.
         self._process = subprocess.Popen(
             [sys.executable, str(SERVERS / "in_process.py"), str(archive)],
             env=defaults(),
@@ -27,38 +31,21 @@ class Limit:
             stdout=subprocess.PIPE,
             text=True,
         )
-        ready = self._read()
-        self.chosen: str = ready["chosen"]
+        self.chosen: str = self._read()["chosen"]
         """The backend that a server of the same archive runs."""
-        self._seen: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
 
     def close(self) -> None:
         """Stop the process."""
         self._process.kill()
         self._process.communicate()
 
-    def measure(self, kind: str, texts: list[str]) -> None:
-        """Time photographs of a kind, each with every backend in turn."""
+    def measure(self, texts: Sequence[str]) -> Times:
+        """Time photographs, given as base64, each with every backend in turn."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(texts) + "\n")
         self._process.stdin.flush()
         answer = self._read()
-        seen = self._seen[kind]
-        seen["decode"] += answer["decode"]
-        for name, seconds in answer["forward"].items():
-            seen[name] += seconds
-
-    def result(self) -> dict[str, object]:
-        """Return median milliseconds: decoding, the forward pass of each backend, and both."""
-        found: dict[str, object] = {}
-        for kind, seen in self._seen.items():
-            decode = np.asarray(seen["decode"])
-            found[kind] = {
-                "decode_ms": _ms(decode),
-                "forward_ms": {n: _ms(np.asarray(s)) for n, s in seen.items() if n != "decode"},
-                "both_ms": {n: _ms(decode + s) for n, s in seen.items() if n != "decode"},
-            }
-        return found
+        return {"decode": answer["decode"], **answer["forward"]}
 
     def _read(self) -> Any:
         assert self._process.stdout is not None
@@ -66,6 +53,21 @@ class Limit:
         if not line:
             raise RuntimeError("the process without a server has ended; its error is above")
         return json.loads(line)
+
+
+def medians(rounds: Sequence[dict[str, Times]]) -> dict[str, object]:
+    """Return median milliseconds by kind: decoding, each backend's forward pass, and both."""
+    found: dict[str, object] = {}
+    for kind in rounds[0]:
+        names = rounds[0][kind]
+        seen = {name: np.concatenate([one[kind][name] for one in rounds]) for name in names}
+        decode = seen.pop("decode")
+        found[kind] = {
+            "decode_ms": _ms(decode),
+            "forward_ms": {name: _ms(seconds) for name, seconds in seen.items()},
+            "both_ms": {name: _ms(decode + seconds) for name, seconds in seen.items()},
+        }
+    return found
 
 
 def _ms(seconds: np.ndarray) -> float:

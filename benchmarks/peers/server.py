@@ -8,7 +8,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -45,7 +45,7 @@ class Server:
         self.start_seconds = 0.0
         """Seconds from the command to the first answer."""
         self._programs, self._archive, self._body = programs, archive, body
-        self._processes: list[psutil.Process] = []
+        self._process: Process | None = None
         self._stack = ExitStack()
 
     def __enter__(self) -> Server:
@@ -56,7 +56,7 @@ class Server:
             self.port = started.port
             start = time.perf_counter()
             variables = {"TMPDIR": str(scratch), "TEMP": str(scratch), **started.environment}
-            process = Process(
+            self._process = process = Process(
                 started.command, scratch / "log.txt", environment=defaults() | variables
             )
             stack.callback(self._end, process)
@@ -64,7 +64,6 @@ class Server:
                 words = "\n".join(process.lines())[-2000:]
                 raise RuntimeError(f"{self.contender.title} does not answer:\n{words}")
             self.start_seconds = time.perf_counter() - start
-            self._processes = process.tree()
             self._stack = stack.pop_all()
         return self
 
@@ -75,7 +74,7 @@ class Server:
     def memory(self) -> dict[str, float]:
         """Return megabytes of each process that holds more than 20 (proportional set size)."""
         found: dict[str, float] = {}
-        for process in self._processes:
+        for process in self._tree():
             megabytes = process.memory_full_info().pss / 1e6
             if megabytes > 20:
                 name = f"{_role(process)} {sum(_role(process) in key for key in found) + 1}"
@@ -96,8 +95,13 @@ class Server:
         self._signal(signal.SIGSTOP)
 
     def _signal(self, number: signal.Signals) -> None:
-        for process in self._processes:
-            process.send_signal(number)
+        for process in self._tree():
+            with suppress(psutil.NoSuchProcess):  # a helper that has just ended
+                process.send_signal(number)
+
+    def _tree(self) -> list[psutil.Process]:
+        """Return all processes of now: workers may start after the first answer."""
+        return self._process.tree() if self._process else []
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)

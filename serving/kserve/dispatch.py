@@ -1,6 +1,7 @@
 """Dispatch waiting requests to idle workers, and repeat those of a worker that died.
 
-An idle worker takes all waiting requests at once, up to its batch size; none waits for others.
+An idle worker takes all waiting requests at once, up to its batch size and a number of bytes; none
+waits for others.
 Within a batch the service puts predictions before slow explanations and rejects what it has no time
 for (``handlers/load_shedding.py``).
 """
@@ -18,6 +19,9 @@ from serving.kserve.wire import Answers, WorkAnswer, WorkRequest
 
 REPEATS: Final = 2
 """Maximum retries of a request whose worker died: it may hit a second dying worker by chance."""
+MAX_BATCH_BYTES: Final = 64_000_000
+"""Maximum bytes of the bodies that a worker gets at once, unless one body alone has more: sent and
+received, they are in memory several times."""
 RETRY_SECONDS: Final = 2
 """Seconds after which a worker may have been replaced."""
 
@@ -146,9 +150,14 @@ class Dispatcher:
 def _take(queue: deque[_Waiting], count: int) -> list[_Waiting]:
     """Take the first requests of a queue whose clients still wait."""
     taken: list[_Waiting] = []
+    size = 0
     while queue and len(taken) < count:
-        if not (waiting := queue.popleft()).answer.done():
-            taken.append(waiting)
+        if not queue[0].answer.done():
+            size += len(queue[0].request.body)
+            if taken and size > MAX_BATCH_BYTES:
+                break
+            taken.append(queue[0])
+        queue.popleft()
     return taken
 
 

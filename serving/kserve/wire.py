@@ -72,12 +72,6 @@ def batch_message(requests: Sequence[WorkRequest]) -> list[bytes]:
     return pack({"requests": rows}, [request.body for request in requests])
 
 
-def requests_in(head: dict[str, Any], payload: bytes) -> list[WorkRequest]:
-    """Read the requests of a batch message."""
-    cut = _split(payload, [row[0] for row in head["requests"]])
-    return [WorkRequest(body, *row[1:]) for body, row in zip(cut, head["requests"], strict=True)]
-
-
 def answers_message(answers: Answers, *, last: bool) -> list[bytes]:
     """Write the message that returns answers.
 
@@ -95,18 +89,22 @@ def answers_message(answers: Answers, *, last: bool) -> list[bytes]:
 def answers_in(head: dict[str, Any], payload: bytes) -> Answers:
     """Read the answers of an answers message."""
     rows = head["answers"]
-    cut = _split(payload, [row[1] for row in rows])
-    return {row[0]: WorkAnswer(row[2], body, row[3]) for body, row in zip(cut, rows, strict=True)}
+    answers, start = {}, 0
+    for index, length, status, retry_after in rows:
+        answers[index] = WorkAnswer(status, payload[start : start + length], retry_after)
+        start += length
+    return answers
 
 
-def receive(connection: socket.socket) -> tuple[dict[str, Any], bytes]:
-    """Wait for a message.
+def receive_requests(connection: socket.socket) -> list[WorkRequest]:
+    """Wait for a batch message; each body is in memory once.
 
     Raises:
         EOFError: the other end has closed the socket.
     """
-    text, payload = LENGTHS.unpack(_exactly(connection, LENGTHS.size))
-    return json.loads(_exactly(connection, text)), _exactly(connection, payload)
+    text, _ = LENGTHS.unpack(_exactly(connection, LENGTHS.size))
+    rows = json.loads(_exactly(connection, text))["requests"]
+    return [WorkRequest(_exactly(connection, row[0]), *row[1:]) for row in rows]
 
 
 async def read(reader: asyncio.StreamReader) -> tuple[dict[str, Any], bytes]:
@@ -128,11 +126,3 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
             raise EOFError("the other end has closed the socket")
         view = view[done:]
     return bytes(received)
-
-
-def _split(payload: bytes, lengths: Sequence[int]) -> list[bytes]:
-    cut, start = [], 0
-    for length in lengths:
-        cut.append(payload[start : start + length])
-        start += length
-    return cut

@@ -24,7 +24,8 @@ LABEL: Final = "lesionlens.io/cluster-test"
 """On the namespace of a test, so that one that was left behind is known."""
 BASIC: Final = ("release", "storage-pvc", "gateway-access")
 ORDER: Final = (
-    *("release", "canary", "storage-pvc", "autoscaling-hpa", "autoscaling-keda", "signature"),
+    *("release", "canary", "runtime-kserve", "storage-pvc"),
+    *("autoscaling-hpa", "autoscaling-keda", "signature"),
     *("monitoring", "gateway-access", "gateway", "gateway-retry", "page", "page-gateway"),
 )
 """In which components are listed: an InferenceService or a route before what patches it."""
@@ -199,8 +200,11 @@ def images(settings: ClusterSettings) -> list[dict[str, str]]:
         {"name": name, **image_of(image)}
         for name, image in (
             ("lesionlens-serving", settings.serving_image),
+            # The name that the component gives it.
+            ("lesionlens-serving-kserve", settings.serving_kserve_image),
             ("lesionlens-page", settings.page_image),
         )
+        if image
     ]
 
 

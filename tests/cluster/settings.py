@@ -30,6 +30,9 @@ class ClusterSettings(BaseSettings):
     serving_image: str = "lesionlens-serving:0.1.0"
     """Of predictor, explainer, publisher and clients; the nodes must have it or can pull it."""
 
+    serving_kserve_image: str = ""
+    """Of predictor and explainer with the component `runtime-kserve`; unset, it is not tested."""
+
     page_image: str = "lesionlens-page:0.1.0"
     """Of the upload page."""
 

@@ -86,6 +86,7 @@ def result_of(root: Path, name: str) -> dict[str, Any]:
             ("baselines", "integrated_gradients", "black", "insertion", "value"),
             "| 0.123 (",
         ),
+        ("memory", ("workers", "1", "kserve", "started", "most_mb"), "| 0 | 0.00 |"),
         ("page", ("answered", "p95_ms"), ", 0 ms |"),
         ("telemetry", ("cost_ms", "median"), "0.12 ms"),
         (

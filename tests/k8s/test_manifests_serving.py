@@ -101,7 +101,10 @@ def test_server_matches_its_entry_point(name: str) -> None:
         assert (context["runAsUser"], context["runAsGroup"], context["fsGroup"]) == (1000,) * 3
 
 
-@pytest.mark.parametrize(("name", "memory"), [("base", "4Gi"), ("overlays/local", "3Gi")])
+@pytest.mark.parametrize(
+    ("name", "memory"),
+    [("base", "4Gi"), ("base + runtime-kserve", "2560Mi"), ("overlays/local", "3Gi")],
+)
 def test_server_memory_covers_the_largest_load(name: str, memory: str) -> None:
     for work in serving(objects_of(name)):
         assert only(work)["resources"]["limits"]["memory"] == memory

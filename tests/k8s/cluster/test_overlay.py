@@ -28,6 +28,7 @@ pytestmark = pytest.mark.slow
 SPACE = "lesionlens-test-1"
 SETTINGS = ClusterSettings(
     serving_image="registry.example:5000/team/serving:2",
+    serving_kserve_image="registry.example:5000/team/serving-kserve:2",
     page_image="page@sha256:" + "0" * 64,
     storage_class="fast",
     access_mode="ReadWriteMany",
@@ -40,6 +41,7 @@ OVERLAYS = {
     "retry": Overlay(("gateway-retry", "gateway")),
     "canary": Overlay(("gateway", "canary"), canary=RELEASE),
     "page": Overlay(("page-gateway", "page")),
+    "kserve": Overlay(("runtime-kserve", "gateway")),
     "signature": Overlay(("signature",)),
     "bucket": Overlay(("storage-s3",)),
     "hpa": Overlay(("autoscaling-hpa",), replicas=(1, 3)),
@@ -92,6 +94,17 @@ def test_overlay_has_small_requests_and_the_named_images(build: Build) -> None:
             assert container["resources"]["requests"]["cpu"] in ("250m", "100m")
     assert volume["spec"]["storageClassName"] == "fast"
     assert volume["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+def test_overlay_of_the_kserve_runtime_has_its_image_and_small_requests(build: Build) -> None:
+    objects = build(Overlay(("canary", "runtime-kserve"), canary=RELEASE))
+
+    for work in workloads(objects):
+        for container in work.containers:
+            assert container["image"] == SETTINGS.serving_kserve_image
+            assert container["resources"]["requests"]["memory"] == overlay.MEMORY
+    for service in of_kind(objects, "InferenceService"):
+        assert service["spec"]["predictor"]["model"]["runtime"] == "lesionlens-kserve"
 
 
 def test_routes_use_the_detected_gateway(build: Build) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from serving.kserve import dispatch
 from serving.kserve.dispatch import REPEATS, Dispatcher
 from serving.kserve.wire import WorkAnswer, WorkRequest
 
@@ -91,6 +92,20 @@ def test_early_answer_is_sent_early() -> None:
 
         assert set(setting.bodies()) == {b"quick", b"slow"}
         assert worker.batches[-1] == [b"later"]
+
+    run(test())
+
+
+def test_batch_is_bounded_by_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "MAX_BATCH_BYTES", 10)
+
+    async def test() -> None:
+        setting, worker = Setting(), Worker()
+        await setting.submit(b"large" * 3, b"a" * 6, b"b" * 4, b"c")
+        setting.dispatcher.attach(worker)
+        await setting.answer(worker, 0)
+        await setting.answer(worker, 0, 1)
+        assert worker.batches == [[b"large" * 3], [b"a" * 6, b"b" * 4], [b"c"]]
 
     run(test())
 

@@ -19,29 +19,27 @@ REQUESTS = [
 ANSWERS = {2: WorkAnswer(200, b"{}"), 0: WorkAnswer(503, b'{"error": "x"}', 2)}
 
 
-def test_requests_and_responses_round_trip() -> None:
+def test_requests_round_trip_batch_after_batch() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         sender = threading.Thread(
-            target=lambda: ours.sendall(b"".join(wire.batch_message(REQUESTS)))
+            target=lambda: ours.sendall(2 * b"".join(wire.batch_message(REQUESTS)))
         )
         sender.start()
-        assert wire.requests_in(*wire.receive(theirs)) == REQUESTS
+        for _ in range(2):
+            assert wire.receive_requests(theirs) == REQUESTS
         sender.join()
-        theirs.sendall(b"".join(wire.answers_message(ANSWERS, last=False)))
-        head, payload = wire.receive(ours)
-
-    assert wire.answers_in(head, payload) == ANSWERS
-    assert head["last"] is False
 
 
-def test_async_reader_reads_the_same() -> None:
-    async def read() -> object:
+@pytest.mark.parametrize("last", [True, False])
+def test_answers_round_trip(last: bool) -> None:
+    async def read() -> tuple[object, object]:
         reader = asyncio.StreamReader()
-        reader.feed_data(b"".join(wire.answers_message(ANSWERS, last=True)))
-        return wire.answers_in(*await wire.read(reader))
+        reader.feed_data(b"".join(wire.answers_message(ANSWERS, last=last)))
+        head, payload = await wire.read(reader)
+        return wire.answers_in(head, payload), head["last"]
 
-    assert asyncio.run(read()) == ANSWERS
+    assert asyncio.run(read()) == (ANSWERS, last)
 
 
 def test_closed_connection_is_an_error() -> None:
@@ -50,4 +48,4 @@ def test_closed_connection_is_an_error() -> None:
         with ours:
             ours.sendall(wire.LENGTHS.pack(100, 0) + b"half of")
         with pytest.raises(EOFError):
-            wire.receive(theirs)
+            wire.receive_requests(theirs)
