@@ -45,6 +45,9 @@ BENCHMARKS: Final = {
     "features": Benchmark(
         "features", "feature extraction, its memory with 10,000 pictures (15 minutes)"
     ),
+    "framing": Benchmark(
+        "framing", "the model on photographs of much skin, framed and not (3 minutes)", ("model",)
+    ),
     "gpu": Benchmark("gpu", "FINETUNE=all with and without the GPU of this machine"),
     "page": Benchmark(
         "page",

@@ -10,7 +10,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from handlers.structure.formats import heif_enabled
-from web import options
+from web import fhir, options
 from web.errors import Kind, PageError
 from web.service import Explanation, Prediction
 from web.texts import Texts
@@ -76,7 +76,11 @@ class Pages:
             "person": f"{now:%Y-%m-%d %H:%M} UTC",
         }
         words = answer_words(prediction, texts, impression)
-        page = self._page("answer.html", texts, answer=words, made=made)
+        said = " ".join([words.heading, words.frequency, words.review, texts["page"]["caution"]])
+        report = fhir.report(prediction, impression, said, now, texts["language"])
+        page = self._page(
+            "answer.html", texts, answer=words, made=made, fhir=fhir.link(report), file=fhir.NAME
+        )
         before, _, after = page.partition(GAP)
         return before, after
 

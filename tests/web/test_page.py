@@ -84,7 +84,9 @@ def test_every_page_follows_the_content_policy_and_is_accessible(
             assert not any(key.startswith("on") or key == "style" for key in attributes), tag
             for key in ("href", "src", "action"):
                 target = attributes.get(key) or "/"
-                assert target.startswith(("/", "#", "data:image/", "data:,")), (name, target)
+                assert target.startswith(
+                    ("/", "#", "data:image/", "data:,", "data:application/fhir+json;")
+                ), (name, target)
             for key in ("aria-describedby", "aria-labelledby", "for"):
                 assert set((attributes.get(key) or "").split()) <= set(ids), (name, tag)
         assert page.of("html") == [{"lang": "en"}]
