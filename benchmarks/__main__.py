@@ -48,6 +48,9 @@ BENCHMARKS: Final = {
     "formats": Benchmark(
         "formats", "load time, memory and speed of TorchScript, torch.export and OpenVINO", SERVED
     ),
+    "framing": Benchmark(
+        "framing", "the model on photographs of much skin, framed and not (3 minutes)", ("model",)
+    ),
     "gpu": Benchmark("gpu", "FINETUNE=all with and without the GPU of this machine"),
     "memory": Benchmark(
         "memory", "memory of the whole service under both runtimes (6 minutes)", SERVED

@@ -22,6 +22,7 @@ from handlers.imaging import PreprocessedImage, preprocess
 from handlers.network import VariantNetwork, head_of, stages_of
 from handlers.orientations import Orientation, run_oriented
 from handlers.prediction import ClassifiedImage, Decision, Forward
+from handlers.structure import WHOLE, Box
 from handlers.variants import NUMERICS, PLAIN, PORTABLE, Variant
 
 LABELS: Final = ("no cancer", "cancer")
@@ -149,9 +150,9 @@ class Classifier:
             for row, (image, decision) in enumerate(zip(chunk, decisions, strict=True)):
                 yield ClassifiedImage(image, forward.row(row), decision)
 
-    def preprocess(self, picture: Image.Image) -> PreprocessedImage:
-        """Crop and normalise a decoded picture to the variant's input."""
-        return preprocess(picture, self.variant.side)
+    def preprocess(self, picture: Image.Image, box: Box = WHOLE) -> PreprocessedImage:
+        """Crop a decoded picture to a box's square, and normalise it to the variant's input."""
+        return preprocess(picture, self.variant.side, box)
 
     def forward(self, inputs: torch.Tensor) -> Forward:
         """Run the model on inputs of shape (n, 3, side, side) from :mod:`handlers.imaging`."""

@@ -13,8 +13,17 @@ from typing import Final
 from PIL import Image, ImageFile
 
 from handlers.colours import PROFILE, to_srgb
-from handlers.structure import BROKEN, LIMITS, NOT_AN_IMAGE, ImageError, Limits, Structure, inspect
-from handlers.structure.costs import DRAFT
+from handlers.structure import (
+    BROKEN,
+    LIMITS,
+    NOT_AN_IMAGE,
+    WHOLE,
+    Box,
+    ImageError,
+    Limits,
+    Structure,
+    inspect,
+)
 
 SIDE: Final = 224
 """Pixels per side of the square that the model sees."""
@@ -61,29 +70,31 @@ def decode(
     data: bytes,
     limits: Limits = LIMITS,
     clock: Callable[[], float] = time.thread_time,
+    box: Box = WHOLE,
 ) -> Image.Image:
     """Decode a JPEG, PNG or WebP file into an upright RGB picture; HEIC and AVIF if switched on.
 
     The file's structure is walked and checked before a pixel is decoded, so that no file costs more
     than it may; only what the pixels need is decoded. Of an animated file the first frame is taken.
-    A large JPEG is decoded at a half, a quarter or an eighth of its size, never below three times
-    what the model sees.
+    A large JPEG is decoded at a half, a quarter or an eighth of its size. Its square keeps three
+    times what the model sees, except where that of a small box would exceed the limits.
 
     Args:
         data: the bytes of the file.
         limits: of the file.
         clock: processor time, in seconds.
+        box: the part that the model is to see. The result is the whole picture all the same.
 
     Returns:
         A picture of mode RGB in the orientation in which its camera was held, perhaps smaller
         than the file's. Where the file names a colour space, ``info["icc_profile"]`` has it:
-        :func:`handlers.colours.to_srgb` converts, and :func:`centre_view` does it by itself.
+        :func:`handlers.colours.to_srgb` converts, and :func:`framed_view` does it by itself.
 
     Raises:
         ImageError: not an image, an unsupported format, too large, too small, too complex or
             broken.
     """
-    structure = inspect(data, limits)
+    structure = inspect(data, limits, box)
     # A package that cannot be imported is the server's fault, not the file's.
     opener = _heif_opener(structure) if structure.is_heif else None
     try:
@@ -105,17 +116,25 @@ def decode(
 def centre_view(picture: Image.Image, side: int = SIDE) -> Image.Image:
     """Crop the model's input: the centre square of a picture, in sRGB.
 
-    Converted to sRGB last: of so few pixels that takes a millisecond, of twelve million 300.
-
     Args:
         picture: of mode RGB, from :func:`decode`.
         side: pixels per side of the result.
     """
-    width, height = picture.size
-    short = min(width, height)
-    left, top = (width - short) / 2, (height - short) / 2
-    box = (left, top, left + short, top + short)
-    return to_srgb(picture.resize((side, side), Image.Resampling.BILINEAR, box=box))
+    return framed_view(picture, WHOLE, side)
+
+
+def framed_view(picture: Image.Image, box: Box, side: int = SIDE) -> Image.Image:
+    """Crop the model's input: the square of a box of a picture, in sRGB.
+
+    Converted to sRGB last: of so few pixels that takes a millisecond, of twelve million 300.
+
+    Args:
+        picture: of mode RGB, from :func:`decode`.
+        box: whose square is wanted.
+        side: pixels per side of the result.
+    """
+    square = box.square(picture.size)
+    return to_srgb(picture.resize((side, side), Image.Resampling.BILINEAR, box=square))
 
 
 def _load(
@@ -132,7 +151,8 @@ def _load(
     )
     if picture.size != (structure.width, structure.height):
         raise ImageError(BROKEN)  # the decoder sees another file than the one that was checked
-    picture.draft(None, (DRAFT, DRAFT))
+    reduction = structure.reduction
+    picture.draft(None, (structure.width // reduction, structure.height // reduction))
     picture.load()
     return picture if structure.crop is None else picture.crop(structure.crop)
 

@@ -30,7 +30,7 @@ def image_statistics(view: Image.Image) -> dict[str, float]:
     """Compute the statistics of the model's input view.
 
     Args:
-        view: RGB, from :func:`handlers.imaging.centre_view`.
+        view: RGB, from :func:`handlers.imaging.framed_view`.
 
     Returns:
         ``brightness``: mean luma, 0 to 1; ``contrast``: standard deviation of luma, 0 to 0.5;

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from handlers.decoding import SIDE, centre_view, decode
+from handlers.decoding import SIDE, centre_view, decode, framed_view
 from handlers.drift import image_statistics
-from handlers.structure import BROKEN, NOT_AN_IMAGE, ImageError
+from handlers.structure import BROKEN, NOT_AN_IMAGE, WHOLE, Box, ImageError
+from handlers.structure.box import shares_of
 from handlers.structure.costs import DRAFT
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "PreprocessedImage",
     "centre_view",
     "decode",
+    "framed_view",
     "preprocess",
     "to_tensor",
 ]
@@ -58,24 +60,29 @@ class PreprocessedImage:
     """float32 of shape (3, side, side)."""
     statistics: dict[str, float]
     """From :func:`handlers.drift.image_statistics`."""
+    box: tuple[float, float, float, float]
+    """The square of the upright photograph that the view shows: x, y, width and height, in shares
+    of the photograph's width and height."""
 
 
-def preprocess(picture: Image.Image, side: int = SIDE) -> PreprocessedImage:
+def preprocess(picture: Image.Image, side: int = SIDE, box: Box = WHOLE) -> PreprocessedImage:
     """Crop and normalise a decoded picture, and measure its image statistics.
 
     Args:
         picture: of mode RGB, from :func:`decode`.
         side: pixels per side of the model's input.
+        box: the part of the picture that the model sees; without one, the centre square.
     """
-    view = centre_view(picture, side)
-    return PreprocessedImage(view, to_tensor(view), image_statistics(view))
+    view = framed_view(picture, box, side)
+    square = shares_of(box.square(picture.size), picture.size)
+    return PreprocessedImage(view, to_tensor(view), image_statistics(view), square)
 
 
 def to_tensor(view: Image.Image) -> torch.Tensor:
     """Normalise a view with ImageNet's mean and standard deviation.
 
     Args:
-        view: RGB, side x side pixels, from :func:`centre_view`.
+        view: RGB, side x side pixels, from :func:`framed_view`.
 
     Returns:
         float32 of shape (3, side, side).

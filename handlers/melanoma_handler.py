@@ -143,6 +143,7 @@ class MelanomaHandler:
             content_type=headers.get("content-type", ""),
             method=headers.get("x-method"),
             target=headers.get("x-target"),
+            box=headers.get("x-box"),
             probe=headers.get("x-probe") == "true",
         )
 

@@ -11,6 +11,20 @@ from handlers.imaging import PreprocessedImage
 from handlers.orientations import Orientation
 
 
+def risk(probability: float, prevalence: float) -> float:
+    """Convert a probability at equal classes to another prevalence, by Bayes' rule.
+
+    Args:
+        probability: of cancer, where cancer is as common as its absence.
+        prevalence: share of cancers, above 0 and below 1.
+
+    Returns:
+        The probability of cancer at that prevalence, rounded to six digits.
+    """
+    cancer, benign = probability * prevalence, (1 - probability) * (1 - prevalence)
+    return round(cancer / (cancer + benign), 6)
+
+
 @dataclass(frozen=True)
 class Forward:
     """One forward pass over n photographs."""

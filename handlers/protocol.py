@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from handlers.structure import WHOLE, Box
+
 Verb = Literal["predict", "explain"]
 
 EXPECTED: Final = '{"instances": [{"data": "<base64 of a JPEG, PNG or WebP file>"}]}'
@@ -45,17 +47,20 @@ class RawRequest:
     """The header ``x-method``, for all instances that do not name their own."""
     target: str | None = None
     """The header ``x-target``, likewise."""
+    box: str | None = None
+    """The header ``x-box``, likewise: four numbers and commas."""
     probe: bool = False
     """Whether it is a health probe of the server itself, which metrics do not count."""
 
 
 @dataclass(frozen=True)
 class Instance:
-    """One photograph of a request and how to explain it (None: the service's default)."""
+    """One photograph of a request, its part, and how to explain it (None: the default)."""
 
     image: bytes
     method: str | None = None
     target: str | None = None
+    box: Box = WHOLE
 
 
 @dataclass(frozen=True)
@@ -92,14 +97,15 @@ def parse(raw: RawRequest, *, max_instances: int = 16, max_body_bytes: int = 20_
     if not body.strip():
         raise RequestError(f"the body is empty: send an image file, or {EXPECTED}")
     if "json" not in raw.content_type.lower() and body.lstrip()[:1] not in (b"{", b"["):
-        return Request(raw.verb, (Instance(body, raw.method, raw.target),), enveloped=False)
-    rows = _instances(body)
+        instance = Instance(body, raw.method, raw.target, _default_box(raw))
+        return Request(raw.verb, (instance,), enveloped=False)
+    rows, box = _instances(body), _default_box(raw)
     if len(rows) > max_instances:
         raise RequestError(
             f"{len(rows)} instances; at most {max_instances} are accepted in one request: "
             "split them over several"
         )
-    instances = tuple(_instance(row, index, raw) for index, row in enumerate(rows))
+    instances = tuple(_instance(row, index, raw, box) for index, row in enumerate(rows))
     return Request(raw.verb, instances, enveloped=True)
 
 
@@ -139,7 +145,14 @@ def _instances(body: bytes) -> list[Any]:
     return rows
 
 
-def _instance(row: Any, index: int, raw: RawRequest) -> Instance:
+def _default_box(raw: RawRequest) -> Box:
+    try:
+        return WHOLE if raw.box is None else Box.parse(raw.box)
+    except ValueError as problem:
+        raise RequestError(f"x-box: {problem}") from None
+
+
+def _instance(row: Any, index: int, raw: RawRequest, box: Box) -> Instance:
     options = {"method": raw.method, "target": raw.target}
     text = row
     if isinstance(row, dict):
@@ -149,6 +162,11 @@ def _instance(row: Any, index: int, raw: RawRequest) -> Instance:
             if not isinstance(row[name], str):
                 raise RequestError(f'instance {index}: "{name}" is {_kind(row[name])}, not a text')
             options[name] = row[name]
+        if row.get("box") is not None:
+            try:
+                box = Box.of(row["box"])
+            except ValueError as problem:
+                raise RequestError(f"instance {index}: {problem}") from None
         text = row.get("data", row.get("b64"))
         if text is None and isinstance(row.get("image"), dict):
             text = row["image"].get("b64")
@@ -157,7 +175,7 @@ def _instance(row: Any, index: int, raw: RawRequest) -> Instance:
             f'instance {index}: no image in it; expected {{"data": "<base64>"}}, '
             f'{{"b64": "<base64>"}}, {{"image": {{"b64": "<base64>"}}}} or the bare base64 text'
         )
-    return Instance(_base64(text, index), options["method"], options["target"])
+    return Instance(_base64(text, index), options["method"], options["target"], box)
 
 
 def _base64(text: str, index: int) -> bytes:

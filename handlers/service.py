@@ -18,7 +18,7 @@ from handlers.classifier import LABELS, Classifier
 from handlers.explanation_runner import ExplanationRunner
 from handlers.imaging import PreprocessedImage
 from handlers.load_shedding import LoadShedder
-from handlers.prediction import ClassifiedImage, Decision
+from handlers.prediction import ClassifiedImage, Decision, risk
 from handlers.protocol import RawRequest, Request, RequestError
 from handlers.settings import HandlerSettings
 from handlers.telemetry import (
@@ -200,10 +200,11 @@ class MelanomaService:
             try:
                 if request.verb == "explain":
                     explanation.check_options(instance)
-                picture = imaging.decode(instance.image, limits.image_limits)
+                box = instance.box
+                picture = imaging.decode(instance.image, limits.image_limits, box=box)
             except ValueError as error:  # ImageError, UnknownMethodError, an unknown target
                 raise RequestError(request.where(index, str(error))) from None
-            job.prepared.append(self.classifier.preprocess(picture))
+            job.prepared.append(self.classifier.preprocess(picture, box))
 
     def _classify(self, jobs: Sequence[RequestState]) -> None:
         """Run the forward pass over the photographs of all requests, in chunks of bounded size."""
@@ -226,7 +227,7 @@ class MelanomaService:
         assert job.request is not None
         results = []
         for index, image in enumerate(job.classified):
-            result = self._prediction(image.decision)
+            result = self._prediction(image)
             if job.request.verb == "explain":
                 self._progress(self.settings.explain_seconds)
                 result |= self.explaining.explain(job.request, index, image, deadline, recorder)
@@ -236,7 +237,8 @@ class MelanomaService:
         # Half a megabyte each: a batch may have hundreds.
         job.classified, job.prepared = [], []
 
-    def _prediction(self, decision: Decision) -> dict[str, Any]:
+    def _prediction(self, image: ClassifiedImage) -> dict[str, Any]:
+        decision = image.decision
         return {
             "label": LABELS[decision.label],
             "probability": decision.probability,
@@ -245,6 +247,9 @@ class MelanomaService:
             "reasons": list(decision.reasons),
             "model_version": self.classifier.version,
             "variant": self.classifier.variant.name,
+            "box": list(image.image.box),
+            "risk": risk(decision.probability, self.settings.prevalence),
+            "prevalence": self.settings.prevalence,
         }
 
     def _close(self, job: RequestState, recorder: Recorder, start: float) -> Answer:

@@ -45,6 +45,10 @@ class HandlerSettings:
     forward_batch: int = 8
     """Photographs in one forward pass; bounds the memory of a worker."""
 
+    prevalence: float = 0.02
+    """Share of cancers, above 0 and below 1, among the lesions that are photographed here; an
+    answer's ``risk`` is the probability of cancer at it."""
+
     threads: int = 0
     """Threads of a forward pass; unset, the cores of the container, because the archive asks for
     one worker."""
@@ -111,5 +115,7 @@ class HandlerSettings:
                 raise ValueError(f"{name}={text!r} is not a number ({kind.__name__})") from None
             if not 0 < value < float("inf"):
                 raise ValueError(f"{name}={text!r} must be above zero and finite")
+            if field.name == "prevalence" and value >= 1:
+                raise ValueError(f"{name}={text!r} must be below 1, for example 0.02")
             values[field.name] = value
         return cls(**values)  # type: ignore[arg-type]

@@ -47,7 +47,7 @@ class Page:
         self._settings = settings
         self._service = service
         self._texts = languages.load()
-        self._pages = Pages(self._texts, settings.page_max_bytes)
+        self._pages = Pages(self._texts, settings.page_max_bytes, settings.page_clinicians)
         self._uploads = asyncio.Semaphore(settings.page_uploads)
         self._predicting = asyncio.Semaphore(settings.page_max_concurrency)
         self._explaining = asyncio.Semaphore(settings.page_max_concurrency)
@@ -111,7 +111,7 @@ class Page:
                 raise
         words = self._language(request)
         version = prediction.model_version
-        before, after = self._pages.answer(prediction, words)
+        before, after = self._pages.answer(prediction, words, asked.impression)
 
         async def told() -> AsyncIterator[str]:
             # The visitor reads the answer while the explanation is still computed.
@@ -139,7 +139,8 @@ class Page:
             return failure
 
     async def _square(self, asked: Asked) -> bytes:
-        return await self._decoder.square(asked.photograph, self._settings.page_max_pixels)
+        limit = self._settings.page_max_pixels
+        return await self._decoder.square(asked.photograph, limit, asked.box)
 
     @asynccontextmanager
     async def _turn(self, places: asyncio.Semaphore) -> AsyncIterator[None]:

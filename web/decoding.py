@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import BinaryIO, Final
 
+from handlers.structure import WHOLE, Box
 from web.errors import PageError
 from web.pictures import read
 
@@ -21,7 +22,7 @@ an unhealthy pod: a decoder that recovers is not restarted."""
 MIN_FAILURES: Final = 3
 """Failures in that time, without a success, from which the decoder is unhealthy."""
 
-Decode = Callable[[BinaryIO, int], bytes]
+Decode = Callable[[BinaryIO, int, Box], bytes]
 
 
 class Decoder:
@@ -54,7 +55,7 @@ class Decoder:
         self._started: float | None = None
         self._failures: deque[float] = deque(maxlen=MIN_FAILURES)
 
-    async def square(self, file: BinaryIO, max_pixels: int) -> bytes:
+    async def square(self, file: BinaryIO, max_pixels: int, box: Box = WHOLE) -> bytes:
         """Decode as :func:`web.pictures.read` does.
 
         If it is cancelled while it waits, it leaves the queue.
@@ -62,6 +63,7 @@ class Decoder:
         Args:
             file: at its start.
             max_pixels: width times height, at most.
+            box: the part that the model is to see.
 
         Raises:
             PageError: what that raises; ``busy`` when others are decoded for too long, and
@@ -69,7 +71,7 @@ class Decoder:
         """
         deadline = asyncio.get_running_loop().time() + self._seconds
         await self._wait_for_turn(deadline)
-        result = self._start(file, max_pixels)
+        result = self._start(file, max_pixels, box)
         try:
             async with asyncio.timeout_at(deadline):
                 return await asyncio.shield(result)
@@ -104,7 +106,7 @@ class Decoder:
         finally:
             self._waiting -= 1
 
-    def _start(self, file: BinaryIO, max_pixels: int) -> asyncio.Future[bytes]:
+    def _start(self, file: BinaryIO, max_pixels: int, box: Box) -> asyncio.Future[bytes]:
         loop = asyncio.get_running_loop()
         result: asyncio.Future[bytes] = loop.create_future()
         self._started = self._clock()
@@ -127,7 +129,7 @@ class Decoder:
         def run() -> None:
             data, failure = None, None
             try:
-                data = self._decode(file, max_pixels)
+                data = self._decode(file, max_pixels, box)
             except Exception as error:  # the exception belongs to the visitor who waits
                 failure = error
             with suppress(RuntimeError):  # the server has ended

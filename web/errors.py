@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 Kind = Literal[
     "no_file",
+    "no_impression",
     "unreadable_form",
     "too_large",
     "not_a_picture",
@@ -37,7 +38,7 @@ Kind = Literal[
 """Kinds of failure; each has a text in every file of ``languages/``, under ``failures``."""
 
 _KINDS: Final[dict[int, tuple[Kind, ...]]] = {
-    400: ("no_file", "unreadable_form", "refused"),
+    400: ("no_file", "no_impression", "unreadable_form", "refused"),
     403: ("other_site", "not_signed_in"),
     404: ("no_such_page",),
     405: ("wrong_method",),

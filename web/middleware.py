@@ -154,7 +154,7 @@ class StrictHeaders:
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Cross-Origin-Opener-Policy"] = "same-origin"
                 headers["Cross-Origin-Resource-Policy"] = "same-origin"
-                headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
+                headers["Permissions-Policy"] = "camera=(self), microphone=(), geolocation=()"
                 headers["Cache-Control"] = cache
             await send(message)
 

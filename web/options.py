@@ -22,6 +22,9 @@ DEFAULT: Final = next(iter(SECONDS))
 QUICK: Final = 0.2
 """Seconds up to which a delay is not noticed."""
 
+IMPRESSIONS: Final = ("harmless", "unsure", "cancer")
+"""What a person may think of a photograph before the model answers."""
+
 SAMPLES: Final = _HERE / "static" / "samples"
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from handlers.structure.formats import heif_enabled
-from web import options
+from web import fhir, options
 from web.errors import Kind, PageError
 from web.service import Explanation, Prediction
 from web.texts import Texts
@@ -40,13 +40,15 @@ OPTIONAL: Final[tuple[Kind, ...]] = ("heic", "avif")
 class Pages:
     """Renders pages in one language."""
 
-    def __init__(self, known: Mapping[str, Texts], max_bytes: int) -> None:
+    def __init__(self, known: Mapping[str, Texts], max_bytes: int, clinicians: bool) -> None:
         """Load the templates.
 
         Args:
             known: texts of every language, English first.
             max_bytes: of an upload.
+            clinicians: whether a visitor's own impression comes first, unless switched off.
         """
+        self._clinicians = clinicians
         self._languages = [(code, texts["name"]) for code, texts in known.items()]
         self._max_bytes = max_bytes
         loader = FileSystemLoader(TEMPLATES)
@@ -60,15 +62,25 @@ class Pages:
         """Render a failure, and the form."""
         return self._page("failure.html", texts, failure=failure_words(failure, texts))
 
-    def answer(self, prediction: Prediction, texts: Texts) -> tuple[str, str]:
-        """Render the page of an answer, in two parts: before and after the explanation."""
+    def answer(self, prediction: Prediction, texts: Texts, impression: str = "") -> tuple[str, str]:
+        """Render the page of an answer, in two parts: before and after the explanation.
+
+        Args:
+            prediction: of the photograph.
+            texts: of a language.
+            impression: that the visitor noted first, or empty.
+        """
         now = datetime.now(UTC)
         made = {
             "machine": now.isoformat(timespec="seconds"),
             "person": f"{now:%Y-%m-%d %H:%M} UTC",
         }
-        words = answer_words(prediction, texts)
-        page = self._page("answer.html", texts, answer=words, made=made)
+        words = answer_words(prediction, texts, impression)
+        said = " ".join([words.heading, words.frequency, words.review, texts["page"]["caution"]])
+        report = fhir.report(prediction, impression, said, now, texts["language"])
+        page = self._page(
+            "answer.html", texts, answer=words, made=made, fhir=fhir.link(report), file=fhir.NAME
+        )
         before, _, after = page.partition(GAP)
         return before, after
 
@@ -113,6 +125,8 @@ class Pages:
             hint=texts["form"]["hint"].format(limit=limit, formats=formats),
             methods=method_words(texts),
             samples=pictures,
+            clinicians=self._clinicians,
+            impressions=options.IMPRESSIONS,
             words=self._script_words(texts, limit),
             **known,
         )
@@ -129,6 +143,9 @@ class Pages:
         }
         return {
             "progress": texts["progress"],
+            "frame": texts["frame"],
+            "lesions": texts["lesions"],
+            "denied": texts["camera"]["denied"],
             "failures": told,
             "optional": list(OPTIONAL) if heif_enabled() else [],
             "max_bytes": self._max_bytes,

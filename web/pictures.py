@@ -8,8 +8,8 @@ from typing import BinaryIO, Final
 
 from PIL import Image
 
-from handlers.decoding import SIDE, centre_view, decode
-from handlers.structure import ImageError, Limits, result
+from handlers.decoding import SIDE, decode, framed_view
+from handlers.structure import WHOLE, Box, ImageError, Limits, result
 from web.errors import Kind, PageError
 
 __all__ = ["SIDE", "read"]
@@ -39,8 +39,8 @@ _KINDS: Final[dict[result.Kind, Kind]] = {
 }
 
 
-def read(file: BinaryIO, max_pixels: int) -> bytes:
-    """Decode the centre square of an image file and encode it again; call it in a thread.
+def read(file: BinaryIO, max_pixels: int, box: Box = WHOLE) -> bytes:
+    """Decode a square of an image file and encode it again; call it in a thread.
 
     It is all that the model sees of a photograph: what is around it goes nowhere.
 
@@ -51,6 +51,7 @@ def read(file: BinaryIO, max_pixels: int) -> bytes:
     Args:
         file: at its start.
         max_pixels: width times height, at most; read from the header, before a pixel is decoded.
+        box: whose square it is; without one, the centre square.
 
     Returns:
         PNG of 224 x 224 pixels, upright RGB, without metadata.
@@ -61,12 +62,12 @@ def read(file: BinaryIO, max_pixels: int) -> bytes:
     """
     data = file.read()
     try:
-        picture = decode(data, Limits(max_pixels=max_pixels))
+        picture = decode(data, Limits(max_pixels=max_pixels), box=box)
     except ImageError as error:
         raise PageError(_KINDS[error.kind], None, **error.values) from error
     if is_polyglot(data):
         raise PageError("polyglot")
-    return _png(centre_view(picture))
+    return _png(framed_view(picture, box))
 
 
 def _png(picture: Image.Image) -> bytes:

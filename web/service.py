@@ -54,6 +54,10 @@ class Prediction(BaseModel):
     reasons: list[str]
     """Reasons for review."""
     model_version: str
+    risk: Share | None = None
+    """P(cancer) at a stated prevalence; a release from before there was one does not say it."""
+    prevalence: Share | None = None
+    """Share of cancers that ``risk`` assumes."""
 
 
 class Explanation(Prediction):

@@ -88,6 +88,10 @@ class PageSettings(BaseSettings, TlsSettings):  # type: ignore[misc]  # both are
     page_decodes_waiting: Annotated[int, Field(ge=1)] = 16
     """Maximum photographs in the queue for decoding; more are rejected with 503."""
 
+    page_clinicians: bool = False
+    """Whether "look first" is switched on at first: clinicians note their own impression before
+    they see an answer."""
+
     page_max_concurrency: Annotated[int, Field(ge=1)] = 4
     """Maximum concurrent predictions requested from the service, and as many explanations; more
     wait."""

@@ -14,6 +14,7 @@ from starlette.formparsers import MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message
 
+from handlers.structure import WHOLE, Box
 from serving.front.bodies import BodyLimits, BoundedReceive, content_length
 from serving.front.buffers import ByteBudget, Reservation
 from serving.front.messages import BodyError, BodyTooLarge, BodyTooSlow, BuffersFull
@@ -53,6 +54,12 @@ class Asked:
 
     version: str
     """Model version of the answer that the visitor has already read, or empty."""
+
+    box: Box = WHOLE
+    """The part of the photograph that the model is to see."""
+
+    impression: str = ""
+    """What the visitor thinks of it, one of ``options.IMPRESSIONS``, or empty."""
 
 
 class Upload:
@@ -111,7 +118,7 @@ class Upload:
                     raise PageError("no_file")
                 if file.size > self._max_bytes:
                     raise self._too_large()
-                yield Asked(file.file, method, version)
+                yield Asked(file.file, method, version, _box(form), _impression(form))
             finally:
                 await form.close()
 
@@ -158,6 +165,24 @@ class Upload:
 
 def _has_file(request: Request) -> bool:
     return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+
+
+def _box(form: FormData) -> Box:
+    text = _text(form, "box")
+    try:
+        return Box.parse(text) if text else WHOLE
+    except ValueError as error:
+        raise PageError("unreadable_form") from error
+
+
+def _impression(form: FormData) -> str:
+    """Return what a visitor thinks; they have chosen to note it before they see an answer."""
+    impression = _text(form, "impression")
+    if impression not in ("", *options.IMPRESSIONS):
+        raise PageError("unreadable_form")
+    if _text(form, "look_first") and not impression:
+        raise PageError("no_impression")
+    return impression
 
 
 def _text(form: FormData, name: str) -> str:

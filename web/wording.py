@@ -12,6 +12,10 @@ from web.pictures import SIDE
 from web.service import Explanation, Prediction
 from web.texts import Texts
 
+PEOPLE: Final = 1000
+COLUMNS: Final = 50
+"""People in a row of the picture of 1,000."""
+
 UNSUITABLE: Final = frozenset({"low_quality", "unlike_training_data"})
 """Reasons for review for which the label is not shown as the heading."""
 
@@ -22,6 +26,17 @@ class FailureWords:
 
     heading: str
     text: str
+
+
+@dataclass(frozen=True)
+class RiskWords:
+    """A risk in natural frequencies, with what the picture of 1,000 people shows."""
+
+    text: str
+    rows: int
+    """Complete rows of people with cancer, of ``COLUMNS``."""
+    rest: int
+    """People with cancer in the row after them."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +55,15 @@ class AnswerWords:
     advice: list[str]
     """What to do next."""
     version: str
+    probability: float
+    percent: str
+    """The probability, as text."""
+    risk: RiskWords | None
+    """Risk at a stated prevalence, if the service says it."""
+    impression: str | None
+    """What the visitor thought before."""
+    verdict: str
+    """The label, or that the model cannot say, and whether a person must review it: for a table."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +98,14 @@ def failure_words(failure: PageError, texts: Texts) -> FailureWords:
     return FailureWords(words["heading"], words["text"].format(wait=wait, **failure.values))
 
 
-def answer_words(prediction: Prediction, texts: Texts) -> AnswerWords:
-    """Describe the prediction, its risk, and whether a person must review it."""
+def answer_words(prediction: Prediction, texts: Texts, impression: str = "") -> AnswerWords:
+    """Describe the prediction, its risk, and whether a person must review it.
+
+    Args:
+        prediction: of the photograph.
+        texts: of a language.
+        impression: that the visitor noted first, or empty.
+    """
     words, review = texts["answer"], texts["review"]
     label, version = prediction.label, prediction.model_version
     reasons = prediction.reasons if prediction.review else []
@@ -99,7 +129,37 @@ def answer_words(prediction: Prediction, texts: Texts) -> AnswerWords:
             review["advice"]["cancer" if label == "cancer" or doubt else "no cancer"],
         ],
         version=words["version"].format(version=version),
+        probability=prediction.probability,
+        percent=percent(prediction.probability, texts),
+        risk=risk_words(prediction, texts),
+        impression=_impression(impression, label, texts) if impression else None,
+        verdict=texts["lesions"]["review" if doubt else "labels"][label],
     )
+
+
+def risk_words(prediction: Prediction, texts: Texts) -> RiskWords | None:
+    """State the risk at the service's prevalence as numbers of 1,000 people (Gigerenzer 2007)."""
+    if prediction.risk is None or prediction.prevalence is None:
+        return None
+    people = round(PEOPLE * prediction.risk)
+    text = texts["risk"]["text"].format(
+        before=_people(prediction.prevalence, texts), after=_people(prediction.risk, texts)
+    )
+    return RiskWords(text, *divmod(people, COLUMNS))
+
+
+def _people(share: float, texts: Texts) -> str:
+    words = texts["answer"]["count"]
+    if 0 < share * PEOPLE < 1:
+        return str(words["few"])
+    return str(words["some"]).format(count=round(share * PEOPLE))
+
+
+def _impression(impression: str, label: str, texts: Texts) -> str:
+    words = texts["look"]
+    noted = str(words["noted"]).format(impression=words["impressions"][impression])
+    agrees = impression == {"cancer": "cancer", "no cancer": "harmless"}[label]
+    return noted if agrees else f"{noted} {words['differs']}"
 
 
 def explanation_words(

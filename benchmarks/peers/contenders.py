@@ -16,9 +16,9 @@ from typing import Final
 
 import torch
 
-from handlers.backends import NUMERICS, Shape, file_of
+from handlers.backends import Shape, file_of
 from handlers.classifier import Classifier
-from handlers.variants import PORTABLE, Variant, fitted
+from handlers.variants import NUMERICS, PORTABLE, Variant, fitted
 from serving.settings import free_ports
 
 OURS: Final = "lesionlens"

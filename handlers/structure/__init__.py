@@ -4,8 +4,19 @@ Standard library only. A file is reduced to the parts that its pixels need: what
 and attackers add besides them reaches no decoder.
 """
 
+from handlers.structure.box import WHOLE, Box
 from handlers.structure.costs import LIMITS, Limits
 from handlers.structure.inspection import inspect
 from handlers.structure.result import BROKEN, NOT_AN_IMAGE, ImageError, Structure
 
-__all__ = ["BROKEN", "LIMITS", "NOT_AN_IMAGE", "ImageError", "Limits", "Structure", "inspect"]
+__all__ = [
+    "BROKEN",
+    "LIMITS",
+    "NOT_AN_IMAGE",
+    "WHOLE",
+    "Box",
+    "ImageError",
+    "Limits",
+    "Structure",
+    "inspect",
+]

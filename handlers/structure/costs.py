@@ -133,16 +133,25 @@ def jpeg(frame: JpegFrame, scans: Sequence[Scan], scan_bytes: int, *, turned: bo
         turned: whether its orientation turns it.
     """
     decoded = frame.width * frame.height / reduction(frame.width, frame.height) ** 2 / 1e6
-    cost = sum(frame.megasamples.values()) * _JPEG_SAMPLE + decoded * _JPEG_PIXEL
-    if len(frame.megasamples) == 4:
-        cost += decoded * _CMYK_PIXEL
-    cost += turned * decoded * TURNED_PIXEL
+    cost = sum(frame.megasamples.values()) * _JPEG_SAMPLE
+    cost += decoded * jpeg_pixel(frame, turned=turned)
     if not frame.progressive and len(scans) == 1:
         return cost + scan_bytes / 1e6 * _JPEG_BYTE
     passes = sum(
         scan.megasamples * (_REFINING_SAMPLE if scan.refines else _SCAN_SAMPLE) for scan in scans
     )
     return cost + passes + scan_bytes / 1e6 * _SCAN_BYTE
+
+
+def jpeg_pixel(frame: JpegFrame, *, turned: bool) -> float:
+    """Estimate the cost of a megapixel of a JPEG's reduced picture, in megapixel equivalents.
+
+    Args:
+        frame: the picture.
+        turned: whether its orientation turns it.
+    """
+    cmyk = _CMYK_PIXEL if len(frame.megasamples) == 4 else 0.0
+    return _JPEG_PIXEL + cmyk + turned * TURNED_PIXEL
 
 
 def png(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from handlers.structure import formats, heif, jpeg, png, webp
+from handlers.structure import costs, formats, heif, jpeg, png, webp
+from handlers.structure.box import WHOLE, Box
 from handlers.structure.costs import LIMITS, Limits
 from handlers.structure.result import ImageError, Structure
 
 
-def inspect(data: bytes, limits: Limits = LIMITS) -> Structure:
+def inspect(data: bytes, limits: Limits = LIMITS, box: Box = WHOLE) -> Structure:
     """Check the structure of a JPEG, PNG or WebP file; no pixel is decoded.
 
     HEIC and AVIF are walked where :mod:`handlers.structure.formats` has them switched on.
@@ -15,6 +16,8 @@ def inspect(data: bytes, limits: Limits = LIMITS) -> Structure:
     Args:
         data: the bytes of the file.
         limits: of the file.
+        box: the part of the photograph that is needed. Of a small part of a JPEG more pixels are
+            decoded, as far as the limits allow.
 
     Raises:
         ImageError: not an image, an unsupported format, too large, too small, too complex or
@@ -43,6 +46,8 @@ def inspect(data: bytes, limits: Limits = LIMITS) -> Structure:
             limit=str(limits.min_side),
         )
     budget = limits.budget(found)
+    if box != WHOLE:
+        found = _framed(found, box, limits, budget)
     if found.cost > budget:
         raise ImageError(
             f"decoding this {found.format} of {width * height / 1e6:.1f} megapixels costs as much "
@@ -53,6 +58,23 @@ def inspect(data: bytes, limits: Limits = LIMITS) -> Structure:
             limit=f"{budget:g}",
         )
     return found
+
+
+def _framed(found: Structure, box: Box, limits: Limits, budget: float) -> Structure:
+    """Decode as many pixels of a JPEG as the square of a box needs, and the budget allows."""
+    left, _, right, _ = box.square(found.upright)
+    side = round(right - left)
+    if side < limits.min_side:
+        raise ImageError(
+            f"the box is {side} pixels of the photograph wide; at least {limits.min_side} are "
+            "needed: choose a larger box, or send a larger photograph",
+            "too_few_pixels",
+            seen=str(side),
+            limit=str(limits.min_side),
+        )
+    finest = costs.reduction(side, side)
+    scales = (found.reduced(one) for one in (1, 2, 4) if finest <= one < found.reduction)
+    return next((one for one in scales if one.cost <= budget), found)
 
 
 def _walk(data: bytes) -> Structure:

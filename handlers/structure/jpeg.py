@@ -133,6 +133,8 @@ def walk(data: bytes) -> Structure:
         orientation=turn,
         parts=tuple(state.parts),
         profile=_profile(state),
+        reduction=costs.reduction(width, height),
+        pixel_cost=costs.jpeg_pixel(state.frame, turned=turn > 1),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 Format = Literal["JPEG", "PNG", "WEBP", "HEIC", "AVIF"]
@@ -49,6 +49,11 @@ class Structure:
     """Left, top, right and bottom of what is shown, in pixels; None where it is all of the picture.
     It is cropped before its orientation is applied."""
 
+    reduction: int = 1
+    """By how much the decoder scales it down: 1, 2, 4 or 8, for a JPEG."""
+    pixel_cost: float = 0.0
+    """Part of the cost that a megapixel of the reduced picture has, where it can be reduced."""
+
     @property
     def is_heif(self) -> bool:
         """Whether it is HEIC or AVIF, which are optional and have a separate budget."""
@@ -61,6 +66,22 @@ class Structure:
             return self.width, self.height
         left, top, right, bottom = self.crop
         return right - left, bottom - top
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height of the visible part after its orientation is applied, in pixels."""
+        width, height = self.shown
+        return (height, width) if self.orientation > 4 else (width, height)
+
+    def reduced(self, reduction: int) -> Structure:
+        """Return the same file, to be decoded at another scale, with the cost of that.
+
+        Args:
+            reduction: 1, 2, 4 or 8.
+        """
+        megapixels = self.width * self.height / 1e6
+        more = megapixels * self.pixel_cost * (reduction**-2 - self.reduction**-2)
+        return replace(self, reduction=reduction, cost=self.cost + more)
 
     def file(self) -> bytes:
         """Return the reduced file: the same pixels without any metadata."""

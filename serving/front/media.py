@@ -15,10 +15,9 @@ from serving.front.messages import RejectedError
 JSON: Final = "application/json"
 FORM: Final = "multipart/form-data"
 TAKEN: Final = f"{JSON}, image/jpeg, image/png, image/webp, application/octet-stream or {FORM}"
-OPTIONS: Final = ("method", "target")
-"""Headers ``x-<name>`` and form fields that select method and target."""
-MAX_OPTION: Final = 40
-"""Maximum characters of an option; the longest method name has half of it."""
+OPTIONS: Final = {"method": 40, "target": 40, "box": 100}
+"""Headers ``x-<name>`` and form fields that select method, target and box, with the characters that
+each may have: the longest method name has half of it, and four numbers have up to 80."""
 MAX_PARTS: Final = 16
 
 # It would log a line with bytes of the form for each one that it cannot read.
@@ -66,10 +65,10 @@ def kind_of(headers: dict[str, list[str]]) -> str:
 
 
 def options_of(headers: dict[str, list[str]]) -> dict[str, str]:
-    """Return the headers ``x-method`` and ``x-target``.
+    """Return the headers ``x-method``, ``x-target`` and ``x-box``.
 
     Raises:
-        RejectedError: 400 where one is there twice, or cannot be a name.
+        RejectedError: 400 where one is there twice, or cannot be an option.
     """
     found = {}
     for name in OPTIONS:
@@ -77,13 +76,13 @@ def options_of(headers: dict[str, list[str]]) -> dict[str, str]:
         if len(values) > 1:
             raise RejectedError(400, f"the header x-{name} occurs more than once: send it once")
         if values:
-            found[name] = _option(f"the header x-{name}", values[0])
+            found[name] = _option(f"the header x-{name}", values[0], OPTIONS[name])
     return found
 
 
-def _option(what: str, text: str) -> str:
-    if len(text) > MAX_OPTION or not (text.isascii() and text.isprintable()):
-        raise RejectedError(400, f"{what} is not a name of at most {MAX_OPTION} characters")
+def _option(what: str, text: str, most: int) -> str:
+    if len(text) > most or not (text.isascii() and text.isprintable()):
+        raise RejectedError(400, f"{what} is not a text of at most {most} ASCII characters")
     return text
 
 
@@ -170,7 +169,7 @@ def photograph_of(content_type: str, body: bytes) -> tuple[bytes, dict[str, str]
             "file field, several photographs as JSON",
         )
     options = {
-        name: _option(f"the form's field {name}", content.decode("utf-8", "replace"))
+        name: _option(f"the form's field {name}", content.decode("utf-8", "replace"), OPTIONS[name])
         for name, is_file, content in form.parts
         if not is_file and name in OPTIONS
     }

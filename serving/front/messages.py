@@ -32,7 +32,7 @@ class FrontRequest:
     """Whether the client declared JSON; else the body is an image file, or not declared."""
 
     options: dict[str, str] = field(default_factory=dict)
-    """``method`` and ``target`` from outside the body."""
+    """``method``, ``target`` and ``box`` from outside the body."""
 
     json_bytes: str = ""
     """V2's header ``Inference-Header-Content-Length``: bytes of the JSON before binary tensors."""

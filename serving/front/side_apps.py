@@ -113,6 +113,13 @@ def with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
         app,
         allow_origins=origins,
         allow_methods=["GET", "POST"],
-        allow_headers=["Content-Type", "X-Method", "X-Target", "Authorization", "X-API-Key"],
+        allow_headers=[
+            "Content-Type",
+            "X-Method",
+            "X-Target",
+            "X-Box",
+            "Authorization",
+            "X-API-Key",
+        ],
         expose_headers=["Retry-After", "X-Request-Id", "WWW-Authenticate"],
     )

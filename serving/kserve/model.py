@@ -101,6 +101,7 @@ class MelanomaModel(Model):  # type: ignore[misc]  # kserve has no types
                 JSON if is_json else "application/octet-stream",
                 headers.get("x-method"),
                 headers.get("x-target"),
+                headers.get("x-box"),
             )
         )
         if answer.status != 200:
@@ -118,8 +119,8 @@ class MelanomaModel(Model):  # type: ignore[misc]  # kserve has no types
                 "explanations are not given here to this client: send the request without "
                 "`parameters.method` and `parameters.target`, or to the explainer",
             )
-        options = {"x-method": converted.method, "x-target": converted.target}
-        v1_headers = {name: value for name, value in options.items() if value is not None}
+        options = {name: getattr(converted, name) for name in tensors.OPTIONS}
+        v1_headers = {f"x-{name}": value for name, value in options.items() if value is not None}
         v1_headers["content-type"] = V1_JSON if converted.is_json else V1_FILE
         document = json.loads(await self._answered(converted.verb, converted.body, v1_headers))
         rows = document if converted.is_json else {"answers": [document]}

@@ -17,6 +17,9 @@ PREDICTION: Final = {
     "reasons": "BYTES",
     "model_version": "BYTES",
     "variant": "BYTES",
+    "box": "FP64",
+    "risk": "FP64",
+    "prevalence": "FP64",
 }
 EXPLANATION: Final = {
     "method": "BYTES",
@@ -34,7 +37,7 @@ OUTPUTS: Final[list[dict[str, Any]]] = [
     {
         "name": name,
         "datatype": datatype,
-        "shape": [-1, -1, -1] if name == "attribution" else [-1],
+        "shape": {"attribution": [-1, -1, -1], "box": [-1, 4]}.get(name, [-1]),
     }
     for name, datatype in (PREDICTION | EXPLANATION).items()
 ]
@@ -58,6 +61,8 @@ def response_of(request: InferRequest, answers: Sequence[Mapping[str, Any]]) -> 
         if name == "attribution":
             shape = [count, *answers[0][name]["shape"]]
             data = [number for row in answers for line in row[name]["values"] for number in line]
+        elif name == "box":
+            shape, data = [count, 4], [number for row in answers for number in row[name]]
         outputs.append(InferOutput(name=name, shape=shape, datatype=datatype, data=data))
     requested = request.request_outputs
     if request.from_grpc and requested:

@@ -20,15 +20,14 @@ from serving.kserve.outputs import EXPLANATION, PREDICTION
 
 NAME: Final = "image"
 INPUTS: Final[list[dict[str, Any]]] = [{"name": NAME, "datatype": "BYTES", "shape": [-1]}]
-OPTIONS: Final = ("method", "target")
+OPTIONS: Final = {"method": 40, "target": 40, "box": 100}
+"""Parameters of a request, with the characters that each may have."""
 EXPECTED: Final = (
     '{"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": ["<base64 of a JPEG, '
     'PNG or WebP file>"]}]}'
 )
 MAX_DIGITS: Final = 20
 """Maximum digits of a header that is a number."""
-MAX_OPTION: Final = 40
-"""Maximum characters of a method or a target."""
 
 MAX_DEPTH: Final = 4
 """Maximum dimensions, and nesting of lists; a tensor of photographs has one dimension."""
@@ -53,6 +52,8 @@ class ServiceRequest:
 
     method: str | None
     target: str | None
+
+    box: str | None
 
 
 def parse(body: bytes, json_bytes: str = "") -> InferRequest:
@@ -120,7 +121,7 @@ def service_request(request: InferRequest) -> ServiceRequest:
             f"the input's shape does not fit its data, which has {len(photographs)} elements"
         )
     options = _options(request)
-    verb = "explain" if any(options.values()) else "predict"
+    verb = "explain" if options["method"] or options["target"] else "predict"
     requested = {output.name for output in request.request_outputs or ()}
     if requested - PREDICTION.keys() and (
         verb == "predict" or requested - (PREDICTION | EXPLANATION).keys()
@@ -188,11 +189,11 @@ def _outputs(requested: Any) -> list[RequestedOutput] | None:
 def _options(request: InferRequest) -> dict[str, str | None]:
     parameters = to_http_parameters(request.parameters) if request.parameters else {}
     options: dict[str, str | None] = {}
-    for name in OPTIONS:
+    for name, most in OPTIONS.items():
         value = parameters.get(name)
         text = isinstance(value, str) and value.isascii() and value.isprintable()
-        if value is not None and not (text and 0 < len(value) <= MAX_OPTION):
-            raise TensorError(f"the parameter {name} is not a name of {MAX_OPTION} characters")
+        if value is not None and not (text and 0 < len(value) <= most):
+            raise TensorError(f"the parameter {name} is not a text of at most {most} characters")
         options[name] = value
     return options
 

@@ -27,6 +27,7 @@ class WorkRequest:
     content_type: str = ""
     method: str | None = None
     target: str | None = None
+    box: str | None = None
     probe: bool = False
     """Whether it is a health probe of the server itself, which metrics do not count."""
 
@@ -65,7 +66,8 @@ def batch_message(requests: Sequence[WorkRequest]) -> list[bytes]:
     rows = [
         [
             len(request.body),
-            *(request.verb, request.content_type, request.method, request.target, request.probe),
+            *(request.verb, request.content_type),
+            *(request.method, request.target, request.box, request.probe),
         ]
         for request in requests
     ]

@@ -231,8 +231,12 @@ def photographs(trained: Trained) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser, without a screen. Playwright keeps an event loop running while it is there."""
-    with chromium() as started:
+    """One browser, without a screen and with the picture of a camera that is not there.
+
+    Playwright keeps an event loop running while it is there.
+    """
+    flags = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with chromium(*flags) as started:
         yield started
 
 

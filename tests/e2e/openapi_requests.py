@@ -26,6 +26,9 @@ from tests.e2e.test_bad_input import FILES
 
 DOCUMENT: Final = ROOT / "docs" / "reference" / "openapi.yaml"
 JSON: Final = "application/json"
+BOXES: Final = ([0, 0, 1, 1], [0, 0.25, 1, 0.5], [0.5, 0, 0.5, 1])
+"""Of pictures this small their squares have enough pixels, and they lie within the picture, which
+the document says in words only."""
 KINDS: Final = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
 FORMAT: Final = "photograph"
 PICTURES: Final = 300
@@ -61,6 +64,9 @@ def api(described: dict[str, Any], address: str) -> BaseSchema:
     described = copy.deepcopy(described)
     # Base64 alone is no photograph: with a separate format it comes from the strategy below.
     described["components"]["schemas"]["Base64"]["format"] = FORMAT
+    described["components"]["schemas"]["Box"] = {"enum": [*BOXES]}
+    texts = [",".join(map(str, box)) for box in BOXES]
+    described["components"]["schemas"]["BoxText"] = {"type": "string", "enum": texts}
     schema = schemathesis.openapi.from_dict(described, config=schemathesis.Config())
     schema.config.update(base_url=address)
     # More than can be done in time is no fault, and the document has it.

@@ -16,6 +16,6 @@ def base64_of(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def instances(*images: bytes, **options: str) -> dict[str, Any]:
+def instances(*images: bytes, **options: Any) -> dict[str, Any]:
     """V1 body; the options apply to every instance."""
     return {"instances": [{"data": base64_of(image), **options} for image in images]}

@@ -17,7 +17,7 @@ from serving.local import LocalServer
 from tests.e2e.browser import Visit, visiting
 from tests.e2e.pages import Page, running
 from tests.e2e.relay import Relay
-from tests.e2e.test_browser import choose
+from tests.e2e.test_browser import choose, send
 from tests.e2e.test_explaining import scratch
 from tests.page_texts import sentence
 
@@ -87,7 +87,7 @@ def test_rejection_is_shown_and_the_photograph_can_be_resent(
     refusing.status = status
     heading, text = STATUS[status]
     with visiting(browser, refused.url) as visit:
-        choose(visit, photographs[0])
+        send(visit, photographs[0])
         said = told(visit)
         assert heading in said
         assert text in said
@@ -104,7 +104,7 @@ def test_retry_repeats_the_last_request(
 ) -> None:
     refusing.status = 503
     with visiting(browser, refused.url) as visit:
-        choose(visit, photographs[0])
+        send(visit, photographs[0])
         told(visit)
         visit.tab.locator("button.sample").nth(1).click()
         told(visit)
@@ -124,7 +124,7 @@ def test_unavailable_service_is_reported_and_a_later_retry_succeeds(
         nobody.bind(("127.0.0.1", 0))  # bound, not listening: nobody else gets the port
         relay = Relay(nobody, urlsplit(server.inference).port or 0)
         with running(tmp_path, relay.url) as page, visiting(browser, page.url) as visit:
-            choose(visit, photographs[0])
+            send(visit, photographs[0])
             assert sentence("failures.down.heading") in told(visit)
             with relay:
                 visit.tab.get_by_text(sentence("progress.retry")).click()
@@ -141,7 +141,7 @@ def test_slow_service_shows_progress_until_the_timeout(
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with running(tmp_path, url, LESIONLENS_PAGE_SECONDS="2") as page:
             with visiting(browser, page.url) as visit:
-                choose(visit, photographs[0])
+                send(visit, photographs[0])
                 visit.tab.get_by_text(sentence("progress.asking")).wait_for()
                 assert visit.tab.locator("#preview").is_visible()
                 assert visit.tab.locator("#cancel").is_visible()
@@ -158,11 +158,11 @@ def test_running_request_can_be_cancelled(
         silent.listen()
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with running(tmp_path, url) as page, visiting(browser, page.url) as visit:
-            choose(visit, photographs[0])
+            send(visit, photographs[0])
             visit.tab.get_by_text(sentence("progress.asking")).wait_for()
             visit.tab.locator("#cancel").click()
             visit.tab.locator("#progress").wait_for(state="hidden")
-            assert visit.heading() == sentence("page.title")
+            assert visit.heading() == sentence("frame.heading")  # as it was framed
             assert page.process.poll() is None
 
 
@@ -172,7 +172,7 @@ def test_unreachable_page_server_is_reported(
     with running(tmp_path, server.inference) as page, visiting(browser, page.url) as visit:
         page.process.kill()
         page.process.wait()
-        choose(visit, photographs[0])
+        send(visit, photographs[0])
         assert sentence("progress.lost") in told(visit)
 
 
@@ -185,7 +185,7 @@ def test_busy_explainer_keeps_the_prediction_and_allows_a_retry(
             with Background(1, scratch(server)).slot():  # as another worker has it
                 visit.tab.locator("summary").click()
                 visit.tab.select_option("#first-method", "lime")
-                choose(visit, photographs[0])
+                send(visit, photographs[0])
                 visit.tab.get_by_text(sentence("explanation.missing")).wait_for()
                 assert visit.tab.locator(".frequency").is_visible()
                 assert "busy" in visit.tab.locator("#why").inner_text()

@@ -32,6 +32,9 @@ PREDICTION = {
     "reasons",
     "model_version",
     "variant",
+    "box",
+    "risk",
+    "prevalence",
 }
 EXPLANATION = PREDICTION | {
     *("method", "target", "heatmap", "overlay", "attribution", "scale"),
@@ -135,17 +138,25 @@ def test_raw_routes_return_one_object_and_take_options_from_headers(
     assert predicted.status_code == 200
     assert predicted.headers["content-type"] == "application/json"
     assert set(predicted.json()) == PREDICTION
-    options = {"X-Method": "integrated_gradients", "x-target": "predicted"}
+    box = "0.25,0.25,0.5,0.5"
+    options = {"X-Method": "integrated_gradients", "x-target": "predicted", "X-Box": box}
     explained = client.post(RAW_EXPLAIN, content=photographs[0], headers=headers | options)
     assert set(explained.json()) == EXPLANATION
     assert explained.json()["method"] == "integrated_gradients"
     assert explained.json()["target"] == "predicted"
+    assert explained.json()["box"] == [0.25, 0.25, 0.5, 0.5]
 
 
 def test_accepts_photograph_in_a_form(client: httpx.Client, photographs: list[bytes]) -> None:
     plain = client.post(RAW_PREDICT, content=photographs[0]).json()
     form = client.post(RAW_PREDICT, files={"data": ("x.jpg", photographs[0], "image/jpeg")})
     assert form.json() == plain
+    file, box = {"data": ("x.jpg", photographs[0], "image/jpeg")}, [0.25, 0.25, 0.5, 0.5]
+    framed = client.post(RAW_PREDICT, files=file, data={"box": ",".join(map(str, box))}).json()
+    (same,) = client.post(PREDICT, json=instances(photographs[0], box=box)).json()["predictions"]
+    assert framed == same
+    assert framed["box"] == box != plain["box"]
+    assert framed["probability"] != plain["probability"]
 
 
 def test_accepts_json_without_content_type(client: httpx.Client, photographs: list[bytes]) -> None:

@@ -142,9 +142,12 @@ def test_outputs_may_be_binary(
 def test_parameter_method_requests_an_explanation(
     server: LocalServer, client: httpx.Client, photographs: list[bytes], ask: Asked
 ) -> None:
-    body = instances(*photographs[:2], method="grad_cam", target="predicted")
+    body = instances(
+        *photographs[:2], method="grad_cam", target="predicted", box=[0.25, 0.5, 0.5, 0.5]
+    )
     expected = client.post(EXPLAIN, json=body).json()["explanations"]
-    response = ask(server, question(photographs[:2], method="grad_cam", target="predicted"))
+    options = {"method": "grad_cam", "target": "predicted", "box": "0.25,0.5,0.5,0.5"}
+    response = ask(server, question(photographs[:2], **options))
     values = response.get_output_by_name("attribution").as_numpy()
     overlay = response.get_output_by_name("overlay").as_numpy()[0]
     picture = overlay if isinstance(overlay, bytes) else base64.b64decode(overlay)
@@ -153,7 +156,7 @@ def test_parameter_method_requests_an_explanation(
     assert Image.open(io.BytesIO(picture)).size == (224, 224)
     for found, wanted in zip(rows(response), expected, strict=True):
         assert found["lesion_mass"] == pytest.approx(wanted["lesion_mass"], nan_ok=True)
-        for name in ("label", "probability", "method", "target", "scale", "signed"):
+        for name in ("label", "probability", "method", "target", "scale", "signed", "box"):
             assert found[name] == wanted[name]
 
 

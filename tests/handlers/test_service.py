@@ -27,6 +27,9 @@ PREDICTION = {
     "reasons",
     "model_version",
     "variant",
+    "box",
+    "risk",
+    "prevalence",
 }
 EXPLANATION = PREDICTION | {
     "method",

@@ -50,6 +50,8 @@ def prediction(**changes: Any) -> dict[str, Any]:
         "review": False,
         "reasons": [],
         "model_version": "folder-weights-1a2b3c4d",
+        "risk": 0.005395,
+        "prevalence": 0.02,
         **changes,
     }
 
@@ -115,19 +117,26 @@ class Double:
 
 
 class Elements(HTMLParser):
-    """Parser that collects start tags, attributes and text."""
+    """Parser that collects start tags, attributes and text, except in templates."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
+        self.templates = 0
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
+        self.templates += tag == "template"
+        if not self.templates:
+            self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.templates -= tag == "template"
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if not self.templates:
+            self.text += data
 
     def of(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.tags if name == tag]

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import httpx
 import pytest
 
+from handlers.structure import Box
 from serving.front.buffers import ByteBudget
 from tests.serving.front.conftest import until
 from tests.web.conftest import Double
@@ -35,7 +36,7 @@ class Slow:
         self.release = threading.Event()
         self.error: Exception | None = None
 
-    def __call__(self, file: BinaryIO, max_pixels: int) -> bytes:
+    def __call__(self, file: BinaryIO, max_pixels: int, box: Box) -> bytes:
         self.begun += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)

@@ -24,12 +24,12 @@ def sentences(language: texts.Texts) -> list[str]:
         {"label": "no cancer", "probability": 0.02},
         {"review": True, "reasons": ["near_threshold"]},
         {"review": True, "reasons": ["low_quality", "unlike_training_data"]},
-        {"model_version": "synthetic-untrained-1a2b3c4d"},
+        {"model_version": "synthetic-untrained-1a2b3c4d", "risk": 0.0004},
     ):
-        answer = answer_words(Prediction.model_validate(prediction(**changes)), language)
+        answer = answer_words(Prediction.model_validate(prediction(**changes)), language, "cancer")
         lines += [answer.heading, *([answer.choice] if answer.choice else []), answer.frequency]
         lines += [answer.threshold, *answer.origin, answer.review, *answer.reasons, *answer.advice]
-        lines += [answer.version, ""]
+        lines += [answer.version, answer.risk.text, answer.impression, answer.verdict, ""]
     for changes in ({}, {"method": "saliency", "signed": False, "model_version": "another"}):
         given = Explanation.model_validate(explanation(**changes))
         explained = explanation_words(given, prediction()["model_version"], b"", language)

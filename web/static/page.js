@@ -1,7 +1,12 @@
 // The page without reloading: check, clean and send a photograph, and show the answer as it comes.
 // Without this script the form works all the same, as a form.
 
+import { Camera, hasCamera, middle } from "./camera.js";
+import { failureOf, paragraph, retryButton } from "./failures.js";
 import { isPolyglot, kindOf, stripped } from "./files.js";
+import { Frame, opened, trueCanvas } from "./frame.js";
+import { Lesions } from "./lesions.js";
+import { finished, sent, show, stage } from "./progress.js";
 
 const words = JSON.parse(document.getElementById("words").textContent);
 const one = (id) => document.getElementById(id);
@@ -11,6 +16,9 @@ const first = main.cloneNode(true);
 /** Asks once more what was asked last, as it is; null where it could not be asked. */
 let repeat = null;
 let method = "";
+let lookFirst = false;
+/** What was asked about the photograph; null where the browser cannot show it. */
+let lesions = null;
 let running = null;
 let taken = 0;
 
@@ -36,7 +44,10 @@ function enhance() {
     const touch = matchMedia("(pointer: coarse)").matches;
     one("drop").hidden = touch;
     one("camera").hidden = !touch;
-    one("send").hidden = true; // a photograph is sent when it is chosen
+    one("live").hidden = !hasCamera();
+    one("live").firstElementChild.addEventListener("click", viewfinder);
+    form.querySelector(".impressions").hidden = true; // the same, where the lesion is framed
+    one("send").hidden = true; // what is chosen is framed, and then sent
     // An iPhone makes a JPEG of a photograph for a page that does not name HEIC, and should.
     if (!touch && words.optional.length) {
       const names = words.optional.map((kind) => `,image/${kind},.${kind}`);
@@ -49,6 +60,7 @@ function enhance() {
   }
   one("samples")?.addEventListener("submit", (event) => {
     event.preventDefault();
+    begin();
     send(new URLSearchParams({ sample: event.submitter.value }), null);
   });
   if (first.querySelector("#ask")) {
@@ -86,19 +98,27 @@ function enhanceWhy() {
 
 function startAgain(event) {
   event.preventDefault();
-  stop();
+  begin();
   main.replaceChildren(...first.cloneNode(true).childNodes);
   enhance();
   focusOn(main.querySelector("h1"));
 }
 
-/** Check a chosen file, take out what the camera wrote, and ask about it. */
+/** Forget the last photograph, and remember what the form says besides. */
+function begin() {
+  stop();
+  lesions?.picture.close();
+  lesions = null;
+  taken += 1;
+  method = one("first-method")?.value ?? method;
+  lookFirst = one("look-first")?.checked ?? lookFirst;
+}
+
+/** Check a chosen file, take out what the camera wrote, and let the lesion be framed. */
 async function take(file) {
   if (!file) return undefined;
-  stop();
-  taken += 1;
+  begin();
   const own = taken;
-  method = one("first-method")?.value ?? method;
   if (file.size > words.max_bytes) return refuse("too_large");
   stage(words.progress.preparing);
   const bytes = new Uint8Array(await file.arrayBuffer());
@@ -108,10 +128,79 @@ async function take(file) {
   if (isPolyglot(bytes)) return refuse("polyglot");
   const clean = stripped(bytes, kind);
   const photograph = new Blob([clean], { type: `image/${kind}` });
+  const picture = await opened(photograph);
+  if (own !== taken) return undefined;
+  if (!picture) return askUnseen(photograph);
+  lesions = new Lesions(picture, words.lesions, photograph);
+  return frame(lesions.next());
+}
+
+/** Show the camera's picture until a photograph is taken. */
+async function viewfinder() {
+  begin();
+  const camera = new Camera(replaced("viewfinder"), words.frame);
+  main.querySelector(".shoot").addEventListener("click", async () => {
+    const picture = await camera.take();
+    lesions = new Lesions(picture, words.lesions);
+    frame(middle(picture));
+  });
+  try {
+    await camera.start();
+  } catch {
+    repeat = null;
+    fail({ text: words.denied });
+  }
+}
+
+/** Let a lesion be framed on the photograph, and ask about the square. */
+function frame(square) {
+  stop();
+  const section = replaced("framing");
+  const framed = new Frame(section, lesions.picture, words.frame, square);
+  offerToAsk(section, async () => {
+    lesions.ask(framed.square, framed.seen);
+    if (trueCanvas) return { photograph: await framed.photograph() };
+    return { photograph: lesions.file, box: framed.box() };
+  });
+}
+
+/** Show a section of the page instead of the form. */
+function replaced(template) {
+  main.replaceChildren(one(template).content.cloneNode(true));
+  main.querySelector(".other").addEventListener("click", startAgain);
+  focusOn(main.querySelector("h1"));
+  return main.querySelector("section");
+}
+
+/** Let the model be asked, where a person looks first not before the impression is noted. */
+function offerToAsk(section, asked) {
+  const [button, impressions] = [".ask", ".impressions"].map((one) => section.querySelector(one));
+  impressions.hidden = !lookFirst;
+  button.disabled = lookFirst;
+  impressions.addEventListener("change", () => {
+    button.disabled = false;
+  });
+  button.addEventListener("click", async () => {
+    const impression = section.querySelector("[name=impression]:checked")?.value ?? "";
+    ask({ ...(await asked()), impression });
+  });
+}
+
+/** Ask about a photograph that this browser cannot show: the server takes its centre square. */
+function askUnseen(photograph) {
+  if (!lookFirst) return ask({ photograph });
+  done();
+  const section = replaced("framing");
+  section.querySelector(".framer").remove();
+  section.querySelector("h1").textContent = section.querySelector("legend").textContent;
+  return offerToAsk(section, () => ({ photograph }));
+}
+
+function ask({ photograph, ...options }) {
   const form = new FormData();
   form.append("photograph", photograph, "photograph"); // not the name that the file has
-  form.append("method", method);
-  return send(form, photograph);
+  for (const [name, value] of Object.entries({ method, ...options })) form.append(name, value);
+  send(form, photograph);
 }
 
 /** Send a form, show its answer as soon as that has come, and why when that has. */
@@ -123,10 +212,10 @@ function send(form, preview) {
   repeat = () => send(form, preview);
   request.open("POST", document.querySelector(".name a").getAttribute("href"));
   request.upload.addEventListener("progress", (event) => {
-    one("sent").value = (100 * event.loaded) / event.total;
+    sent(event.loaded / event.total);
   });
   request.upload.addEventListener("load", () => {
-    one("sent").removeAttribute("value");
+    sent(null);
     stage(words.progress.asking);
     show(preview);
   });
@@ -140,11 +229,15 @@ function send(form, preview) {
   request.addEventListener("load", () => {
     const page = parsed(request.responseText);
     done();
-    if (!shown) return display(page);
-    const rest = [...page.querySelector("main").children];
-    while (one("why").nextSibling) one("why").nextSibling.remove(); // a part of it may have come
-    one("why").replaceWith(...rest.slice(rest.findIndex((part) => part.id === "why")));
-    return enhance();
+    if (shown) {
+      const rest = [...page.querySelector("main").children];
+      while (one("why").nextSibling) one("why").nextSibling.remove(); // a part of it may have come
+      one("why").replaceWith(...rest.slice(rest.findIndex((part) => part.id === "why")));
+      enhance();
+    } else {
+      display(page);
+    }
+    lesions?.answered(main, () => frame(lesions.next()));
   });
   request.addEventListener("error", () => {
     if (!shown) return fail({ text: words.progress.lost });
@@ -206,65 +299,22 @@ function refuse(kind) {
 /** Show a failure above the form, as the server does. */
 function fail(told) {
   done();
-  const failure = document.createElement("section");
-  failure.className = "failure";
-  failure.setAttribute("role", "alert");
-  const heading = document.createElement("h1");
-  heading.textContent = told.heading || told.text;
-  failure.append(heading);
-  if (told.heading) failure.append(paragraph(told.text));
+  const failure = failureOf(told);
   const form = first.querySelector("#ask")?.cloneNode(true);
   const samples = first.querySelector("#samples")?.cloneNode(true);
   main.replaceChildren(failure, ...[form, samples].filter(Boolean));
   enhance();
   offerRetry();
-  focusOn(heading);
+  focusOn(failure.firstElementChild);
 }
 
 function offerRetry() {
-  if (!repeat) return;
-  const retry = document.createElement("button");
-  retry.type = "button";
-  retry.textContent = words.progress.retry;
-  retry.addEventListener("click", repeat, { once: true });
-  main.querySelector(".failure").append(retry);
-}
-
-function paragraph(text) {
-  const made = document.createElement("p");
-  made.textContent = text;
-  return made;
-}
-
-/** Draw what was chosen; from pixels, so that nothing else of the file is on the page. */
-async function show(blob) {
-  const canvas = one("preview");
-  const context = canvas.getContext("2d");
-  context.clearRect(0, 0, canvas.width, canvas.height);
-  canvas.hidden = !blob;
-  if (!blob) return;
-  try {
-    const picture = await createImageBitmap(blob, { resizeHeight: 448, resizeQuality: "low" });
-    const side = Math.min(picture.width, picture.height);
-    const [left, top] = [(picture.width - side) / 2, (picture.height - side) / 2];
-    context.drawImage(picture, left, top, side, side, 0, 0, canvas.width, canvas.height);
-    picture.close();
-  } catch {
-    canvas.hidden = true; // the server says what is wrong with it
-  }
-}
-
-function stage(text) {
-  one("progress").hidden = false;
-  if (one("stage").textContent !== text) one("stage").textContent = text;
-  main.setAttribute("aria-busy", "true");
+  if (repeat) main.querySelector(".failure").append(retryButton(words.progress.retry, repeat));
 }
 
 function done() {
   running = null;
-  one("progress").hidden = true;
-  one("sent").removeAttribute("value");
-  main.removeAttribute("aria-busy");
+  finished();
 }
 
 function stop() {

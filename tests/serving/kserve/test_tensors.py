@@ -27,6 +27,9 @@ PREDICTION = {
     "reasons": ["near_threshold", "low_quality"],
     "model_version": "v",
     "variant": "int8-224px-2stages-2orientations",
+    "box": [0.25, 0.5, 0.1, 0.2],
+    "risk": 0.1,
+    "prevalence": 0.02,
 }
 EXPLANATION = PREDICTION | {
     "method": "grad_cam",
@@ -140,8 +143,9 @@ def test_parameters_name_the_method_and_the_target() -> None:
         ({"data": [[]] * 10_000}, "more than 10000 values"),
         ({"outputs": [{"name": "label"}] * 10_000}, "more than 10000 values"),
         ({"parameters": []}, '"parameters" is not of the type'),
-        ({"parameters": {"method": "MARKER" * 20}}, "the parameter method is not a name"),
-        ({"parameters": {"target": 5}}, "the parameter target is not a name"),
+        ({"parameters": {"method": "MARKER" * 20}}, "the parameter method is not a text"),
+        ({"parameters": {"target": 5}}, "the parameter target is not a text"),
+        ({"parameters": {"box": "MARKER" * 20}}, "the parameter box is not a text"),
         ({"outputs": [{"name": "MARKER"}]}, "an output is requested that does not exist"),
         ({"outputs": ["MARKER"]}, "an output is requested that does not exist"),
         ({"outputs": [{"name": "heatmap"}]}, r"those of an explanation need `parameters.method`"),
@@ -199,7 +203,7 @@ def test_rejects_bytes_without_an_input() -> None:
         tensors.parse(body + b"x", length)
 
 
-def test_prediction_is_six_named_tensors_with_the_numbers_of_v1() -> None:
+def test_prediction_is_named_tensors_with_the_numbers_of_v1() -> None:
     response = response_of(parsed(id="7"), [PREDICTION, PREDICTION])
     content, json_bytes = response.to_rest()
     outputs = {one["name"]: (one["datatype"], one["data"]) for one in content["outputs"]}
@@ -218,6 +222,9 @@ def test_prediction_is_six_named_tensors_with_the_numbers_of_v1() -> None:
         "reasons": ("BYTES", ["near_threshold,low_quality"] * 2),
         "model_version": ("BYTES", ["v"] * 2),
         "variant": ("BYTES", ["int8-224px-2stages-2orientations"] * 2),
+        "box": ("FP64", [0.25, 0.5, 0.1, 0.2] * 2),
+        "risk": ("FP64", [0.1] * 2),
+        "prevalence": ("FP64", [0.02] * 2),
     }
 
 
