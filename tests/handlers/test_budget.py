@@ -10,7 +10,7 @@ import pytest
 from handlers import budget, decoding, imaging
 from handlers.protocol import Instance, RawRequest, Request, RequestError
 from handlers.service import MelanomaService
-from handlers.structure import ImageError, Limits, Structure
+from handlers.structure import Box, ImageError, Limits, Structure
 from handlers.telemetry import Recorder
 from loadtests.hostile.files import body
 from loadtests.hostile.webps import one_colour
@@ -22,7 +22,7 @@ Photograph = Callable[[int, int], bytes]
 def cost_of(monkeypatch: pytest.MonkeyPatch, **costs: float) -> None:
     """Set the cost of files that are only a format's name."""
 
-    def inspected(data: bytes, limits: Limits) -> Structure:
+    def inspected(data: bytes, limits: Limits, box: Box) -> Structure:
         name = data.decode()
         return Structure(name, 100, 100, costs[name], 1, ())  # type: ignore[arg-type]
 
@@ -60,7 +60,7 @@ def test_service_passes_both_budgets_on(
 ) -> None:
     passed: list[Limits] = []
 
-    def inspected(data: bytes, limits: Limits) -> Structure:
+    def inspected(data: bytes, limits: Limits, box: Box) -> Structure:
         passed.append(limits)
         raise ImageError("enough")
 
@@ -79,9 +79,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     found: list[bytes] = []
     decode = imaging.decode
 
-    def counting(data: bytes, limits: Limits) -> Any:
+    def counting(data: bytes, limits: Limits, box: Box) -> Any:
         found.append(data)
-        return decode(data, limits)
+        return decode(data, limits, box=box)
 
     monkeypatch.setattr(imaging, "decode", counting)
     return found

@@ -119,10 +119,10 @@ def bug(monkeypatch: pytest.MonkeyPatch) -> None:
     """Internal error that one payload triggers."""
     decode = imaging.decode
 
-    def faulty(data: bytes, limits: Any) -> Any:
+    def faulty(data: bytes, limits: Any, box: Any) -> Any:
         if data == SECRET:
             raise RuntimeError("list index out of range")
-        return decode(data, limits)
+        return decode(data, limits, box=box)
 
     monkeypatch.setattr(imaging, "decode", faulty)
 
@@ -161,7 +161,7 @@ def test_message_that_quotes_the_payload_is_not_logged(
     service: MelanomaService, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # As int("Jane Doe") does: exceptions like to quote what they choked on.
-    def quoting(data: bytes, limits: Any) -> Any:
+    def quoting(data: bytes, limits: Any, box: Any) -> Any:
         raise RuntimeError(f"cannot read {data!r}")
 
     monkeypatch.setattr(imaging, "decode", quoting)
