@@ -235,6 +235,18 @@ class Classifier:
             )
         return decisions
 
+    def answer(self, decision: Decision) -> dict[str, Any]:
+        """Return the fields of a prediction as every client gets them."""
+        return {
+            "label": LABELS[decision.label],
+            "probability": decision.probability,
+            "threshold": self.threshold,
+            "review": decision.review,
+            "reasons": list(decision.reasons),
+            "model_version": self.version,
+            "variant": self.variant.name,
+        }
+
     def _reasons(
         self,
         probability: float,

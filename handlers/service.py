@@ -11,7 +11,6 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 from handlers import budget, explanation, imaging, protocol
 from handlers.classifier import LABELS, Classifier
@@ -226,7 +225,7 @@ class MelanomaService:
         assert job.request is not None
         results = []
         for index, image in enumerate(job.classified):
-            result = self._prediction(image.decision)
+            result = self.classifier.answer(image.decision)
             if job.request.verb == "explain":
                 self._progress(self.settings.explain_seconds)
                 result |= self.explaining.explain(job.request, index, image, deadline, recorder)
@@ -235,17 +234,6 @@ class MelanomaService:
         job.decisions = [(image.decision, image.measurements) for image in job.classified]
         # Half a megabyte each: a batch may have hundreds.
         job.classified, job.prepared = [], []
-
-    def _prediction(self, decision: Decision) -> dict[str, Any]:
-        return {
-            "label": LABELS[decision.label],
-            "probability": decision.probability,
-            "threshold": self.classifier.threshold,
-            "review": decision.review,
-            "reasons": list(decision.reasons),
-            "model_version": self.classifier.version,
-            "variant": self.classifier.variant.name,
-        }
 
     def _close(self, job: RequestState, recorder: Recorder, start: float) -> Answer:
         """Write the answer of one request and count it."""
