@@ -31,7 +31,7 @@ ifdef RUNTIME
 export LESIONLENS_RUNTIME := $(RUNTIME)
 endif
 
-.PHONY: help setup demo data audit train model report explain-report archive serve page key certificate check test lint format loadtest overload attack fuzz images sbom pod publish namespace deploy rollback cluster-test monitor drift-report dashboards rules thresholds benchmark bench docs tables screenshots samples lock clean
+.PHONY: help setup demo data audit train model report explain-report archive serve page key certificate check test lint format loadtest overload attack fuzz images sbom pod publish namespace deploy rollback cluster-test score monitor drift-report dashboards rules thresholds benchmark bench docs tables screenshots samples lock clean
 
 ##@ Start here
 
@@ -79,6 +79,14 @@ key: $(INSTALLED) ## List the API keys; NAME=ward-3 makes one, with VERBS=predic
 
 certificate: $(INSTALLED) ## Make a self-signed certificate for a trial of TLS, for this machine's names and NAMES=...
 	@$(RUN) -m serving.front.access.certificate --names "$(NAMES)"
+
+##@ Score
+
+score: $(ARCHIVE) ## Score INPUT=... (folder, zip, tar, table, bucket) to OUTPUT=scores.parquet; FEATURES=yes, EXPLAIN=grad_cam, WORKERS=2
+	@test -n "$(INPUT)" -a -n "$(OUTPUT)" || { echo "error: name both:" \
+		"make score INPUT=photographs OUTPUT=scores.parquet" >&2; exit 2; }
+	@$(RUN) -m training.score "$(INPUT)" "$(OUTPUT)" $(if $(FEATURES),--features) \
+		$(if $(EXPLAIN),--explain $(EXPLAIN)) $(if $(WORKERS),--workers $(WORKERS))
 
 ##@ Check
 

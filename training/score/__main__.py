@@ -63,7 +63,8 @@ def _job(asked: argparse.Namespace) -> Job:
     options = Options(
         HandlerSettings.from_environment(), asked.features, asked.explain or "", pictures
     )
-    return Job(asked.input, output, archive, options, asked.workers, asked.shard)
+    ray = asked.ray_address if asked.engine == "ray" else None
+    return Job(asked.input, output, archive, options, asked.workers, ray, asked.shard)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,6 +83,17 @@ def _parser() -> argparse.ArgumentParser:
         help=f"explain each, one of {', '.join(METHODS)}; pictures go next to the output",
     )
     parser.add_argument("--workers", type=_count, default=0, help="processes; default: the cores")
+    parser.add_argument(
+        "--engine",
+        choices=("processes", "ray"),
+        default="processes",
+        help="ray: Ray Data, after `make setup RAY=yes`",
+    )
+    parser.add_argument(
+        "--ray-address",
+        default="",
+        help="of a Ray cluster, or auto; default: a new one on this machine",
+    )
     parser.add_argument(
         "--shard",
         type=_shard,

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from training.score.items import Item
+from training.score.items import Chunk, Item
 from training.score.rows import Scored
-from training.score.scorer import Known, Options, Scorer
+from training.score.scorer import Known, Options, Scorer, one_thread
 
 AHEAD: Final = 3
 """Chunks for each worker that are started and not yet finished."""
 KILLED: Final = "the process that decoded it was killed, perhaps for lack of memory"
-
-
-class Chunk(NamedTuple):
-    """Consecutive photographs."""
-
-    first: int
-    """Place of the first in the output."""
-    items: Sequence[Item]
 
 
 Result = tuple[Chunk, list[Scored]]
@@ -92,17 +87,15 @@ class Processes:
                 yield running.pop(future), scored
 
     def _one_by_one(self, chunks: Iterable[Chunk]) -> Iterator[Result]:
-        waiting = iter(chunks)
-        chunk = next(waiting, None)
-        while chunk is not None:
+        waiting = deque(chunks)
+        while waiting:
             with self._pool(1) as pool:
                 try:
-                    while chunk is not None:
-                        yield chunk, pool.submit(_score, chunk.items).result()
-                        chunk = next(waiting, None)
+                    while waiting:
+                        scored = pool.submit(_score, waiting[0].items).result()
+                        yield waiting.popleft(), scored
                 except BrokenProcessPool:
-                    yield chunk, [Scored(error=KILLED)]
-                    chunk = next(waiting, None)
+                    yield waiting.popleft(), [Scored(error=KILLED)]
 
     def _pool(self, workers: int) -> ProcessPoolExecutor:
         # Not forked: PyTorch and OpenVINO have threads already.
@@ -116,8 +109,18 @@ _scorers: Final[list[Scorer]] = []
 
 def _start(archive: Path, options: Options, known: Known) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _scorers.append(Scorer(archive, options, known))
 
 
+def _end_with_parent() -> None:
+    """End this process when the parent is killed: it would wait for work forever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
 def _score(items: Sequence[Item]) -> list[Scored]:
-    return _scorers[0].score(items)
+    with one_thread():
+        return _scorers[0].score(items)

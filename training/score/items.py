@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
@@ -29,6 +30,14 @@ class Item(NamedTuple):
     """Identifier of the table or of the tar file."""
     error: str = ""
     """Why it cannot be read, where that is known already."""
+
+
+class Chunk(NamedTuple):
+    """Consecutive photographs."""
+
+    first: int
+    """Place of the first in the output."""
+    items: Sequence[Item]
 
 
 class Reader:

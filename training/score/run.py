@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -13,11 +13,11 @@ from typing import Final
 
 from handlers import threads
 from training.console import RunLog
-from training.score import model, output, sources
-from training.score.engines import Chunk, Processes, Result, in_process
-from training.score.items import Item
+from training.score import model, output, ray_engine, sources
+from training.score.engines import Processes, Result, in_process
+from training.score.items import Chunk, Item
 from training.score.journal import Journal
-from training.score.scorer import Known, Options, Scorer
+from training.score.scorer import Known, Options, Scorer, one_thread
 
 CHUNK: Final = 32
 """Photographs that a worker gets at a time, and that an interruption may cost each of them."""
@@ -37,6 +37,8 @@ class Job:
     options: Options
     workers: int = 0
     """Processes; 0: one for each core."""
+    ray: str | None = None
+    """Address of a Ray cluster; empty: a new one on this machine; None: no Ray."""
     shard: tuple[int, int] | None = None
     """Which part of how many, by name: for several machines without an engine."""
 
@@ -68,15 +70,19 @@ def run(job: Job, log: RunLog) -> Summary:
         ScoreError: the input, the output or the archive cannot be used.
     """
     output.check(job.output, job.options.features)
-    one_thread_each()
-    scorer = Scorer(job.archive, job.options, Known())
+    with one_thread():
+        return _run(job, Scorer(job.archive, job.options, Known()), log)
+
+
+def _run(job: Job, scorer: Scorer, log: RunLog) -> Summary:
     identity = scorer.identity(model.digest_of(job.archive))
     summary = Summary()
-    with Journal(job.journal, identity) as journal:
+    with closing(scorer), Journal(job.journal, identity) as journal:
         for group in output.earlier(job.output, identity):
             journal.know(group)
         job = replace(job, options=_fixed(job.options, identity))
-        results = _results(job, scorer, Known(journal.digests()), _chunks(job, summary.left_out))
+        chunks = _chunks(job, summary.left_out)
+        results = _results(job, scorer, identity, Known(journal.digests()), chunks)
         with log.step("score"):
             _collect(results, journal, summary, _total(job), log)
         output.write(job.output, journal.rows(), identity, job.source)
@@ -88,26 +94,24 @@ def run(job: Job, log: RunLog) -> Summary:
     return summary
 
 
-def one_thread_each() -> None:
-    """Set the numerical libraries to one thread, also in processes that are started later."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
-
-
 def _fixed(options: Options, identity: model.Identity) -> Options:
     """Name variant and backend: no worker may choose others."""
     named = replace(options.settings, variant=identity.variant, backend=identity.backend)
     return replace(options, settings=named)
 
 
-def _results(job: Job, scorer: Scorer, known: Known, chunks: Iterator[Chunk]) -> Iterator[Result]:
+def _results(
+    job: Job, scorer: Scorer, identity: model.Identity, known: Known, chunks: Iterator[Chunk]
+) -> Iterator[Result]:
     """Choose the engine: processes are started where there is something for two of them."""
+    workers = job.workers or threads.cores()
+    if job.ray is not None:
+        cluster = ray_engine.Cluster(job.ray, workers)
+        return ray_engine.run(chunks, job.archive, job.options, known, identity, cluster)
     first = list(islice(chunks, 2))
-    workers = min(job.workers or threads.cores(), len(first) * threads.cores())
     if len(first) < 2 or workers == 1:
         scorer.known = known
         return in_process(scorer, chain(first, chunks))
-    scorer.close()
     return Processes(workers, job.archive, job.options, known).run(chain(first, chunks))
 
 

@@ -7,12 +7,14 @@ import hashlib
 import math
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from handlers.explanation_runner import ExplanationRunner
 from handlers.imaging import ImageError, PreprocessedImage, decode
@@ -67,6 +69,18 @@ class Known:
 _HALVES: Final = np.dtype([("first", ">u8"), ("second", ">u8")])
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread, as every worker does: the same sums, in the same order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class Scorer:
     """Reads, decodes and classifies photographs with the service's own code and limits.
 
@@ -74,21 +88,17 @@ class Scorer:
         archive: path or content of ``melanoma.mar``.
         options: what is computed.
         known: photographs that are read but not scored again.
-        threads: of a forward pass.
 
     Raises:
         ScoreError: the archive is missing or cannot be used.
     """
 
-    def __init__(
-        self, archive: Path | bytes, options: Options, known: Known, threads: int = 1
-    ) -> None:
-        torch.set_num_threads(threads)
+    def __init__(self, archive: Path | bytes, options: Options, known: Known) -> None:
         self._options = options
         self.known = known
         """Photographs that are read but not scored again."""
         self._reader = Reader(options.settings.max_body_bytes)
-        self.classifier = model.load(archive, threads, options.settings)
+        self.classifier = model.load(archive, 1, options.settings)
         # Slots for slow explanations are files; every process has its own.
         self._scratch = tempfile.TemporaryDirectory(prefix="lesionlens-score-")
         seconds = max(EXPLAIN_SECONDS, options.settings.explain_seconds)

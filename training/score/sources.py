@@ -139,7 +139,7 @@ def _tar(url: str, prefix: str, left_out: LeftOut) -> Iterator[Item]:
     files, path = fsspec.url_to_fs(url)
     with files.open(path, "rb") as stream, tarfile.open(fileobj=stream, mode="r:") as packed:
         for member in packed:
-            packed.members = []  # it would keep every header
+            vars(packed)["members"] = []  # it would keep every header
             if member.isfile() and _is_photograph(member.name, left_out):
                 folder, _, name = member.name.rpartition("/")
                 key = f"{folder}/{name.partition('.')[0]}".removeprefix("/")
