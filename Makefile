@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 RUN := .venv/bin/python
 INSTALLED := .venv/installed
-HEIF_INSTALLED := .venv/installed-heif
+EXTRAS := $(if $(HEIF),heif) $(if $(DICOM),dicom) $(if $(RAY),ray)
 BUILD := $(or $(LESIONLENS_BUILD),build)
 STORE := $(or $(LESIONLENS_ARCHIVE),model_store/model-store)
 TRAINED := $(BUILD)/model/card.json
@@ -39,7 +39,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' \
 		$(MAKEFILE_LIST)
 
-setup: $(INSTALLED) $(if $(HEIF),$(HEIF_INSTALLED)) ## Create .venv with every package at its fixed version; HEIF=yes also reads HEIC and AVIF
+setup: $(INSTALLED) $(EXTRAS:%=.venv/installed-%) ## Create .venv with every package at its fixed version; HEIF=yes also reads HEIC and AVIF, DICOM=yes DICOM; RAY=yes scores with Ray
 
 demo: $(INSTALLED) ## Run everything once: data, training, archive, server, predict, explain
 	$(RUN) -m serving.demo
@@ -206,7 +206,8 @@ samples: $(SAMPLES) ## Draw the synthetic examples of the upload page
 lock: ## Update all locked package versions within requirements.in
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv==0.13.9
 	$(COMPILE) --universal --upgrade requirements.in --output-file requirements.txt
-	$(COMPILE) --universal --constraint requirements.txt requirements-heif.in --output-file requirements-heif.txt
+	for extra in heif dicom ray; do $(COMPILE) --universal --constraint requirements.txt requirements-$$extra.in \
+		--output-file requirements-$$extra.txt; done
 	for image in serving training page; do $(COMPILE) --python-platform linux --constraint requirements.txt \
 		$$(test $$image = serving && echo --override k8s/images/serving/left_out.txt) \
 		k8s/images/$$image/requirements.in --output-file k8s/images/$$image/requirements.txt; done
@@ -231,10 +232,10 @@ $(INSTALLED): requirements.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
 	@touch $@
 
-# Separate from the other packages: it is optional, and `make setup` without HEIF does not remove it.
-$(HEIF_INSTALLED): requirements-heif.txt | $(INSTALLED)
+# Separate from the other packages: they are optional, and `make setup` without them does not remove them.
+.venv/installed-%: requirements-%.txt | $(INSTALLED)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
-		--require-hashes --requirement requirements-heif.txt
+		--require-hashes --requirement $<
 	@touch $@
 
 # A trained model stays until `make train`; changed handlers only need packing again.

@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         0 when every photograph has an answer, 1 when some could not be read (the output names
         them), 2 for an error with an explanation, 130 when it was interrupted.
     """
-    asked = _parser().parse_args(arguments)
+    asked = parser().parse_args(arguments)
     log = RunLog()
     try:
         summary = run(_job(asked), log)
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     for line in report(summary):
         log.say(line)
     print(asked.output)
-    return 1 if summary.unreadable else 0
+    return 1 if summary.unreadable and not asked.allow_unreadable else 0
 
 
 def report(summary: Summary) -> list[str]:
@@ -67,39 +67,47 @@ def _job(asked: argparse.Namespace) -> Job:
     return Job(asked.input, output, archive, options, asked.workers, ray, asked.shard)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's arguments."""
+    arguments = argparse.ArgumentParser(
         prog="python -m training.score",
         description="Score photographs with the archive, as the service would. Settings: "
         "LESIONLENS_ARCHIVE, and those of the service's photographs, variant and backend.",
     )
-    parser.add_argument("input", help=sources.EXPECTED)
-    parser.add_argument("output", type=Path, help="a .parquet or .csv file")
-    parser.add_argument("--features", action="store_true", help="keep the features, in Parquet")
-    parser.add_argument(
+    arguments.add_argument("input", help=sources.EXPECTED)
+    arguments.add_argument("output", type=Path, help="a .parquet or .csv file")
+    arguments.add_argument("--features", action="store_true", help="keep the features, in Parquet")
+    arguments.add_argument(
         "--explain",
         choices=tuple(METHODS),
         metavar="METHOD",
         help=f"explain each, one of {', '.join(METHODS)}; pictures go next to the output",
     )
-    parser.add_argument("--workers", type=_count, default=0, help="processes; default: the cores")
-    parser.add_argument(
+    arguments.add_argument(
+        "--workers", type=_count, default=0, help="processes; default: the cores"
+    )
+    arguments.add_argument(
         "--engine",
         choices=("processes", "ray"),
         default="processes",
         help="ray: Ray Data, after `make setup RAY=yes`",
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--ray-address",
         default="",
         help="of a Ray cluster, or auto; default: a new one on this machine",
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--shard",
         type=_shard,
         help="PART/PARTS, as in 0/100: only this part, for several machines",
     )
-    return parser
+    arguments.add_argument(
+        "--allow-unreadable",
+        action="store_true",
+        help="exit with 0 although some could not be read, for schedulers that would try again",
+    )
+    return arguments
 
 
 def _count(text: str) -> int:

@@ -125,7 +125,7 @@ def _collect(
         log.progress("score", summary.photographs, total or summary.photographs)
 
 
-def _items(job: Job, left_out: sources.LeftOut) -> Iterator[Item]:
+def photographs(job: Job, left_out: sources.LeftOut) -> Iterator[Item]:
     """Yield the photographs of this job's part of the input."""
     for item in sources.items(job.source, left_out):
         if job.shard is None or zlib.crc32(item.path.encode()) % job.shard[1] == job.shard[0]:
@@ -133,7 +133,7 @@ def _items(job: Job, left_out: sources.LeftOut) -> Iterator[Item]:
 
 
 def _chunks(job: Job, left_out: Counter[str]) -> Iterator[Chunk]:
-    found = _items(job, lambda path, reason: left_out.update([reason]))
+    found = photographs(job, lambda path, reason: left_out.update([reason]))
     first = 0
     while chunk := list(islice(found, CHUNK)):
         yield Chunk(first, chunk)
@@ -144,4 +144,4 @@ def _total(job: Job) -> int | None:
     """Count the photographs beforehand, for the progress; not in a bucket, where it takes long."""
     if "://" in job.source:
         return None
-    return sum(1 for _ in _items(job, lambda path, reason: None))
+    return sum(1 for _ in photographs(job, lambda path, reason: None))

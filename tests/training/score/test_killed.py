@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -17,109 +17,116 @@ import pytest
 
 from tests.training.runs import quiet
 from tests.training.score.conftest import rows_of
-from training.score.engines import KILLED
-from training.score.run import Job, run
-from training.settings import TrainingSettings
+from training.score.engines import KILLED, Processes
+from training.score.items import Chunk, Item
+from training.score.run import CHUNK, Job, run
+from training.score.scorer import Known
 
 DEADLINE = 240
 """Seconds until something that is waited for must have happened."""
-MANY = 70
-"""Photographs before the one that blocks: more than two chunks."""
 
 
 @pytest.fixture
-def folder(small_set: Path, tmp_path: Path) -> Path:
-    """Photographs, and as the last one a pipe: whoever reads it waits until it is killed."""
+def photographs(small_set: Path, tmp_path: Path) -> list[Path]:
+    """More than a chunk of photographs, and as the last one a pipe: who reads it waits."""
     folder = tmp_path / "photographs"
     folder.mkdir()
-    paths = sorted(small_set.glob("*/*/*.jpg"))[:MANY]
-    assert len(paths) == MANY
-    for place, path in enumerate(paths):
+    for place, path in enumerate(sorted(small_set.glob("*/*/*.jpg"))[: CHUNK + 1]):
         (folder / f"{place:02d}.jpg").write_bytes(path.read_bytes())
     os.mkfifo(folder / "last.jpg")
-    return folder
+    return sorted(folder.iterdir())
 
 
-@contextmanager
-def started(job: Job, workers: int, root: Path) -> Iterator[psutil.Popen]:
-    """The command as a user runs it, which reads the pipe at some time."""
-    archive = {"LESIONLENS_ARCHIVE": str(job.archive.parent)}
-    command = [sys.executable, "-m", "training.score", job.source, str(job.output)]
-    with psutil.Popen(
-        [*command, "--workers", str(workers)],
-        cwd=root,
-        env=os.environ | archive,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        children: list[psutil.Process] = []
-        try:
-            yield process
-        finally:
-            children = process.children() if process.is_running() else []
-            for one in (process, *children):
-                if one.is_running():
-                    one.kill()
-
-
-def wait_for(condition: Callable[[], bool], process: psutil.Popen) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + DEADLINE
     while not condition():
-        assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < end
         time.sleep(0.02)
 
 
-def scored(job: Job) -> int:
-    """Photographs that the journal of a running command has."""
-    try:
-        with closing(sqlite3.connect(f"file:{job.journal}?mode=ro", uri=True)) as journal:
-            (count,) = journal.execute("SELECT count(*) FROM rows").fetchone()
-            return int(count)
-    except sqlite3.OperationalError:  # not there yet
-        return 0
+def wait_for_reader(pipe: Path) -> int:
+    """Wait until a process reads the pipe; returns the other end, which keeps it waiting."""
+    opened: list[int] = []
+
+    def is_read() -> bool:
+        try:
+            opened.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:  # nobody reads it
+            return False
+        return True
+
+    wait_until(is_read)
+    return opened[0]
 
 
-def kill_workers(process: psutil.Popen) -> None:
-    workers = [one for one in process.children() if "spawn_main" in " ".join(one.cmdline())]
-    assert workers
-    for worker in workers:
-        worker.kill()
+def workers_of(process: psutil.Process) -> list[psutil.Process]:
+    return [one for one in process.children() if "spawn_main" in " ".join(one.cmdline())]
 
 
 def test_killed_worker_loses_only_the_photograph_that_kills_it_again(
-    folder: Path, job: Callable[..., Job], root: Path
+    photographs: list[Path], job: Callable[..., Job]
 ) -> None:
-    asked = job(folder)
-    with started(asked, 2, root) as process:
-        wait_for(lambda: scored(asked) == MANY // 32 * 32, process)
-        kill_workers(process)
-        wait_for(lambda: scored(asked) == MANY, process)
-        kill_workers(process)
-        assert process.wait(DEADLINE) == 1
+    asked = job(photographs[0].parent)
+    chosen = [*photographs[:3], photographs[-1]]
+    items = [Item(path.name, str(path)) for path in chosen]
 
-    rows = rows_of(asked.output)
-    assert rows[-1]["path"] == "last.jpg"
-    assert rows[-1]["error"] == KILLED
-    assert len(rows) == MANY + 1
-    assert not [row for row in rows[:-1] if row["probability"] is None]
+    def kill_twice() -> None:
+        for _ in range(2):
+            end = wait_for_reader(chosen[-1])
+            for worker in workers_of(psutil.Process()):
+                worker.kill()
+                worker.wait(DEADLINE)
+            os.close(end)
+
+    killer = threading.Thread(target=kill_twice)
+    killer.start()
+    engine = Processes(1, asked.archive, asked.options, Known())
+    results = list(engine.run([Chunk(0, items[:2]), Chunk(2, items[2:])]))
+    killer.join()
+
+    scored = {
+        chunk.first + place: one for chunk, found in results for place, one in enumerate(found)
+    }
+    assert sorted(scored) == [0, 1, 2, 3]
+    assert [bool(scored[place].answer) for place in range(4)] == [True, True, True, False]
+    assert scored[3].error == KILLED
 
 
-def test_killed_run_goes_on_to_the_same_file(
-    folder: Path, job: Callable[..., Job], trained: TrainingSettings, root: Path
+def test_killed_run_leaves_no_process_and_goes_on_to_the_same_file(
+    photographs: list[Path], job: Callable[..., Job], root: Path
 ) -> None:
-    asked = job(folder)
-    with started(asked, 1, root) as process:
-        wait_for(lambda: scored(asked) == MANY // 32 * 32, process)
-        process.send_signal(signal.SIGKILL)
-        process.wait(DEADLINE)
+    pipe = photographs[-1]
+    asked = job(pipe.parent)
+    command = [sys.executable, "-m", "training.score", asked.source, str(asked.output)]
+    archive = {"LESIONLENS_ARCHIVE": str(asked.archive.parent)}
+    with psutil.Popen(
+        [*command, "--workers", "2"], cwd=root, env=os.environ | archive, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            end = wait_for_reader(pipe)
+            wait_until(lambda: recorded(asked) >= CHUNK)
+            workers = workers_of(process)
+        finally:
+            process.kill()
+    os.close(end)
+    _, alive = psutil.wait_procs(workers, DEADLINE)
+    assert len(workers) == 2
+    assert not alive
     assert not asked.output.exists()
-    (folder / "last.jpg").unlink()
-    (folder / "last.jpg").write_bytes((folder / "00.jpg").read_bytes())
+    pipe.unlink()
+    pipe.write_bytes(photographs[0].read_bytes())
 
     summary = run(asked, quiet())
 
-    whole = job(folder, "whole.parquet")
+    whole = job(pipe.parent, "whole.parquet")
     run(whole, quiet())
-    assert summary.known == MANY // 32 * 32 + 1
+    assert summary.known == CHUNK + 1  # the last photograph is a copy of the first
     assert asked.output.read_bytes() == whole.output.read_bytes()
+    assert len(rows_of(asked.output)) == CHUNK + 2
+
+
+def recorded(job: Job) -> int:
+    """Photographs that the journal of a running command has."""
+    with closing(sqlite3.connect(f"file:{job.journal}?mode=ro", uri=True)) as journal:
+        (count,) = journal.execute("SELECT count(*) FROM rows").fetchone()
+        return int(count)

@@ -21,8 +21,8 @@ from tests.training.runs import quiet, said
 from tests.training.score.conftest import rows_of
 from training.score.__main__ import main, report
 from training.score.rows import ANSWER
-from training.score.run import Job, Summary, run
-from training.score.scorer import Known, Scorer
+from training.score.run import Job, Summary, photographs, run
+from training.score.scorer import Known
 from training.settings import TrainingSettings
 
 
@@ -115,31 +115,6 @@ def test_answers_of_another_model_or_limit_are_not_taken(
     assert {row["label"] for row in rows_of(asked.output)} == {None}
 
 
-def test_an_interrupted_run_goes_on_to_the_same_file(
-    folder: Path, job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = job(folder, "whole.parquet")
-    run(whole, quiet())
-    asked = job(folder)
-    score = Scorer.score
-
-    def interrupted(scorer: Scorer, items: list[object]) -> object:
-        if len(items) < 4:
-            raise KeyboardInterrupt
-        return score(scorer, items)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Scorer, "score", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        run(asked, quiet())
-    monkeypatch.undo()
-    assert not asked.output.exists()
-
-    summary = run(asked, quiet())
-
-    assert summary.known == 5  # the first chunk, and the copy of its first photograph
-    assert asked.output.read_bytes() == whole.output.read_bytes()
-
-
 def test_csv_has_the_same_rows(folder: Path, job: Callable[..., Job]) -> None:
     table = folder / "table.csv"
     table.write_text("path,id\n" + "".join(f"{place:02d}.jpg,p-{place}\n" for place in (3, 6)))
@@ -173,15 +148,15 @@ def test_explanations_are_files_next_to_the_output(folder: Path, job: Callable[.
 
 
 def test_shards_are_disjoint_and_together_everything(folder: Path, job: Callable[..., Job]) -> None:
-    paths: list[str] = []
-    for part in range(3):
-        asked = replace(job(folder, f"{part}.parquet"), shard=(part, 3))
-        run(asked, quiet())
-        own = [row["path"] for row in rows_of(asked.output)]
-        assert len(own) < 7
-        paths += own
+    parts = [
+        [item.path for item in photographs(replace(job(folder), shard=(part, 3)), print)]
+        for part in range(3)
+    ]
 
-    assert sorted(paths) == [f"{place:02d}.jpg" for place in range(7)]
+    assert max(map(len, parts)) < 7
+    assert sorted(path for part in parts for path in part) == [
+        f"{place:02d}.jpg" for place in range(7)
+    ]
 
 
 def test_command_names_what_failed_and_its_exit_status_says_so(
