@@ -19,7 +19,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +46,8 @@ DRAWN: Final = 50
 """Different pictures of a class; each file is one of them with a comment of its own."""
 LIMIT_SECONDS: Final = 60.0
 """Seconds of each of the two measurements of the limit."""
+RAY_SHARE: Final = 20
+"""One of so many photographs is scored by both engines."""
 WANTED: Final = 0.85
 """Share of the limit that scoring must reach."""
 GROWTH: Final = 0.1
@@ -66,6 +70,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         before = _limit(archive, pictures)
         scored = _scored(source, scratch / "scores.parquet")
         after = _limit(archive, pictures)
+        few = _packed(scratch / "few.tar", pictures, max(1, options.photographs // RAY_SHARE))
+        engines = _engines(few, scratch) if find_spec("ray") else None
     limit = {name: round((before[name] + after[name]) / 2, 3) for name in before}
     return {
         "equality": equality,
@@ -73,6 +79,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "scored": scored,
         "share_of_limit": round(scored["per_second"] / limit["per_second"], 3),
         "share_of_limit_cpu": round(limit["cpu_ms"] / scored["cpu_ms"], 3),
+        "engines": engines,
     }
 
 
@@ -157,9 +164,27 @@ def _equality(scratch: Path, pictures: Sequence[bytes]) -> dict[str, Any]:
     }
 
 
-def _command(source: Path, output: Path) -> None:
-    command = [sys.executable, "-m", "training.score", str(source), str(output)]
+def _command(source: Path, output: Path, *options: str) -> None:
+    command = [sys.executable, "-m", "training.score", str(source), str(output), *options]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def _engines(source: Path, scratch: Path) -> dict[str, Any]:
+    """Time both engines on the same photographs, each twice in turn, and compare their files."""
+    seconds: dict[str, list[float]] = {"processes": [], "ray": []}
+    outputs = {name: scratch / f"{name}.parquet" for name in seconds}
+    for _ in range(2):
+        for name, output in outputs.items():
+            output.unlink(missing_ok=True)
+            start = time.perf_counter()
+            _command(source, output, "--engine", name)
+            seconds[name].append(round(time.perf_counter() - start, 1))
+    count = parquet.ParquetFile(outputs["ray"]).metadata.num_rows
+    return {
+        "photographs": count,
+        "seconds": seconds,
+        "same_file": outputs["ray"].read_bytes() == outputs["processes"].read_bytes(),
+    }
 
 
 def _scored(source: Path, output: Path) -> dict[str, Any]:
@@ -221,8 +246,8 @@ def _limit(archive: Path, pictures: Sequence[bytes]) -> dict[str, float]:
     """Decode and classify pictures in memory, on every core."""
     cores = threads.cores()
     context = multiprocessing.get_context("spawn")
-    with context.Pool(cores) as pool:
-        found = pool.starmap(_classified, [(archive, pictures)] * cores, chunksize=1)
+    with ProcessPoolExecutor(cores, context) as pool:
+        found = list(pool.map(_classified, [archive] * cores, [pictures] * cores))
     return {
         "per_second": sum(count / seconds for count, seconds, _ in found),
         "cpu_ms": 1000 * sum(cpu for _, _, cpu in found) / sum(count for count, _, _ in found),

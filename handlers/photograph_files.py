@@ -11,8 +11,8 @@ from typing import Final
 from handlers.structure import formats
 
 SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-OPTIONAL: Final = frozenset({".heic", ".heif", ".avif"})
-"""Suffixes of optional formats, if they are switched on (:mod:`handlers.structure.formats`)."""
+OPTIONAL: Final = {".heic": "HEIF", ".heif": "HEIF", ".avif": "HEIF", ".dcm": "DICOM"}
+"""Suffixes of optional formats, and the switch of each (:mod:`handlers.structure.formats`)."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ def walk(folder: Path) -> Iterator[tuple[Path, str]]:
 
 def suffixes() -> frozenset[str]:
     """Return the suffixes of photographs, in lower case, with those that are switched on."""
-    return SUFFIXES | (OPTIONAL if formats.heif_enabled() else frozenset())
+    enabled = {"HEIF": formats.heif_enabled(), "DICOM": formats.dicom_enabled()}
+    return SUFFIXES | {suffix for suffix, switch in OPTIONAL.items() if enabled[switch]}
 
 
 def _walk(
@@ -90,8 +91,8 @@ def _walk(
             else:
                 seen[identity] = path
                 yield from _walk(path, seen, known)
-        elif path.suffix.lower() in OPTIONAL - known:
-            yield path, f"{path.suffix} is not switched on: make setup HEIF=yes"
+        elif (switch := OPTIONAL.get(path.suffix.lower())) and path.suffix.lower() not in known:
+            yield path, f"{path.suffix} is not switched on: make setup {switch}=yes"
         elif path.suffix.lower() not in known:
             yield path, f"not a photograph: {path.suffix or 'no'} suffix"
         elif not path.exists():

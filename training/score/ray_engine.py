@@ -81,7 +81,8 @@ def run(
 
 def _connect(ray: Any, cluster: Cluster) -> None:
     """Connect to a cluster, or start one that listens on loopback only."""
-    variables = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    variables = {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     settings: dict[str, Any] = {
         "runtime_env": {"env_vars": variables},
         "logging_level": logging.WARNING,

@@ -89,7 +89,8 @@ def _is_expected(path: Path) -> bool:
         return False
     if path.is_dir():
         return not path.is_symlink()
-    return path.suffix.lower() in photograph_files.SUFFIXES | photograph_files.OPTIONAL
+    suffix = path.suffix.lower()
+    return suffix in photograph_files.SUFFIXES or suffix in photograph_files.OPTIONAL
 
 
 def _bucket(files: Any, root: str, left_out: LeftOut) -> Iterator[Item]:
