@@ -55,8 +55,8 @@ audit: $(INSTALLED) ## Find near-duplicates among the photographs, and across tr
 train: $(INSTALLED) ## Fit, calibrate, evaluate and export the model; FINETUNE=head, layer4 or all
 	$(RUN) -m training train $(if $(FINETUNE),--finetune $(FINETUNE))
 
-report: $(TRAINED) ## Evaluate the trained model: reports/<version>/ with page, plots, numbers, model card
-	$(RUN) -m training report
+report: $(if $(SCORES),$(INSTALLED),$(TRAINED)) ## Evaluate the trained model: reports/<version>/ with page, plots, numbers, model card; or SCORES=... with LABELS=...
+	$(RUN) -m training report $(if $(SCORES),--scores "$(SCORES)" --labels "$(LABELS)")
 
 explain-report: $(TRAINED) ## Evaluate the explanations: explanations.html in the report's folder (20 minutes)
 	$(RUN) -m training explain-report
@@ -160,7 +160,7 @@ cluster-test: $(ARCHIVE) ## Test a cluster with KServe, in a new namespace; CONT
 monitor: $(INSTALLED) ## Run Prometheus, and Grafana if it is on PATH, alongside `make serve`, until Ctrl-C
 	@exec $(RUN) -m monitoring.local
 
-drift-report: $(INSTALLED) ## Compare REFERENCE=... with CURRENT=...: two folders of photographs or two windows
+drift-report: $(INSTALLED) ## Compare REFERENCE=... with CURRENT=...: two folders of photographs, two outputs of `make score` or two windows
 	@test -n "$(REFERENCE)" -a -n "$(CURRENT)" || { echo "error: name what to compare:" \
 		"make drift-report REFERENCE=folder CURRENT=folder, or REFERENCE=-2d/-1d CURRENT=-1d/now" >&2; exit 2; }
 	@$(RUN) -m monitoring.drift_report "$(REFERENCE)" "$(CURRENT)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -13,9 +14,10 @@ from training.archive import NothingToArchiveError
 from training.backbone import WeightsError
 from training.console import RunLog
 from training.dataset import DatasetError
-from training.evaluation import explanation_report, model_report
+from training.evaluation import explanation_report, model_report, score_report
 from training.evaluation.trained import NothingToReportError
 from training.export import ParityError
+from training.score.errors import ScoreError
 from training.settings import TrainingSettings
 
 EXPECTED = (
@@ -25,6 +27,7 @@ EXPECTED = (
     NothingToArchiveError,
     NothingToReportError,
     ArchiveError,
+    ScoreError,
 )
 
 
@@ -49,11 +52,25 @@ def main(arguments: list[str] | None = None) -> int:
         help="what is fitted: the final layer, the last stage with it, or everything, for a GPU "
         "(several with torchrun); else LESIONLENS_FINETUNE, else head",
     )
+    parser.add_argument(
+        "--scores",
+        type=Path,
+        help="report: on an output of `make score` instead, with --labels",
+    )
+    parser.add_argument(
+        "--labels", type=Path, help="table with the columns label, and path or id, for --scores"
+    )
     given = parser.parse_args(arguments)
+    if (given.scores is None) != (given.labels is None):
+        parser.error("--scores and --labels belong together")
     log = RunLog()
     try:
         chosen = {} if given.finetune is None else {"finetune": given.finetune}
-        return _run(given.step, TrainingSettings(**chosen), log)
+        settings = TrainingSettings(**chosen)
+        if given.scores is not None:
+            score_report.report(given.scores, given.labels, settings, log)
+            return 0
+        return _run(given.step, settings, log)
     except EXPECTED as error:
         log.say(f"error: {error}")
         return 2

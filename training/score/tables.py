@@ -29,12 +29,22 @@ def items(source: str) -> Iterator[Item]:
     Raises:
         ScoreError: the table is damaged, or has no column ``path``.
     """
-    files, path = fsspec.url_to_fs(source)
     folder = source.rpartition("/")[0]
+    for batch in batches(source):
+        yield from _items(batch, source, folder)
+
+
+def batches(source: str) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a CSV or Parquet file, some at a time.
+
+    Raises:
+        ScoreError: the table is damaged.
+        OSError: there is none.
+    """
+    files, path = fsspec.url_to_fs(source)
     try:
         with files.open(path, "rb") as stream:
-            for batch in _batches(stream, PurePosixPath(source).suffix.lower()):
-                yield from _items(batch, source, folder)
+            yield from _batches(stream, PurePosixPath(source).suffix.lower())
     except pa.ArrowInvalid as error:
         raise ScoreError(f"{source} is not a table that can be read: {error}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,20 @@ import pytest
 from pyarrow import parquet
 
 from handlers.settings import HandlerSettings
-from training.score.run import Job
+from training.score.run import CHUNK, Job
 from training.score.scorer import Options
 from training.settings import TrainingSettings
+
+
+@pytest.fixture
+def photographs(small_set: Path, tmp_path: Path) -> list[Path]:
+    """More than a chunk of photographs, and as the last one a pipe: who opens it waits."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for place, path in enumerate(sorted(small_set.glob("*/*/*.jpg"))[: CHUNK + 1]):
+        (folder / f"{place:02d}.jpg").write_bytes(path.read_bytes())
+    os.mkfifo(folder / "last.jpg")
+    return sorted(folder.iterdir())
 
 
 @pytest.fixture

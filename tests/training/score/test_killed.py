@@ -12,7 +12,6 @@ from contextlib import closing
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.training.runs import quiet
 from tests.training.score.conftest import rows_of
@@ -24,17 +23,6 @@ from training.score.scorer import Known
 
 DEADLINE = 240
 """Seconds until something that is waited for must have happened."""
-
-
-@pytest.fixture
-def photographs(small_set: Path, tmp_path: Path) -> list[Path]:
-    """More than a chunk of photographs, and as the last one a pipe: who opens it waits."""
-    folder = tmp_path / "photographs"
-    folder.mkdir()
-    for place, path in enumerate(sorted(small_set.glob("*/*/*.jpg"))[: CHUNK + 1]):
-        (folder / f"{place:02d}.jpg").write_bytes(path.read_bytes())
-    os.mkfifo(folder / "last.jpg")
-    return sorted(folder.iterdir())
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
