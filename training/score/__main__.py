@@ -15,7 +15,7 @@ from serving.paths import PathSettings
 from training.console import RunLog
 from training.score import sources
 from training.score.errors import ScoreError
-from training.score.run import Job, Summary, run
+from training.score.run import NAMED, Job, Summary, run
 from training.score.scorer import Options
 
 
@@ -52,7 +52,8 @@ def report(summary: Summary) -> list[str]:
     lines += [f"  {path}: {reason}" for path, reason in summary.named]
     if summary.unreadable > len(summary.named):
         lines.append("  ... all are in the column 'error'")
-    lines += [f"left out: {count:,} {reason}" for reason, count in summary.left_out.most_common()]
+    left_out = summary.left_out.most_common(NAMED)
+    lines += [f"left out: {count:,} {reason}" for reason, count in left_out]
     return lines
 
 

@@ -57,7 +57,10 @@ class Processes:
             running: dict[Future[list[Scored]], Chunk] = {}
             try:
                 with self._pool(self._workers) as pool:
-                    yield from self._all(pool, waiting, running)
+                    try:
+                        yield from self._all(pool, waiting, running)
+                    finally:
+                        pool.shutdown(wait=False, cancel_futures=True)
                 finished = True
             except BrokenProcessPool:
                 yield from self._one_by_one(

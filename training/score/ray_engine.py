@@ -21,6 +21,8 @@ from training.score.model import Identity
 from training.score.scorer import Known, Options, Scorer, one_thread
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+MAX_BLOCKS: Final = 10_000
+"""Parts that Ray keeps an account of; a lost actor repeats the part that it had."""
 MISSING: Final = "the package ray is missing: make setup RAY=yes"
 
 
@@ -67,7 +69,10 @@ def run(
     try:
         shared = ray.put(archive.read_bytes()), ray.put(known)
         rows = [{"chunk": pickle.dumps(chunk)} for chunk in chunks]
-        found = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
+        if not rows:
+            return
+        blocks = min(len(rows), MAX_BLOCKS)
+        found = ray.data.from_items(rows, override_num_blocks=blocks).map(
             _Actor,
             fn_constructor_args=(shared, options, identity),
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=cluster.workers),

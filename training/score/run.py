@@ -15,6 +15,7 @@ from handlers import threads
 from training.console import RunLog
 from training.score import model, output, ray_engine, sources
 from training.score.engines import Processes, Result, in_process
+from training.score.errors import ScoreError
 from training.score.items import Chunk, Item
 from training.score.journal import Journal
 from training.score.scorer import Known, Options, Scorer, one_thread
@@ -70,6 +71,7 @@ def run(job: Job, log: RunLog) -> Summary:
         ScoreError: the input, the output or the archive cannot be used.
     """
     output.check(job.output, job.options.features)
+    _check_pictures(job)
     with one_thread():
         return _run(job, Scorer(job.archive, job.options, Known()), log)
 
@@ -85,6 +87,10 @@ def _run(job: Job, scorer: Scorer, log: RunLog) -> Summary:
         results = _results(job, scorer, identity, Known(journal.digests()), chunks)
         with log.step("score"):
             _collect(results, journal, summary, _total(job), log)
+        if not summary.photographs and job.shard is None:
+            journal.remove()
+            others = summary.left_out.total()
+            raise ScoreError(f"no photograph in {job.source} ({others} other files)")
         output.write(job.output, journal.rows(), identity, job.source)
         for path, reason in journal.failures():
             summary.unreadable += 1
@@ -92,6 +98,13 @@ def _run(job: Job, scorer: Scorer, log: RunLog) -> Summary:
                 summary.named.append((path, reason))
         journal.remove()
     return summary
+
+
+def _check_pictures(job: Job) -> None:
+    """Check that no heat map becomes a photograph of the next run."""
+    folder, pictures = Path(job.source), job.options.pictures
+    if pictures and folder.is_dir() and pictures.resolve().is_relative_to(folder.resolve()):
+        raise ScoreError(f"the heat maps would lie in {folder}: name an output outside of it")
 
 
 def _fixed(options: Options, identity: model.Identity) -> Options:

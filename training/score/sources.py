@@ -38,9 +38,10 @@ def items(source: str, left_out: LeftOut) -> Iterator[Item]:
         ScoreError: there is no such input, or it is not of a known kind.
     """
     try:
-        if has_magic(source):
+        here = "://" not in source and Path(source).exists()
+        if has_magic(source) and not here:
             yield from _pattern(source, left_out)
-        elif "://" not in source and Path(source).is_dir():
+        elif here and Path(source).is_dir():
             yield from _folder(Path(source), left_out)
         else:
             yield from _one(source, left_out)

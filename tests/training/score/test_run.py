@@ -20,6 +20,7 @@ from handlers.telemetry import Recorder
 from tests.training.runs import quiet, said
 from tests.training.score.conftest import rows_of
 from training.score.__main__ import main, report
+from training.score.errors import ScoreError
 from training.score.rows import ANSWER
 from training.score.run import Job, Summary, photographs, run
 from training.score.scorer import Known
@@ -173,6 +174,20 @@ def test_command_names_what_failed_and_its_exit_status_says_so(
     assert "06.jpg: the image is broken" in capsys.readouterr().err
     assert main([str(folder / "00.jpg"), str(output)]) == 0
     assert capsys.readouterr().out == f"{output}\n"
+
+
+def test_an_input_that_gives_nothing_or_would_feed_on_its_output_is_rejected(
+    folder: Path, job: Callable[..., Job], tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes.txt").write_text("no photograph")
+    asked = job(tmp_path / "empty")
+
+    with pytest.raises(ScoreError, match=r"no photograph in .*empty \(1 other files\)"):
+        run(asked, quiet())
+    with pytest.raises(ScoreError, match="name an output outside of it"):
+        run(job(folder, method="grad_cam", pictures=folder / "maps"), quiet())
+    assert {path.name for path in tmp_path.iterdir()} == {"empty", "photographs"}
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,12 @@ def test_every_kind_of_input_gives_the_same_photographs(
         assert [item.id for item in items] == ["a", "b/c", "b/d"]
 
 
+def test_a_folder_with_brackets_in_its_name_is_no_pattern(folder: Path) -> None:
+    other = folder.rename(folder.with_name("ward [3]"))
+
+    assert [item.path for item in listed(other)[0]] == list(NAMES)
+
+
 def test_a_pattern_of_archive_files_names_each_of_them(packed: dict[str, Path]) -> None:
     items, _ = listed(packed["zip"].parent / "packed.*")
 
