@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 RUN := .venv/bin/python
 INSTALLED := .venv/installed
-HEIF_INSTALLED := .venv/installed-heif
+EXTRAS := $(if $(HEIF),heif) $(if $(DICOM),dicom) $(if $(RAY),ray)
 BUILD := $(or $(LESIONLENS_BUILD),build)
 STORE := $(or $(LESIONLENS_ARCHIVE),model_store/model-store)
 TRAINED := $(BUILD)/model/card.json
@@ -31,7 +31,7 @@ ifdef RUNTIME
 export LESIONLENS_RUNTIME := $(RUNTIME)
 endif
 
-.PHONY: help setup demo data audit train model report explain-report archive serve page key certificate check test lint format loadtest overload attack fuzz images sbom pod publish namespace deploy rollback cluster-test monitor drift-report dashboards rules thresholds benchmark bench docs tables screenshots samples lock clean
+.PHONY: help setup demo data audit train model report explain-report archive serve page key certificate check test lint format loadtest overload attack fuzz images sbom pod publish namespace deploy rollback cluster-test score monitor drift-report dashboards rules thresholds benchmark bench docs tables screenshots samples lock clean
 
 ##@ Start here
 
@@ -39,7 +39,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' \
 		$(MAKEFILE_LIST)
 
-setup: $(INSTALLED) $(if $(HEIF),$(HEIF_INSTALLED)) ## Create .venv with every package at its fixed version; HEIF=yes also reads HEIC and AVIF
+setup: $(INSTALLED) $(EXTRAS:%=.venv/installed-%) ## Create .venv with every package at its fixed version; HEIF=yes also reads HEIC and AVIF, DICOM=yes DICOM; RAY=yes scores with Ray
 
 demo: $(INSTALLED) ## Run everything once: data, training, archive, server, predict, explain
 	$(RUN) -m serving.demo
@@ -55,8 +55,8 @@ audit: $(INSTALLED) ## Find near-duplicates among the photographs, and across tr
 train: $(INSTALLED) ## Fit, calibrate, evaluate and export the model; FINETUNE=head, layer4 or all
 	$(RUN) -m training train $(if $(FINETUNE),--finetune $(FINETUNE))
 
-report: $(TRAINED) ## Evaluate the trained model: reports/<version>/ with page, plots, numbers, model card
-	$(RUN) -m training report
+report: $(if $(SCORES),$(INSTALLED),$(TRAINED)) ## Evaluate the trained model: reports/<version>/ with page, plots, numbers, model card; or SCORES=... with LABELS=...
+	$(RUN) -m training report $(if $(SCORES),--scores "$(SCORES)" --labels "$(LABELS)")
 
 explain-report: $(TRAINED) ## Evaluate the explanations: explanations.html in the report's folder (20 minutes)
 	$(RUN) -m training explain-report
@@ -79,6 +79,14 @@ key: $(INSTALLED) ## List the API keys; NAME=ward-3 makes one, with VERBS=predic
 
 certificate: $(INSTALLED) ## Make a self-signed certificate for a trial of TLS, for this machine's names and NAMES=...
 	@$(RUN) -m serving.front.access.certificate --names "$(NAMES)"
+
+##@ Score
+
+score: $(ARCHIVE) ## Score INPUT=... (folder, zip, tar, table, bucket) to OUTPUT=scores.parquet; FEATURES=yes, EXPLAIN=grad_cam, WORKERS=2
+	@test -n "$(INPUT)" -a -n "$(OUTPUT)" || { echo "error: name both:" \
+		"make score INPUT=photographs OUTPUT=scores.parquet" >&2; exit 2; }
+	@$(RUN) -m training.score "$(INPUT)" "$(OUTPUT)" $(if $(FEATURES),--features) \
+		$(if $(EXPLAIN),--explain $(EXPLAIN)) $(if $(WORKERS),--workers $(WORKERS))
 
 ##@ Check
 
@@ -152,7 +160,7 @@ cluster-test: $(ARCHIVE) ## Test a cluster with KServe, in a new namespace; CONT
 monitor: $(INSTALLED) ## Run Prometheus, and Grafana if it is on PATH, alongside `make serve`, until Ctrl-C
 	@exec $(RUN) -m monitoring.local
 
-drift-report: $(INSTALLED) ## Compare REFERENCE=... with CURRENT=...: two folders of photographs or two windows
+drift-report: $(INSTALLED) ## Compare REFERENCE=... with CURRENT=...: two folders of photographs, two outputs of `make score` or two windows
 	@test -n "$(REFERENCE)" -a -n "$(CURRENT)" || { echo "error: name what to compare:" \
 		"make drift-report REFERENCE=folder CURRENT=folder, or REFERENCE=-2d/-1d CURRENT=-1d/now" >&2; exit 2; }
 	@$(RUN) -m monitoring.drift_report "$(REFERENCE)" "$(CURRENT)"
@@ -199,7 +207,8 @@ samples: $(SAMPLES) ## Draw the synthetic examples of the upload page
 lock: ## Update all locked package versions within requirements.in
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv==0.13.9
 	$(COMPILE) --universal --upgrade requirements.in --output-file requirements.txt
-	$(COMPILE) --universal --constraint requirements.txt requirements-heif.in --output-file requirements-heif.txt
+	for extra in heif dicom ray; do $(COMPILE) --universal --constraint requirements.txt requirements-$$extra.in \
+		--output-file requirements-$$extra.txt; done
 	for image in serving training page; do $(COMPILE) --python-platform linux --constraint requirements.txt \
 		$$(test $$image = serving && echo --override k8s/images/serving/left_out.txt) \
 		k8s/images/$$image/requirements.in --output-file k8s/images/$$image/requirements.txt; done
@@ -224,10 +233,10 @@ $(INSTALLED): requirements.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
 	@touch $@
 
-# Separate from the other packages: it is optional, and `make setup` without HEIF does not remove it.
-$(HEIF_INSTALLED): requirements-heif.txt | $(INSTALLED)
+# Separate from the other packages: they are optional, and `make setup` without them does not remove them.
+.venv/installed-%: requirements-%.txt | $(INSTALLED)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
-		--require-hashes --requirement requirements-heif.txt
+		--require-hashes --requirement $<
 	@touch $@
 
 # A trained model stays until `make train`; changed handlers only need packing again.

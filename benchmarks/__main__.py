@@ -67,6 +67,11 @@ BENCHMARKS: Final = {
         "reports report", "scores of the trained model, from its report", ("model",)
     ),
     "request": Benchmark("request", "parts of one request, and the overhead of the front", SERVED),
+    "score": Benchmark(
+        "score",
+        "scores compared with served answers, and with the in-process limit (15 minutes)",
+        SERVED,
+    ),
     "telemetry": Benchmark("telemetry", "requests with and without metrics", SERVED),
     "variants": Benchmark(
         "variants", "served latency and throughput of each serving variant (5 minutes)", SERVED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from handlers.decoding import contained
 from handlers.protocol import Request, RequestError
 from handlers.structure import ImageError, Limits, inspect
 
@@ -25,7 +26,7 @@ def check(request: Request, limits: Limits) -> None:
     totals = {False: 0.0, True: 0.0}
     for index, instance in enumerate(request.instances):
         try:
-            found = inspect(instance.image, limits, instance.box)
+            found = inspect(contained(instance.image), limits, instance.box)
         except ImageError as error:
             raise RequestError(request.where(index, str(error))) from None
         totals[found.is_heif] += found.cost

@@ -21,7 +21,7 @@ from handlers.drift import Baseline
 from handlers.imaging import PreprocessedImage, preprocess
 from handlers.network import VariantNetwork, head_of, stages_of
 from handlers.orientations import Orientation, run_oriented
-from handlers.prediction import ClassifiedImage, Decision, Forward
+from handlers.prediction import ClassifiedImage, Decision, Forward, risk
 from handlers.structure import WHOLE, Box
 from handlers.variants import NUMERICS, PLAIN, PORTABLE, Variant
 
@@ -232,6 +232,27 @@ class Classifier:
                 )
             )
         return decisions
+
+    def answer(self, image: ClassifiedImage, prevalence: float) -> dict[str, Any]:
+        """Return the fields of a prediction as every client gets them.
+
+        Args:
+            image: classified.
+            prevalence: share of cancers for which ``risk`` is given.
+        """
+        decision = image.decision
+        return {
+            "label": LABELS[decision.label],
+            "probability": decision.probability,
+            "threshold": self.threshold,
+            "review": decision.review,
+            "reasons": list(decision.reasons),
+            "model_version": self.version,
+            "variant": self.variant.name,
+            "box": list(image.image.box),
+            "risk": risk(decision.probability, prevalence),
+            "prevalence": prevalence,
+        }
 
     def _reasons(
         self,

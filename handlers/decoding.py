@@ -22,6 +22,7 @@ from handlers.structure import (
     ImageError,
     Limits,
     Structure,
+    formats,
     inspect,
 )
 
@@ -72,7 +73,7 @@ def decode(
     clock: Callable[[], float] = time.thread_time,
     box: Box = WHOLE,
 ) -> Image.Image:
-    """Decode a JPEG, PNG or WebP file into an upright RGB picture; HEIC and AVIF if switched on.
+    """Decode a JPEG, PNG or WebP file into an upright RGB picture; others if switched on.
 
     The file's structure is walked and checked before a pixel is decoded, so that no file costs more
     than it may; only what the pixels need is decoded. Of an animated file the first frame is taken.
@@ -94,6 +95,7 @@ def decode(
         ImageError: not an image, an unsupported format, too large, too small, too complex or
             broken.
     """
+    data = contained(data)
     structure = inspect(data, limits, box)
     # A package that cannot be imported is the server's fault, not the file's.
     opener = _heif_opener(structure) if structure.is_heif else None
@@ -111,6 +113,19 @@ def decode(
         raise
     except Exception as error:  # Pillow's decoders raise many kinds on damaged files
         raise ImageError(BROKEN) from error
+
+
+def contained(data: bytes) -> bytes:
+    """Return the picture of a DICOM object as a file of its own, and any other file as it is.
+
+    Raises:
+        ImageError: the object is broken or not read; DICOM that is not switched on is returned.
+    """
+    if not formats.is_dicom(data) or not formats.dicom_enabled():
+        return data
+    from handlers import dicom
+
+    return dicom.picture_of(data)
 
 
 def centre_view(picture: Image.Image, side: int = SIDE) -> Image.Image:

@@ -11,8 +11,8 @@ from typing import Final
 from handlers.structure import formats
 
 SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-OPTIONAL: Final = frozenset({".heic", ".heif", ".avif"})
-"""Suffixes of optional formats, if they are switched on (:mod:`handlers.structure.formats`)."""
+OPTIONAL: Final = {".heic": "HEIF", ".heif": "HEIF", ".avif": "HEIF", ".dcm": "DICOM"}
+"""Suffixes of optional formats, and the switch of each (:mod:`handlers.structure.formats`)."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,9 @@ def find(folder: Path) -> FoundFiles:
     Raises:
         OSError: the folder itself cannot be read.
     """
-    os.listdir(folder)  # os.walk would ignore the error
     photographs: list[Path] = []
     left_out: list[tuple[Path, str]] = []
-    suffixes = SUFFIXES | (OPTIONAL if formats.heif_enabled() else frozenset())
-    for path, reason in _walk(folder, {_identity(folder): folder}, suffixes):
+    for path, reason in walk(folder):
         if reason:
             left_out.append((path, reason))
         else:
@@ -51,8 +49,30 @@ def find(folder: Path) -> FoundFiles:
     return FoundFiles(tuple(sorted(photographs)), tuple(sorted(left_out)))
 
 
+def walk(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Yield every file of :func:`find` as it is found, folder by folder, sorted within each.
+
+    Args:
+        folder: to look through.
+
+    Yields:
+        A path, and the reason to leave it out or an empty string.
+
+    Raises:
+        OSError: the folder itself cannot be read.
+    """
+    os.listdir(folder)  # below, the error would become a reason
+    yield from _walk(folder, {_identity(folder): folder}, suffixes())
+
+
+def suffixes() -> frozenset[str]:
+    """Return the suffixes of photographs, in lower case, with those that are switched on."""
+    enabled = {"HEIF": formats.heif_enabled(), "DICOM": formats.dicom_enabled()}
+    return SUFFIXES | {suffix for suffix, switch in OPTIONAL.items() if enabled[switch]}
+
+
 def _walk(
-    folder: Path, seen: dict[tuple[int, int], Path], suffixes: frozenset[str]
+    folder: Path, seen: dict[tuple[int, int], Path], known: frozenset[str]
 ) -> Iterator[tuple[Path, str]]:
     """Yield every file below a folder, with the reason to leave it out or an empty string."""
     try:
@@ -70,10 +90,10 @@ def _walk(
                 yield path, f"the same folder as {seen[identity]}"
             else:
                 seen[identity] = path
-                yield from _walk(path, seen, suffixes)
-        elif path.suffix.lower() in OPTIONAL - suffixes:
-            yield path, f"{path.suffix} is not switched on: make setup HEIF=yes"
-        elif path.suffix.lower() not in suffixes:
+                yield from _walk(path, seen, known)
+        elif (switch := OPTIONAL.get(path.suffix.lower())) and path.suffix.lower() not in known:
+            yield path, f"{path.suffix} is not switched on: make setup {switch}=yes"
+        elif path.suffix.lower() not in known:
             yield path, f"not a photograph: {path.suffix or 'no'} suffix"
         elif not path.exists():
             yield path, "a link to a file that is not there"

@@ -11,14 +11,13 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 from handlers import budget, explanation, imaging, protocol
 from handlers.classifier import LABELS, Classifier
 from handlers.explanation_runner import ExplanationRunner
 from handlers.imaging import PreprocessedImage
 from handlers.load_shedding import LoadShedder
-from handlers.prediction import ClassifiedImage, Decision, risk
+from handlers.prediction import ClassifiedImage, Decision
 from handlers.protocol import RawRequest, Request, RequestError
 from handlers.settings import HandlerSettings
 from handlers.telemetry import (
@@ -227,7 +226,7 @@ class MelanomaService:
         assert job.request is not None
         results = []
         for index, image in enumerate(job.classified):
-            result = self._prediction(image)
+            result = self.classifier.answer(image, self.settings.prevalence)
             if job.request.verb == "explain":
                 self._progress(self.settings.explain_seconds)
                 result |= self.explaining.explain(job.request, index, image, deadline, recorder)
@@ -236,21 +235,6 @@ class MelanomaService:
         job.decisions = [(image.decision, image.measurements) for image in job.classified]
         # Half a megabyte each: a batch may have hundreds.
         job.classified, job.prepared = [], []
-
-    def _prediction(self, image: ClassifiedImage) -> dict[str, Any]:
-        decision = image.decision
-        return {
-            "label": LABELS[decision.label],
-            "probability": decision.probability,
-            "threshold": self.classifier.threshold,
-            "review": decision.review,
-            "reasons": list(decision.reasons),
-            "model_version": self.classifier.version,
-            "variant": self.classifier.variant.name,
-            "box": list(image.image.box),
-            "risk": risk(decision.probability, self.settings.prevalence),
-            "prevalence": self.settings.prevalence,
-        }
 
     def _close(self, job: RequestState, recorder: Recorder, start: float) -> Answer:
         """Write the answer of one request and count it."""

@@ -105,6 +105,13 @@ def heif() -> None:
         _leave_out(left_out.EXTRA.format(package="pillow-heif", command="make setup HEIF=yes"))
 
 
+@pytest.fixture(scope="session")
+def dicom() -> None:
+    """DICOM is switched on, which is an operator's choice; CI may not do without."""
+    if not formats.dicom_enabled():
+        _leave_out(left_out.EXTRA.format(package="pydicom", command="make setup DICOM=yes"))
+
+
 @pytest.fixture
 def without_heif(monkeypatch: pytest.MonkeyPatch) -> None:
     """HEIC and AVIF are not switched on, whether or not their package is installed."""

@@ -42,7 +42,7 @@ IN_THE_FRONT = {
     *("aiohttp", "cryptography", "jwt"),  # below access/, which the page does not import
 }
 """What serving/front uses besides the standard library: it is copied into small images."""
-OPTIONAL = {"backends.py": {"openvino"}, "decoding.py": {"pillow_heif"}}
+OPTIONAL = {"backends.py": {"openvino"}, "decoding.py": {"pillow_heif"}, "dicom.py": {"pydicom"}}
 """What only one file of handlers may use, and does without where it is not installed."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -35,11 +36,27 @@ def main(arguments: list[str] | None = None) -> int:
         help="what is fitted: the final layer, the last stage with it, or everything, for a GPU "
         "(several with torchrun); else LESIONLENS_FINETUNE, else head",
     )
+    parser.add_argument(
+        "--scores",
+        type=Path,
+        help="report: on an output of `make score` instead, with --labels",
+    )
+    parser.add_argument(
+        "--labels", type=Path, help="table with the columns label, and path or id, for --scores"
+    )
     given = parser.parse_args(arguments)
+    if (given.scores is None) != (given.labels is None):
+        parser.error("--scores and --labels belong together")
     log = RunLog()
     try:
         chosen = {} if given.finetune is None else {"finetune": given.finetune}
-        return _run(given.step, TrainingSettings(**chosen), log)
+        settings = TrainingSettings(**chosen)
+        if given.scores is not None:
+            from training.evaluation import score_report
+
+            score_report.report(given.scores, given.labels, settings, log)
+            return 0
+        return _run(given.step, settings, log)
     except (TrainingError, ArchiveError, OSError) as error:  # OSError: a full disk, say
         log.say(f"error: {error}")
         return 2

@@ -8,7 +8,7 @@ from typing import Final
 from docs.generate.names import ROOT
 
 REQUIREMENT: Final = re.compile(r"([A-Za-z0-9-]+)(?:\[[a-z]+\])?(?:==\S+)?\s+# (.+)")
-SOURCES: Final = ("requirements", "requirements-heif")
+SOURCES: Final = ("requirements", *(f"requirements-{extra}" for extra in ("heif", "dicom", "ray")))
 """Lists of what is asked for, each with the list of versions that it becomes."""
 TABLE: Final = ["| package | version | why |", "| --- | --- | --- |"]
 
@@ -33,8 +33,9 @@ def page() -> str:
     parts = [
         "# Why each dependency\n",
         "Outside what this project exists for, a well-kept library is better than own code. "
-        "This page is written from `requirements.in` and `requirements-heif.in`, which is "
-        "installed only where it is asked for (`make setup HEIF=yes`); the lists with the same "
+        "This page is written from `requirements.in`, and from `requirements-heif.in`, "
+        "`requirements-dicom.in` and `requirements-ray.in`, which are installed only where they "
+        "are asked for (`make setup HEIF=yes DICOM=yes RAY=yes`); the lists with the same "
         "names fix the versions, and `make lock` chooses them again.\n",
     ]
     sources = [(ROOT / f"{name}.in").read_text(encoding="utf-8") for name in SOURCES]

@@ -10,6 +10,7 @@ from typing import Final
 from handlers.structure.result import NOT_AN_IMAGE, ImageError, Kind
 
 HEIF_PACKAGE: Final = "pillow_heif"
+DICOM_PACKAGE: Final = "pydicom"
 _HEIF_SWITCH: Final = "the server's operator can switch it on: make setup HEIF=yes"
 
 HEAD: Final = 512
@@ -38,6 +39,20 @@ def heif_enabled() -> bool:
     decoders to clients. The package is located, not imported.
     """
     return find_spec(HEIF_PACKAGE) is not None
+
+
+def dicom_enabled() -> bool:
+    """Whether DICOM objects are read: where the package that parses them is installed."""
+    return find_spec(DICOM_PACKAGE) is not None
+
+
+def is_dicom(data: bytes) -> bool:
+    """Whether a file declares itself as a DICOM object.
+
+    Args:
+        data: its bytes, or the first of them.
+    """
+    return data[128:132] == b"DICM"
 
 
 def is_heif(data: bytes) -> bool:
@@ -85,7 +100,7 @@ _OTHERS: Final = (
     ),
     _Other(
         "a DICOM file",
-        lambda head: head[128:132] == b"DICM",
+        is_dicom,
         "dicom",
         "export the picture as JPEG or PNG from the program that shows it",
     ),

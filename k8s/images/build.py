@@ -64,6 +64,10 @@ def build(name: str, version: str, settings: ImageSettings) -> str:
         arguments["HEIF"] = "yes" if settings.heif else ""
         folder_name, chosen = VARIANTS.get(name, (name, {}))
         arguments |= chosen
+        if folder_name != "page":
+            arguments["DICOM"] = "yes" if settings.dicom else ""
+        if folder_name == "training":
+            arguments["RAY"] = "yes" if settings.ray else ""
         if folder_name == "serving":
             arguments["TORCH"] = torch_choice.choose() if settings.torch == AUTO else settings.torch
         dockerfile = ROOT / "k8s/images" / folder_name / "Dockerfile"

@@ -27,6 +27,13 @@ class ImageSettings(BaseSettings):
     """Whether HEIC and AVIF are read, with pillow-heif of ``requirements-heif.txt``. Its wheel
     contains x265, which is under the GPL."""
 
+    dicom: bool = False
+    """Whether the servers and the training read DICOM objects, with pydicom of
+    ``requirements-dicom.txt``."""
+
+    ray: bool = False
+    """Whether the training image can score with Ray, of ``requirements-ray.txt``; 240 MB."""
+
     prefix: str = ""
     """Prefix of the image's name: a registry and its path; unset, the name that the manifests
     use."""

@@ -1,4 +1,4 @@
-"""``python -m monitoring.drift_report REFERENCE CURRENT``: two folders, or two windows."""
+"""``python -m monitoring.drift_report REFERENCE CURRENT``: two folders, scores or windows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from monitoring.drift_report import page, report
 from monitoring.drift_report.errors import ReportError
-from monitoring.drift_report.photographs import model_of, score_folder
+from monitoring.drift_report.photographs import SCORES, model_of, read_scores, score_folder
 from monitoring.drift_report.windows import FORM, baseline_at, traffic_in, window_of
 from monitoring.settings import ReportSettings
 
@@ -20,12 +20,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Write the report; returns 2 for an error that the user can fix."""
     parser = argparse.ArgumentParser(prog="python -m monitoring.drift_report", description=__doc__)
     for name in ("reference", "current"):
-        parser.add_argument(name, help=f"a folder of photographs, or a window: {FORM}")
+        parser.add_argument(
+            name, help=f"a folder of photographs, an output of `make score`, or a window: {FORM}"
+        )
     # A window may begin with "-24h", which is not an option.
     asked = parser.parse_args(["--", *(sys.argv[1:] if arguments is None else arguments)])
     try:
         settings = ReportSettings()
-        compare = _folders if Path(asked.reference).is_dir() else _windows
+        scored = asked.reference.endswith(SCORES)
+        compare = _scores if scored else _folders if Path(asked.reference).is_dir() else _windows
         written, verdict = compare(asked.reference, asked.current, settings)
     except (ReportError, ValidationError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -48,6 +51,19 @@ def _folders(reference: str, current: str, settings: ReportSettings) -> tuple[Pa
         classifier.baseline,
         classifier.version,
     )
+    written = page.write(settings.reports / "drift", reference, current, [section])
+    return written, section.verdict
+
+
+def _scores(reference: str, current: str, settings: ReportSettings) -> tuple[Path, list[str]]:
+    (before, *model), (after, *other) = (read_scores(Path(name)) for name in (reference, current))
+    classifier = model_of(settings.archive / "melanoma.mar", model[1])
+    if not model == other == [classifier.version, classifier.variant.name]:
+        raise ReportError(
+            f"{reference} has answers of {' '.join(model)}, {current} of {' '.join(other)}, and "
+            f"the archive is {classifier.version} {classifier.variant.name}: score both with it"
+        )
+    section = report.of_folders(before, after, classifier.baseline, classifier.version)
     written = page.write(settings.reports / "drift", reference, current, [section])
     return written, section.verdict
 

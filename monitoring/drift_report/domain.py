@@ -53,7 +53,9 @@ class Domain:
 
 
 def domain_classifier(reference: Sample, current: Sample) -> Domain:
-    """Fit a cross-validated logistic regression on the 512 features."""
+    """Fit a cross-validated logistic regression on the features of both."""
+    assert reference.features is not None
+    assert current.features is not None
     features = np.concatenate([reference.features, current.features])
     side = np.repeat([0, 1], [len(reference), len(current)])
     # Copies of a photograph stay in one fold, or they would be recognised.

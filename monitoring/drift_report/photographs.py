@@ -1,10 +1,8 @@
-"""Classify a folder of photographs like the service would."""
+"""The photographs that are compared: a folder, classified like the service would, or its scores."""
 
 from __future__ import annotations
 
 import hashlib
-import tempfile
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,22 +12,24 @@ import numpy as np
 from rich.progress import track
 
 from handlers import photograph_files, threads
-from handlers.card import ArchiveError
-from handlers.classifier import CANCER, Classifier
+from handlers.classifier import CANCER, LABELS, Classifier
 from handlers.drift import FEATURES
 from handlers.imaging import ImageError, PreprocessedImage, decode
+from handlers.settings import HandlerSettings
 from monitoring.drift_report.errors import ReportError
+from training.score import model, results
+from training.score.errors import ScoreError
 
 FEWEST: Final = 20
 """Minimum number of photographs of a folder."""
 BATCH: Final = 16
-MODEL_FILES: Final = (".pt", ".json", ".xml", ".bin")
-"""Suffixes of the archive's files from which a model is loaded."""
+SCORES: Final = ".parquet"
+"""Suffix of an output of `make score`."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """n photographs of a folder."""
+    """n photographs of a folder or of an output of `make score`."""
 
     folder: Path
     paths: tuple[Path, ...]
@@ -37,8 +37,8 @@ class Sample:
     """SHA-256 of each file."""
     values: dict[str, np.ndarray]
     """Each drift feature, shape (n,)."""
-    features: np.ndarray
-    """Pooled activations, shape (n, width)."""
+    features: np.ndarray | None
+    """Pooled activations, shape (n, width), if they are known."""
     cancer: np.ndarray
     """Whether the predicted label is `cancer`, shape (n,)."""
     review: np.ndarray
@@ -51,20 +51,40 @@ class Sample:
         return len(self.paths)
 
 
-def model_of(archive: Path) -> Classifier:
+def model_of(archive: Path, variant: str = "") -> Classifier:
     """Load the model of a ``.mar``; raises ReportError."""
-    if not archive.is_file():
-        raise ReportError(f"{archive} is missing: build it with `make archive`")
     try:
-        with tempfile.TemporaryDirectory(prefix="lesionlens-") as folder:
-            with zipfile.ZipFile(archive) as packed:
-                names = [name for name in packed.namelist() if name.endswith(MODEL_FILES)]
-                packed.extractall(folder, names)
-            return Classifier.load(Path(folder), "", threads.cores())
-    except (zipfile.BadZipFile, KeyError, ArchiveError) as error:
-        raise ReportError(
-            f"{archive} cannot be used ({error}): build it again with `make archive`"
-        ) from error
+        return model.load(archive, threads.cores(), HandlerSettings(variant=variant))
+    except ScoreError as error:
+        raise ReportError(str(error)) from error
+
+
+def read_scores(path: Path) -> tuple[Sample, str, str]:
+    """Read an output of `make score` instead of photographs.
+
+    Returns:
+        The sample, and model version and serving variant of its answers.
+
+    Raises:
+        ReportError: it is no such output, or has too few answers.
+    """
+    try:
+        found = results.read(path, ["sha256", "label", "review", *FEATURES])
+    except ScoreError as error:
+        raise ReportError(str(error)) from error
+    _demand_enough(path, len(found.table), found.unreadable)
+    folder = Path(found.source)
+    sample = Sample(
+        folder=folder,
+        paths=tuple(folder / name for name in found.texts("path")),
+        digests=tuple(found.texts("sha256")),
+        values={name: found.column(name) for name in FEATURES},
+        features=found.features,
+        cancer=np.asarray(found.texts("label")) == LABELS[CANCER],
+        review=found.column("review").astype(bool),
+        unreadable=found.unreadable,
+    )
+    return sample, found.identity["model_version"], found.identity["variant"]
 
 
 def score_folder(folder: Path, classifier: Classifier) -> Sample:
@@ -94,11 +114,7 @@ def score_folder(folder: Path, classifier: Classifier) -> Sample:
         (one.measurements, one.forward.features, one.decision)
         for one in classifier.classify(images(), BATCH)
     ]
-    if len(rows) < FEWEST:
-        raise ReportError(
-            f"{folder} holds {len(rows)} photographs that can be read ({len(unreadable)} cannot): "
-            f"{FEWEST} are needed to say anything"
-        )
+    _demand_enough(folder, len(rows), unreadable)
     measured, features, decisions = zip(*rows, strict=True)
     return Sample(
         folder=folder,
@@ -110,3 +126,11 @@ def score_folder(folder: Path, classifier: Classifier) -> Sample:
         review=np.array([decision.review for decision in decisions]),
         unreadable=unreadable,
     )
+
+
+def _demand_enough(place: Path, count: int, unreadable: dict[str, str]) -> None:
+    if count < FEWEST:
+        raise ReportError(
+            f"{place} holds {count} photographs that can be read ({len(unreadable)} cannot): "
+            f"{FEWEST} are needed to say anything"
+        )

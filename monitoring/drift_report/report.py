@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -126,8 +127,9 @@ class Section:
 
 
 def of_folders(reference: Sample, current: Sample, baseline: Baseline, version: str) -> Section:
-    """Compare two folders, using single photographs."""
-    domain = domain_classifier(reference, current)
+    """Compare two folders or outputs of `make score`, using single photographs."""
+    known = reference.features is not None and current.features is not None
+    domain = domain_classifier(reference, current) if known else None
     changes = tuple(comparison.of_photographs(reference, current, baseline))
     return Section(
         model_version=version,
@@ -135,7 +137,7 @@ def of_folders(reference: Sample, current: Sample, baseline: Baseline, version: 
         changes=changes,
         figures=_drawn(of_values, (reference, current), FEATURES),
         domain=domain,
-        odd=_odd(reference, current, domain),
+        odd=() if domain is None else _odd(reference, current, domain),
         shares={
             "cancer": (float(reference.cancer.mean()), float(current.cancer.mean())),
             "review": (float(reference.review.mean()), float(current.review.mean())),
@@ -177,10 +179,15 @@ def _odd(reference: Sample, current: Sample, domain: Domain) -> tuple[TopContrib
             name=str(current.paths[place].relative_to(current.folder)),
             score=float(domain.scores[place]),
             why=_why({name: float(current.values[name][place]) for name in FEATURES}, limits),
-            thumbnail=data_uri(thumbnail(current.paths[place].read_bytes())),
+            thumbnail=_thumbnail(current.paths[place]),
         )
         for place in np.argsort(-domain.scores, kind="stable")[:SHOWN]
     )
+
+
+def _thumbnail(path: Path) -> str:
+    """Return a small copy as a data URI; empty where only the scores of the photograph are here."""
+    return data_uri(thumbnail(path.read_bytes())) if path.is_file() else ""
 
 
 def _why(values: dict[str, float], limits: dict[str, np.ndarray]) -> tuple[str, ...]:

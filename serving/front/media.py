@@ -24,6 +24,7 @@ MAX_PARTS: Final = 16
 _log = logging.getLogger("python_multipart")
 _log.addHandler(logging.NullHandler())
 _log.propagate = False
+_FILES: Final = ("application/octet-stream", "application/dicom")
 _IMAGE = re.compile(r"image/[a-z0-9.+-]{1,40}\Z")
 
 
@@ -54,7 +55,7 @@ def kind_of(headers: dict[str, list[str]]) -> str:
         return "json"
     if media_type == FORM:
         return "form"
-    if media_type == "application/octet-stream" or _IMAGE.match(media_type):
+    if media_type in _FILES or _IMAGE.match(media_type):
         return "file"
     hint = (
         " (curl sends this type by itself: add --header 'Content-Type: image/jpeg')"

@@ -88,6 +88,9 @@ def result_of(root: Path, name: str) -> dict[str, Any]:
         ),
         ("memory", ("workers", "1", "kserve", "started", "most_mb"), "| 0 | 0.00 |"),
         ("page", ("answered", "p95_ms"), ", 0 ms |"),
+        ("score", ("share_of_limit",), "| 12 % |"),
+        ("score-paper", ("scored", "per_second"), "| 4,517 |"),
+        ("score-ray", ("engines", "photographs"), "of 0 photographs"),
         ("telemetry", ("cost_ms", "median"), "0.12 ms"),
         (
             "peers-servers",

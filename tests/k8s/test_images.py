@@ -64,10 +64,11 @@ def test_versions_equal_those_of_the_checkout(file: str) -> None:
     assert theirs <= ours
 
 
-def test_optional_decoder_does_not_change_other_versions() -> None:
-    theirs = pinned(ROOT / "requirements-heif.txt")
-
-    assert {name for name, _ in theirs - pinned(ROOT / "requirements.txt")} == {"pillow-heif"}
+def test_optional_packages_do_not_change_other_versions() -> None:
+    own = {"heif": {"pillow-heif"}, "dicom": {"pydicom"}, "ray": {"ray"}}
+    for extra, names in own.items():
+        theirs = pinned(ROOT / f"requirements-{extra}.txt")
+        assert {name for name, _ in theirs - pinned(ROOT / "requirements.txt")} == names
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=NAMES)

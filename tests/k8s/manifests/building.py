@@ -70,6 +70,8 @@ FOLDERS = {
     "training/trainjob": K8S / "training/trainjob",
     "training/base": K8S / "training/base",
     "training/publish": K8S / "training/publish",
+    "score/job": K8S / "score/job",
+    "score/rayjob": K8S / "score/rayjob",
     "publisher": K8S / "publisher",
     "deployer": K8S / "components/deployer",
 }
@@ -80,7 +82,11 @@ TRAINING = (
     "training/job + weights",
     "training/trainjob + weights",
 )
-EVERY = (*SERVING, *TRAINING, "training/base", "training/publish", "publisher", "deployer")
+SCORE = ("score/job", "score/rayjob")
+EVERY = (
+    *(*SERVING, *TRAINING, "training/base", "training/publish"),
+    *(*SCORE, "publisher", "deployer"),
+)
 COMPLETE = "all, storage-s3, autoscaling-keda"
 """Has every kind of object, for the tests that break something."""
 

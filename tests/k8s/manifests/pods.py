@@ -53,6 +53,10 @@ def _workloads(objects: list[Object]) -> Iterator[Workload]:
             case "TrainingRuntime":
                 for job in spec["template"]["spec"]["replicatedJobs"]:
                     yield _templated(name, job["template"]["spec"]["template"], False)
+            case "RayJob":
+                cluster = spec["rayClusterSpec"]
+                for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+                    yield _templated(group.get("groupName", "head"), group["template"], False)
             case "InferenceService":
                 for component in ("predictor", "explainer"):
                     if component in spec:

@@ -5,12 +5,13 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from tests.k8s.manifests import crd_declarations, crd_schemas, kserve_schema
+from tests.k8s.manifests import crd_declarations, crd_schemas, kserve_schema, kuberay_schema
 
 SCHEMAS = {
     **dict.fromkeys(kserve_schema.CLASSES, kserve_schema.schema),
     **dict.fromkeys(crd_schemas.KINDS, crd_schemas.schema),
     **dict.fromkeys(crd_declarations.KINDS, crd_declarations.schema),
+    **dict.fromkeys(kuberay_schema.KINDS, kuberay_schema.schema),
 }
 """What makes the schema of a kind."""
 

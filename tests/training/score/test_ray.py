@@ -1,0 +1,81 @@
+"""Ray gives the same file as worker processes, also where an actor is killed.
+
+Ray is an extra that CI does not install (240 MB): these tests run after `make setup RAY=yes`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.left_out import EXTRA
+from tests.training.runs import quiet
+from tests.training.score.test_killed import recorded, wait_until
+from training.score.errors import ScoreError
+from training.score.run import CHUNK, Job, run
+
+DEADLINE = 300
+
+
+@pytest.fixture
+def with_ray() -> None:
+    if find_spec("ray") is None:
+        pytest.skip(EXTRA.format(package="ray", command="make setup RAY=yes"))
+
+
+@pytest.mark.usefixtures("with_ray")
+def test_killed_actors_lose_nothing_and_the_file_is_the_same(
+    photographs: list[Path], job: Callable[..., Job], root: Path
+) -> None:
+    pipe = photographs[-1]
+    asked = job(pipe.parent)
+    command = [sys.executable, "-m", "training.score", asked.source, str(asked.output)]
+    variables = {"LESIONLENS_ARCHIVE": str(asked.archive.parent)}
+    with psutil.Popen(
+        [*command, "--engine", "ray", "--workers", "2"],
+        cwd=root,
+        env=os.environ | variables,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            wait_until(lambda: recorded(asked) >= CHUNK or process.poll() is not None)
+            # Who waits for the pipe is killed; its successor finds a photograph there.
+            other = pipe.with_name("other.tmp")
+            other.write_bytes(photographs[0].read_bytes())
+            other.replace(pipe)
+            actors = [one for one in process.children(recursive=True) if is_actor(one)]
+            assert actors, process.stderr.read()
+            for actor in actors:
+                actor.kill()
+            assert process.wait(DEADLINE) == 0, process.stderr.read()
+        finally:
+            for one in (*process.children(recursive=True), process):
+                one.kill()
+
+    whole = job(pipe.parent, "whole.parquet")
+    run(whole, quiet())
+    assert asked.output.read_bytes() == whole.output.read_bytes()
+
+
+def is_actor(process: psutil.Process) -> bool:
+    try:
+        return any("MapWorker" in part for part in process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_missing_ray_is_named_with_its_command(
+    photographs: list[Path], job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    asked = job(photographs[0])
+    with pytest.raises(ScoreError, match="the package ray is missing: make setup RAY=yes"):
+        run(Job(asked.source, asked.output, asked.archive, asked.options, 1, ""), quiet())

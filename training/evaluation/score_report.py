@@ -1,0 +1,112 @@
+"""``make report SCORES=... LABELS=...``: evaluate scores with labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from training.console import RunLog
+from training.evaluation.curves import curves
+from training.files import write_json
+from training.score import results, tables
+from training.score.errors import ScoreError
+from training.scores import evaluate
+from training.settings import TrainingSettings
+
+NAME: Final = "scored.json"
+"""File in the report's folder of the model version."""
+CLASSES: Final = {
+    **dict.fromkeys(("0", "benign", "no cancer"), 0),
+    **dict.fromkeys(("1", "malignant", "cancer"), 1),
+}
+"""Labels as a table may name them."""
+
+
+def report(scores: Path, labels: Path, settings: TrainingSettings, log: RunLog) -> Path:
+    """Compare scores with labels and write ``reports/<version>/scored.json``.
+
+    Args:
+        scores: output of `make score` in Parquet, or a folder of its parts.
+        labels: table with the columns ``label``, and ``path`` or ``id``.
+        settings: name the folder of the reports.
+        log: shows the scores.
+
+    Returns:
+        The path of the report.
+
+    Raises:
+        ScoreError: one of the two cannot be read, or they do not fit together.
+    """
+    found = results.read(scores, ["id", "probability", "threshold", "review"])
+    column, truth = _labels(labels)
+    names = found.texts(column)
+    labelled = np.asarray([name in truth for name in names], dtype=bool)
+    classes = np.asarray([truth[name] for name in names if name in truth], dtype=np.int64)
+    if len(np.unique(classes)) < 2:
+        raise ScoreError(
+            f"{labels} labels {len(classes)} of the {len(names)} scored photographs by their "
+            f"{column}, and not both classes among them: no score can be computed"
+        )
+    probabilities = found.column("probability")[labelled]
+    threshold = float(found.column("threshold")[0])
+    review = found.column("review").astype(bool)[labelled]
+    wrong = (probabilities >= threshold).astype(int) != classes
+    document: dict[str, Any] = {
+        "model_version": found.identity["model_version"],
+        "variant": found.identity["variant"],
+        "photographs": {
+            "labelled": len(classes),
+            "without_label": int((~labelled).sum()),
+            "unreadable": len(found.unreadable),
+        },
+        "scores": evaluate(probabilities, classes, threshold, settings.seed),
+        "curves": curves(probabilities, classes, threshold, settings.seed),
+        "review": {
+            "share": round(float(review.mean()), 4),
+            "wrong": int(wrong.sum()),
+            "wrong_and_flagged": int((wrong & review).sum()),
+        },
+    }
+    written = settings.reports / str(document["model_version"]) / NAME
+    write_json(written, document)
+    log.table("Scored", _shown(document))
+    log.say(f"report: {written}")
+    return written
+
+
+def _labels(path: Path) -> tuple[str, dict[str, int]]:
+    """Return the column by which photographs are named, and the class of each."""
+    found: dict[str, int] = {}
+    column = ""
+    for batch in tables.batches(str(path)):
+        columns = batch.schema.names
+        column = next((name for name in ("path", "id") if name in columns), "")
+        if not column or "label" not in columns:
+            raise ScoreError(f"{path} needs the columns 'label', and 'path' or 'id'")
+        for name, label in zip(batch[column].to_pylist(), batch["label"].to_pylist(), strict=True):
+            text = str(label).strip().lower()
+            if text not in CLASSES:
+                raise ScoreError(
+                    f"{path}: the label of {name} is {label!r}; expected one of "
+                    f"{', '.join(CLASSES)}"
+                )
+            found[str(name)] = CLASSES[text]
+    return column, found
+
+
+def _shown(document: dict[str, Any]) -> dict[str, str]:
+    scores, review = document["scores"], document["review"]
+    return {
+        "model version": f"{document['model_version']} ({document['variant']})",
+        "photographs": ", ".join(
+            f"{count} {name.replace('_', ' ')}" for name, count in document["photographs"].items()
+        ),
+        **{
+            name: "{value:.3f} (95 % interval {low:.3f} to {high:.3f})".format(**scores[name])
+            for name in ("auroc", "sensitivity", "specificity", "ece")
+        },
+        "for review": f"{review['share']:.1%}, with {review['wrong_and_flagged']} of "
+        f"{review['wrong']} wrong labels",
+    }
