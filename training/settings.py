@@ -9,12 +9,14 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from handlers.backends import NUMERICS
-from handlers.variants import Variant
+from handlers.variants import PORTABLE, Variant
 from serving.paths import PathSettings
 from training.calibration import Aims
 
 RECIPES: Final = ("head", "layer4", "all")
 NAMES: Final = NUMERICS["float32"]
+VIEWS: Final = 5
+"""Number of ``training.features.VIEWS``."""
 VARIANTS: Final = (
     "int8-224px-2stages-1orientation",
     "int8-224px-2stages-2orientations",
@@ -70,6 +72,11 @@ class TrainingSettings(PathSettings):
 
     synthetic_test: int = Field(default=80, ge=2)
     """Synthetic lesions per class for the test split."""
+
+    views: int = Field(default=3, ge=1, le=VIEWS)
+    """Views of each photograph that plain TorchScript's final layer is fitted on, where other
+    serving variants are fitted too. Each takes as long as the first; all five are used where there
+    is no other variant."""
 
     variants: Annotated[tuple[str, ...], NoDecode] = VARIANTS
     """Serving variants that are fitted, separated by commas; plain TorchScript always is."""
@@ -143,6 +150,12 @@ class TrainingSettings(PathSettings):
     def aims(self) -> Aims:
         """Return the requirements on sensitivity and error rates."""
         return Aims(self.sensitivity, self.alpha_malignant, self.alpha_benign)
+
+    @property
+    def views_computed(self) -> int:
+        """Views of each photograph that are computed for all of the train folder."""
+        others = set(self.variants) - {PORTABLE.name}
+        return self.views if self.finetune == "head" and others else VIEWS
 
     @property
     def model_folder(self) -> Path:
