@@ -90,8 +90,7 @@ class FittedVariant:
 
     def head(self) -> nn.Sequential:
         """Return the module from activations (n, width, h, w) to logits (n, 2)."""
-        layer = final_layer(np.asarray(self.weights), self.bias)
-        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1), layer).eval()
+        return head_of(final_layer(np.asarray(self.weights), self.bias))
 
 
 def final_layer(weights: np.ndarray, bias: float) -> nn.Linear:
@@ -110,6 +109,11 @@ def final_layer(weights: np.ndarray, bias: float) -> nn.Linear:
         layer.weight.copy_(torch.stack([-half, half]))
         layer.bias.copy_(torch.tensor([-bias / 2, bias / 2]))
     return layer.requires_grad_(False)
+
+
+def head_of(layer: nn.Linear) -> nn.Sequential:
+    """Return the head with this final layer: from activations (n, width, h, w) to logits."""
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1), layer).eval()
 
 
 def path_of(folder: Path, variant: Variant) -> Path:
