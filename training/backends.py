@@ -106,7 +106,7 @@ def timed(
         progress: told of each photograph.
 
     Returns:
-        The median seconds of each function, and what it returned for each photograph.
+        The median seconds of each function, and its results, shape (1, ...), one per photograph.
     """
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     results: dict[str, list[torch.Tensor]] = {name: [] for name in runs}

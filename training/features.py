@@ -65,7 +65,7 @@ class Features:
     statistics: np.ndarray
     """float32 of shape (n, 6): the image statistics named in ``handlers.drift.STATISTICS``."""
     small: np.ndarray
-    """float32 of shape (n, 16, 16, 3): small pictures for :mod:`training.near_duplicates`."""
+    """float32 of shape (n, 16, 16, 3): small pictures for ``training.near_duplicates``."""
 
     @property
     def plain(self) -> np.ndarray:

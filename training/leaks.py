@@ -96,7 +96,7 @@ def between(
         test: features of the test folder.
         train: features of the train folder.
         within_train: pairs of places in ``train``, from :func:`training.near_duplicates.find`.
-        views_of: gives views by the place in :attr:`Leaks.photographs`.
+        views_of: gives views by the place in ``Leaks.photographs``.
         progress: called with (what, done, total).
     """
     count = len(found.test)

@@ -64,7 +64,7 @@ def find(
     for the second photograph of a pair that remains doubtful.
 
     Args:
-        small: pictures from :func:`shrink`, shape (n, 16, 16, 3).
+        small: pictures from ``shrink``, shape (n, 16, 16, 3).
         plain: features of the same photographs, shape (n, 512).
         views_of: gives the features of the views of some of them.
         progress: called with (what, done, total).

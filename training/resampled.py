@@ -23,7 +23,7 @@ class Samples:
     benign: np.ndarray
     """How many benign lesions of each sample have each score, float64 of shape (r, k)."""
     cancers: np.ndarray
-    """The same of the cancers."""
+    """The same of the cancers, shape (r, k)."""
 
     @classmethod
     def of(cls, benign: np.ndarray, cancers: np.ndarray) -> Samples:
@@ -39,7 +39,7 @@ class Samples:
         """Return samples of places of one sample.
 
         Args:
-            codes: number of the score of each place, from :func:`coded`.
+            codes: number of the score of each place, from ``coded``, shape (n,).
             benign: places of benign lesions, shape (r, b).
             cancers: places of cancers, shape (r, c).
         """
@@ -47,13 +47,13 @@ class Samples:
         return Samples(self.values, _counts(codes[benign], count), _counts(codes[cancers], count))
 
     def auroc(self) -> np.ndarray:
-        """Area under the ROC curve as the Mann-Whitney statistic (Hanley & McNeil 1982)."""
+        """AUROC as the Mann-Whitney statistic (Hanley & McNeil 1982), shape (r,)."""
         below = self.benign.cumsum(axis=1) - self.benign / 2
         pairs = self.benign.sum(axis=1) * self.cancers.sum(axis=1)
         return np.asarray((self.cancers * below).sum(axis=1) / pairs)
 
     def auprc(self) -> np.ndarray:
-        """Average precision, each class with a weight of a half; ties count the benign first."""
+        """Average precision, each class weighing a half, ties benign first; shape (r,)."""
         held = self.cancers.any(axis=0)
         cancers = self.cancers[:, held]
         alarms = self.benign[:, ::-1].cumsum(axis=1)[:, ::-1][:, held]
@@ -66,7 +66,7 @@ class Samples:
         return np.asarray(total / count[:, 0])
 
     def ece(self) -> np.ndarray:
-        """Expected calibration error (Naeini et al. 2015), ten bins, each class weighing a half."""
+        """Expected calibration error (Naeini et al. 2015), classes weigh a half; shape (r,)."""
         places = np.minimum((self.values * BINS).astype(int), BINS - 1)
         inside = np.equal.outer(places, np.arange(BINS)).astype(float)
         gap = self._mean(self.benign, self.values[:, None] * inside)
@@ -74,17 +74,17 @@ class Samples:
         return np.asarray(np.abs(gap).sum(axis=1) / 2)
 
     def brier(self) -> np.ndarray:
-        """Mean squared error of probabilities, each class weighing a half."""
+        """Mean squared error of probabilities, each class weighing a half, shape (r,)."""
         squares = self._mean(self.benign, self.values**2)
         squares += self._mean(self.cancers, (1 - self.values) ** 2)
         return squares / 2
 
     def sensitivity(self, threshold: float) -> np.ndarray:
-        """Share of the cancers with scores from the threshold on."""
+        """Share of the cancers with scores from the threshold on, shape (r,)."""
         return self._mean(self.cancers, (self.values >= threshold).astype(float))
 
     def specificity(self, threshold: float) -> np.ndarray:
-        """Share of the benign lesions with scores below the threshold."""
+        """Share of the benign lesions with scores below the threshold, shape (r,)."""
         return self._mean(self.benign, (self.values < threshold).astype(float))
 
     @staticmethod
@@ -95,7 +95,7 @@ class Samples:
 
 
 def coded(scores: np.ndarray, labels: np.ndarray) -> tuple[Samples, np.ndarray]:
-    """Return one sample, and the number of each photograph's score among the different ones.
+    """Return one sample, and the number of each score among the different ones, shape (n,).
 
     Args:
         scores: shape (n,).
