@@ -54,6 +54,8 @@ class Shape:
     """Stages at the end of the network whose activations are returned, 1 or 2."""
     batch: int = 1
     """Photographs that OpenVINO computes at a time."""
+    pooled: bool = False
+    """Whether the activations are averaged over the picture: shape (n, width, 1, 1)."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,11 @@ def load(name: str, folder: Path, model: Any, threads: int, shape: Shape | None 
     Raises:
         UnavailableError: a package, a file or a device is missing.
     """
-    return Backend(name, _LOADERS[name](_Source(folder, model, threads, shape or Shape())))
+    shape = shape or Shape()
+    run = _LOADERS[name](_Source(folder, model, threads, shape))
+    if shape.pooled and not name.startswith("openvino"):
+        return Backend(name, lambda inputs: run(inputs).mean(dim=(2, 3), keepdim=True))
+    return Backend(name, run)
 
 
 def has_native_int8() -> bool:
@@ -222,6 +228,10 @@ def _openvino(name: str, precision: str) -> Callable[[_Source], Run]:
         try:
             network = core.read_model(paths[0])
             network.reshape([shape.batch, 3, shape.side, shape.side])
+            if shape.pooled:
+                whole = network.output(0).get_node().input_value(0)
+                mean = package.opset8.reduce_mean(whole, [2, 3], keep_dims=True)
+                network = package.Model([mean], network.get_parameters())
             request = core.compile_model(network, "CPU", settings).create_infer_request()
         except RuntimeError as error:
             raise UnavailableError(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +21,7 @@ from handlers.card import ArchiveError, Card, OperatingPoint
 from handlers.documents import read
 from handlers.drift import Baseline
 from handlers.imaging import PreprocessedImage, preprocess
-from handlers.network import VariantNetwork, head_of, stages_of
+from handlers.network import VariantNetwork, stages_of, variant_head
 from handlers.orientations import Orientation, run_oriented
 from handlers.prediction import ClassifiedImage, Decision, Forward, risk
 from handlers.structure import WHOLE, Box
@@ -29,6 +31,8 @@ LABELS: Final = ("no cancer", "cancer")
 CANCER: Final = 1
 BATCH: Final = 8
 """Photographs in one forward pass, where nothing else is asked for."""
+PERTURBED: Final = Shape(batch=4, pooled=True)
+"""Shape of the passes over changed copies of one photograph. Larger batches are no faster."""
 REASONS: Final = ("near_threshold", "unlike_training_data", "low_quality", "unstable")
 """Reasons for review: why a person must check the photograph."""
 
@@ -46,6 +50,7 @@ class Classifier:
         backend: Backend | None = None,
         variant: Variant = PORTABLE,
         point: OperatingPoint | None = None,
+        perturbed: Callable[[], Backend] | None = None,
     ) -> None:
         """Take a loaded network with submodules ``features`` and ``head``.
 
@@ -56,11 +61,14 @@ class Classifier:
             backend: that runs ``features``; by default the module itself.
             variant: whose head ``model`` has.
             point: of the variant; by default the card's.
+            perturbed: loads the same backend for many copies of a photograph, pooled; by default
+                ``backend``.
         """
         self.model = model
         self.card = card
         self.baseline = baseline
         self.backend = backend or Backend(PLAIN, model.features)
+        self._perturbed = cache(perturbed or (lambda: self.backend))
         self.variant = variant
         self.version = card.model_version
         point = point or card.operating_point(variant.name)
@@ -107,7 +115,9 @@ class Classifier:
                 logger.warning("no variant of this archive runs on %s, using %s", backend, PLAIN)
                 backend = PLAIN
             chosen = backends.choose(backend, card.backends.order, folder, model, threads)
-            return cls(model, card, baseline, chosen)
+            shape = replace(PERTURBED, side=PORTABLE.side, stages=PORTABLE.stages)
+            many = partial(backends.load, chosen.name, folder, model, threads, shape)
+            return cls(model, card, baseline, chosen, perturbed=many)
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
             raise ArchiveError(
                 f"the archive in {folder} cannot be used ({type(error).__name__}: {error}); "
@@ -123,8 +133,16 @@ class Classifier:
         shape = Shape(variant.side, variant.stages, max(1, variant.orientations))
         names = [backend] if backend else NUMERICS[variant.numerics]
         ready = backends.first(names, folder, model, threads, shape)
-        network = VariantNetwork(stages_of(model, variant.stages), head_of(document))
-        return cls(network, card, document.baseline, ready, variant, document.calibration)
+        many = replace(PERTURBED, side=variant.side, stages=variant.stages)
+        return cls(
+            VariantNetwork(stages_of(model, variant.stages), variant_head(document)),
+            card,
+            document.baseline,
+            ready,
+            variant,
+            document.calibration,
+            partial(backends.load, ready.name, folder, model, threads, many),
+        )
 
     @staticmethod
     def model_of(folder: Path) -> Any:
@@ -188,7 +206,7 @@ class Classifier:
         def logits(inputs: torch.Tensor) -> torch.Tensor:
             with torch.inference_mode():
                 seen = inputs if orientation is None else orientation.apply(inputs)
-                return self._logits(self.backend.run(seen))
+                return self._logits(self._perturbed().run(seen))
 
         return logits
 

@@ -5,30 +5,24 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from handlers import explanation
 from handlers.background import Background, BusyError
+from handlers.explainers.methods import method_named
 from handlers.explainers.task import (
     AttributionTask,
     Budget,
     FrozenModel,
-    Oriented,
     OutOfTimeError,
+    Served,
 )
-from handlers.orientations import Orientation
 from handlers.prediction import ClassifiedImage
 from handlers.protocol import Request, RequestError
 from handlers.settings import HandlerSettings
 from handlers.telemetry import Recorder
-
-Served = Callable[[Orientation | None], Callable[[torch.Tensor], torch.Tensor] | None]
-"""Function from the orientation of a photograph to the served network, if there is one."""
 
 
 class ExplanationRunner:
@@ -89,16 +83,10 @@ class ExplanationRunner:
 
         def explained() -> dict[str, Any]:
             target = explanation.target_of(instance, image.decision.label)
-            model = self._repeated() if slow else self._model
-            inputs, activations = image.image.inputs[None], image.forward.activations
-            orientation = next(iter(image.forward.orientations), None)
-            task = AttributionTask(
-                Oriented(model, orientation) if orientation else model,
-                inputs,
-                activations,
-                target,
-                Budget(seconds),
-                self._served(orientation),
+            model = self._repeated() if method_named(name).repeated else self._model
+            inputs = image.image.inputs[None]
+            task = AttributionTask.of(
+                model, inputs, image.forward, target, Budget(seconds), self._served
             )
             return explanation.fields(task, image.image.view, instance, recorder)
 

@@ -70,9 +70,13 @@ def stages_of(model: Any, stages: int) -> Any:
         return torch.jit.script(TwoStages.of(model).eval())
 
 
-def head_of(fitted: FittedVariant) -> nn.Sequential:
+def variant_head(fitted: FittedVariant) -> nn.Sequential:
     """Return a variant's module from activations (n, width, h, w) to logits (n, 2)."""
-    layer = final_layer(np.asarray(fitted.weights), fitted.bias)
+    return head_of(final_layer(np.asarray(fitted.weights), fitted.bias))
+
+
+def head_of(layer: nn.Linear) -> nn.Sequential:
+    """Return the head with this final layer: from activations (n, width, h, w) to logits."""
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1), layer).eval()
 
 

@@ -22,14 +22,17 @@ def near_duplicates_of(settings: TrainingSettings, found: Dataset, log: RunLog) 
     """
     with log.step("backbone"):
         network = backbone.load(settings.weights, settings.seed, log.say)
+    cache, progress = settings.cache, log.progress
     with log.step("features"):
         train, test = (
-            features.extract(photographs, network, settings.cache, log.progress).views
+            features.extract(photographs, network, cache, progress, views=1)
             for photographs in (found.train, found.test)
         )
     with log.step("compare"):
-        within = near_duplicates.find(found.train, train, log.progress)
-        document = leaks.between(found, test, train, within, log.progress).to_json()
+        views = features.views_of(found.train, network, cache, progress)
+        within = near_duplicates.find(train.small, train.plain, views, progress)
+        views = features.views_of(leaks.every(found), network, cache, progress)
+        document = leaks.between(found, test, train, within, views, progress).to_json()
     write_json(settings.build / "near_duplicates.json", document)
     _say(document, log)
     return document

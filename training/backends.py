@@ -7,7 +7,7 @@ that its machine can run.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,11 +67,10 @@ def measure(
         except UnavailableError as error:
             found[name] = MeasuredBackend(lacking=str(error))
     some = spread(photographs, PHOTOGRAPHS)
-    seconds = timed(
-        {name: backend.run for name, backend in ready.items()}, map(inputs_of, some), progress
-    )
+    runs = {name: backend.run for name, backend in ready.items()}
+    seconds, activations = timed(runs, some, progress)
     probabilities = {
-        name: _probabilities(model, backend, some, calibrated) for name, backend in ready.items()
+        name: _probabilities(model, rows, calibrated) for name, rows in activations.items()
     }
     for name in ready:
         difference = float(np.abs(probabilities[name] - probabilities[PLAIN]).max())
@@ -94,33 +93,39 @@ def order(measured: dict[str, MeasuredBackend]) -> list[str]:
 
 
 def timed(
-    runs: Mapping[str, Callable[[torch.Tensor], Any]],
-    inputs: Iterable[torch.Tensor],
+    runs: Mapping[str, Callable[[torch.Tensor], torch.Tensor]],
+    photographs: Sequence[Photograph],
     progress: Progress,
-) -> dict[str, float]:
-    """Return the median seconds of each function of the model's input.
+) -> tuple[dict[str, float], dict[str, list[torch.Tensor]]]:
+    """Run functions of the model's input on photographs, and take the time.
 
-    Every input goes through all of them in turn, so the machine's drift hits all alike.
+    Every photograph goes through all of them in turn, so the machine's drift hits all alike.
 
     Args:
-        runs: functions of inputs of shape (1, 3, side, side), by name.
-        inputs: each of shape (1, 3, side, side).
-        progress: told of each input.
+        runs: functions of inputs of shape (1, 3, 224, 224), by name.
+        photographs: one at least.
+        progress: told of each photograph.
+
+    Returns:
+        The median seconds of each function, and its results, shape (1, ...), one per photograph.
     """
     seconds: dict[str, list[float]] = {name: [] for name in runs}
+    results: dict[str, list[torch.Tensor]] = {name: [] for name in runs}
     with torch.inference_mode():
-        for number, one in enumerate(inputs, 1):
+        for number, photograph in enumerate(photographs, 1):
+            one = _inputs_of(photograph)
             for name, run in runs.items():
                 for _ in range(WARM if number == 1 else 0):
                     run(one)
                 start = time.perf_counter()
-                run(one)
+                result = run(one)
                 seconds[name].append(time.perf_counter() - start)
-            progress("times", number, PHOTOGRAPHS)
-    return {name: float(np.median(taken)) for name, taken in seconds.items()}
+                results[name].append(result)
+            progress("times", number, len(photographs))
+    return {name: float(np.median(taken)) for name, taken in seconds.items()}, results
 
 
-def inputs_of(photograph: Photograph) -> torch.Tensor:
+def _inputs_of(photograph: Photograph) -> torch.Tensor:
     """Return the model's input of a photograph at 224 px, shape (1, 3, 224, 224)."""
     return to_tensor(centre_view(decode(photograph.path.read_bytes())))[None]
 
@@ -131,11 +136,8 @@ def _remove(file: Path) -> None:
 
 
 def _probabilities(
-    model: Any, backend: Backend, photographs: Sequence[Photograph], calibrated: Calibration
+    model: Any, activations: Sequence[torch.Tensor], calibrated: Calibration
 ) -> np.ndarray:
-    log_odds = []
     with torch.inference_mode():
-        for photograph in photographs:
-            logits = model.head(backend.run(inputs_of(photograph)))[0]
-            log_odds.append(float(logits[1] - logits[0]))
-    return calibrated.probabilities(np.asarray(log_odds))
+        logits = torch.cat([model.head(one) for one in activations]).double()
+    return calibrated.probabilities((logits[:, 1] - logits[:, 0]).numpy())

@@ -111,7 +111,9 @@ def _key(model: Any, shape: Shape, photographs: Sequence[Photograph]) -> str:
         described.update(name.encode() + tensor.contiguous().numpy().tobytes())
     versions = [version(package) for package in ("openvino", "nncf")]
     digests = [photograph.digest for photograph in photographs]
-    described.update(json.dumps([str(shape), versions, digests, PREPROCESSING]).encode())
+    described.update(
+        json.dumps([shape.side, shape.stages, versions, digests, PREPROCESSING]).encode()
+    )
     return described.hexdigest()[:16]
 
 

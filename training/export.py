@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from handlers.imaging import centre_view, decode, to_tensor
+from handlers.network import head_of
 from handlers.variants import PROGRAM
 from training.backbone import Backbone
 from training.dataset import Photograph
@@ -37,7 +38,7 @@ class SplitResNet(nn.Module):
         """Take the convolutions and the final layer."""
         super().__init__()
         self.features = features
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1), layer)
+        self.head = head_of(layer)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Logits of shape (n, 2) of normalised photographs of shape (n, 3, 224, 224)."""

@@ -106,7 +106,12 @@ def memory(found: Dataset, network: Backbone, cache: Path, views: int, log: RunL
     peaks["after_extraction"] = peak_mb()
     repeated = np.resize(np.arange(views), len(VIEWS))
     with log.step("compare"):
-        pairs = near_duplicates.find(found.train, extracted.views[:, repeated], log.progress)
+        pairs = near_duplicates.find(
+            extracted.small,
+            extracted.plain,
+            lambda places: extracted.views[places][:, repeated],
+            log.progress,
+        )
     groups = near_duplicates.groups(len(found.train), pairs)
     peaks["after_search"] = peak_mb()
     return {

@@ -21,12 +21,16 @@ from PIL import Image
 
 from handlers.drift import STATISTICS, image_statistics
 from handlers.imaging import PREPROCESSING, centre_view, decode, to_tensor
+from training import near_duplicates
 from training.backbone import Backbone
 from training.cache import Cache
 from training.dataset import Photograph, Progress
+from training.near_duplicates import ViewsOf
 from training.parallel import map_ordered
 
 WIDTH: Final = 512
+PIXELS: Final = near_duplicates.SIDE**2 * 3
+"""Numbers of a small picture."""
 ACTIVATIONS: Final = (256, 14, 14)
 """Shape of the output of ``layer3`` for one view."""
 CLOSER: Final = 0.8
@@ -60,6 +64,8 @@ class Features:
     """float32 of shape (n, number of views, 512); view 0 is the unchanged photograph."""
     statistics: np.ndarray
     """float32 of shape (n, 6): the image statistics named in ``handlers.drift.STATISTICS``."""
+    small: np.ndarray
+    """float32 of shape (n, 16, 16, 3): small pictures for ``training.near_duplicates``."""
 
     @property
     def plain(self) -> np.ndarray:
@@ -122,7 +128,7 @@ def extract(
     records = _records(cache, backbone, views)
     kept = activations_of(photographs, backbone, cache).records if activations else None
     size = views * WIDTH
-    result = np.empty((len(photographs), size + len(STATISTICS)), dtype=np.float32)
+    result = np.empty((len(photographs), size + len(STATISTICS) + PIXELS), dtype=np.float32)
     missing: list[int] = []
     for place, photo in enumerate(photographs):
         cached = records.read(photo.digest)
@@ -145,7 +151,23 @@ def extract(
                 result[place] = record
                 done += 1
                 progress("features", done, len(photographs))
-    return Features(result[:, :size].reshape(-1, views, WIDTH), result[:, size:])
+    return Features(
+        result[:, :size].reshape(-1, views, WIDTH),
+        result[:, size:-PIXELS],
+        result[:, -PIXELS:].reshape(-1, near_duplicates.SIDE, near_duplicates.SIDE, 3),
+    )
+
+
+def views_of(
+    photographs: Sequence[Photograph], backbone: Backbone, cache: Path, progress: Progress
+) -> ViewsOf:
+    """Return what :func:`training.near_duplicates.find` asks for views; arguments as above."""
+
+    def views(places: np.ndarray) -> np.ndarray:
+        some = [photographs[place] for place in places]
+        return extract(some, backbone, cache, progress).views
+
+    return views
 
 
 def activations_of(
@@ -158,12 +180,12 @@ def activations_of(
 
 def _records(cache: Path, backbone: Backbone, views: int) -> Cache:
     folder = cache / "features" / f"{_key(backbone)}-{views}"
-    return Cache(folder, (views * WIDTH + len(STATISTICS),), np.float32)
+    return Cache(folder, (views * WIDTH + len(STATISTICS) + PIXELS,), np.float32)
 
 
 def _key(backbone: Backbone) -> str:
-    described = json.dumps([PREPROCESSING, list(VIEWS), CLOSER, list(STATISTICS), backbone.digest])
-    return hashlib.sha256(described.encode()).hexdigest()[:16]
+    about = [PREPROCESSING, list(VIEWS), CLOSER, list(STATISTICS), PIXELS, backbone.digest]
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
 
 
 def _name(digest: str, view: int) -> str:
@@ -179,11 +201,12 @@ def _run(
     turns: Sequence[Callable[[Image.Image], Image.Image]],
     forward: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the record of one photograph: pooled features and statistics, and activations."""
+    """Compute one photograph's record (features, statistics, small picture), and activations."""
     picture = decode(photo.path.read_bytes())
     views = [turn(picture) for turn in turns]
     statistics = image_statistics(views[0])
     with torch.inference_mode():
         before, pooled = forward(torch.stack([to_tensor(view) for view in views]))
     described = np.asarray([statistics[name] for name in STATISTICS], dtype=np.float32)
-    return np.concatenate([pooled.flatten().numpy(), described]), before.half().numpy()
+    record = [pooled.flatten().numpy(), described, near_duplicates.shrink(views[0]).ravel()]
+    return np.concatenate(record), before.half().numpy()

@@ -104,8 +104,9 @@ def choose(
         folds: from :func:`training.folds.grouped`.
         progress: called with (what, done, total).
     """
-    everything = max(AUGMENTATIONS, key=AUGMENTATIONS.__getitem__)
-    others = [name for name in AUGMENTATIONS if name != everything]
+    possible = [name for name, needed in AUGMENTATIONS.items() if needed <= views.shape[1]]
+    everything = max(possible, key=AUGMENTATIONS.__getitem__)
+    others = [name for name in possible if name != everything]
     total = len(STRENGTHS) + len(others)
     tried: list[tuple[str, float, float]] = []
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from training import near_duplicates
 from training.dataset import CLASSES, Dataset, Photograph, Progress
-from training.near_duplicates import Pair
+from training.features import Features
+from training.near_duplicates import Pair, ViewsOf
 
 
 @dataclass(frozen=True)
@@ -82,26 +83,33 @@ class Leaks:
 
 def between(
     found: Dataset,
-    test_views: np.ndarray,
-    train_views: np.ndarray,
+    test: Features,
+    train: Features,
     within_train: Sequence[Pair],
+    views_of: ViewsOf,
     progress: Progress,
 ) -> Leaks:
     """Compare the test photographs with all others; those of ``train`` are compared already.
 
     Args:
         found: the photographs.
-        test_views: features of the test folder, shape (m, v, 512).
-        train_views: features of the train folder, shape (n, v, 512).
+        test: features of the test folder.
+        train: features of the train folder.
         within_train: pairs of places in ``train``, from :func:`training.near_duplicates.find`.
+        views_of: gives views by the place in ``Leaks.photographs``.
         progress: called with (what, done, total).
     """
     count = len(found.test)
-    photographs = (*found.test, *found.train)
-    views = np.concatenate([test_views, train_views])
-    pairs = near_duplicates.find(photographs, views, progress, first=count)
+    small = np.concatenate([test.small, train.small])
+    plain = np.concatenate([test.plain, train.plain])
+    pairs = near_duplicates.find(small, plain, views_of, progress, first=count)
     moved = [
         Pair(pair.first + count, pair.second + count, pair.correlation, pair.likeness)
         for pair in within_train
     ]
-    return Leaks(photographs, (*pairs, *moved), count)
+    return Leaks(every(found), (*pairs, *moved), count)
+
+
+def every(found: Dataset) -> tuple[Photograph, ...]:
+    """Return the photographs of ``test``, then those of ``train``."""
+    return (*found.test, *found.train)

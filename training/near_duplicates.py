@@ -7,9 +7,8 @@ on plain skin, and the backbone's features, which are similar for lesions of one
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,8 +16,7 @@ from PIL import Image
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from handlers.imaging import centre_view, decode
-from training.dataset import Photograph, Progress
+from training.dataset import Progress
 
 SIDE: Final = 16
 """Pixels per side of the small picture that is compared."""
@@ -28,6 +26,9 @@ SURE: Final = 0.98
 """Of a correlation that needs no second witness: the backbone does not see that a picture was
 turned by a right angle. All three were set by eye on the pairs of ``../shared/lesions``: above,
 nearly all are one lesion, and the rest small moles on plain skin and views through a tube."""
+DOUBTFUL: Final = 0.5
+"""Likeness of two photographs as they are from which their views are compared too. On
+``../shared/lesions`` no pair below it reaches ``LIKENESS`` by another view."""
 ROWS: Final = 256
 """Photographs compared with all others at once; limits the memory."""
 
@@ -42,45 +43,74 @@ class Pair:
     correlation: float
     """Of the small pictures without their mean colour, best of eight orientations, -1 to 1."""
     likeness: float
-    """Cosine of their standardised features, best of the views, -1 to 1."""
+    """Cosine of their standardised features, -1 to 1; best of the views where that decided."""
+
+
+ViewsOf = Callable[[np.ndarray], np.ndarray]
+"""Function from places of photographs, shape (m,), to features of their augmented views, shape
+(m, number of views, 512); view 0 is the photograph as it is."""
 
 
 def find(
-    photographs: Sequence[Photograph],
-    views: np.ndarray,
+    small: np.ndarray,
+    plain: np.ndarray,
+    views_of: ViewsOf,
     progress: Progress,
     first: int | None = None,
 ) -> list[Pair]:
     """Find pairs of near-duplicates, most similar first.
 
+    Most pairs are decided by the features of the photographs as they are. Views are computed only
+    for the second photograph of a pair that remains doubtful.
+
     Args:
-        photographs: n checked ones.
-        views: their features, shape (n, number of views, 512); view 0 is the picture as it is.
+        small: pictures from ``shrink``, shape (n, 16, 16, 3).
+        plain: features of the same photographs, shape (n, 512).
+        views_of: gives the features of the views of some of them.
         progress: called with (what, done, total).
         first: only pairs with one of so many photographs, from the first; all by default.
     """
-    first = len(photographs) if first is None else first
-    small = _small(photographs)
+    first = len(small) if first is None else first
     flat = _flat(small)
-    mean, spread = views[:, 0].mean(axis=0), views[:, 0].std(axis=0) + 1e-6
+    mean, spread = plain.mean(axis=0), plain.std(axis=0) + 1e-6
+    units = _unit((plain - mean) / spread)
     found: list[Pair] = []
+    doubtful: list[Pair] = []
     for start in range(0, first, ROWS):
         rows = slice(start, min(start + ROWS, first))
         # The rows are rotated and not all the others, which would need eight copies of
         # everything.
         correlation = _largest(_flat(turned) @ flat.T for turned in _orientations(small[rows]))
-        plain = _unit((views[rows, 0] - mean) / spread)
-        likeness = _largest(
-            plain @ _unit((views[:, view] - mean) / spread).T for view in range(views.shape[1])
-        )
-        alike = (correlation > CORRELATION) & (likeness > LIKENESS) | (correlation > SURE)
-        for row, column in np.argwhere(alike):
+        likeness = units[rows] @ units.T
+        for row, column in np.argwhere(correlation > CORRELATION):
             one, other = start + int(row), int(column)
+            pair = Pair(one, other, float(correlation[row, column]), float(likeness[row, column]))
             if one < other:
-                measured = float(correlation[row, column]), float(likeness[row, column])
-                found.append(Pair(one, other, *measured))
+                alike = pair.likeness > LIKENESS or pair.correlation > SURE
+                if alike or pair.likeness > DOUBTFUL:
+                    (found if alike else doubtful).append(pair)
         progress("compare", min(start + ROWS, first), first)
+    if doubtful:
+        found += _by_views(doubtful, units, lambda places: (views_of(places) - mean) / spread)
     return sorted(found, key=lambda pair: -pair.correlation - pair.likeness)
+
+
+def _by_views(doubtful: Sequence[Pair], units: np.ndarray, views_of: ViewsOf) -> list[Pair]:
+    """Return the pairs that are alike when the second one is seen in another way."""
+    places = np.unique([pair.second for pair in doubtful])
+    views = dict(zip(places.tolist(), views_of(places), strict=True))
+    likeness = [float((_unit(views[one.second]) @ units[one.first]).max()) for one in doubtful]
+    return [
+        replace(pair, likeness=best)
+        for pair, best in zip(doubtful, likeness, strict=True)
+        if best > LIKENESS
+    ]
+
+
+def shrink(view: Image.Image) -> np.ndarray:
+    """Shrink the model's input to float32 of shape (16, 16, 3), without its mean colour."""
+    pixels = np.asarray(view.resize((SIDE, SIDE), Image.Resampling.BOX), dtype=np.float32)
+    return np.asarray(pixels - pixels.mean(axis=(0, 1)))
 
 
 def groups(count: int, pairs: Sequence[Pair]) -> np.ndarray:
@@ -89,18 +119,6 @@ def groups(count: int, pairs: Sequence[Pair]) -> np.ndarray:
     ends = [pair.first for pair in pairs], [pair.second for pair in pairs]
     joined = coo_matrix((ones, ends), shape=(count, count))
     return np.asarray(connected_components(joined, directed=False)[1])
-
-
-def _small(photographs: Sequence[Photograph]) -> np.ndarray:
-    """Shrink each model input to float32 of shape (n, 16, 16, 3), without its mean colour."""
-
-    def shrink(photo: Photograph) -> np.ndarray:
-        view = centre_view(decode(photo.path.read_bytes()))
-        pixels = np.asarray(view.resize((SIDE, SIDE), Image.Resampling.BOX), dtype=np.float32)
-        return np.asarray(pixels - pixels.mean(axis=(0, 1)))
-
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        return np.stack(list(pool.map(shrink, photographs)))
 
 
 def _largest(matrices: Iterator[np.ndarray]) -> np.ndarray:

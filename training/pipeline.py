@@ -106,23 +106,19 @@ def _evaluated(
     log: RunLog,
 ) -> tuple[Answers, dict[str, Any]]:
     """Predict the test photographs, and find the near-duplicates among all."""
-    found = prepared.found
-    views = features.extract(
-        found.test,
-        prepared.backbone,
-        settings.cache,
-        log.progress,
-        activations=settings.finetune == "layer4",
-    ).views
-    plain = recipes.features_of_test(fitted, prepared, settings.cache, log.progress)
+    found, network = prepared.found, prepared.backbone
+    cache, progress = settings.cache, log.progress
+    test = features.extract(found.test, network, cache, progress, views=1)
+    plain = recipes.features_of_test(fitted, prepared, cache, progress)
     portable = served.portable.calibration.probabilities(fitted.head.log_odds(plain))
-    leaked = leaks.between(found, views, prepared.features.views, prepared.pairs, log.progress)
+    views = features.views_of(leaks.every(found), network, cache, progress)
+    leaked = leaks.between(found, test, prepared.features, prepared.pairs, views, progress)
     labels = dataset.labels(found.test)
     answers = Answers(
         train=served.calibration.probabilities(served.unseen.log_odds),
         distance=served.unseen.distance,
         train_labels=prepared.labels,
-        test=served.evaluate(prepared, portable, labels, settings.seed, log.progress),
+        test=served.evaluate(prepared, portable, labels, settings.seed, progress),
         test_labels=labels,
         leak_free=leaked.free,
     )

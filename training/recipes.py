@@ -63,16 +63,19 @@ def prepare(
     found: Dataset, backbone: Backbone, settings: TrainingSettings, log: RunLog
 ) -> Prepared:
     """Compute features and near-duplicates of the train folder."""
+    cache, progress = settings.cache, log.progress
     with log.step("features"):
         extracted = features.extract(
             found.train,
             backbone,
-            settings.cache,
-            log.progress,
+            cache,
+            progress,
+            views=settings.views_computed,
             activations=settings.finetune == "layer4",
         )
     with log.step("compare"):
-        pairs = near_duplicates.find(found.train, extracted.views, log.progress)
+        views = features.views_of(found.train, backbone, cache, progress)
+        pairs = near_duplicates.find(extracted.small, extracted.plain, views, progress)
     groups = near_duplicates.groups(len(found.train), pairs)
     labels = dataset.labels(found.train)
     return Prepared(found, backbone, extracted, labels, tuple(pairs), groups)
@@ -129,7 +132,9 @@ def features_of_test(
     """
     test = prepared.found.test
     if isinstance(fitted, FittedLayer4):
-        found = features.extract(test, prepared.backbone, cache, progress, activations=True)
+        found = features.extract(
+            test, prepared.backbone, cache, progress, views=1, activations=True
+        )
         kept = features.activations_of(test, prepared.backbone, cache)
         return fitted.features_of(found.plain, kept)
-    return features.extract(test, fitted.backbone, cache, progress).plain
+    return features.extract(test, fitted.backbone, cache, progress, views=1).plain

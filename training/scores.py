@@ -10,12 +10,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from scipy.stats import rankdata
 
 from training.intervals import RESAMPLES, Interval, interval
+from training.resampled import Samples, coded
 
-BINS: Final = 10
-"""Number of equally wide bins of the calibration error."""
 RARE: Final = 0.02
 """Prevalence for which PPV and NPV are given: few of the moles that people have examined are
 melanoma."""
@@ -44,15 +42,18 @@ def evaluate(
         whose every probability is right would show on so few photographs.
     """
     rng = np.random.default_rng(seed)
+    sample, codes = coded(probabilities, labels)
     benign, cancers = np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)
-
-    def scored(drawn_benign: np.ndarray, drawn_cancers: np.ndarray) -> dict[str, np.ndarray]:
-        found = _scores(probabilities[drawn_benign], probabilities[drawn_cancers], threshold)
-        return {"auroc": _auroc_of(probabilities, drawn_benign, drawn_cancers), **found}
-
-    point = scored(benign[None], cancers[None])
+    point = _scores(sample, threshold)
     parts = [
-        scored(*(rng.choice(own, (AT_ONCE, len(own))) for own in (benign, cancers)))
+        _scores(
+            sample.drawn(
+                codes,
+                rng.choice(benign, (AT_ONCE, len(benign))),
+                rng.choice(cancers, (AT_ONCE, len(cancers))),
+            ),
+            threshold,
+        )
         for _ in range(RESAMPLES // AT_ONCE)
     ]
     result: dict[str, Any] = {"count": len(labels), "cancers": len(cancers)}
@@ -61,99 +62,47 @@ def evaluate(
         if name == "ece":
             spread = np.maximum(spread + value[0] - np.median(spread), 0)
         result[name] = interval(float(value[0]), spread)
-    perfect = _ece_if_perfect(probabilities[benign], probabilities[cancers], rng)
-    result["ece_if_perfect"] = round(perfect, 4)
+    result["ece_if_perfect"] = round(
+        _ece_if_perfect(probabilities[np.concatenate([benign, cancers])], len(cancers), rng), 4
+    )
     return result
 
 
-def _ece_if_perfect(benign: np.ndarray, cancers: np.ndarray, rng: np.random.Generator) -> float:
+def _ece_if_perfect(probabilities: np.ndarray, cancers: int, rng: np.random.Generator) -> float:
     """Mean calibration error of a model whose probabilities are all right."""
-    probabilities = np.concatenate([benign, cancers])
     # Probabilities assume equal classes; labels are drawn at the actual prevalence (Bayes'
     # rule).
-    odds = probabilities / np.maximum(1 - probabilities, 1e-9) * len(cancers) / len(benign)
+    prior = cancers / (len(probabilities) - cancers)
+    odds = probabilities / np.maximum(1 - probabilities, 1e-9) * prior
     drawn = rng.random((AT_ONCE, len(probabilities))) < odds / (1 + odds)
-    errors = [
-        float(ece(probabilities[~one][None], probabilities[one][None])[0])
-        for one in drawn
-        if 0 < one.sum() < len(one)
-    ]
-    return float(np.mean(errors)) if errors else 0.0
+    drawn = drawn[drawn.any(axis=1) & ~drawn.all(axis=1)]
+    if not len(drawn):
+        return 0.0
+    return float(Samples(probabilities, (~drawn).astype(float), drawn.astype(float)).ece().mean())
 
 
-def _scores(benign: np.ndarray, cancers: np.ndarray, threshold: float) -> dict[str, np.ndarray]:
-    """Score many samples at once: probabilities of shapes (r, b) and (r, c), scores (r,)."""
-    sensitivity = (cancers >= threshold).mean(axis=1)
-    specificity = (benign < threshold).mean(axis=1)
-    squares = (benign**2).mean(axis=1) + ((1 - cancers) ** 2).mean(axis=1)
+def _scores(samples: Samples, threshold: float) -> dict[str, np.ndarray]:
+    """Score many samples at once, shape (r,) each."""
+    sensitivity, specificity = samples.sensitivity(threshold), samples.specificity(threshold)
     with np.errstate(invalid="ignore"):  # no or only labels "cancer"
         found, alarms = RARE * sensitivity, (1 - RARE) * (1 - specificity)
         cleared, missed = (1 - RARE) * specificity, RARE * (1 - sensitivity)
         ppv, npv = found / (found + alarms), cleared / (cleared + missed)
     return {
-        "auprc": auprc(benign, cancers),
+        "auroc": samples.auroc(),
+        "auprc": samples.auprc(),
         "sensitivity": sensitivity,
         "specificity": specificity,
         "ppv_at_2_percent": ppv,
         "npv_at_2_percent": npv,
-        "brier": squares / 2,
-        "ece": ece(benign, cancers),
+        "brier": samples.brier(),
+        "ece": samples.ece(),
     }
 
 
 def auroc(benign: np.ndarray, cancers: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve as the Mann-Whitney statistic (Hanley & McNeil 1982).
-
-    Args:
-        benign: scores of shape (r, b), r samples at once.
-        cancers: scores of shape (r, c).
-
-    Returns:
-        Shape (r,).
-    """
-    count = cancers.shape[1]
-    ranks = rankdata(np.concatenate([cancers, benign], axis=1), axis=1)[:, :count]
-    wins = ranks.sum(axis=1) - count * (count + 1) / 2
-    return np.asarray(wins / (count * benign.shape[1]))
-
-
-def auprc(benign: np.ndarray, cancers: np.ndarray) -> np.ndarray:
-    """Average precision, each class with a weight of a half; ties count the benign first.
-
-    Args:
-        benign: scores of shape (r, b), r samples at once.
-        cancers: scores of shape (r, c).
-
-    Returns:
-        Shape (r,).
-    """
-    scores = np.concatenate([benign, cancers], axis=1)
-    cancer = np.arange(scores.shape[1]) >= benign.shape[1]
-    order = np.argsort(-scores, axis=1, kind="stable")
-    hits = cancer[order]
-    recall = np.cumsum(hits, axis=1) / cancers.shape[1]
-    alarms = np.cumsum(~hits, axis=1) / benign.shape[1]
-    precision = recall / np.maximum(recall + alarms, 1e-12)
-    return np.asarray((precision * hits).sum(axis=1) / cancers.shape[1])
-
-
-def ece(benign: np.ndarray, cancers: np.ndarray) -> np.ndarray:
-    """Expected calibration error (Naeini et al. 2015), ten bins, each class weighing a half.
-
-    Args:
-        benign: P(cancer) of shape (r, b), r samples at once.
-        cancers: P(cancer) of shape (r, c).
-
-    Returns:
-        Shape (r,).
-    """
-    gap = np.zeros(len(benign) * BINS)
-    rows = np.arange(len(benign))[:, None] * BINS
-    for scores, outcome in ((benign, 0), (cancers, 1)):
-        places = rows + np.minimum((scores * BINS).astype(int), BINS - 1)
-        share = (scores - outcome) / (2 * scores.shape[1])
-        gap += np.bincount(places.ravel(), share.ravel(), len(gap))
-    return np.asarray(np.abs(gap.reshape(-1, BINS)).sum(axis=1))
+    """Compute the AUROC of scores of shapes (r, b) and (r, c), shape (r,)."""
+    return Samples.of(benign, cancers).auroc()
 
 
 def auroc_interval(scores: np.ndarray, labels: np.ndarray, seed: int) -> Interval:
@@ -179,32 +128,19 @@ def auroc_change(
         seed: as for :func:`auroc_interval`.
     """
     rng = np.random.default_rng(seed)
-    benign, cancers = np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)
-    drawn = [rng.choice(own, (RESAMPLES, len(own))) for own in (benign, cancers)]
+    drawn = [
+        rng.choice(own, (RESAMPLES, len(own)))
+        for own in (np.flatnonzero(labels == label) for label in (0, 1))
+    ]
 
-    def change(benign: np.ndarray, cancers: np.ndarray) -> np.ndarray:
-        found = _auroc_of(after, benign, cancers)
-        return found if before is None else found - _auroc_of(before, benign, cancers)
+    def areas(scores: np.ndarray) -> np.ndarray:
+        """AUROC of the sample itself, then of the resamples."""
+        sample, codes = coded(scores, labels)
+        parts = [
+            sample.drawn(codes, *(rows[start : start + AT_ONCE] for rows in drawn)).auroc()
+            for start in range(0, RESAMPLES, AT_ONCE)
+        ]
+        return np.concatenate([sample.auroc(), *parts])
 
-    return interval(float(change(benign[None], cancers[None])[0]), change(*drawn))
-
-
-def _auroc_of(scores: np.ndarray, benign: np.ndarray, cancers: np.ndarray) -> np.ndarray:
-    """Compute what :func:`auroc` does for resamples of one sample, which is sorted only once.
-
-    Args:
-        scores: of the sample, shape (n,).
-        benign: indices of shape (r, b).
-        cancers: indices of shape (r, c).
-    """
-    distinct, ranks = np.unique(scores, return_inverse=True)
-    negative, positive = (_counts(ranks[drawn], len(distinct)) for drawn in (benign, cancers))
-    # Each cancer wins against the benign lesions below it, and half against its equals.
-    wins = (positive * (np.cumsum(negative, axis=1) - negative / 2)).sum(axis=1)
-    return np.asarray(wins / (benign.shape[1] * cancers.shape[1]))
-
-
-def _counts(ranks: np.ndarray, width: int) -> np.ndarray:
-    """Count how often each of ``width`` ranks occurs in each row of shape (r, k)."""
-    rows = np.arange(len(ranks))[:, None] * width
-    return np.bincount((ranks + rows).ravel(), minlength=len(ranks) * width).reshape(-1, width)
+    change = areas(after) if before is None else areas(after) - areas(before)
+    return interval(float(change[0]), change[1:])

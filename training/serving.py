@@ -17,7 +17,7 @@ from handlers.documents import to_json
 from handlers.orientations import run_oriented
 from handlers.variants import FOLDER, PLAIN, PORTABLE, FittedVariant, Variant, path_of
 from training import variants
-from training.backends import PHOTOGRAPHS, inputs_of, order, timed
+from training.backends import order, timed
 from training.calibration import Calibration
 from training.choice import Candidate, Limits, choose
 from training.console import RunLog
@@ -30,6 +30,8 @@ from training.scores import evaluate
 from training.settings import TrainingSettings
 from training.variants import Extractor, FittedTo, key_of
 
+TIMED: Final = 15
+"""Photographs on which the variants are timed."""
 SHOWN: Final = ("auroc", "sensitivity", "specificity", "brier", "ece")
 """Scores on the test folder that the card has of every variant."""
 
@@ -179,8 +181,7 @@ def _timed(
     }
     for fitted in fits:
         runs[fitted.variant.name] = _prediction(fitted.variant, settings, model)
-    some = spread(prepared.found.train, PHOTOGRAPHS)
-    return timed(runs, map(inputs_of, some), log.progress)
+    return timed(runs, spread(prepared.found.train, TIMED), log.progress)[0]
 
 
 def _prediction(

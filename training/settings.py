@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
-from handlers.variants import EXPORTED, NUMERICS, Variant
+from handlers.variants import EXPORTED, NUMERICS, PORTABLE, Variant
 from serving.paths import PathSettings
 
 RECIPES: Final = ("head", "layer4", "all")
@@ -17,6 +17,8 @@ NAMES: Final = NUMERICS["float32"]
 BACKENDS: Final = tuple(name for name in NAMES if name != EXPORTED)
 """Backends that are tried by default: ``exported`` computes as eager PyTorch does, and loads
 slowly."""
+VIEWS: Final = 5
+"""Number of ``training.features.VIEWS``."""
 VARIANTS: Final = (
     "int8-224px-2stages-1orientation",
     "int8-224px-2stages-2orientations",
@@ -87,6 +89,11 @@ class TrainingSettings(PathSettings):
     synthetic_test: int = Field(default=80, ge=2)
     """Synthetic lesions per class for the test split."""
 
+    views: int = Field(default=3, ge=1, le=VIEWS)
+    """Views of each photograph that plain TorchScript's final layer is fitted on, where other
+    serving variants are fitted too. Each takes as long as the first; all five are used where there
+    is no other variant."""
+
     variants: Annotated[tuple[str, ...], NoDecode] = VARIANTS
     """Serving variants that are fitted, separated by commas; plain TorchScript always is."""
 
@@ -138,6 +145,12 @@ class TrainingSettings(PathSettings):
     def aims(self) -> Aims:
         """Return the requirements on sensitivity and error rates."""
         return Aims(self.sensitivity, self.alpha_malignant, self.alpha_benign)
+
+    @property
+    def views_computed(self) -> int:
+        """Views of each photograph that are computed for all of the train folder."""
+        others = set(self.variants) - {PORTABLE.name}
+        return self.views if self.finetune == "head" and others else VIEWS
 
     @property
     def model_folder(self) -> Path:

@@ -85,7 +85,7 @@ class Extractor:
         first = variants[0]
         self._count = max(variant.orientations for variant in variants)
         self._side = first.side
-        shape = Shape(first.side, first.stages, self._count)
+        shape = Shape(first.side, first.stages, self._count, pooled=True)
         name = backend_of(first)
         self._ready: SimpleQueue[Backend] = SimpleQueue()
         for _ in range(torch.get_num_threads()):
@@ -113,12 +113,11 @@ class Extractor:
         backend = self._ready.get()
         try:
             with torch.inference_mode():
-                _, maps = run_oriented(image.inputs, self._count, backend.run)
-                pooled = maps.mean(dim=(2, 3)).numpy()
+                _, pooled = run_oriented(image.inputs, self._count, backend.run)
         finally:
             self._ready.put(backend)
         statistics = [image.statistics[name] for name in STATISTICS]
-        return pooled, np.asarray(statistics, dtype=np.float32)
+        return pooled.flatten(1).numpy(), np.asarray(statistics, dtype=np.float32)
 
 
 def prepare(

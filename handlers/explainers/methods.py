@@ -27,8 +27,15 @@ class Method:
     """Whether it takes longer than a handful of predictions."""
     signed: bool = True
     """Whether attributions can be negative, that is, decrease the target's score."""
+    gradients: bool = True
+    """Whether it follows gradients; the others run the served network forwards only."""
     complete: bool = False
     """Whether its map sums to a difference of two logits, with a stated convergence delta."""
+
+    @property
+    def repeated(self) -> bool:
+        """Whether it runs the network with gradients dozens of times."""
+        return self.slow and self.gradients
 
 
 METHODS: Final[dict[str, Method]] = {
@@ -37,8 +44,8 @@ METHODS: Final[dict[str, Method]] = {
     "saliency": Method(saliency, slow=False, signed=False),
     "smooth_grad": Method(smooth_grad, slow=True, signed=False),
     "gradient_shap": Method(gradient_shap, slow=True, complete=True),
-    "occlusion": Method(occlusion, slow=True),
-    "lime": Method(lime, slow=True),
+    "occlusion": Method(occlusion, slow=True, gradients=False),
+    "lime": Method(lime, slow=True, gradients=False),
 }
 DEFAULT: Final = "grad_cam"
 

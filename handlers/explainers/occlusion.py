@@ -13,7 +13,7 @@ from handlers.explainers.task import Attribution, AttributionTask
 
 CELLS: Final = 8
 """Cells on each side of the map; a window covers two by two."""
-AT_ONCE: Final = 7
+AT_ONCE: Final = 8
 
 
 def occlusion(task: AttributionTask) -> Attribution:

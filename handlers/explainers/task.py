@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from handlers.orientations import Orientation
+from handlers.prediction import Forward
 
 
 class OutOfTimeError(RuntimeError):
@@ -39,6 +40,10 @@ class Budget:
             raise OutOfTimeError(f"not done within {self.seconds:g} s")
 
 
+Served = Callable[[Orientation | None], Callable[[torch.Tensor], torch.Tensor] | None]
+"""Function from the orientation of a photograph to the served network, if there is one."""
+
+
 @dataclass(frozen=True)
 class AttributionTask:
     """The prediction of one photograph that is to be explained."""
@@ -56,6 +61,30 @@ class AttributionTask:
     served: Callable[[torch.Tensor], torch.Tensor] | None = None
     """The network that predicts, if there is one: from inputs of shape (n, 3, side, side) to logits
     of shape (n, 2), like ``model`` but faster and without gradients."""
+
+    @classmethod
+    def of(
+        cls,
+        model: Any,
+        inputs: torch.Tensor,
+        forward: Forward,
+        target: int,
+        budget: Budget,
+        served: Served = lambda orientation: None,
+    ) -> AttributionTask:
+        """Make the task for one photograph in the orientation in which it was predicted.
+
+        Args:
+            model: as the attribute, but without an orientation.
+            inputs: shape (1, 3, side, side).
+            forward: the photograph's prediction.
+            target: class whose logit is explained.
+            budget: of time.
+            served: returns the served network for an orientation.
+        """
+        orientation = next(iter(forward.orientations), None)
+        seen = Oriented(model, orientation) if orientation else model
+        return cls(seen, inputs, forward.activations, target, budget, served(orientation))
 
     def scores(self, inputs: torch.Tensor) -> torch.Tensor:
         """Run one forward step: the served network on n modified copies, logits of shape (n, 2).

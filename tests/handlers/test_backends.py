@@ -120,6 +120,25 @@ def test_each_backend_is_the_plain_model_on_a_processor_of_fewer_instructions(
     plain = classifier.forward(inputs).activations
     far = [name for name, own in seen["activations"].items() if not is_close(name, own, plain)]
     assert far == []
+    # int8 is compared with itself: it rounds to steps, and a sum at their border may go either
+    # way, but weights of seven bits do not overflow.
+    own = classifier_with("openvino-int8", folder).forward(inputs).activations
+    other = seen["activations"]["openvino-int8"]
+    assert float((other - own).abs().mean()) < 0.01 * float(plain.std())
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("batch", [1, 4])
+def test_pooled_activations_are_means_over_the_picture(
+    batch: int, name: str, folder: Path, inputs: torch.Tensor, classifier: Classifier
+) -> None:
+    whole = classifier_with(name, folder).backend.run(inputs)
+    shape = Shape(batch=batch, pooled=True)
+
+    pooled = backends.load(name, folder, classifier.model, 2, shape).run(inputs)
+
+    assert pooled.shape == (5, 512, 1, 1)
+    torch.testing.assert_close(pooled[..., 0, 0], whole.mean(dim=(2, 3)), rtol=1e-2, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", NAMES)

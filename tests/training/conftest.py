@@ -30,7 +30,7 @@ def _few_are_timed() -> Iterator[None]:
     """No test looks at how fast a backend is, only that it was timed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backends, "PHOTOGRAPHS", 4)
-        patch.setattr(serving, "PHOTOGRAPHS", 4)
+        patch.setattr(serving, "TIMED", 4)
         yield
 
 

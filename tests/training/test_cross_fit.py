@@ -106,7 +106,10 @@ def test_what_a_head_has_by_heart_does_not_show_in_its_answers(
     views = rng.normal(size=(120, 5, 200)).astype(np.float32)
     labels = rng.permutation(np.arange(120) % 2)  # that the features say nothing of
     recipe = HeadRecipe(
-        network, Features(views, np.empty((120, 4))), labels, Choice(0.3, "none", ())
+        network,
+        Features(views, np.empty((120, 4)), np.empty((120, 0))),
+        labels,
+        Choice(0.3, "none", ()),
     )
     split = folds.grouped(labels, np.arange(120), 5, 0)
     found = cross_fit(recipe.fit, split, 0, silent)

@@ -32,7 +32,7 @@ def own_cache(tmp_path: Path, cache: Path, learned: Features) -> Path:
 
 
 def only(cache: Path, photo: Photograph) -> Path:
-    (path,) = cache.rglob(f"{photo.digest}.npy")
+    (path,) = cache.glob(f"features/*-{len(VIEWS)}/*/{photo.digest}.npy")
     return path
 
 

@@ -55,7 +55,9 @@ def planted(
             records.write(f"{place:02d}-{view}", activation)
         with torch.inference_mode():
             views[place] = layer4(torch.from_numpy(np.stack(turned)).float()).mean(dim=(2, 3))
-    start = HeadRecipe(own, Features(views, np.empty((COUNT, 4))), labels, CHOICE)
+    start = HeadRecipe(
+        own, Features(views, np.empty((COUNT, 4)), np.empty((COUNT, 0))), labels, CHOICE
+    )
     activations = Activations(records, tuple(f"{place:02d}" for place in range(COUNT)))
     return Layer4Recipe(start, activations, silent, PLAN)
 

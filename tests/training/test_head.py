@@ -192,7 +192,9 @@ def test_a_recipe_learns_from_the_places_given_and_the_views_chosen(
 ) -> None:
     views, labels = data
     choice = Choice(0.1, "flips", ())
-    recipe = HeadRecipe(network, Features(views, np.empty((120, 4))), labels, choice)
+    recipe = HeadRecipe(
+        network, Features(views, np.empty((120, 4)), np.empty((120, 0))), labels, choice
+    )
     learn = np.arange(0, 120, 2)
     fitted = recipe.fit(learn, 0)
 

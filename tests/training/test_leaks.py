@@ -141,12 +141,13 @@ def test_the_folders_are_compared_with_each_other_and_what_was_found_within_trai
     leaking: Dataset, network: Backbone, cache: Path, silent: Progress
 ) -> None:
     train, test = (
-        features.extract(part, network, cache, silent).views
-        for part in (leaking.train, leaking.test)
+        features.extract(part, network, cache, silent) for part in (leaking.train, leaking.test)
     )
-    within = near_duplicates.find(leaking.train, train, silent)
+    views = features.views_of(leaking.train, network, cache, silent)
+    within = near_duplicates.find(train.small, train.plain, views, silent)
+    views = features.views_of(leaks.every(leaking), network, cache, silent)
 
-    found = leaks.between(leaking, test, train, within, silent)
+    found = leaks.between(leaking, test, train, within, views, silent)
 
     document = found.to_json()
     assert {frozenset(entry["files"]) for entry in document["listed"]} == {

@@ -43,8 +43,9 @@ def compare(
     network: Backbone, cache: Path, silent: Progress
 ) -> Callable[[list[Photograph]], list[Pair]]:
     def run(photographs: list[Photograph]) -> list[Pair]:
-        found = features.extract(photographs, network, cache, silent)
-        return near_duplicates.find(photographs, found.views, silent)
+        found = features.extract(photographs, network, cache, silent, views=1)
+        views = features.views_of(photographs, network, cache, silent)
+        return near_duplicates.find(found.small, found.plain, views, silent)
 
     return run
 
@@ -140,16 +141,17 @@ def twins(lesions: list[Photograph], tmp_path_factory: pytest.TempPathFactory) -
 def test_only_pairs_of_the_first_photographs_are_looked_for_where_it_is_asked(
     twins: list[Photograph], network: Backbone, cache: Path, silent: Progress
 ) -> None:
-    views = features.extract(twins, network, cache, silent).views
-    every = near_duplicates.find(twins, views, silent)
+    found = features.extract(twins, network, cache, silent)
+    arrays = found.small, found.plain, lambda places: found.views[places]
+    every = near_duplicates.find(*arrays, silent)
     calls: list[tuple[str, int, int]] = []
 
-    some = near_duplicates.find(twins, views, lambda *call: calls.append(call), first=3)
+    some = near_duplicates.find(*arrays, lambda *call: calls.append(call), first=3)
 
     assert {(pair.first, pair.second) for pair in every} == {(n, 20 + n) for n in range(5)}
     assert {(pair.first, pair.second) for pair in some} == {(n, 20 + n) for n in range(3)}
     assert calls == [("compare", 3, 3)]
-    assert near_duplicates.find(twins, views, silent, first=0) == []
+    assert near_duplicates.find(*arrays, silent, first=0) == []
 
 
 def test_pairs_are_the_same_however_many_rows_are_compared_at_once(
@@ -159,31 +161,49 @@ def test_pairs_are_the_same_however_many_rows_are_compared_at_once(
     silent: Progress,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    views = features.extract(twins, network, cache, silent).views
-    at_once = near_duplicates.find(twins, views, silent)
+    found = features.extract(twins, network, cache, silent)
+    arrays = found.small, found.plain, lambda places: found.views[places]
+    at_once = near_duplicates.find(*arrays, silent)
     monkeypatch.setattr(near_duplicates, "ROWS", 7)
 
-    in_blocks = near_duplicates.find(twins, views, silent)
+    in_blocks = near_duplicates.find(*arrays, silent)
 
-    places = [{(pair.first, pair.second) for pair in found} for found in (at_once, in_blocks)]
+    places = [{(pair.first, pair.second) for pair in pairs} for pairs in (at_once, in_blocks)]
     assert places[0] == places[1]
     assert len(in_blocks) == 5
 
 
-def test_memory_holds_no_pictures(
-    picture: Callable[[int], bytes], tmp_path: Path, silent: Progress
-) -> None:
-    photographs = []
-    for number in range(3 * near_duplicates.ROWS):
-        path = tmp_path / f"{number}.png"
-        path.write_bytes(picture(number))
-        photographs.append(Photograph(path, 0, str(number)))
+def test_views_are_computed_of_doubtful_pairs_only(silent: Progress) -> None:
+    random = np.random.default_rng(0)
+    plain = random.normal(size=(40, features.WIDTH)).astype(np.float32)
+    small = random.normal(size=(40, 16, 16, 3)).astype(np.float32)
+    small -= small.mean(axis=(1, 2), keepdims=True)
+    for first, second, share in ((0, 1, 0.65), (2, 3, 0.65), (4, 5, 0.2), (6, 7, 0.9)):
+        plain[second] = share * plain[first] + (1 - share**2) ** 0.5 * plain[second]
+        small[second] = 0.95 * small[first] + 0.31 * small[second]
+    asked: list[int] = []
+
+    def views_of(places: np.ndarray) -> np.ndarray:
+        """Of the second pair's other photograph, another view is like the first one."""
+        asked.extend(places.tolist())
+        other = np.where(places[:, None] == 3, plain[2], plain[places])
+        return np.stack([plain[places], other], axis=1)
+
+    found = near_duplicates.find(small, plain, views_of, silent)
+
+    assert asked == [1, 3]
+    assert {(pair.first, pair.second) for pair in found} == {(2, 3), (6, 7)}
+    assert found[0].likeness > 0.99
+
+
+def test_memory_grows_little_with_the_photographs(silent: Progress) -> None:
     random = np.random.default_rng(0)
     peaks = []
-    for count in (near_duplicates.ROWS, len(photographs)):
-        views = random.normal(size=(count, 1, features.WIDTH)).astype(np.float32)
+    for count in (near_duplicates.ROWS, 3 * near_duplicates.ROWS):
+        plain = random.normal(size=(count, features.WIDTH)).astype(np.float32)
+        small = random.normal(size=(count, 16, 16, 3)).astype(np.float32)
         tracemalloc.start()
-        near_duplicates.find(photographs[:count], views, silent)
+        near_duplicates.find(small, plain, lambda places: np.ones((len(places), 1, 1)), silent)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
 

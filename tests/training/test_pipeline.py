@@ -151,7 +151,9 @@ def test_the_answers_on_train_are_of_fits_that_never_saw_them(
     """One fit a fold, done here by hand."""
     kept = Answers.read(trained.build / "answers.npz")
     labels = dataset.labels(found.train)
-    pairs = near_duplicates.find(found.train, learned.views, lambda *_: None)
+    pairs = near_duplicates.find(
+        learned.small, learned.plain, lambda places: learned.views[places], lambda *_: None
+    )
     groups = near_duplicates.groups(len(labels), pairs)
     chosen = read(trained.model_folder / "card.json")["parameters"]
     views = learned.views[:, : head.AUGMENTATIONS[chosen["augmentation"]]]

@@ -12,7 +12,8 @@ from sklearn.metrics import (
 
 from training import intervals
 from training.intervals import share
-from training.scores import auprc, auroc, ece, evaluate
+from training.resampled import Samples
+from training.scores import auroc, evaluate
 
 AT_THRESHOLD = ("sensitivity", "specificity", "ppv_at_2_percent", "npv_at_2_percent")
 SCORES = ("auroc", "auprc", *AT_THRESHOLD, "brier", "ece")
@@ -23,6 +24,14 @@ def sample(seed: int, count: int, signal: float = 1.0) -> tuple[np.ndarray, np.n
     rng = np.random.default_rng(seed)
     labels = rng.permutation((np.arange(count) % 3 == 0).astype(np.int64))
     return 1 / (1 + np.exp(-rng.normal(signal * (2 * labels - 1), 1))), labels
+
+
+def auprc(benign: np.ndarray, cancers: np.ndarray) -> np.ndarray:
+    return Samples.of(benign, cancers).auprc()
+
+
+def ece(benign: np.ndarray, cancers: np.ndarray) -> np.ndarray:
+    return Samples.of(benign, cancers).ece()
 
 
 def balanced(labels: np.ndarray) -> np.ndarray:

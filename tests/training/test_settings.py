@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from handlers.variants import EXPORTED, NUMERICS
-from training.settings import TrainingSettings
+from handlers.variants import EXPORTED, NUMERICS, PORTABLE
+from training.features import VIEWS
+from training.settings import VARIANTS, TrainingSettings
 
 NAMES = tuple(TrainingSettings.model_fields)
 
@@ -25,8 +26,26 @@ def test_without_variables_nothing_is_asked_of_the_user() -> None:
 
 
 @pytest.mark.parametrize(
+    ("finetune", "variants", "count"),
+    [
+        ("head", VARIANTS, 2),
+        ("head", (), len(VIEWS)),
+        ("head", (PORTABLE.name,), len(VIEWS)),
+        ("layer4", VARIANTS, len(VIEWS)),
+    ],
+)
+def test_all_views_are_computed_unless_plain_torchscript_is_one_variant_of_several(
+    finetune: str, variants: tuple[str, ...], count: int
+) -> None:
+    settings = TrainingSettings(finetune=finetune, variants=variants, views=2)
+
+    assert settings.views_computed == count
+
+
+@pytest.mark.parametrize(
     ("name", "text", "value"),
     [
+        ("views", "3", 3),
         ("data", "/photographs", Path("/photographs")),
         ("weights", "/w.pth", Path("/w.pth")),
         ("build", "/b", Path("/b")),

@@ -12,12 +12,20 @@ import pytest
 from handlers import backends as served
 from handlers.backends import UnavailableError
 from handlers.classifier import Classifier
+from handlers.explainers.methods import METHODS
 from handlers.imaging import decode
 from handlers.variants import PORTABLE, Variant, path_of
 from training import archive, conversion, pipeline, variants
 from training.answers import Answers
 from training.console import RunLog
 from training.dataset import Dataset, Progress
+from training.evaluation.explanations.randomisation import (
+    Frozen,
+    cascade,
+    network_of,
+    rank_correlation,
+)
+from training.evaluation.explanations.subjects import Explained
 from training.folds import grouped
 from training.settings import TrainingSettings
 from training.variants import Extractor, key_of
@@ -98,6 +106,25 @@ def test_kept_answers_are_those_of_the_default_variant(
     kept = Answers.read(fitted.build / "answers.npz")
     np.testing.assert_allclose(own, kept.test, atol=1e-3)
     assert classifier.threshold == card["threshold"]
+
+
+def test_study_explains_the_default_variant_and_a_float32_network_like_it(
+    fitted: TrainingSettings, found: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served, "has_native_int8", lambda: True)
+    explained = Explained(fitted.model_folder, tmp_path)
+    subject = explained.photograph(found.test[0])
+    grad_cam = METHODS["grad_cam"]
+    variant = explained.classifier.variant
+
+    float32 = Frozen(network_of(explained), variant).task(subject.inputs, subject.target)
+    randomised = dict(cascade(explained, subject))
+
+    own = explained.attribution(subject, "grad_cam").values
+    assert variant.name in (ONE, TWO)
+    assert own.shape == (14, 14)
+    assert rank_correlation(own, grad_cam.explain(float32).values) > 0.9
+    assert rank_correlation(own, grad_cam.explain(randomised["stem"]).values) < 0.9
 
 
 def test_second_training_reads_features_and_quantised_network_from_the_cache(

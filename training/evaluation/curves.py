@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.metrics import roc_curve
 
 from training.intervals import RESAMPLES
-from training.scores import BINS
+from training.resampled import BINS
 
 POINTS: Final = 200
 """Maximum number of points of a curve."""

@@ -30,7 +30,8 @@ def report(settings: TrainingSettings, log: RunLog) -> Path:
     explained = Explained(settings.model_folder, settings.cache)
     study = Study(explained, trained.found, settings, log)
     measured = study.measure(_masks(settings, trained.found))
-    written = document(measured, trained.card, settings.seed)
+    variant = explained.classifier.variant.name
+    written = document(measured, trained.card, variant, settings.seed)
     with log.step("examples"):
         shown = examples(explained, trained.found.test, log.progress)
     with log.step("write"):

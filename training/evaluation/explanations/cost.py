@@ -29,9 +29,9 @@ def measure(
         progress: called with (what, done, total).
 
     Returns:
-        ``forward_milliseconds`` and ``plain_forward_milliseconds``: medians of one pass as it is
-        served and of TorchScript; ``methods``: for each ``milliseconds`` on top of the pass that
-        answers, ``steps``, and ``passes_worth``, the ratio to the pass as it is served.
+        ``forward_milliseconds`` and ``plain_forward_milliseconds``: medians of one prediction's
+        passes and of its float32 network; ``methods``: for each ``milliseconds`` on top of the
+        prediction, ``steps``, and ``passes_worth``, the ratio to the prediction's passes.
     """
     forward: list[float] = []
     plain: list[float] = []
@@ -41,7 +41,7 @@ def measure(
     for done, subject in enumerate(subjects, 1):
         for name, method in METHODS.items():
             start = perf_counter()
-            task = explained.task(subject.inputs, subject.target, slow=method.slow)
+            task = explained.task(subject.inputs, subject.target, method)
             answered = perf_counter()
             found = method.explain(task)
             forward.append(answered - start)
@@ -74,7 +74,7 @@ def _warm_up(explained: Explained, subject: Subject) -> None:
             explained.model(subject.inputs)
         for method in METHODS.values():
             if not method.slow:
-                method.explain(explained.task(subject.inputs, subject.target, slow=False))
+                method.explain(explained.task(subject.inputs, subject.target, method))
 
 
 def _milliseconds(seconds: Sequence[float]) -> float:

@@ -20,12 +20,15 @@ from training.evaluation.explanations.study import StudyResult
 from training.intervals import share
 
 
-def document(measured: StudyResult, card: Mapping[str, Any], seed: int) -> dict[str, Any]:
+def document(
+    measured: StudyResult, card: Mapping[str, Any], variant: str, seed: int
+) -> dict[str, Any]:
     """Return means with their intervals, comparisons and the verdict.
 
     Args:
         measured: a number a photograph of everything.
         card: ``card.json`` of the model.
+        variant: name of the serving variant that was explained.
         seed: of the resampling.
     """
     methods = {name: _method(name, measured, seed) for name in METHODS}
@@ -33,6 +36,7 @@ def document(measured: StudyResult, card: Mapping[str, Any], seed: int) -> dict[
     return {
         "made": datetime.now(UTC).date().isoformat(),
         "model_version": card["model_version"],
+        "variant": variant,
         "data": card["data"],
         "machine": {"cores": threads.cores(), "architecture": platform.machine()},
         "asked": _asked(measured),

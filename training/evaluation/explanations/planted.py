@@ -20,7 +20,7 @@ from training import head
 from training.cache import Arrays
 from training.dataset import Photograph, Progress
 from training.evaluation.explanations.localisation import Outlined
-from training.evaluation.explanations.randomisation import Frozen, eager_of, with_head
+from training.evaluation.explanations.randomisation import Frozen, network_of, with_head
 from training.evaluation.explanations.subjects import Explained, Subject
 from training.head import Head
 
@@ -86,7 +86,8 @@ def train(
 
     weights, bias, accuracy = explained.kept.get(f"planted/{digest}", compute)
     layer = Head(weights, float(bias)).layer()
-    network = Frozen(with_head(eager_of(explained.model), layer))
+    own = with_head(network_of(explained), layer)
+    network = Frozen(own, explained.classifier.variant)
     return PlantedArtefactModel(network, float(accuracy), tuple(held_out), digest)
 
 

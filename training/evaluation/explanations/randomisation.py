@@ -18,9 +18,13 @@ from torch import nn
 from torchvision.models import resnet18
 
 from handlers.classifier import LABELS
-from handlers.explainers.task import AttributionTask
+from handlers.explainers.task import AttributionTask, Budget
+from handlers.network import TwoStages, VariantNetwork, head_of
+from handlers.orientations import run_oriented
+from handlers.prediction import Forward
+from handlers.variants import PORTABLE, Variant
 from training.backbone import Backbone, ParallelStages
-from training.evaluation.explanations.subjects import Subject
+from training.evaluation.explanations.subjects import Explained, Subject
 from training.export import SplitResNet
 from training.features import WIDTH
 
@@ -40,29 +44,31 @@ network still transmits edges, so its map resembles the picture to some degree; 
 longer about the model."""
 
 
-def cascade(model: Any, subject: Subject) -> Iterator[tuple[str, AttributionTask]]:
+def cascade(explained: Explained, subject: Subject) -> Iterator[tuple[str, AttributionTask]]:
     """Yield tasks for networks with one more untrained stage each time.
 
     Every photograph gets a different untrained network: a single one can resemble the trained one,
     or its reverse, by chance.
 
     Args:
-        model: the TorchScript module; it is not changed.
+        explained: the trained model; it is not changed.
         subject: the photograph; the target stays what the trained network answered.
 
     Yields:
         The stage that was exchanged last, and the question.
     """
-    network = eager_of(model)
-    fresh = untrained(crc32(subject.name.encode()), network)
-    features = cast(nn.Sequential, network.features)
+    variant, seed = explained.classifier.variant, crc32(subject.name.encode())
+    convolutions, fresh = eager_of(explained.plain), untrained(seed, eager_of(explained.plain))
+    features = cast(nn.Sequential, convolutions.features)
     others = cast(nn.Sequential, fresh.features)
+    head = network_of(explained).head
     for stage, places in STAGES.items():
         if stage == "head":
-            network.head = fresh.head
+            head = fresh.head if variant.stages == 1 else _untrained_head(head, seed)
         for place in places:
             features[place] = others[place]
-        yield stage, Frozen(network).task(subject.inputs, subject.target)
+        network = VariantNetwork(_stages_of(features, variant), head)
+        yield stage, Frozen(network, variant).task(subject.inputs, subject.target)
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
@@ -94,9 +100,16 @@ def untrained(seed: int, like: SplitResNet) -> SplitResNet:
         return _drawn(isinstance(cast(nn.Sequential, like.features)[7], ParallelStages))
 
 
-def with_head(network: SplitResNet, layer: nn.Linear) -> SplitResNet:
+def network_of(explained: Explained) -> VariantNetwork:
+    """Build the float32 network of the explained variant, eager."""
+    variant, plain = explained.classifier.variant, eager_of(explained.plain)
+    head = plain.head if variant == PORTABLE else explained.model.head
+    return VariantNetwork(_stages_of(cast(nn.Sequential, plain.features), variant), head).eval()
+
+
+def with_head(network: VariantNetwork, layer: nn.Linear) -> VariantNetwork:
     """Combine the same convolutions, not copied, with another final layer."""
-    return SplitResNet(network.features, layer).eval()
+    return VariantNetwork(network.features, head_of(layer)).eval()
 
 
 class Frozen:
@@ -106,9 +119,15 @@ class Frozen:
     there is a new network for every stage of every photograph.
     """
 
-    def __init__(self, network: SplitResNet) -> None:
-        """Copy it into the memory layout in which convolutions are fastest."""
+    def __init__(self, network: VariantNetwork, variant: Variant) -> None:
+        """Copy it into the memory layout in which convolutions are fastest.
+
+        Args:
+            network: of the variant, or like it.
+            variant: gives the orientations.
+        """
         self._network = copy.deepcopy(network).to(memory_format=torch.channels_last)
+        self._orientations = variant.orientations
 
     def task(self, inputs: torch.Tensor, target: int) -> AttributionTask:
         """Make an attribution task for this network.
@@ -118,8 +137,32 @@ class Frozen:
             target: class that is explained.
         """
         with torch.inference_mode():
+            forward = self._forward(inputs)
+        return AttributionTask.of(self._network, inputs, forward, target, Budget(float("inf")))
+
+    def _forward(self, inputs: torch.Tensor) -> Forward:
+        if not self._orientations:
             activations = self._network.features(inputs)
-        return AttributionTask(self._network, inputs, activations, target)
+            return Forward(activations, self._network.head(activations))
+        orientation, maps = run_oriented(inputs[0], self._orientations, self._network.features)
+        activations = orientation.mapped_back(maps).mean(dim=0, keepdim=True)
+        return Forward(activations, self._network.head(activations), None, (orientation,))
+
+
+def _stages_of(features: nn.Sequential, variant: Variant) -> nn.Module:
+    """Return the stages whose activations the variant pools, not copied."""
+    if variant.stages == 1:
+        return features
+    layers = list(features.children())
+    return TwoStages(nn.Sequential(*layers[:-1]), layers[-1])
+
+
+def _untrained_head(head: nn.Module, seed: int) -> nn.Module:
+    """Build a head of the same width with random weights."""
+    layer = cast(nn.Linear, list(head.children())[-1])
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return head_of(nn.Linear(layer.in_features, layer.out_features))
 
 
 def _drawn(parallel: bool) -> SplitResNet:

@@ -171,7 +171,7 @@ class Study:
                 {name: self._sensitivity(subject, name, one) for name, one in maps.items()}
             )
             stages: dict[str, list[float]] = {name: [] for name in maps}
-            for stage, task in randomisation.cascade(self.explained.model, subject):
+            for stage, task in randomisation.cascade(self.explained, subject):
                 for name, values in maps.items():
                     other = self._randomised(subject, stage, name, task)
                     stages[name].append(randomisation.rank_correlation(values, other))
@@ -188,7 +188,7 @@ class Study:
         asked = METHODS[method]
 
         def explain(inputs: torch.Tensor) -> np.ndarray:
-            task = self.explained.task(inputs, subject.target, slow=asked.slow)
+            task = self.explained.task(inputs, subject.target, asked)
             return asked.explain(task).values
 
         def compute() -> Arrays:
@@ -219,7 +219,9 @@ class Study:
         return self.explained.attributed(
             f"baselines/{subject.name}-{baseline}",
             explain,
-            lambda: self.explained.task(subject.inputs, subject.target, slow=True),
+            lambda: self.explained.task(
+                subject.inputs, subject.target, METHODS["integrated_gradients"]
+            ),
         )
 
     def _subjects(self, count: int, what: str) -> Iterator[Subject]:

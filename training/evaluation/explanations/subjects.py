@@ -15,16 +15,15 @@ from PIL import Image
 
 from handlers import explainers, threads
 from handlers.classifier import Classifier
-from handlers.explainers.methods import METHODS
-from handlers.explainers.task import Attribution, AttributionTask, FrozenModel
+from handlers.explainers.methods import METHODS, Method
+from handlers.explainers.task import Attribution, AttributionTask, Budget, FrozenModel
 from handlers.imaging import centre_view, decode, to_tensor
-from handlers.variants import PORTABLE
 from training.cache import Arrays, Cache
 from training.dataset import Photograph
 
 NO_DELTA: Final = np.nan
 """Cached value for a method without a convergence delta."""
-VERSION: Final = 1
+VERSION: Final = 2
 """Increase it when the same model and methods give other results: cached ones are recomputed."""
 
 
@@ -45,7 +44,7 @@ class Explained:
     """A trained model as it is served, and the cache of what was measured on it."""
 
     def __init__(self, folder: Path, cache: Path) -> None:
-        """Load plain TorchScript's variant on its fastest backend: curves take thousands of passes.
+        """Load the variant that this machine serves by default.
 
         Args:
             folder: of the trained model.
@@ -54,8 +53,10 @@ class Explained:
         Raises:
             ArchiveError: a file is missing or cannot be read.
         """
-        self.classifier = Classifier.load(folder, "", threads.cores(), PORTABLE.name)
+        self.classifier = Classifier.load(folder, "", threads.cores())
         self.classifier.warm_up()
+        self.plain = Classifier.model_of(folder)
+        """The archive's TorchScript."""
         self.model: Any = self.classifier.model
         self.kept = Cache(folder_for(cache, folder, self.classifier))
         self._repeated = FrozenModel(self.model)
@@ -87,16 +88,17 @@ class Explained:
         cancer = self.classifier.probabilities(self.logits(inputs))
         return np.asarray(cancer if target == 1 else 1 - cancer)
 
-    def task(self, inputs: torch.Tensor, target: int, *, slow: bool) -> AttributionTask:
+    def task(self, inputs: torch.Tensor, target: int, method: Method) -> AttributionTask:
         """Make an attribution task as the service does, without a time limit.
 
         Args:
             inputs: shape (1, 3, 224, 224).
             target: class that is explained.
-            slow: whether it is asked of a method that runs the model dozens of times.
+            method: that will be asked.
         """
-        model = self._repeated if slow else self.model
-        return AttributionTask(model, inputs, self.classifier.forward(inputs).activations, target)
+        model = self._repeated if method.repeated else self.model
+        forward, unlimited = self.classifier.forward(inputs), Budget(float("inf"))
+        return AttributionTask.of(model, inputs, forward, target, unlimited, self.classifier.served)
 
     def attribution(self, subject: Subject, method: str) -> Attribution:
         """Return the map of a method, computed once."""
@@ -104,7 +106,7 @@ class Explained:
         return self.attributed(
             f"maps/{subject.name}-{subject.target}-{method}",
             asked.explain,
-            lambda: self.task(subject.inputs, subject.target, slow=asked.slow),
+            lambda: self.task(subject.inputs, subject.target, asked),
         )
 
     def attributed(
@@ -140,6 +142,7 @@ def folder_for(cache: Path, model_folder: Path, classifier: Classifier) -> Path:
     """
     digest = hashlib.sha256((model_folder / "model.pt").read_bytes())
     described = [VERSION, classifier.version, classifier.temperature, classifier.backend.name]
+    described.append(classifier.variant.name)
     digest.update(json.dumps(described).encode())
     for path in sorted(Path(next(iter(explainers.__path__))).glob("*.py")):
         digest.update(path.name.encode() + path.read_bytes())

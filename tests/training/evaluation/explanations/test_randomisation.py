@@ -46,7 +46,7 @@ def stages(loaded: Explained, subject: Draw) -> list[Stage]:
     """Every stage of one cascade; each network is dropped when it was asked."""
     inputs = subject(0).inputs
     found = []
-    for name, task in cascade(loaded.model, subject(0)):
+    for name, task in cascade(loaded, subject(0)):
         values = METHODS["saliency"].explain(task).values
         with torch.inference_mode():
             found.append(Stage(name, task.logits(inputs), task.activations, values))
@@ -59,7 +59,7 @@ def test_every_stage_changes_the_answer_and_the_map(
     inputs = subject(0).inputs
     with torch.inference_mode():
         before = explained.model(inputs)
-    values = METHODS["saliency"].explain(explained.task(inputs, 1, slow=False)).values
+    values = METHODS["saliency"].explain(explained.task(inputs, 1, METHODS["saliency"])).values
 
     assert [stage.name for stage in stages] == list(STAGES)
     logits = [before, *(stage.logits for stage in stages)]
@@ -97,7 +97,7 @@ def test_in_the_end_nothing_is_left_of_the_trained_network(
 def test_each_photograph_has_an_untrained_network_of_its_own(
     explained: Explained, subject: Draw
 ) -> None:
-    first = [next(cascade(explained.model, subject(seed)))[1] for seed in (0, 1)]
+    first = [next(cascade(explained, subject(seed)))[1] for seed in (0, 1)]
     inputs = subject(0).inputs
 
     with torch.inference_mode():
@@ -125,7 +125,8 @@ def test_a_model_with_two_last_stages_goes_the_same_way(
 
     with torch.inference_mode():
         assert torch.allclose(eager_of(model)(inputs), model(inputs), atol=1e-5)
-    last = list(cascade(model, subject(0)))[-1][1]
+    explained.plain = explained.model = model
+    last = list(cascade(explained, subject(0)))[-1][1]
     fresh = untrained(crc32(subject(0).name.encode()), plain)
     with torch.inference_mode():
         assert last.logits(inputs).shape == (1, 2)

@@ -34,12 +34,12 @@ def test_the_probabilities_of_both_classes_are_calibrated_and_add_up(
     assert np.array_equal(cancer, explained.classifier.probabilities(explained.logits(inputs)))
 
 
-@pytest.mark.parametrize("slow", [False, True])
+@pytest.mark.parametrize("method", ["saliency", "smooth_grad"])
 def test_a_question_goes_to_the_trained_model(
-    explained: Explained, subject: Draw, slow: bool
+    explained: Explained, subject: Draw, method: str
 ) -> None:
     asked = subject(0)
-    task = explained.task(asked.inputs, asked.target, slow=slow)
+    task = explained.task(asked.inputs, asked.target, METHODS[method])
     with torch.inference_mode():
         assert torch.allclose(task.logits(asked.inputs), explained.model(asked.inputs), atol=1e-4)
         # The activations are those of the backend, which may round otherwise.
@@ -49,7 +49,7 @@ def test_a_question_goes_to_the_trained_model(
 def test_a_map_is_made_once_and_keeps_all_that_was_answered(
     explained: Explained, subject: Draw
 ) -> None:
-    task = explained.task(subject(0).inputs, 1, slow=False)
+    task = explained.task(subject(0).inputs, 1, METHODS["grad_cam"])
     asked: list[AttributionTask] = []
 
     def explain(task: AttributionTask) -> Attribution:
@@ -73,5 +73,5 @@ def test_maps_of_both_targets_are_kept_apart(explained: Explained, subject: Draw
     )
 
     assert not np.allclose(benign, cancer)
-    direct = METHODS["grad_cam"].explain(explained.task(subject(0).inputs, 1, slow=False))
+    direct = METHODS["grad_cam"].explain(explained.task(subject(0).inputs, 1, METHODS["grad_cam"]))
     assert np.allclose(cancer, direct.values)
