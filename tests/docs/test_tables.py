@@ -86,6 +86,7 @@ def result_of(root: Path, name: str) -> dict[str, Any]:
             "| 0.123 (",
         ),
         ("page", ("answered", "p95_ms"), ", 0 ms |"),
+        ("framing", ("auroc", "centre", "value"), "| 0.123 ("),
         ("telemetry", ("cost_ms", "median"), "0.12 ms"),
         (
             "peers-servers",

@@ -104,7 +104,7 @@ function startAgain(event) {
   focusOn(main.querySelector("h1"));
 }
 
-/** Forget the last photograph, and remember what the form says besides. */
+/** Forget the last photograph, and remember what else the form says. */
 function begin() {
   stop();
   lesions?.picture.close();
