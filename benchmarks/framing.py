@@ -89,7 +89,8 @@ def _light(rng: np.random.Generator) -> np.ndarray:
     patches = Image.fromarray(coarse).resize(SIZE, Image.Resampling.BICUBIC)
     freckles = Image.new("L", SIZE, 0)
     for _ in range(rng.integers(FRECKLES + 1)):
-        x, y, size = rng.integers(width), rng.integers(height), int(rng.integers(6, 16))
+        x, y = int(rng.integers(width)), int(rng.integers(height))
+        size = int(rng.integers(6, 16))
         freckles.paste(int(rng.integers(30, 90)), (x, y, x + size, y + size))
     spots = np.asarray(freckles.filter(ImageFilter.GaussianBlur(4)), np.float32) / 255
     uneven = np.asarray(patches, np.float32) / 128
