@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 
 import httpx
@@ -131,6 +132,7 @@ def test_square_is_moved_and_sized_by_keyboard_mouse_and_fingers(
 ) -> None:
     with visiting(browser, at(served)) as visit:
         square = framing(visit, skin)
+        assert violations(visit) == []
         before = box_of(visit)
         square.focus()
         for key in ("ArrowLeft", "ArrowDown", "+", "+", "-"):
@@ -232,6 +234,11 @@ def test_own_impression_comes_before_the_answer(
         visit.tab.locator("[name=impression][value=harmless]:visible").check()
         button.click()
         visit.tab.locator("#overlay").wait_for()
+        with visit.tab.expect_download() as download:
+            visit.tab.locator("#fhir").click()
+        report = json.loads(download.value.path().read_text(encoding="utf-8"))
+        assert report["status"] == "preliminary"
+        assert report["result"][-1]["reference"] == "#impression"
         visit.tab.emulate_media(media="print")
         noted = visit.tab.locator(".impression").inner_text()
         impression = sentence("look.impressions.harmless")
@@ -258,7 +265,7 @@ def test_camera_shows_the_square(browser: Browser, served: Served) -> None:
         visit.explained()
         assert len(visit.posts) == 1
         visit.tab.evaluate(REFUSED)
-        visit.tab.locator(".actions a").click()
+        visit.tab.get_by_text(sentence("answer.again")).click()
         visit.tab.locator("#live button").click()
         visit.tab.locator(".failure").wait_for()
         assert visit.heading() == sentence("camera.denied")
