@@ -9,9 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from benchmarks.skin import photograph
-from tests.e2e.browser import DESKTOP, PHONE, Visit, visiting
+from tests.e2e.browser import DESKTOP, PHONE, Visit, choose, visiting
 from tests.e2e.pages import Page
-from tests.e2e.test_browser import choose
 from tests.page_texts import sentence
 
 SCREENS = {"desktop": DESKTOP, "phone": PHONE}

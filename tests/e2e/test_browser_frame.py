@@ -15,10 +15,9 @@ from playwright.sync_api import Browser, Locator
 from benchmarks.skin import LESIONS, SIZE, photograph
 from handlers.decoding import decode, framed_view
 from handlers.structure import Box
-from tests.e2e.browser import PHONE, Visit, visiting
+from tests.e2e.browser import PHONE, Visit, choose, visiting
 from tests.e2e.pages import Page
 from tests.e2e.requests_of import PREDICT, instances
-from tests.e2e.test_browser import choose
 from tests.e2e.test_browser_access import violations
 from tests.page_texts import sentence
 from tests.serving.front.conftest import Served
