@@ -12,6 +12,7 @@ from playwright.sync_api import Page as Tab
 
 from benchmarks.browser import chromium as start
 from tests.conftest import program
+from tests.e2e.pages import NAME
 
 DESKTOP: Final[dict[str, Any]] = {"viewport": {"width": 1100, "height": 900}}
 PHONE: Final[dict[str, Any]] = {
@@ -84,3 +85,15 @@ def visiting(browser: Browser, url: str, path: str = "/", **options: Any) -> Ite
         visit.checked()
     finally:
         context.close()
+
+
+def choose(visit: Visit, photograph: bytes, name: str = NAME) -> None:
+    """Choose a file like a person."""
+    file: Any = {"name": name, "mimeType": "image/jpeg", "buffer": photograph}
+    visit.tab.set_input_files("#photograph", file)
+
+
+def send(visit: Visit, photograph: bytes) -> None:
+    """Choose a file, and ask about the square as it is preset."""
+    choose(visit, photograph)
+    visit.tab.locator(".ask").click()

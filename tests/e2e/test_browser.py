@@ -8,7 +8,6 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -17,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from handlers.imaging import ImageError, centre_view, decode
-from tests.e2e.browser import PHONE, Visit, visiting
+from tests.e2e.browser import PHONE, Visit, choose, send, visiting
 from tests.e2e.pages import NAME, Page, with_position
 from tests.e2e.relay import Relay
 from tests.page_texts import sentence
@@ -44,18 +43,6 @@ STRIP = """async (base64) => {
 def visit(browser: Browser, page: Page) -> Iterator[Visit]:
     with visiting(browser, page.url) as begun:
         yield begun
-
-
-def choose(visit: Visit, photograph: bytes, name: str = NAME) -> None:
-    """Choose a file like a person."""
-    file: Any = {"name": name, "mimeType": "image/jpeg", "buffer": photograph}
-    visit.tab.set_input_files("#photograph", file)
-
-
-def send(visit: Visit, photograph: bytes) -> None:
-    """Choose a file, and ask about the square as it is preset."""
-    choose(visit, photograph)
-    visit.tab.locator(".ask").click()
 
 
 def clip(visit: Visit) -> str:

@@ -8,10 +8,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from tests.e2e.browser import DESKTOP, PHONE, Visit, visiting
+from benchmarks.skin import photograph
+from tests.e2e.browser import DESKTOP, PHONE, Visit, choose, visiting
 from tests.e2e.pages import Page
-from tests.e2e.skin import photograph
-from tests.e2e.test_browser import choose
+from tests.page_texts import sentence
 
 SCREENS = {"desktop": DESKTOP, "phone": PHONE}
 
@@ -40,7 +40,7 @@ def test_axe_finds_no_violation(scheme: Any, screen: str, browser: Browser, page
         visit.tab.locator("button.sample").nth(3).click()  # the one that is doubted
         visit.explained()
         assert violations(visit) == []
-        visit.tab.locator(".actions a").click()
+        visit.tab.get_by_text(sentence("answer.again")).click()
         choose(visit, photograph())
         visit.tab.locator(".ask").wait_for()
         assert violations(visit) == []

@@ -14,10 +14,9 @@ from playwright.sync_api import Browser
 
 from handlers.background import Background
 from serving.local import LocalServer
-from tests.e2e.browser import Visit, visiting
+from tests.e2e.browser import Visit, choose, send, visiting
 from tests.e2e.pages import Page, running
 from tests.e2e.relay import Relay
-from tests.e2e.test_browser import choose, send
 from tests.e2e.test_explaining import scratch
 from tests.page_texts import sentence
 

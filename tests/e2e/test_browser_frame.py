@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 
 import httpx
@@ -11,13 +12,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator
 
+from benchmarks.skin import LESIONS, SIZE, photograph
 from handlers.decoding import decode, framed_view
 from handlers.structure import Box
-from tests.e2e.browser import PHONE, Visit, visiting
+from tests.e2e.browser import PHONE, Visit, choose, visiting
 from tests.e2e.pages import Page
 from tests.e2e.requests_of import PREDICT, instances
-from tests.e2e.skin import LESIONS, SIZE, photograph
-from tests.e2e.test_browser import choose
 from tests.e2e.test_browser_access import violations
 from tests.page_texts import sentence
 from tests.serving.front.conftest import Served
@@ -131,6 +131,7 @@ def test_square_is_moved_and_sized_by_keyboard_mouse_and_fingers(
 ) -> None:
     with visiting(browser, at(served)) as visit:
         square = framing(visit, skin)
+        assert violations(visit) == []
         before = box_of(visit)
         square.focus()
         for key in ("ArrowLeft", "ArrowDown", "+", "+", "-"):
@@ -232,6 +233,11 @@ def test_own_impression_comes_before_the_answer(
         visit.tab.locator("[name=impression][value=harmless]:visible").check()
         button.click()
         visit.tab.locator("#overlay").wait_for()
+        with visit.tab.expect_download() as download:
+            visit.tab.locator("#fhir").click()
+        report = json.loads(download.value.path().read_text(encoding="utf-8"))
+        assert report["status"] == "preliminary"
+        assert report["result"][-1]["reference"] == "#impression"
         visit.tab.emulate_media(media="print")
         noted = visit.tab.locator(".impression").inner_text()
         impression = sentence("look.impressions.harmless")
@@ -258,7 +264,7 @@ def test_camera_shows_the_square(browser: Browser, served: Served) -> None:
         visit.explained()
         assert len(visit.posts) == 1
         visit.tab.evaluate(REFUSED)
-        visit.tab.locator(".actions a").click()
+        visit.tab.get_by_text(sentence("answer.again")).click()
         visit.tab.locator("#live button").click()
         visit.tab.locator(".failure").wait_for()
         assert visit.heading() == sentence("camera.denied")

@@ -49,6 +49,7 @@ def test_every_language_has_the_same_texts_and_placeholders(language: str) -> No
     [
         ("", "", "en"),
         ("", "da-DK,da;q=0.9,en;q=0.8", "da"),
+        ("", "de-AT,de;q=0.9,en;q=0.8", "de"),
         ("", "fr, da;q=0.5", "da"),
         ("", "da;q=0, en", "en"),
         ("", "xx", "en"),

@@ -1,5 +1,7 @@
 // What went wrong, as the server says it.
 
+import { paragraph } from "./dom.js";
+
 /** A section that says what happened; `told` has a text, and mostly a heading. */
 export function failureOf(told) {
   const failure = document.createElement("section");
@@ -19,10 +21,4 @@ export function retryButton(text, repeat) {
   retry.textContent = text;
   retry.addEventListener("click", repeat, { once: true });
   return retry;
-}
-
-export function paragraph(text) {
-  const made = document.createElement("p");
-  made.textContent = text;
-  return made;
 }

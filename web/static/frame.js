@@ -50,6 +50,7 @@ export class Frame {
     this.canvas.width = Math.round(picture.width * scale);
     this.canvas.height = Math.round(picture.height * scale);
     this.short = Math.min(picture.width, picture.height);
+    one("only").hidden = !trueCanvas;
     one("preset").textContent = preset ? words.preset : words.unset;
     const { width, height } = picture;
     this.square = preset ?? { x: (width - this.short) / 2, y: (height - this.short) / 2, side: this.short };
@@ -199,7 +200,7 @@ export class Frame {
     if (!this.pointers.size) {
       this.sizing = Math.hypot(at.x - x - side, at.y - y - side) < grip;
       const inside = at.x >= x && at.y >= y && at.x <= x + side && at.y <= y + side;
-      // Beside the square: it comes to the finger.
+      // Outside the square: it comes to the finger.
       if (!inside && !this.sizing) this.place({ x: at.x - side / 2, y: at.y - side / 2 });
     }
     this.pointers.set(event.pointerId, at);

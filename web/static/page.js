@@ -2,7 +2,10 @@
 // Without this script the form works all the same, as a form.
 
 import { Camera, hasCamera, middle } from "./camera.js";
-import { failureOf, paragraph, retryButton } from "./failures.js";
+import { compare } from "./compare.js";
+import { focusOn, paragraph, parsed } from "./dom.js";
+import { onDrop } from "./drop.js";
+import { failureOf, retryButton } from "./failures.js";
 import { isPolyglot, kindOf, stripped } from "./files.js";
 import { Frame, opened, trueCanvas } from "./frame.js";
 import { Lesions } from "./lesions.js";
@@ -19,22 +22,10 @@ let method = "";
 let lookFirst = false;
 /** What was asked about the photograph; null where the browser cannot show it. */
 let lesions = null;
-let running = null;
-let taken = 0;
+let [running, taken] = [null, 0];
 
 enhance();
-document.addEventListener("dragover", (event) => {
-  event.preventDefault();
-  document.body.classList.add("dropping");
-});
-document.addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) document.body.classList.remove("dropping");
-});
-document.addEventListener("drop", (event) => {
-  event.preventDefault();
-  document.body.classList.remove("dropping");
-  take(event.dataTransfer.files[0]);
-});
+onDrop(take);
 one("cancel").addEventListener("click", stop);
 
 /** Give what the server sent its behaviour. */
@@ -81,15 +72,7 @@ function enhance() {
 /** Let the slider lay the coloured picture over the plain one, and another method be chosen. */
 function enhanceWhy() {
   const [share, overlay, again] = ["share", "overlay", "again"].map(one);
-  if (share && overlay) {
-    overlay.closest(".pictures").classList.add("compared");
-    share.parentElement.hidden = false;
-    const slide = () => {
-      overlay.style.setProperty("clip-path", `inset(0 ${100 - share.value}% 0 0)`);
-    };
-    share.addEventListener("input", slide);
-    slide();
-  }
+  if (share && overlay) compare(share, overlay);
   if (again) {
     again.hidden = false;
     one("method").addEventListener("change", () => explain(one("method").value));
@@ -104,7 +87,7 @@ function startAgain(event) {
   focusOn(main.querySelector("h1"));
 }
 
-/** Forget the last photograph, and remember what the form says besides. */
+/** Forget the last photograph, and remember what else the form says. */
 function begin() {
   stop();
   lesions?.picture.close();
@@ -211,9 +194,7 @@ function send(form, preview) {
   running = request;
   repeat = () => send(form, preview);
   request.open("POST", document.querySelector(".name a").getAttribute("href"));
-  request.upload.addEventListener("progress", (event) => {
-    sent(event.loaded / event.total);
-  });
+  request.upload.addEventListener("progress", ({ loaded, total }) => sent(loaded / total));
   request.upload.addEventListener("load", () => {
     sent(null);
     stage(words.progress.asking);
@@ -279,10 +260,6 @@ async function explain(chosen) {
   done();
 }
 
-function parsed(text) {
-  return new DOMParser().parseFromString(text, "text/html");
-}
-
 function display(page) {
   document.title = page.title;
   main.replaceChildren(...page.querySelector("main").childNodes);
@@ -320,9 +297,4 @@ function done() {
 function stop() {
   running?.abort();
   done();
-}
-
-function focusOn(heading) {
-  heading.tabIndex = -1;
-  heading.focus();
 }
