@@ -22,7 +22,7 @@ from training.backbone import Backbone, ParallelStages
 from training.dataset import Progress
 from training.features import VIEWS, Activations
 from training.head import FittedHead, Head, HeadRecipe
-from training.optimise import Batch, Plan, Scorer, optimise, pooled
+from training.optimise import Batch, Examples, Plan, Scorer, optimise, pooled
 
 PLAN: Final = Plan(epochs=5, rate=1e-4, average=0.97, mixup=0.4)
 """Nothing is held out for early stopping: the learning rate decays to zero.
@@ -93,9 +93,7 @@ class Layer4Recipe:
         begin = self.start.fit(learn, seed)
         fitted = optimise(
             Scorer(begin.backbone.network.layer4, begin.head),
-            _batches(self.activations),
-            self.start.labels,
-            (learn, learn[:0]),
+            Examples(_batches(self.activations), self.start.labels, (learn, learn[:0])),
             self.plan,
             seed,
             self.progress,

@@ -24,7 +24,7 @@ from training.backbone import Backbone
 from training.dataset import Photograph, Progress
 from training.folds import Fold, held_out
 from training.head import Head, HeadRecipe
-from training.optimise import Batch, Plan, Scorer, optimise, pooled
+from training.optimise import Batch, Examples, Plan, Scorer, optimise, pooled
 
 PLAN: Final = Plan(epochs=10, rate=1e-4, batch=64)
 READERS: Final = 8
@@ -148,8 +148,8 @@ def _fit(job: _Job, progress: Progress) -> Scorer:
     started = job.start.to(device)
     if device.type == "cuda":
         started = started.to(memory_format=torch.channels_last)  # slower on a processor
-    batch = _batches(job.photographs)
-    return optimise(started, batch, job.labels, job.fold, job.plan, job.seed, progress, shared=True)
+    examples = Examples(_batches(job.photographs), job.labels, job.fold)
+    return optimise(started, examples, job.plan, job.seed, progress, shared=True)
 
 
 def _turned(picture: Image.Image, rng: np.random.Generator) -> Image.Image:

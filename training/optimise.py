@@ -58,6 +58,17 @@ Batch = Callable[[np.ndarray, np.random.Generator | None], torch.Tensor]
 without a generator the unchanged photographs."""
 
 
+@dataclass(frozen=True)
+class Examples:
+    """Photographs of one fit: their inputs, their labels, and which are held out."""
+
+    batch: Batch
+    labels: np.ndarray
+    """0 or 1, of all photographs that the fold's places point to, shape (n,)."""
+    fold: Fold
+    """Places to learn from and places held out, of which there may be none."""
+
+
 Given = tuple[torch.Tensor, ...]
 """Inputs, targets and weights of n photographs, n rows each."""
 
@@ -91,9 +102,7 @@ class Scorer(nn.Module):
 
 def optimise(
     start: Scorer,
-    batch: Batch,
-    labels: np.ndarray,
-    fold: Fold,
+    examples: Examples,
     plan: Plan,
     seed: int,
     progress: Progress,
@@ -108,15 +117,13 @@ def optimise(
 
     Args:
         start: where to begin; on the device that computes.
-        batch: gives the inputs.
-        labels: 0 or 1, of all photographs that the fold's places point to, shape (n,).
-        fold: places to learn from and places held out, of which there may be none.
+        examples: to learn from and to choose the epoch on.
         plan: how long and how fast.
         seed: of order, views and blending.
         progress: called with (what, done, total).
         shared: every process of the group calls this, and takes its share of every step.
     """
-    learn, hold = fold
+    batch, labels, (learn, hold) = examples.batch, examples.labels, examples.fold
     ranks, rank = _processes() if shared else (1, 0)
     device = start.last.weight.device
     rng = np.random.default_rng(seed)

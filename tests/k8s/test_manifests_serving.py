@@ -103,7 +103,7 @@ def test_server_matches_its_entry_point(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "memory"),
-    [("base", "4Gi"), ("base + runtime-kserve", "2560Mi"), ("overlays/local", "3Gi")],
+    [("base", "4Gi"), ("base + runtime-kserve", "2Gi"), ("overlays/local", "3Gi")],
 )
 def test_server_memory_covers_the_largest_load(name: str, memory: str) -> None:
     for work in serving(objects_of(name)):

@@ -11,7 +11,7 @@ from torch import nn
 
 from training import head
 from training import optimise as optimising
-from training.optimise import Batch, Plan, Scorer, optimise, pooled, predict
+from training.optimise import Batch, Examples, Plan, Scorer, optimise, pooled, predict
 
 COUNT = 120
 EVERY = np.arange(COUNT)
@@ -77,8 +77,8 @@ class Task:
         seed: int = 0,
         progress: Callable[[str, int, int], None] = lambda what, done, total: None,
     ) -> Scorer:
-        fold = (LEARN, HOLD)
-        return optimise(self.start, self.batch, self.labels, fold, plan, seed, progress)
+        examples = Examples(self.batch, self.labels, (LEARN, HOLD))
+        return optimise(self.start, examples, plan, seed, progress)
 
     def score(self, scorer: Scorer) -> float:
         """AUROC on what is held out."""
@@ -207,12 +207,10 @@ def test_a_plan_may_be_as_short_as_it_likes(task: Task, epochs: int, size: int) 
 
 def test_where_nothing_is_held_out_the_last_epoch_is_taken(trap: Task) -> None:
     steps: list[tuple[str, int, int]] = []
-    everything = (np.arange(COUNT), np.arange(0))
+    everything = Examples(trap.batch, LABELS, (np.arange(COUNT), np.arange(0)))
     plan = replace(PLAN, patience=1)
 
-    fitted = optimise(
-        trap.start, trap.batch, LABELS, everything, plan, 0, lambda *call: steps.append(call)
-    )
+    fitted = optimise(trap.start, everything, plan, 0, lambda *call: steps.append(call))
 
     assert steps[-1][1] == steps[-1][2] == plan.epochs * -(-COUNT // plan.batch)
     assert not torch.equal(fitted.last.weight, trap.start.last.weight)

@@ -31,7 +31,7 @@ def main() -> None:
     cores = threads.cores()
     torch.set_num_threads(cores)
     chosen = Classifier.load(folder, "", cores)
-    ready: dict[str, Any] = {"eager": eager(folder, chosen)}
+    ready: dict[str, Any] = {"eager": eager(chosen.model_of(folder))}
     for name in backends.NAMES:
         classifier = Classifier.load(folder, name, cores)
         if classifier.backend.name == name:
@@ -54,14 +54,14 @@ def main() -> None:
         print(json.dumps({"decode": decoding, "forward": forward}), flush=True)
 
 
-def eager(folder: Path, classifier: Any) -> Any:
+def eager(model: Any) -> Any:
     """The forward pass of torchvision's ResNet-18, float32, in its usual form."""
     import torch
     from torchvision.models import resnet18
 
     network = torch.nn.Sequential(*list(resnet18().children())[:-2]).eval()
-    network.load_state_dict(classifier.model_of(folder).features.state_dict())
-    head = classifier.model.head
+    network.load_state_dict(model.features.state_dict())
+    head = model.head
 
     def run(inputs: Any) -> Any:
         with torch.inference_mode():
