@@ -1,4 +1,4 @@
-"""Test that only the page, training and servers with a bucket have egress."""
+"""Test that only the page, training, scoring and servers with a bucket have egress."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from tests.k8s.manifests.pods import Workload, of_kind, selects, workloads
 
 NEEDS = {
     "lesionlens-page": {"DNS", "servers"},
-    "lesionlens-training": {"DNS", "HTTPS", "training"},
+    "lesionlens-training": {"DNS", "HTTPS", "lesionlens-training"},
+    "lesionlens-score": {"DNS", "HTTPS", "lesionlens-score"},
 }
 """By the pods' own name; whatever is not here goes nowhere."""
 FETCHING = {"DNS", "HTTPS"}
@@ -37,7 +38,8 @@ def _destination(opening: Object) -> str:
         return "DNS" if ports == {(53, "UDP"), (53, "TCP")} else "everything"
     if labels == {"serving.kserve.io/inferenceservice": "melanoma"}:
         return "servers" if ports == {("http1", "TCP")} else "everything"
-    return "training" if labels == {"app.kubernetes.io/name": "lesionlens-training"} else str(to)
+    own = labels.get("app.kubernetes.io/name", "")
+    return own if own in NEEDS and to == {"podSelector": {"matchLabels": labels}} else str(to)
 
 
 def needed(name: str, work: Workload) -> set[str]:

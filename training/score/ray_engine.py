@@ -78,8 +78,12 @@ def run(
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=cluster.workers),
             num_cpus=1,
         )
-        for row in found.iter_rows():
-            yield pickle.loads(row["result"])  # noqa: S301  # our own actors wrote it
+        # Not fetched ahead: what is done is in the journal before the next part is waited for.
+        for batch in found.iter_batches(
+            batch_size=None, prefetch_batches=0, batch_format="pyarrow"
+        ):
+            for result in batch["result"].to_pylist():
+                yield pickle.loads(result)  # noqa: S301  # our own actors wrote it
     finally:
         ray.shutdown()
 

@@ -17,8 +17,10 @@ BY_HAND = {
     ("Secret", "lesionlens-page-key"),
     ("Secret", "lesionlens-gateway-keys"),
     ("PersistentVolumeClaim", "lesionlens-models"),
+    ("PersistentVolumeClaim", "lesionlens-training-data"),
+    ("PersistentVolumeClaim", "lesionlens-training-work"),
 }
-"""What a component says somebody must make; the claim only where no component makes it."""
+"""What a component says somebody must make; the claims only where nothing of the set makes them."""
 
 SECRET_VALUES = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{30,}|\bxox[bap]-|"
