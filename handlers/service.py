@@ -266,6 +266,9 @@ class MelanomaService:
             review = str(decision.review).lower()
             recorder.count(PREDICTIONS, LABELS[decision.label], review)
             recorder.observe(PROBABILITY, decision.probability)
+            recorder.expect(
+                LABELS[decision.label], risk(decision.probability, self.settings.prevalence)
+            )
             for reason in decision.reasons:
                 recorder.count(REVIEW_REASONS, reason)
             recorder.image(self.classifier.baseline, measurements)

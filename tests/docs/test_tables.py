@@ -85,6 +85,11 @@ def result_of(root: Path, name: str) -> dict[str, Any]:
             ("baselines", "integrated_gradients", "black", "insertion", "value"),
             "| 0.123 (",
         ),
+        (
+            "estimation",
+            ("shifts", "test photographs: blur", "ppv", "mean_absolute_error"),
+            ", 0.123 |",
+        ),
         ("page", ("answered", "p95_ms"), ", 0 ms |"),
         ("telemetry", ("cost_ms", "median"), "0.12 ms"),
         (

@@ -13,8 +13,9 @@ from handlers.backends import NAMES
 from handlers.classifier import LABELS, REASONS
 from handlers.drift import FEATURES
 from handlers.explainers.methods import METHODS
+from handlers.metric import VERSION
 from handlers.protocol import ANSWERS
-from handlers.telemetry import METRICS, OUTCOMES, VERSION
+from handlers.telemetry import METRICS, OUTCOMES
 from serving.local import LocalServer
 from tests.e2e.conftest import Trained
 from tests.e2e.environment import ROOT
@@ -27,6 +28,7 @@ BOUNDED = {
     "method": {*METHODS, "none", "several", "unknown"},
     "stage": {"decode", "forward", "explain", "render"},
     "label": set(LABELS),
+    "diagnosis": set(LABELS),
     "review": {"true", "false"},
     "reason": set(REASONS),
     "feature": set(FEATURES),
