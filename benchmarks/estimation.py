@@ -48,15 +48,31 @@ class Population:
 
     @classmethod
     def of(cls, probability: np.ndarray, diagnosis: np.ndarray) -> Population:
-        """Draw all photographs equally often."""
+        """Draw all photographs equally often.
+
+        Args:
+            probability: P(cancer) at equal classes, shape (n,).
+            diagnosis: 0 or 1, shape (n,).
+        """
         return cls(probability, diagnosis, np.ones(len(diagnosis)))
 
     def where(self, chosen: np.ndarray) -> Population:
-        """Keep some of the photographs, bool of shape (n,)."""
+        """Keep some of the photographs.
+
+        Args:
+            chosen: which, bool of shape (n,).
+        """
         return replace(self, weight=self.weight * chosen)
 
     def window(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw probabilities and diagnoses of a window."""
+        """Draw a window.
+
+        Args:
+            random: source of the draws.
+
+        Returns:
+            Probabilities, shape (PHOTOGRAPHS,), and diagnoses, shape (PHOTOGRAPHS,).
+        """
         diagnosis = (random.random(PHOTOGRAPHS) < self.prevalence).astype(int)
         drawn = np.empty(PHOTOGRAPHS)
         for truth in (0, 1):
@@ -67,7 +83,15 @@ class Population:
 
 
 def at_prevalence(probability: np.ndarray, prevalence: float) -> np.ndarray:
-    """Convert probabilities at equal classes, as ``handlers.prediction.risk`` does one."""
+    """Convert probabilities at equal classes, as ``handlers.prediction.risk`` does one.
+
+    Args:
+        probability: shape (n,).
+        prevalence: share of cancers, above 0 and below 1.
+
+    Returns:
+        The probabilities at that prevalence, shape (n,).
+    """
     cancer = probability * prevalence
     return np.asarray(cancer / (cancer + (1 - probability) * (1 - prevalence)))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from time import perf_counter, time
-from typing import Final
+from typing import Any, Final
 
 from handlers import performance
 from handlers.classifier import LABELS, REASONS
@@ -194,13 +194,17 @@ class Recorder:
         for feature in FEATURES:
             self.count(DRIFT_OBSERVATIONS, feature, baseline.bin_of(feature, values[feature]))
 
-    def expect(self, label: str, risk: float) -> None:
-        """Add one photograph to the diagnoses that are expected of its label.
+    def prediction(self, prediction: Mapping[str, Any]) -> None:
+        """Count one prediction, and add it to the diagnoses that are expected of its label.
 
         Args:
-            label: that the photograph was given.
-            risk: probability of cancer at the stated prevalence.
+            prediction: as it is answered.
         """
+        label, risk = prediction["label"], prediction["risk"]
+        self.count(PREDICTIONS, label, str(prediction["review"]).lower())
+        self.observe(PROBABILITY, prediction["probability"])
+        for reason in prediction["reasons"]:
+            self.count(REVIEW_REASONS, reason)
         for diagnosis, share in zip(LABELS, (1 - risk, risk), strict=True):
             self.add(EXPECTED_DIAGNOSES, share, label, diagnosis)
 

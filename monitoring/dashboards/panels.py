@@ -157,7 +157,14 @@ def heatmap_panel(about: PanelSpec, buckets: str, edges: str) -> heatmap.Panel:
 
 
 def text_panel(title: str, markdown: str, span: int, height: int) -> text.Panel:
-    """Panel of a text in Markdown, for what a reader must know before the figures."""
+    """Panel of a text in Markdown, for what a reader must know before the figures.
+
+    Args:
+        title: of the panel.
+        markdown: the text.
+        span: width in columns of 24.
+        height: in rows of 30 pixels.
+    """
     panel = text.Panel().title(title).span(span).height(height)
     return panel.mode(TextMode.MARKDOWN).content(markdown)
 
