@@ -36,6 +36,9 @@ BENCHMARKS: Final = {
     "decoding_heif": Benchmark(
         "decoding --heif", "the same for HEIC and AVIF, after `make setup HEIF=yes`"
     ),
+    "estimation": Benchmark(
+        "estimation", "performance estimated without diagnoses, against the true one", ("model",)
+    ),
     "explaining": Benchmark(
         "explaining", "served explanations compared with predictions (10 minutes)", SERVED
     ),

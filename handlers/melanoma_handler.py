@@ -65,7 +65,10 @@ class MelanomaHandler:
         batch_size = int(context.system_properties.get("batch_size") or 1)
         self.service = service.MelanomaService(classifier, settings, batch_size)
         first = telemetry.first_observations(
-            classifier.baseline, classifier.version, classifier.backend.name
+            classifier.baseline,
+            classifier.version,
+            classifier.backend.name,
+            settings.prevalence,
         )
         self._emit(context, first)
         self.heartbeat = Heartbeat(scratch, settings.progress_seconds)

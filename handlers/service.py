@@ -11,22 +11,20 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
-from handlers import budget, explanation, imaging, protocol
-from handlers.classifier import LABELS, Classifier
+from handlers import budget, decision_log, explanation, imaging, protocol
+from handlers.classifier import Classifier
 from handlers.explanation_runner import ExplanationRunner
 from handlers.imaging import PreprocessedImage
 from handlers.load_shedding import LoadShedder
-from handlers.prediction import ClassifiedImage, Decision
+from handlers.prediction import ClassifiedImage
 from handlers.protocol import RawRequest, Request, RequestError
 from handlers.settings import HandlerSettings
 from handlers.telemetry import (
     BATCH_SIZE,
-    PREDICTIONS,
-    PROBABILITY,
     REQUEST_SECONDS,
     REQUESTS,
-    REVIEW_REASONS,
     Recorder,
 )
 
@@ -53,8 +51,10 @@ class RequestState:
     request: Request | None = None
     prepared: list[PreprocessedImage] = field(default_factory=list)
     classified: list[ClassifiedImage] = field(default_factory=list)
-    decisions: list[tuple[Decision, dict[str, float]]] = field(default_factory=list)
-    """Decision and measurements of each photograph, kept when the photograph is released."""
+    predictions: list[dict[str, Any]] = field(default_factory=list)
+    """Prediction of each photograph, as it is answered."""
+    measurements: list[dict[str, float]] = field(default_factory=list)
+    """Measurements of each photograph, kept when the photograph is released."""
     answer: str = ""
     error: RequestError | None = None
 
@@ -227,32 +227,34 @@ class MelanomaService:
         results = []
         for index, image in enumerate(job.classified):
             result = self.classifier.answer(image, self.settings.prevalence)
+            job.predictions.append(result)
             if job.request.verb == "explain":
                 self._progress(self.settings.explain_seconds)
-                result |= self.explaining.explain(job.request, index, image, deadline, recorder)
+                explained = self.explaining.explain(job.request, index, image, deadline, recorder)
+                result = result | explained
             results.append(result)
         job.answer = protocol.answer(job.request, results)
-        job.decisions = [(image.decision, image.measurements) for image in job.classified]
+        job.measurements = [image.measurements for image in job.classified]
         # Half a megabyte each: a batch may have hundreds.
         job.classified, job.prepared = [], []
 
     def _close(self, job: RequestState, recorder: Recorder, start: float) -> Answer:
         """Write the answer of one request and count it."""
         verb, error = job.raw.verb, job.error
+        seconds = time.perf_counter() - start
         if not job.raw.probe:
             outcome = "ok" if error is None else "refused" if error.status < 500 else "failed"
             recorder.count(REQUESTS, verb, outcome)
-            seconds = time.perf_counter() - start
             recorder.observe(REQUEST_SECONDS, seconds, verb, _method_label(job))
         if error is not None:
             return Answer(error.status, protocol.error(error.message), error.retry_after)
-        for decision, measurements in () if job.raw.probe else job.decisions:
-            review = str(decision.review).lower()
-            recorder.count(PREDICTIONS, LABELS[decision.label], review)
-            recorder.observe(PROBABILITY, decision.probability)
-            for reason in decision.reasons:
-                recorder.count(REVIEW_REASONS, reason)
+        if job.raw.probe:
+            return Answer(200, job.answer)
+        for prediction, measurements in zip(job.predictions, job.measurements, strict=True):
+            recorder.prediction(prediction)
             recorder.image(self.classifier.baseline, measurements)
+        if self.settings.decision_log:
+            decision_log.write(verb, job.predictions, seconds)
         return Answer(200, job.answer)
 
 

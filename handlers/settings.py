@@ -49,6 +49,10 @@ class HandlerSettings:
     """Share of cancers, above 0 and below 1, among the lesions that are photographed here; an
     answer's ``risk`` is the probability of cancer at it."""
 
+    decision_log: bool = False
+    """``true``: each photograph answered is one JSON line on standard output, without pixels or
+    identity."""
+
     threads: int = 0
     """Threads of a forward pass; unset, the cores of the container, because the archive asks for
     one worker."""
@@ -107,6 +111,11 @@ class HandlerSettings:
                     known = ", ".join(backends.NAMES)
                     raise ValueError(f"{name}={text!r} is not a backend; there are: {known}")
                 values[field.name] = text
+                continue
+            if field.type == "bool":
+                if text not in ("true", "false"):
+                    raise ValueError(f"{name}={text!r} is neither true nor false")
+                values[field.name] = text == "true"
                 continue
             kind: type[int] | type[float] = int if field.type == "int" else float
             try:

@@ -7,21 +7,20 @@ holds the two together.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from time import perf_counter, time
-from typing import Final, Literal
+from typing import Any, Final
 
+from handlers import performance
 from handlers.classifier import LABELS, REASONS
 from handlers.drift import FEATURES, Baseline
+from handlers.metric import VERSION, Metric
+from handlers.performance import EXPECTED_DIAGNOSES, STATED_PREVALENCE
 from handlers.protocol import ANSWERS
-
-VERSION: Final = "model_version"
-"""Name of the label that the recorder fills in; always the last label of a metric."""
 
 SECONDS: Final = (
     *(0.002, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 0.75),
@@ -35,19 +34,6 @@ reach is an edge here too, so that rules and dashboards find theirs under either
 
 OUTCOMES: Final = ("ok", "refused", "failed")
 """Outcomes of a request: answered, client error (4xx), server error (5xx)."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One metric family."""
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    unit: str
-    labels: tuple[str, ...]
-    help: str
-    buckets: tuple[float, ...] = ()
-    """Upper edges of a histogram's, ascending, in its unit."""
 
 
 REQUESTS: Final = Metric(
@@ -153,6 +139,7 @@ METRICS: Final = (
     PREDICTIONS,
     REVIEW_REASONS,
     PROBABILITY,
+    *performance.METRICS,
     DRIFT_OBSERVATIONS,
     DRIFT_BASELINE,
     BASELINE_PHOTOGRAPHS,
@@ -177,12 +164,17 @@ class Recorder:
 
     version: str
     """Model version, a label of every metric that has it."""
-    _counts: Counter[tuple[Metric, tuple[str, ...]]] = field(default_factory=Counter)
+    _counts: dict[tuple[Metric, tuple[str, ...]], float] = field(default_factory=dict)
     _rest: list[Observation] = field(default_factory=list)
 
     def count(self, metric: Metric, *labels: str) -> None:
         """Add one to a counter."""
-        self._counts[metric, self._versioned(metric, labels)] += 1
+        self.add(metric, 1, *labels)
+
+    def add(self, metric: Metric, amount: float, *labels: str) -> None:
+        """Add an amount to a counter."""
+        key = metric, self._versioned(metric, labels)
+        self._counts[key] = self._counts.get(key, 0) + amount
 
     def observe(self, metric: Metric, value: float, *labels: str) -> None:
         """Add a value to a histogram, or set a gauge."""
@@ -202,6 +194,20 @@ class Recorder:
         for feature in FEATURES:
             self.count(DRIFT_OBSERVATIONS, feature, baseline.bin_of(feature, values[feature]))
 
+    def prediction(self, prediction: Mapping[str, Any]) -> None:
+        """Count one prediction, and add it to the diagnoses that are expected of its label.
+
+        Args:
+            prediction: as it is answered.
+        """
+        label, risk = prediction["label"], prediction["risk"]
+        self.count(PREDICTIONS, label, str(prediction["review"]).lower())
+        self.observe(PROBABILITY, prediction["probability"])
+        for reason in prediction["reasons"]:
+            self.count(REVIEW_REASONS, reason)
+        for diagnosis, share in zip(LABELS, (1 - risk, risk), strict=True):
+            self.add(EXPECTED_DIAGNOSES, share, label, diagnosis)
+
     def observations(self) -> list[Observation]:
         """Return all observations, one per counter series."""
         counters = [Observation(m, labels, count) for (m, labels), count in self._counts.items()]
@@ -211,17 +217,26 @@ class Recorder:
         return (*labels, self.version) if metric.labels[-1] == VERSION else labels
 
 
-def first_observations(baseline: Baseline, version: str, backend: str) -> list[Observation]:
+def first_observations(
+    baseline: Baseline, version: str, backend: str, prevalence: float
+) -> list[Observation]:
     """Return the observations of a worker that has loaded the model.
 
     The drift baseline, and a zero for every possible counter series: PromQL's ``increase`` does not
     see the first value of a series that begins above zero.
+
+    Args:
+        baseline: of the model.
+        version: of the model.
+        backend: that runs the forward pass.
+        prevalence: share of cancers that the operator states.
     """
     recorder = Recorder(version)
     # A time, not a count: a count starts again from zero when a server process is restarted.
     recorder.observe(WORKER_STARTED, time())
     recorder.observe(BACKEND_INFO, 1, backend)
     recorder.observe(BASELINE_PHOTOGRAPHS, baseline.photographs)
+    recorder.observe(STATED_PREVALENCE, prevalence)
     shares = [
         Observation(DRIFT_BASELINE, (feature, str(place), version), share)
         for feature, bins in baseline.drift.items()
@@ -233,6 +248,7 @@ def first_observations(baseline: Baseline, version: str, backend: str) -> list[O
             Observation(PREDICTIONS, (*pair, version), 0)
             for pair in product(LABELS, ("true", "false"))
         ),
+        *(Observation(EXPECTED_DIAGNOSES, (*p, version), 0) for p in product(LABELS, LABELS)),
         *(Observation(REVIEW_REASONS, (reason, version), 0) for reason in REASONS),
         *(Observation(DRIFT_OBSERVATIONS, share.labels, 0) for share in shares),
     ]

@@ -112,6 +112,8 @@ def _default(field: griffe.Attribute, settings: griffe.Class) -> str:
     value = getattr(made, field.name)
     if isinstance(value, tuple):
         return ",".join(value)
+    if isinstance(value, bool):
+        return str(value).lower()
     return "" if value is None else str(value).removeprefix(f"{names.ROOT}/")
 
 

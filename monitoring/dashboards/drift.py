@@ -8,7 +8,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
 
 from handlers.drift import FEATURES
-from handlers.telemetry import VERSION
+from handlers.metric import VERSION
 from monitoring.dashboards import drift_answers
 from monitoring.dashboards.frame import Row, Window, build, feature
 from monitoring.dashboards.palette import GREY, RED

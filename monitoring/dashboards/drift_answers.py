@@ -9,7 +9,8 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import Panel
 
 from handlers.classifier import REASONS
-from handlers.telemetry import PREDICTIONS, PROBABILITY, REVIEW_REASONS, VERSION
+from handlers.metric import VERSION
+from handlers.telemetry import PREDICTIONS, PROBABILITY, REVIEW_REASONS
 from monitoring.dashboards.frame import Row
 from monitoring.dashboards.palette import GREY, RED
 from monitoring.dashboards.panels import (

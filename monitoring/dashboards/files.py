@@ -13,6 +13,7 @@ from grafana_foundation_sdk.models.prometheus import Dataquery
 from handlers.drift import FEATURES
 from monitoring import threshold_file
 from monitoring.dashboards.drift import drift
+from monitoring.dashboards.performance import performance
 from monitoring.dashboards.service import service
 from monitoring.prometheus import objectives
 
@@ -31,7 +32,11 @@ DEFAULTS: Final = {
 def dashboards() -> dict[str, Dashboard]:
     """Return each dashboard by the name of its file."""
     promised, calibrated = objectives.load(), threshold_file.load()
-    return {"service.json": service(promised), "drift.json": drift(promised, calibrated)}
+    return {
+        "service.json": service(promised),
+        "drift.json": drift(promised, calibrated),
+        "performance.json": performance(promised),
+    }
 
 
 def texts() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Common parts of both dashboards: variables, links, rows of panels."""
+"""Common parts of the dashboards: variables, links, rows of panels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
-from handlers.telemetry import DRIFT_BASELINE, VERSION, WORKER_STARTED
+from handlers.metric import VERSION
+from handlers.telemetry import DRIFT_BASELINE, WORKER_STARTED
 from monitoring.dashboards.panels import SOURCE
 from monitoring.dashboards.promql import SCOPE
 

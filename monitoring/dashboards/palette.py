@@ -29,7 +29,7 @@ _WORDS: Final = {
     GREY: ("refused", "4xx", "unknown", "decode", "last", "sharpness", "training", "low_quality"),
     RED: ("failed", "5xx", "limit"),
     SKY: ("p50", "none", "render", "distance", "1 h", "unstable"),
-    BROWN: ("several", "contrast"),
+    BROWN: ("several", "contrast", "7 d"),
 }
 COLOURS: Final = {word: colour for colour, words in _WORDS.items() for word in words}
 """Colour of a series by a word in its name."""

@@ -15,6 +15,7 @@ from grafana_foundation_sdk.builders import (
     prometheus,
     stat,
     table,
+    text,
     timeseries,
 )
 from grafana_foundation_sdk.cog import variants
@@ -28,6 +29,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode, HeatmapColorScale
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+from grafana_foundation_sdk.models.text import TextMode
 
 from monitoring.dashboards.palette import BLUE, CANARY, overrides
 from monitoring.dashboards.promql import SERVICE
@@ -152,6 +154,19 @@ def heatmap_panel(about: PanelSpec, buckets: str, edges: str) -> heatmap.Panel:
         .mode(looks.TooltipDisplayMode.SINGLE)
         .show_color_scale(True)
     )
+
+
+def text_panel(title: str, markdown: str, span: int, height: int) -> text.Panel:
+    """Panel of a text in Markdown, for what a reader must know before the figures.
+
+    Args:
+        title: of the panel.
+        markdown: the text.
+        span: width in columns of 24.
+        height: in rows of 30 pixels.
+    """
+    panel = text.Panel().title(title).span(span).height(height)
+    return panel.mode(TextMode.MARKDOWN).content(markdown)
 
 
 def bar_panel(about: PanelSpec, *queries: Query) -> bargauge.Panel:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from handlers.telemetry import VERSION, Metric
+from handlers.metric import VERSION, Metric
 
 STEP: Final = "$__rate_interval"
 """Grafana's window for ``rate``: always longer than the scrape interval."""

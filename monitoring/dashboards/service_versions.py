@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from handlers.telemetry import REQUEST_SECONDS, REQUESTS, VERSION
+from handlers.metric import VERSION
+from handlers.telemetry import REQUEST_SECONDS, REQUESTS
 from monitoring.dashboards.frame import Row
 from monitoring.dashboards.panels import PanelSpec, Query, timeseries_panel
 from monitoring.dashboards.promql import (

@@ -10,7 +10,8 @@ from typing import Final
 import httpx
 import numpy as np
 
-from handlers.telemetry import DRIFT_BASELINE, DRIFT_OBSERVATIONS, VERSION
+from handlers.metric import VERSION
+from handlers.telemetry import DRIFT_BASELINE, DRIFT_OBSERVATIONS
 from monitoring.drift_report.errors import ReportError
 from monitoring.query import QueryError, Series, query
 from monitoring.settings import ReportSettings

@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Final
 
 from monitoring import threshold_file
-from monitoring.prometheus import answer_alerts, burn_alerts, objectives, recording, server_alerts
+from monitoring.prometheus import (
+    answer_alerts,
+    burn_alerts,
+    objectives,
+    performance_alerts,
+    recording,
+    server_alerts,
+)
 from monitoring.prometheus.rule import Group, dump, rule_file
 from monitoring.settings import MonitoringSettings
 
@@ -22,6 +29,7 @@ def groups(settings: MonitoringSettings) -> dict[str, tuple[Group, ...]]:
         "alerts.yaml": (
             *burn_alerts.groups(promised),
             *answer_alerts.groups(promised.answers, limits),
+            *performance_alerts.groups(promised.performance),
             *server_alerts.groups(promised.server, settings.service),
         ),
     }

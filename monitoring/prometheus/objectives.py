@@ -69,6 +69,17 @@ class AnswerLimits(_Strict):
     """Largest share of photographs that a person must review."""
 
 
+class PerformanceLimits(_Strict):
+    """Limits from which the answers seem to have become worse."""
+
+    sensitivity: Ratio
+    """Smallest sensitivity."""
+    fewest_photographs: int = Field(ge=1)
+    """Minimum number of photographs in seven days for an estimate of it."""
+    prevalence_factor: float = Field(gt=1, allow_inf_nan=False)
+    """Largest ratio of mean risk and stated prevalence, either way."""
+
+
 class ServerLimits(_Strict):
     """Limits from which TorchServe itself looks wrong."""
 
@@ -91,6 +102,7 @@ class Objectives(_Strict):
     burn_rates: tuple[BurnRate, ...]
     fewest_bad_requests: int = Field(ge=1)
     answers: AnswerLimits
+    performance: PerformanceLimits
     server: ServerLimits
 
     @field_validator("objectives")

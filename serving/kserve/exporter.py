@@ -20,7 +20,8 @@ from prometheus_client import (
     values,
 )
 
-from handlers.telemetry import METRICS, Metric, Observation
+from handlers.metric import Metric
+from handlers.telemetry import METRICS, Observation
 
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable of prometheus-client's multiprocess mode."""

@@ -70,7 +70,10 @@ class Worker:
         self._exporter = Exporter(metrics, slot)
         self._exporter.export(
             telemetry.first_observations(
-                classifier.baseline, classifier.version, classifier.backend.name
+                classifier.baseline,
+                classifier.version,
+                classifier.backend.name,
+                settings.prevalence,
             )
         )
         self._heartbeat = Heartbeat(scratch, settings.progress_seconds)

@@ -87,6 +87,11 @@ def result_of(root: Path, name: str) -> dict[str, Any]:
             "| 0.123 (",
         ),
         ("memory", ("workers", "1", "kserve", "started", "most_mb"), "| 0 | 0.00 |"),
+        (
+            "estimation",
+            ("shifts", "test photographs: blur", "sensitivity", "true"),
+            "| 0.123, ",
+        ),
         ("page", ("answered", "p95_ms"), ", 0 ms |"),
         ("score", ("share_of_limit",), "| 12 % |"),
         ("score-paper", ("scored", "per_second"), "| 4,517 |"),

@@ -142,9 +142,11 @@ def start(
 
 @pytest.fixture(scope="session")
 def server(start: Callable[..., LocalServer]) -> Iterator[LocalServer]:
-    """One server for the tests that leave it as it was."""
-    with start() as running:
-        yield running
+    """One server for the tests that leave it as it was; it logs its decisions."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LESIONLENS_DECISION_LOG", "true")
+        with start() as running:
+            yield running
 
 
 @pytest.fixture(scope="session")

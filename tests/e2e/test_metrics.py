@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 
@@ -13,8 +14,9 @@ from handlers.backends import NAMES
 from handlers.classifier import LABELS, REASONS
 from handlers.drift import FEATURES
 from handlers.explainers.methods import METHODS
+from handlers.metric import VERSION
 from handlers.protocol import ANSWERS
-from handlers.telemetry import METRICS, OUTCOMES, VERSION
+from handlers.telemetry import METRICS, OUTCOMES
 from serving.local import LocalServer
 from tests.e2e.conftest import Trained
 from tests.e2e.environment import ROOT
@@ -27,6 +29,7 @@ BOUNDED = {
     "method": {*METHODS, "none", "several", "unknown"},
     "stage": {"decode", "forward", "explain", "render"},
     "label": set(LABELS),
+    "diagnosis": set(LABELS),
     "review": {"true", "false"},
     "reason": set(REASONS),
     "feature": set(FEATURES),
@@ -84,6 +87,23 @@ def test_clients_cannot_create_label_values(
             for label in labels.keys() & BOUNDED.keys():
                 assert labels[label] in BOUNDED[label], (name, labels)
         assert len({labels[VERSION] for labels in found if VERSION in labels}) <= 1
+
+
+def test_decisions_are_json_lines_of_the_log(
+    server: LocalServer, client: httpx.Client, photographs: list[bytes]
+) -> None:
+    def decided() -> list[str]:
+        lines = server.log.read_text(encoding="utf-8").splitlines()
+        return [line for line in lines if "decided" in line]
+
+    before = decided()
+    (answered,) = client.post(PREDICT, json=instances(photographs[0])).json()["predictions"]
+    until(lambda: len(decided()) > len(before), "no decision was logged")
+
+    (line,) = decided()[len(before) :]
+    logged = json.loads(line)
+    assert logged.keys() - answered.keys() == {"decided", "verb", "seconds"}
+    assert {name: logged[name] for name in answered} == answered
 
 
 def test_exposed_metrics_equal_declared_metrics(server: LocalServer, client: httpx.Client) -> None:

@@ -218,6 +218,7 @@ def test_metrics_have_the_format_of_torchserve(
         telemetry.BASELINE_PHOTOGRAPHS,
         telemetry.WORKER_STARTED,
         telemetry.BACKEND_INFO,
+        telemetry.STATED_PREVALENCE,
         telemetry.REVIEW_REASONS,
     }
     assert {m.name for m in set(telemetry.METRICS) - others} <= {name for name, *_ in seen}

@@ -1,10 +1,13 @@
 """Test the service's metrics: requests, photographs and bounded labels."""
 
+import json
 from collections.abc import Callable
 
 import pytest
 
 from handlers.drift import FEATURES
+from handlers.metric import VERSION, Metric
+from handlers.performance import EXPECTED_DIAGNOSES
 from handlers.protocol import RawRequest
 from handlers.service import MelanomaService
 from handlers.telemetry import (
@@ -16,8 +19,6 @@ from handlers.telemetry import (
     REQUESTS,
     REVIEW_REASONS,
     STAGE_SECONDS,
-    VERSION,
-    Metric,
     Observation,
     Recorder,
 )
@@ -133,6 +134,25 @@ def test_counts_photographs_by_label_and_review(seen: list[Observation]) -> None
     assert {review for _, review in counted} <= {"true", "false"}
 
 
+def test_expected_diagnoses_are_sums_of_the_risks_answered(
+    service_with: Callable[..., MelanomaService], photograph: Photograph, v1: Body
+) -> None:
+    service, recorder = service_with(prevalence=0.1), Recorder("v1")
+    images = [photograph(seed, seed % 2) for seed in range(6)]
+
+    (answer,) = service.answer([RawRequest(v1(*images), "predict")], recorder)
+
+    predictions = json.loads(answer.body)["predictions"]
+    risks: dict[str, list[float]] = {}
+    for one in predictions:
+        risks.setdefault(one["label"], []).append(one["risk"])
+    assert set(risks) == {"cancer", "no cancer"}
+    expected = of(recorder.observations(), EXPECTED_DIAGNOSES)
+    for label, of_it in risks.items():
+        assert expected[label, "cancer"] == [pytest.approx(sum(of_it))]
+        assert expected[label, "no cancer"] == [pytest.approx(len(of_it) - sum(of_it))]
+
+
 @pytest.mark.parametrize("feature", FEATURES)
 def test_bin_counts_of_a_feature_sum_to_the_photographs(
     feature: str, seen: list[Observation], service: MelanomaService
@@ -189,6 +209,7 @@ def test_probes_are_not_counted(service: MelanomaService, photograph: Photograph
     assert len(of(seen, REQUEST_SECONDS)["predict", "none"]) == 1
     assert sum(sum(values) for values in of(seen, PREDICTIONS).values()) == 1
     assert len(of(seen, PROBABILITY)[()]) == 1
+    assert sum(sum(values) for values in of(seen, EXPECTED_DIAGNOSES).values()) == 1
     assert sum(sum(values) for values in of(seen, DRIFT_OBSERVATIONS).values()) == len(FEATURES)
 
 

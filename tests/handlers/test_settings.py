@@ -19,9 +19,16 @@ def test_defaults_are_the_limits_of_the_design() -> None:
 
 def test_every_field_is_read_from_its_variable() -> None:
     names = [field.name for field in dataclasses.fields(HandlerSettings)]
-    others = {"backend": "frozen", "variant": "int8-224px-2stages-1orientation", "prevalence": 0.1}
+    others = {
+        "backend": "frozen",
+        "variant": "int8-224px-2stages-1orientation",
+        "prevalence": 0.1,
+        "decision_log": True,
+    }
     values = {name: n for n, name in enumerate(names, 1)} | others
-    environment = {f"LESIONLENS_{name.upper()}": str(value) for name, value in values.items()}
+    environment = {
+        f"LESIONLENS_{name.upper()}": str(value).lower() for name, value in values.items()
+    }
 
     settings = HandlerSettings.from_environment(environment)
 
@@ -66,6 +73,7 @@ def test_ignores_empty_and_foreign_variables() -> None:
         ("LESIONLENS_FORWARD_BATCH", "-8", "'-8' must be above zero"),
         ("LESIONLENS_EXPLAIN_SECONDS", "inf", "'inf' must be above zero and finite"),
         ("LESIONLENS_EXPLAIN_SECONDS", "nan", "'nan' must be above zero and finite"),
+        ("LESIONLENS_DECISION_LOG", "yes", "'yes' is neither true nor false"),
         ("LESIONLENS_PREVALENCE", "2", "'2' must be below 1, for example 0.02"),
     ],
 )

@@ -7,6 +7,7 @@ import yaml
 
 from handlers import telemetry
 from handlers.drift import FEATURES, STATISTICS, Baseline
+from handlers.metric import VERSION, Metric
 from handlers.quality import NAMES as QUALITY
 from handlers.telemetry import (
     BACKEND_INFO,
@@ -17,7 +18,7 @@ from handlers.telemetry import (
     METRICS,
     REQUESTS,
     STAGE_SECONDS,
-    VERSION,
+    STATED_PREVALENCE,
     WORKER_STARTED,
     Observation,
     Recorder,
@@ -58,7 +59,7 @@ def test_has_the_metrics_of_the_design() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
-def test_names_follow_prometheus_conventions(metric: telemetry.Metric) -> None:
+def test_names_follow_prometheus_conventions(metric: Metric) -> None:
     assert metric.name.endswith("_total") == (metric.kind == "counter")
     assert metric.name.endswith("_seconds") == (metric.unit == "s")
     assert metric.help.endswith(".")
@@ -141,7 +142,7 @@ def test_other_measurements_are_not_counted(baseline: Baseline) -> None:
 
 
 def test_gauge_has_the_baseline(baseline: Baseline) -> None:
-    first = first_observations(baseline, "v1", "fp32")
+    first = first_observations(baseline, "v1", "fp32", 0.02)
     seen = [entry for entry in first if entry.metric == DRIFT_BASELINE]
 
     for feature in FEATURES:
@@ -157,15 +158,18 @@ def test_worker_reports_start_backend_and_baseline_size(
     baseline: Baseline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(telemetry, "time", lambda: 1795.5)
-    first = {entry.metric: entry.value for entry in first_observations(baseline, "v1", "fp32")}
+    first = {
+        entry.metric: entry.value for entry in first_observations(baseline, "v1", "fp32", 0.02)
+    }
 
     assert first[WORKER_STARTED] == 1795.5
     assert first[BASELINE_PHOTOGRAPHS] == baseline.photographs
     assert first[BACKEND_INFO] == 1
+    assert first[STATED_PREVALENCE] == 0.02
 
 
 def test_every_counter_starts_at_zero(baseline: Baseline) -> None:
-    first = first_observations(baseline, "v1", "fp32")
+    first = first_observations(baseline, "v1", "fp32", 0.02)
 
     assert {entry.labels[-1] for entry in first} == {"v1"}
     assert len({(entry.metric, entry.labels) for entry in first}) == len(first)

@@ -15,13 +15,19 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from handlers.telemetry import METRICS, VERSION
+from handlers.metric import VERSION
+from handlers.telemetry import METRICS
 from monitoring import threshold_file
 from monitoring.dashboards import files, palette
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BOARDS: dict[str, Any] = {name: json.loads(text) for name, text in files.texts().items()}
-PANELS = [panel for board in BOARDS.values() for panel in board["panels"] if panel["type"] != "row"]
+PANELS = [
+    panel
+    for board in BOARDS.values()
+    for panel in board["panels"]
+    if panel["type"] not in ("row", "text")
+]
 RAW = [target["expr"] for panel in PANELS for target in panel["targets"]]
 TARGET = {"namespace", "service", "instance"}
 """Labels that the scrape configuration gives every series."""
@@ -95,7 +101,8 @@ def test_sdk_types_round_trip(name: str) -> None:
 
 
 def test_identifiers_and_variables() -> None:
-    assert [board["uid"] for board in BOARDS.values()] == ["lesionlens-service", "lesionlens-drift"]
+    uids = [board["uid"] for board in BOARDS.values()]
+    assert uids == ["lesionlens-service", "lesionlens-drift", "lesionlens-performance"]
     for name, board in BOARDS.items():
         numbers = [panel["id"] for panel in board["panels"]]
         assert numbers == list(range(1, len(numbers) + 1))
@@ -124,6 +131,14 @@ def test_every_panel_has_a_description() -> None:
         )
         letters = [target["refId"] for target in panel["targets"]]
         assert len(set(letters)) == len(letters)
+
+
+def test_estimates_state_what_they_assume() -> None:
+    first = BOARDS["performance.json"]["panels"][1]
+
+    assert first["type"] == "text"
+    for assumed in ("calibrated", "no concept drift", "stated prevalence"):
+        assert assumed in first["options"]["content"]
 
 
 def test_colours_are_from_the_palette() -> None:
@@ -241,7 +256,7 @@ def test_promtool_accepts_every_expression(tmp_path: Path) -> None:
     assert f"{len(rules)} rules found" in checked.stdout
 
 
-def test_grafana_is_provisioned_with_both_dashboards() -> None:
+def test_grafana_is_provisioned_with_the_dashboards() -> None:
     folder = ROOT / "monitoring/grafana/provisioning"
     sources = yaml.safe_load((folder / "datasources/prometheus.yaml").read_text("utf-8"))
     providers = yaml.safe_load((folder / "dashboards/lesionlens.yaml").read_text("utf-8"))
@@ -251,7 +266,7 @@ def test_grafana_is_provisioned_with_both_dashboards() -> None:
     assert provider["options"]["path"] == "${LESIONLENS_DASHBOARDS}"
 
 
-def test_config_map_has_both_dashboards_and_the_sidecar_label() -> None:
+def test_config_map_has_the_dashboards_and_the_sidecar_label() -> None:
     text = (ROOT / "monitoring/dashboards/kustomization.yaml").read_text("utf-8")
     (generated,) = yaml.safe_load(text)["configMapGenerator"]
     assert generated["files"] == sorted(f"json/{name}" for name in BOARDS)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from handlers.telemetry import METRICS, VERSION
+from handlers.metric import VERSION
+from handlers.telemetry import METRICS
 from serving.kserve.server import exported
 from tests.test_architecture import ROOT
 

@@ -1,0 +1,30 @@
+"""Decision log: one JSON line per photograph answered, for operators who must keep records.
+
+Off by default. A line has no pixel, no file name and no caller; how long lines are kept is the
+operator's decision.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from handlers.protocol import Verb
+
+
+def write(verb: Verb, predictions: Sequence[dict[str, Any]], seconds: float) -> None:
+    """Write the lines of one answer to standard output, at once.
+
+    Args:
+        verb: of the request.
+        predictions: one per photograph, as they are answered.
+        seconds: from the arrival of the request's batch to its answer.
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    head = {"decided": now, "verb": verb, "seconds": round(seconds, 4)}
+    lines = [json.dumps(head | prediction) + "\n" for prediction in predictions]
+    sys.stdout.write("".join(lines))
+    sys.stdout.flush()

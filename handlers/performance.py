@@ -1,0 +1,27 @@
+"""Metrics of performance without diagnoses: the confusion matrix that the probabilities imply.
+
+Confidence-based performance estimation (CBPE; Bialek et al., Estimating model performance under
+covariate shift without labels, 2024). Prometheus sums it over replicas and divides.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from handlers.metric import VERSION, Metric
+
+EXPECTED_DIAGNOSES: Final = Metric(
+    "lesionlens_expected_diagnoses_total",
+    "counter",
+    "count",
+    ("label", "diagnosis", VERSION),
+    "Photographs of a label expected to have a diagnosis: the sum of their risks, or of 1 - risk.",
+)
+STATED_PREVALENCE: Final = Metric(
+    "lesionlens_stated_prevalence_ratio",
+    "gauge",
+    "ratio",
+    (VERSION,),
+    "Share of cancers that the operator states, which every risk assumes.",
+)
+METRICS: Final = (EXPECTED_DIAGNOSES, STATED_PREVALENCE)
