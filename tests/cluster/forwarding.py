@@ -90,6 +90,8 @@ class Tunnel:
             process = self._process
             if process is not None and process.poll() is None:
                 continue
+            if self._over.is_set():
+                return  # ended by __exit__: no break
             self.breaks += 1
             try:
                 self._start()
