@@ -68,7 +68,7 @@ def actions(text: str) -> list[str]:
 
 def test_requirement_lists_exist() -> None:
     assert {"requirements.txt", "k8s/images/serving/requirements.txt"} <= set(LOCKS)
-    assert len(LOCKS) == 8
+    assert len(LOCKS) == 10
     assert len(DOCKERFILES) == 4
     assert WORKFLOWS
 
