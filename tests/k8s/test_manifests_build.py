@@ -48,7 +48,8 @@ def test_the_tests_know_every_kustomization() -> None:
         if yaml.safe_load(path.read_text(encoding="utf-8"))["kind"] == "Component"
     }
     known = {K8S / "components" / name for name in COMPONENTS}
-    others = {*FOLDERS.values(), K8S / "base", K8S / "training/weights"}
+    others = {*FOLDERS.values(), *(K8S / name for name in ("base", "score/base"))}
+    others.add(K8S / "training/weights")
 
     assert components == known
     assert {path.parent for path in KUSTOMIZATIONS} == known | others

@@ -83,7 +83,8 @@ def free(path: Place) -> bool:
     if path[-1:] == ("selector",):
         return len(path) == 2  # a Service's; elsewhere it is a type
     scaler = path[-3:-1] == ("triggers", 0) and path[-1] == "metadata"
-    return scaler or bool(FREE.intersection(path[-1:]))
+    ray = path[:2] == ("spec", "rayClusterSpec") and path[-1] in ("rayStartParams", "template")
+    return scaler or ray or bool(FREE.intersection(path[-1:]))
 
 
 def renamed(document: Object, place: Place) -> Object:
