@@ -41,7 +41,7 @@ def lime(task: AttributionTask) -> Attribution:
         yield from samples.split(1)
 
     captum = Lime(task.scores, Ridge(PENALTY), _similarity, one_by_one)
-    # Captum's own looks up every pixel and adds two products, which takes ten times as long.
+    # Captum's own looks up every pixel and adds two products, which takes twice as long.
     captum.from_interp_rep_transform = partial(_composed, torch.from_numpy(pieces))
     # No random number in there matters, but a DataLoader draws one for itself.
     with seeded():

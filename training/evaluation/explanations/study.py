@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 
 from handlers.explainers.integrated_gradients import integrated_gradients
-from handlers.explainers.methods import METHODS
+from handlers.explainers.methods import METHODS, Method
 from handlers.explainers.task import Attribution, AttributionTask
 from training.cache import Arrays
 from training.console import RunLog
@@ -212,16 +213,11 @@ class Study:
 
     def _from(self, subject: Subject, baseline: str) -> Attribution:
         """Run Integrated Gradients from one of ``BASELINES``."""
-
-        def explain(task: AttributionTask) -> Attribution:
-            return integrated_gradients(task, BASELINES[baseline])
-
+        asked = Method(partial(integrated_gradients, baseline=BASELINES[baseline]), slow=True)
         return self.explained.attributed(
             f"baselines/{subject.name}-{baseline}",
-            explain,
-            lambda: self.explained.task(
-                subject.inputs, subject.target, METHODS["integrated_gradients"]
-            ),
+            asked.explain,
+            lambda: self.explained.task(subject.inputs, subject.target, asked),
         )
 
     def _subjects(self, count: int, what: str) -> Iterator[Subject]:

@@ -17,7 +17,8 @@ from handlers import explainers, threads
 from handlers.classifier import Classifier
 from handlers.explainers.methods import METHODS, Method
 from handlers.explainers.task import Attribution, AttributionTask, Budget, FrozenModel
-from handlers.imaging import centre_view, decode, to_tensor
+from handlers.imaging import SIDE, centre_view, decode, to_tensor
+from handlers.variants import PORTABLE
 from training.cache import Arrays, Cache
 from training.dataset import Photograph
 
@@ -46,6 +47,8 @@ class Explained:
     def __init__(self, folder: Path, cache: Path) -> None:
         """Load the variant that this machine serves by default.
 
+        Plain TorchScript instead, if that one's input is not of 224 pixels: all curves are.
+
         Args:
             folder: of the trained model.
             cache: folder of all caches.
@@ -54,6 +57,8 @@ class Explained:
             ArchiveError: a file is missing or cannot be read.
         """
         self.classifier = Classifier.load(folder, "", threads.cores())
+        if self.classifier.variant.side != SIDE:
+            self.classifier = Classifier.load(folder, "", threads.cores(), PORTABLE.name)
         self.classifier.warm_up()
         self.plain = Classifier.model_of(folder)
         """The archive's TorchScript."""
