@@ -69,6 +69,7 @@ class MelanomaHandler:
             classifier.version,
             classifier.backend.name,
             settings.prevalence,
+            self.service.groups.every,
         )
         self._emit(context, first)
         self.heartbeat = Heartbeat(scratch, settings.progress_seconds)

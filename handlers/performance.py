@@ -24,4 +24,11 @@ STATED_PREVALENCE: Final = Metric(
     (VERSION,),
     "Share of cancers that the operator states, which every risk assumes.",
 )
-METRICS: Final = (EXPECTED_DIAGNOSES, STATED_PREVALENCE)
+GROUP_EXPECTED_DIAGNOSES: Final = Metric(
+    "lesionlens_group_expected_diagnoses_total",
+    "counter",
+    "count",
+    ("attribute", "group", "label", "diagnosis", VERSION),
+    "The same for the photographs of a declared group; one may be in a group of each attribute.",
+)
+METRICS: Final = (EXPECTED_DIAGNOSES, GROUP_EXPECTED_DIAGNOSES, STATED_PREVALENCE)

@@ -61,6 +61,8 @@ class Instance:
     method: str | None = None
     target: str | None = None
     box: Box = WHOLE
+    groups: Any = None
+    """As the request has them, unchecked."""
 
 
 @dataclass(frozen=True)
@@ -154,8 +156,9 @@ def _default_box(raw: RawRequest) -> Box:
 
 def _instance(row: Any, index: int, raw: RawRequest, box: Box) -> Instance:
     options = {"method": raw.method, "target": raw.target}
-    text = row
+    text, groups = row, None
     if isinstance(row, dict):
+        groups = row.get("groups")
         for name in options:
             if row.get(name) is None:
                 continue
@@ -175,7 +178,7 @@ def _instance(row: Any, index: int, raw: RawRequest, box: Box) -> Instance:
             f'instance {index}: no image in it; expected {{"data": "<base64>"}}, '
             f'{{"b64": "<base64>"}}, {{"image": {{"b64": "<base64>"}}}} or the bare base64 text'
         )
-    return Instance(_base64(text, index), options["method"], options["target"], box)
+    return Instance(_base64(text, index), options["method"], options["target"], box, groups)
 
 
 def _base64(text: str, index: int) -> bytes:

@@ -16,6 +16,7 @@ from typing import Any
 from handlers import budget, decision_log, explanation, imaging, protocol
 from handlers.classifier import Classifier
 from handlers.explanation_runner import ExplanationRunner
+from handlers.groups import DeclaredGroups, Groups
 from handlers.imaging import PreprocessedImage
 from handlers.load_shedding import LoadShedder
 from handlers.prediction import ClassifiedImage
@@ -51,6 +52,8 @@ class RequestState:
     request: Request | None = None
     prepared: list[PreprocessedImage] = field(default_factory=list)
     classified: list[ClassifiedImage] = field(default_factory=list)
+    groups: list[Groups] = field(default_factory=list)
+    """Declared groups of each photograph."""
     predictions: list[dict[str, Any]] = field(default_factory=list)
     """Prediction of each photograph, as it is answered."""
     measurements: list[dict[str, float]] = field(default_factory=list)
@@ -89,6 +92,7 @@ class MelanomaService:
         """
         self.classifier = classifier
         self.settings = settings
+        self.groups = DeclaredGroups.parse(settings.groups)
         self.admission = LoadShedder(batch_size, settings.batch_seconds)
         self.explaining = ExplanationRunner(classifier.model, settings, served=classifier.served)
         self._progress: Progress = lambda seconds: None
@@ -199,10 +203,11 @@ class MelanomaService:
             try:
                 if request.verb == "explain":
                     explanation.check_options(instance)
-                box = instance.box
+                groups, box = self.groups.read(instance.groups), instance.box
                 picture = imaging.decode(instance.image, limits.image_limits, box=box)
             except ValueError as error:  # ImageError, UnknownMethodError, an unknown target
                 raise RequestError(request.where(index, str(error))) from None
+            job.groups.append(groups)
             job.prepared.append(self.classifier.preprocess(picture, box))
 
     def _classify(self, jobs: Sequence[RequestState]) -> None:
@@ -250,11 +255,12 @@ class MelanomaService:
             return Answer(error.status, protocol.error(error.message), error.retry_after)
         if job.raw.probe:
             return Answer(200, job.answer)
-        for prediction, measurements in zip(job.predictions, job.measurements, strict=True):
-            recorder.prediction(prediction)
+        photographs = zip(job.predictions, job.measurements, job.groups, strict=True)
+        for prediction, measurements, groups in photographs:
+            recorder.prediction(prediction, groups)
             recorder.image(self.classifier.baseline, measurements)
         if self.settings.decision_log:
-            decision_log.write(verb, job.predictions, seconds)
+            decision_log.write(verb, job.predictions, job.groups, seconds)
         return Answer(200, job.answer)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from handlers import backends
+from handlers.groups import DeclaredGroups
 from handlers.structure.costs import HEIF_MAX_COST, MAX_COST, MAX_SECONDS, Limits
 from handlers.variants import Variant
 
@@ -48,6 +49,10 @@ class HandlerSettings:
     prevalence: float = 0.02
     """Share of cancers, above 0 and below 1, among the lesions that are photographed here; an
     answer's ``risk`` is the probability of cancer at it."""
+
+    groups: str = ""
+    """Attributes that a photograph may have and their groups, by which figures are kept apart, such
+    as ``site=north,south;skin_type=I,II,III,IV,V,VI``; 64 groups at most."""
 
     decision_log: bool = False
     """``true``: each photograph answered is one JSON line on standard output, without pixels or
@@ -105,6 +110,13 @@ class HandlerSettings:
                     values[field.name] = Variant.named(text).name
                 except ValueError as error:
                     raise ValueError(f"{name}={error}") from None
+                continue
+            if field.name == "groups":
+                try:
+                    DeclaredGroups.parse(text)
+                except ValueError as error:
+                    raise ValueError(f"{name}: {error}") from None
+                values[field.name] = text
                 continue
             if field.name == "backend":
                 if text not in backends.NAMES:

@@ -18,8 +18,9 @@ from typing import Any, Final
 from handlers import performance
 from handlers.classifier import LABELS, REASONS
 from handlers.drift import FEATURES, Baseline
+from handlers.groups import Groups
 from handlers.metric import VERSION, Metric
-from handlers.performance import EXPECTED_DIAGNOSES, STATED_PREVALENCE
+from handlers.performance import EXPECTED_DIAGNOSES, GROUP_EXPECTED_DIAGNOSES, STATED_PREVALENCE
 from handlers.protocol import ANSWERS
 
 SECONDS: Final = (
@@ -194,11 +195,12 @@ class Recorder:
         for feature in FEATURES:
             self.count(DRIFT_OBSERVATIONS, feature, baseline.bin_of(feature, values[feature]))
 
-    def prediction(self, prediction: Mapping[str, Any]) -> None:
+    def prediction(self, prediction: Mapping[str, Any], groups: Groups = ()) -> None:
         """Count one prediction, and add it to the diagnoses that are expected of its label.
 
         Args:
             prediction: as it is answered.
+            groups: declared ones of the photograph.
         """
         label, risk = prediction["label"], prediction["risk"]
         self.count(PREDICTIONS, label, str(prediction["review"]).lower())
@@ -207,6 +209,8 @@ class Recorder:
             self.count(REVIEW_REASONS, reason)
         for diagnosis, share in zip(LABELS, (1 - risk, risk), strict=True):
             self.add(EXPECTED_DIAGNOSES, share, label, diagnosis)
+            for group in groups:
+                self.add(GROUP_EXPECTED_DIAGNOSES, share, *group, label, diagnosis)
 
     def observations(self) -> list[Observation]:
         """Return all observations, one per counter series."""
@@ -218,7 +222,7 @@ class Recorder:
 
 
 def first_observations(
-    baseline: Baseline, version: str, backend: str, prevalence: float
+    baseline: Baseline, version: str, backend: str, prevalence: float, groups: Groups = ()
 ) -> list[Observation]:
     """Return the observations of a worker that has loaded the model.
 
@@ -230,6 +234,7 @@ def first_observations(
         version: of the model.
         backend: that runs the forward pass.
         prevalence: share of cancers that the operator states.
+        groups: every declared one.
     """
     recorder = Recorder(version)
     # A time, not a count: a count starts again from zero when a server process is restarted.
@@ -249,6 +254,10 @@ def first_observations(
             for pair in product(LABELS, ("true", "false"))
         ),
         *(Observation(EXPECTED_DIAGNOSES, (*p, version), 0) for p in product(LABELS, LABELS)),
+        *(
+            Observation(GROUP_EXPECTED_DIAGNOSES, (*group, *pair, version), 0)
+            for group, *pair in product(groups, LABELS, LABELS)
+        ),
         *(Observation(REVIEW_REASONS, (reason, version), 0) for reason in REASONS),
         *(Observation(DRIFT_OBSERVATIONS, share.labels, 0) for share in shares),
     ]

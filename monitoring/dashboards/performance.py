@@ -17,7 +17,8 @@ from monitoring.dashboards.panels import (
     text_panel,
     timeseries_panel,
 )
-from monitoring.dashboards.promql import by_service, recorded
+from monitoring.dashboards.promql import SERVICE, by_service, recorded
+from monitoring.dashboards.tables import compared
 from monitoring.prometheus.objectives import Objectives
 from monitoring.prometheus.performance_rules import STATED
 
@@ -97,6 +98,7 @@ def performance(promised: Objectives) -> Dashboard:
                     *(_over_time(*figure) for figure in FIGURES[1:]),
                 ],
             ),
+            _groups(limits.fewest_photographs),
             Row("What the estimates rest on", [_prevalence(), _behind(limits.fewest_photographs)]),
         ],
     )
@@ -118,6 +120,34 @@ def _over_time(
         *_both(f"lesionlens:estimated_{name}"),
         words=tuple(WINDOWS.values()),
     )
+
+
+def _groups(fewest: int) -> Row:
+    """Row with the figures of each declared group, and the photographs behind them."""
+    keys = (SERVICE, VERSION, "attribute", "group")
+
+    def of_each(name: str) -> str:
+        return by_service("max", recorded(f"lesionlens:group_estimated_{name}:7d"), by)
+
+    by = ", ".join(keys[1:])
+    table = compared(
+        PanelSpec(
+            "Groups, 7 d",
+            "The same by the groups that the operator declares (LESIONLENS_GROUPS), all at one "
+            "stated prevalence, although groups differ in it. A group with fewer than "
+            f"{fewest} photographs differs from the others by chance.",
+            "short",
+            24,
+            height=9,
+        ),
+        keys,
+        [
+            (Query(of_each("photographs"), "photographs"), "short"),
+            *((Query(of_each(name), title), "percentunit") for name, title, _ in FIGURES),
+            (Query(of_each("prevalence"), "mean risk"), "percentunit"),
+        ],
+    )
+    return Row("By group", [table])
 
 
 def _prevalence() -> Builder[Panel]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from handlers.performance import EXPECTED_DIAGNOSES, STATED_PREVALENCE
+from handlers.metric import Metric
+from handlers.performance import EXPECTED_DIAGNOSES, GROUP_EXPECTED_DIAGNOSES, STATED_PREVALENCE
 from monitoring.prometheus.drift_rules import MODEL
 from monitoring.prometheus.rule import Group, Recording
 
@@ -26,18 +27,29 @@ def groups() -> tuple[Group, ...]:
     stated = Recording(STATED, f"max by ({MODEL}) (last_over_time({STATED_PREVALENCE.name}[1d]))")
     return (
         Group("lesionlens-prevalence", (stated,)),
-        *(Group(f"lesionlens-performance-{window}", _estimated(window)) for window in WINDOWS),
+        *(
+            Group(f"lesionlens-performance-{window}", (*_estimated(window), *_of_groups(window)))
+            for window in WINDOWS
+        ),
     )
 
 
-def _estimated(window: str) -> tuple[Recording, ...]:
-    matrix = f"lesionlens:expected_diagnoses:increase{window}"
-    counted = f"increase({EXPECTED_DIAGNOSES.name}[{window}])"
+def _of_groups(window: str) -> tuple[Recording, ...]:
+    labels = f"{MODEL}, attribute, group"
+    return _estimated(window, GROUP_EXPECTED_DIAGNOSES, "group_", labels)
+
+
+def _estimated(
+    window: str, metric: Metric = EXPECTED_DIAGNOSES, prefix: str = "", labels: str = MODEL
+) -> tuple[Recording, ...]:
+    matrix = f"lesionlens:{prefix}expected_diagnoses:increase{window}"
+    counted = f"increase({metric.name}[{window}])"
+    estimated = f"lesionlens:{prefix}estimated"
 
     def share(name: str, part: str, whole: str) -> Recording:
         # "> 0": without photographs there is no series, where 0 / 0 would be NaN.
         return Recording(
-            f"lesionlens:estimated_{name}:{window}",
+            f"{estimated}_{name}:{window}",
             f"""
             sum without (label, diagnosis) ({matrix}{{{part}}})
               /
@@ -46,10 +58,10 @@ def _estimated(window: str) -> tuple[Recording, ...]:
         )
 
     return (
-        Recording(matrix, f"sum by ({MODEL}, label, diagnosis) ({counted})"),
+        Recording(matrix, f"sum by ({labels}, label, diagnosis) ({counted})"),
         # The risks of a photograph's two diagnoses add up to one.
         Recording(
-            f"lesionlens:estimated_photographs:{window}",
+            f"{estimated}_photographs:{window}",
             f"sum without (label, diagnosis) ({matrix})",
         ),
         share("sensitivity", CANCER, 'diagnosis="cancer"'),

@@ -74,6 +74,7 @@ class Worker:
                 classifier.version,
                 classifier.backend.name,
                 settings.prevalence,
+                self._service.groups.every,
             )
         )
         self._heartbeat = Heartbeat(scratch, settings.progress_seconds)

@@ -102,7 +102,7 @@ def test_decisions_are_json_lines_of_the_log(
 
     (line,) = decided()[len(before) :]
     logged = json.loads(line)
-    assert logged.keys() - answered.keys() == {"decided", "verb", "seconds"}
+    assert logged.keys() - answered.keys() == {"decided", "verb", "seconds", "groups"}
     assert {name: logged[name] for name in answered} == answered
 
 

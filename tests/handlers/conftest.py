@@ -69,7 +69,7 @@ def photograph() -> Callable[[int, int], bytes]:
 def v1() -> Callable[..., bytes]:
     """A KServe V1 body of image files; ``options`` go into every instance."""
 
-    def body(*images: bytes, **options: str) -> bytes:
+    def body(*images: bytes, **options: Any) -> bytes:
         instances = [{"data": base64.b64encode(i).decode("ascii")} | options for i in images]
         return json.dumps({"instances": instances}).encode()
 

@@ -21,12 +21,12 @@ def test_each_answered_photograph_is_a_line_without_pixels(
     v1: Callable[..., bytes],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    service = service_with(decision_log=on)
+    service = service_with(decision_log=on, groups="site=north,south")
     image = photograph(1, 0)
 
     answers = service.answer(
         [
-            RawRequest(v1(image, photograph(2, 1)), "predict"),
+            RawRequest(v1(image, photograph(2, 1), groups={"site": "south"}), "predict"),
             RawRequest(image, "explain"),
             RawRequest(b"no image", "predict"),
             RawRequest(image, "predict", probe=True),
@@ -41,5 +41,6 @@ def test_each_answered_photograph_is_a_line_without_pixels(
         written = datetime.fromisoformat(line.pop("decided"))
         assert abs((datetime.now(UTC) - written).total_seconds()) < 60
         assert 0 < line.pop("seconds") < 60
-        assert line == answered | {"verb": "predict"}
-    assert not on or lines[2].keys() == predictions[0].keys() | {"verb", "seconds", "decided"}
+        assert line == answered | {"verb": "predict", "groups": {"site": "south"}}
+    added = {"verb", "seconds", "decided", "groups"}
+    assert not on or lines[2].keys() == predictions[0].keys() | added

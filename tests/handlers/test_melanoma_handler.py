@@ -13,7 +13,7 @@ import pytest
 from ts.context import Context
 from ts.service import Service
 
-from handlers import telemetry
+from handlers import performance, telemetry
 from handlers.explanation_runner import ExplanationRunner
 from handlers.melanoma_handler import MelanomaHandler
 from handlers.settings import HandlerSettings
@@ -218,7 +218,8 @@ def test_metrics_have_the_format_of_torchserve(
         telemetry.BASELINE_PHOTOGRAPHS,
         telemetry.WORKER_STARTED,
         telemetry.BACKEND_INFO,
-        telemetry.STATED_PREVALENCE,
+        performance.STATED_PREVALENCE,
+        performance.GROUP_EXPECTED_DIAGNOSES,
         telemetry.REVIEW_REASONS,
     }
     assert {m.name for m in set(telemetry.METRICS) - others} <= {name for name, *_ in seen}

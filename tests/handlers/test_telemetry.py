@@ -8,6 +8,7 @@ import yaml
 from handlers import telemetry
 from handlers.drift import FEATURES, STATISTICS, Baseline
 from handlers.metric import VERSION, Metric
+from handlers.performance import GROUP_EXPECTED_DIAGNOSES, STATED_PREVALENCE
 from handlers.quality import NAMES as QUALITY
 from handlers.telemetry import (
     BACKEND_INFO,
@@ -18,7 +19,6 @@ from handlers.telemetry import (
     METRICS,
     REQUESTS,
     STAGE_SECONDS,
-    STATED_PREVALENCE,
     WORKER_STARTED,
     Observation,
     Recorder,
@@ -169,7 +169,8 @@ def test_worker_reports_start_backend_and_baseline_size(
 
 
 def test_every_counter_starts_at_zero(baseline: Baseline) -> None:
-    first = first_observations(baseline, "v1", "fp32", 0.02)
+    groups = (("site", "north"), ("site", "south"))
+    first = first_observations(baseline, "v1", "fp32", 0.02, groups)
 
     assert {entry.labels[-1] for entry in first} == {"v1"}
     assert len({(entry.metric, entry.labels) for entry in first}) == len(first)
@@ -177,6 +178,9 @@ def test_every_counter_starts_at_zero(baseline: Baseline) -> None:
         values = {entry.value for entry in first if entry.metric == metric}
         if metric.kind == "counter":
             assert values == {0}
+    grouped = [one.labels for one in first if one.metric == GROUP_EXPECTED_DIAGNOSES]
+    assert len(grouped) == 8
+    assert {labels[:2] for labels in grouped} == set(groups)
     # Bins: PromQL sees no increase of a series that begins above zero.
     bins = {entry.labels for entry in first if entry.metric == DRIFT_OBSERVATIONS}
     assert bins == {entry.labels for entry in first if entry.metric == DRIFT_BASELINE}

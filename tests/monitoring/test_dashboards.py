@@ -42,6 +42,8 @@ def labels_of_recorded(name: str) -> set[str]:
     if name.startswith("lesionlens:requests_"):
         return kept | {"verb"}
     kept.add(VERSION)
+    if name.startswith("lesionlens:group_"):
+        kept |= {"attribute", "group"}
     if name.startswith("lesionlens:drift_"):
         kept.add("feature")
     if re.match("lesionlens:drift_(observations|observed|smoothed|baseline)", name):
