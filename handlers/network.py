@@ -1,6 +1,6 @@
 """The network of an archive in parts: its stages, and the final layers of its variants.
 
-``model.pt2`` is what :func:`torch.export.save` writes: the weights of ``model.pt`` in the format
+``model.pt2`` is what ``torch.export.save`` writes: the weights of ``model.pt`` in the format
 that succeeds TorchScript.
 """
 

@@ -1,5 +1,5 @@
-"""Base class of the errors that a user of the training can mend."""
+"""Base class of the errors that a user of the training can fix."""
 
 
 class TrainingError(RuntimeError):
-    """A step of the training cannot be done; the message says what to mend."""
+    """A step of the training cannot be done; the message says what to fix."""
