@@ -186,10 +186,14 @@ def test_reference_shows_all_settings(kind: type) -> None:
         for name in kind.__annotations__.keys() - {"model_config"}
     }
 
-    assert {
-        name: ",".join(value) if isinstance(value, tuple) else str("" if value is None else value)
-        for name, value in expected.items()
-    } == shown
+    assert {name: written(value) for name, value in expected.items()} == shown
+
+
+def written(value: object) -> str:
+    """A default as a user would write it in a variable."""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return str(value).lower() if isinstance(value, bool) else str("" if value is None else value)
 
 
 def test_reference_shows_all_metrics(site: Path) -> None:

@@ -72,6 +72,7 @@ def test_script_request_of_the_page_is_accepted(
         tab.goto(f"http://{host}:{page.port}/")
         with tab.expect_response(lambda response: response.request.method == "POST") as response:
             tab.locator("#ask input[type=file]").first.set_input_files(file)
+            tab.locator(".ask").click()
         assert response.value.status == 200
 
 
