@@ -61,6 +61,8 @@ def export(backbone: Backbone, head: Head, folder: Path, check: Sequence[Photogr
         ParityError: it is above 1e-5; nothing is written then.
     """
     eager = SplitResNet(backbone.convolutions(), head.layer()).eval()
+    for parameter in eager.parameters():  # those of a fit may be parts of one tensor
+        parameter.data = parameter.data.clone()
     with (
         warnings.catch_warnings(),
         atomic_write(folder / "model.pt") as script,

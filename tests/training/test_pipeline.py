@@ -108,7 +108,7 @@ def test_a_second_run_gives_the_same_model_and_computes_no_features(
             return extract(*arguments, **options)
 
     monkeypatch.setattr(features, "extract", from_cache)
-    monkeypatch.setattr(pipeline.export, "parity", lambda *_: 0.0)
+    monkeypatch.setattr(pipeline.export, "parity", lambda *_: {"TorchScript": 0.0})
     settings = small_settings(tmp_path)
     summary = pipeline.train(settings, quiet())
 
