@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import torch
 
-from handlers.network import TwoStages, load_program, stages_of
+from handlers.network import last_stages, load_program, stages_of
 from handlers.variants import EXPORTED, OPENVINO_SUFFIXES, PLAIN, PROGRAM
 
 GPU_GROUP: Final = 8
@@ -186,7 +186,7 @@ def _exported(source: _Source) -> Run:
     except Exception as error:  # torch.export.load raises many kinds on a damaged file
         why = f"{type(error).__name__}: {str(error)[:200]}"
         raise UnavailableError(f"{PROGRAM} cannot be loaded ({why})") from error
-    return model.features if source.shape.stages == 1 else TwoStages.of(model)
+    return last_stages(model.features, source.shape.stages)  # type: ignore[no-any-return]
 
 
 def _freeze(features: Any) -> Any:

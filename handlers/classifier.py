@@ -115,8 +115,7 @@ class Classifier:
                 logger.warning("no variant of this archive runs on %s, using %s", backend, PLAIN)
                 backend = PLAIN
             chosen = backends.choose(backend, card.backends.order, folder, model, threads)
-            shape = replace(PERTURBED, side=PORTABLE.side, stages=PORTABLE.stages)
-            many = partial(backends.load, chosen.name, folder, model, threads, shape)
+            many = _perturbed(PORTABLE, chosen, folder, model, threads)
             return cls(model, card, baseline, chosen, perturbed=many)
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
             raise ArchiveError(
@@ -133,7 +132,6 @@ class Classifier:
         shape = Shape(variant.side, variant.stages, max(1, variant.orientations))
         names = [backend] if backend else NUMERICS[variant.numerics]
         ready = backends.first(names, folder, model, threads, shape)
-        many = replace(PERTURBED, side=variant.side, stages=variant.stages)
         return cls(
             VariantNetwork(stages_of(model, variant.stages), variant_head(document)),
             card,
@@ -141,7 +139,7 @@ class Classifier:
             ready,
             variant,
             document.calibration,
-            partial(backends.load, ready.name, folder, model, threads, many),
+            _perturbed(variant, ready, folder, model, threads),
         )
 
     @staticmethod
@@ -288,3 +286,11 @@ class Classifier:
             len(labels) > 1,
         )
         return [name for name, holds in zip(REASONS, checks, strict=True) if holds]
+
+
+def _perturbed(
+    variant: Variant, chosen: Backend, folder: Path, model: Any, threads: int
+) -> Callable[[], Backend]:
+    """Return what loads the chosen backend for many changed copies of a photograph."""
+    shape = replace(PERTURBED, side=variant.side, stages=variant.stages)
+    return partial(backends.load, chosen.name, folder, model, threads, shape)

@@ -44,12 +44,6 @@ class TwoStages(nn.Module):
         self.before = before
         self.last = last
 
-    @classmethod
-    def of(cls, model: Any) -> TwoStages:
-        """Take the stages of a module with the submodule ``features``."""
-        *before, last = model.features.children()
-        return cls(nn.Sequential(*before), last)
-
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """From (n, 3, side, side) to (n, width, side / 16, side / 16), the last stage first."""
         earlier = self.before(inputs)
@@ -61,13 +55,26 @@ class TwoStages(nn.Module):
         return torch.stack([halves[:, 0], halves[:, 1], earlier], dim=1).flatten(1, 2)
 
 
+def last_stages(features: Any, stages: int) -> Any:
+    """Return a module that computes the activations of the last or the last two stages.
+
+    Args:
+        features: the convolutions, a module of the stages in their order; not copied.
+        stages: 1 or 2.
+    """
+    if stages == 1:
+        return features
+    *before, last = features.children()
+    return TwoStages(nn.Sequential(*before), last).eval()
+
+
 def stages_of(model: Any, stages: int) -> Any:
-    """Return the convolutions of a loaded ``model.pt`` up to its last or its last two stages."""
+    """Return :func:`last_stages` of a loaded ``model.pt``, as TorchScript."""
     if stages == 1:
         return model.features
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
-        return torch.jit.script(TwoStages.of(model).eval())
+        return torch.jit.script(last_stages(model.features, stages))
 
 
 def variant_head(fitted: FittedVariant) -> nn.Sequential:

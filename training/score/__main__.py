@@ -7,8 +7,6 @@ import re
 import sys
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from handlers.explainers.methods import METHODS
 from handlers.settings import HandlerSettings
 from serving.paths import PathSettings
@@ -30,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     log = RunLog()
     try:
         summary = run(_job(asked), log)
-    except (ScoreError, ValidationError, ValueError, OSError) as error:
+    except (ScoreError, ValueError, OSError) as error:
         log.say(f"error: {error}")
         return 2
     except KeyboardInterrupt:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from pyarrow import parquet
 
 from handlers.settings import HandlerSettings
+from tests.conftest import ROOT
 from training.score.run import CHUNK, Job
 from training.score.scorer import Options
 from training.settings import TrainingSettings
@@ -41,6 +44,16 @@ def job(trained: TrainingSettings, tmp_path: Path) -> Callable[..., Job]:
         )
 
     return make
+
+
+def start(asked: Job, *options: str, **how: Any) -> psutil.Popen:
+    """Start the command that runs a job, in the checkout."""
+    return psutil.Popen(
+        [sys.executable, "-m", "training.score", asked.source, str(asked.output), *options],
+        cwd=ROOT,
+        env=os.environ | {"LESIONLENS_ARCHIVE": str(asked.archive.parent)},
+        **how,
+    )
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -14,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from tests.training.runs import quiet
-from tests.training.score.conftest import rows_of
+from tests.training.score.conftest import rows_of, start
 from training.score.engines import KILLED, Processes
 from training.score.items import Chunk, Item
 from training.score.rows import Scored
@@ -58,15 +56,11 @@ def test_killed_worker_loses_only_the_photograph_that_kills_it_again(
 
 
 def test_killed_run_leaves_no_process_and_goes_on_to_the_same_file(
-    photographs: list[Path], job: Callable[..., Job], root: Path
+    photographs: list[Path], job: Callable[..., Job]
 ) -> None:
     pipe = photographs[-1]
     asked = job(pipe.parent)
-    command = [sys.executable, "-m", "training.score", asked.source, str(asked.output)]
-    archive = {"LESIONLENS_ARCHIVE": str(asked.archive.parent)}
-    with psutil.Popen(
-        [*command, "--workers", "2"], cwd=root, env=os.environ | archive, stderr=subprocess.DEVNULL
-    ) as process:
+    with start(asked, "--workers", "2", stderr=subprocess.DEVNULL) as process:
         try:
             wait_until(lambda: recorded(asked) >= CHUNK)
             workers = workers_of(process)

@@ -5,7 +5,6 @@ Ray is an extra that CI does not install (240 MB): these tests run after `make s
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +16,7 @@ import pytest
 
 from tests.left_out import EXTRA
 from tests.training.runs import quiet
+from tests.training.score.conftest import start
 from tests.training.score.test_killed import recorded, wait_until
 from training.score.errors import ScoreError
 from training.score.run import CHUNK, Job, run
@@ -32,19 +32,12 @@ def with_ray() -> None:
 
 @pytest.mark.usefixtures("with_ray")
 def test_killed_actors_lose_nothing_and_the_file_is_the_same(
-    photographs: list[Path], job: Callable[..., Job], root: Path
+    photographs: list[Path], job: Callable[..., Job]
 ) -> None:
     pipe = photographs[-1]
     asked = job(pipe.parent)
-    command = [sys.executable, "-m", "training.score", asked.source, str(asked.output)]
-    variables = {"LESIONLENS_ARCHIVE": str(asked.archive.parent)}
-    with psutil.Popen(
-        [*command, "--engine", "ray", "--workers", "2"],
-        cwd=root,
-        env=os.environ | variables,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    engine = ("--engine", "ray", "--workers", "2")
+    with start(asked, *engine, stderr=subprocess.PIPE, text=True) as process:
         try:
             wait_until(lambda: recorded(asked) >= CHUNK or process.poll() is not None)
             # Who waits for the pipe is killed; its successor finds a photograph there.

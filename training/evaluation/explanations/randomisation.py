@@ -19,7 +19,7 @@ from torchvision.models import resnet18
 
 from handlers.classifier import LABELS
 from handlers.explainers.task import AttributionTask, Budget
-from handlers.network import TwoStages, VariantNetwork, head_of
+from handlers.network import VariantNetwork, head_of, last_stages
 from handlers.orientations import run_oriented
 from handlers.prediction import Forward
 from handlers.variants import PORTABLE, Variant
@@ -58,16 +58,17 @@ def cascade(explained: Explained, subject: Subject) -> Iterator[tuple[str, Attri
         The stage that was exchanged last, and the question.
     """
     variant, seed = explained.classifier.variant, crc32(subject.name.encode())
-    convolutions, fresh = eager_of(explained.plain), untrained(seed, eager_of(explained.plain))
+    convolutions = eager_of(explained.plain)
+    fresh = untrained(seed, convolutions)
     features = cast(nn.Sequential, convolutions.features)
     others = cast(nn.Sequential, fresh.features)
-    head = network_of(explained).head
+    head = _head_of(explained, convolutions)
     for stage, places in STAGES.items():
         if stage == "head":
             head = fresh.head if variant.stages == 1 else _untrained_head(head, seed)
         for place in places:
             features[place] = others[place]
-        network = VariantNetwork(_stages_of(features, variant), head)
+        network = VariantNetwork(last_stages(features, variant.stages), head)
         yield stage, Frozen(network, variant).task(subject.inputs, subject.target)
 
 
@@ -102,9 +103,15 @@ def untrained(seed: int, like: SplitResNet) -> SplitResNet:
 
 def network_of(explained: Explained) -> VariantNetwork:
     """Build the float32 network of the explained variant, eager."""
-    variant, plain = explained.classifier.variant, eager_of(explained.plain)
-    head = plain.head if variant == PORTABLE else explained.model.head
-    return VariantNetwork(_stages_of(cast(nn.Sequential, plain.features), variant), head).eval()
+    plain = eager_of(explained.plain)
+    stages = last_stages(plain.features, explained.classifier.variant.stages)
+    return VariantNetwork(stages, _head_of(explained, plain)).eval()
+
+
+def _head_of(explained: Explained, plain: SplitResNet) -> nn.Module:
+    """Return the head of the explained variant; that of plain TorchScript from its eager copy."""
+    own: nn.Module = explained.model.head
+    return plain.head if explained.classifier.variant == PORTABLE else own
 
 
 def with_head(network: VariantNetwork, layer: nn.Linear) -> VariantNetwork:
@@ -147,14 +154,6 @@ class Frozen:
         orientation, maps = run_oriented(inputs[0], self._orientations, self._network.features)
         activations = orientation.mapped_back(maps).mean(dim=0, keepdim=True)
         return Forward(activations, self._network.head(activations), None, (orientation,))
-
-
-def _stages_of(features: nn.Sequential, variant: Variant) -> nn.Module:
-    """Return the stages whose activations the variant pools, not copied."""
-    if variant.stages == 1:
-        return features
-    layers = list(features.children())
-    return TwoStages(nn.Sequential(*layers[:-1]), layers[-1])
 
 
 def _untrained_head(head: nn.Module, seed: int) -> nn.Module:
