@@ -211,6 +211,10 @@ class Classifier:
     def _logits(self, activations: torch.Tensor) -> torch.Tensor:
         return torch.cat([self.model.head(row) for row in activations.split(1)])
 
+    def load_perturbed(self) -> None:
+        """Load what :meth:`served` runs now, not at its first use: the archive may go away."""
+        self._perturbed()
+
     def warm_up(self) -> None:
         """Run twice on zeros: TorchScript optimises itself during its first runs."""
         for _ in range(2):

@@ -13,6 +13,7 @@ from typing import Final
 from handlers.card import ArchiveError
 from handlers.classifier import Classifier
 from handlers.settings import HandlerSettings
+from handlers.variants import EXPORTED, PROGRAM
 from training.score.errors import ScoreError
 
 MODEL_FILES: Final = (".pt", ".json", ".xml", ".bin")
@@ -38,13 +39,16 @@ class Identity:
     """Of the explanations; empty without."""
 
 
-def load(archive: Path | bytes, threads: int, settings: HandlerSettings) -> Classifier:
+def load(
+    archive: Path | bytes, threads: int, settings: HandlerSettings, explains: bool = False
+) -> Classifier:
     """Load the model of a ``.mar`` as the service does.
 
     Args:
         archive: path or content.
         threads: of a forward pass.
         settings: name variant and backend.
+        explains: whether explanations will be asked for: nothing can be loaded later.
 
     Raises:
         ScoreError: the archive is missing or cannot be used.
@@ -55,9 +59,13 @@ def load(archive: Path | bytes, threads: int, settings: HandlerSettings) -> Clas
         with tempfile.TemporaryDirectory(prefix="lesionlens-") as folder:
             source = io.BytesIO(archive) if isinstance(archive, bytes) else archive
             with zipfile.ZipFile(source) as packed:
-                names = [name for name in packed.namelist() if name.endswith(MODEL_FILES)]
+                wanted = (*MODEL_FILES, PROGRAM) if settings.backend == EXPORTED else MODEL_FILES
+                names = [name for name in packed.namelist() if name.endswith(wanted)]
                 packed.extractall(folder, names)
-            return Classifier.load(Path(folder), settings.backend, threads, settings.variant)
+            found = Classifier.load(Path(folder), settings.backend, threads, settings.variant)
+            if explains:
+                found.load_perturbed()
+            return found
     except (zipfile.BadZipFile, KeyError, ArchiveError) as error:
         name = archive if isinstance(archive, Path) else "the archive"
         raise ScoreError(

@@ -19,6 +19,7 @@ from handlers.settings import HandlerSettings
 from handlers.telemetry import Recorder
 from tests.training.runs import quiet, said
 from tests.training.score.conftest import rows_of
+from training.score import results
 from training.score.__main__ import main, report
 from training.score.errors import ScoreError
 from training.score.rows import ANSWER
@@ -132,16 +133,25 @@ def test_csv_has_the_same_rows(folder: Path, job: Callable[..., Job]) -> None:
     assert "broken" in second["error"]
 
 
-def test_explanations_are_files_next_to_the_output(folder: Path, job: Callable[..., Job]) -> None:
+@pytest.mark.parametrize(
+    ("method", "backend"), [("grad_cam", "exported"), ("lime", "openvino-fp32")]
+)
+def test_explanations_are_files_next_to_the_output(
+    method: str, backend: str, folder: Path, job: Callable[..., Job]
+) -> None:
     table = folder / "table.csv"
     table.write_text("path\n00.jpg\n")
     pictures = folder.parent / "maps"
-    asked = job(table, method="grad_cam", pictures=pictures)
+    asked = job(table, method=method, pictures=pictures)
+    asked = replace(
+        asked, options=replace(asked.options, settings=HandlerSettings(backend=backend))
+    )
 
     run(asked, quiet())
 
     (row,) = rows_of(asked.output)
-    assert row["method"] == "grad_cam"
+    assert results.read(asked.output, []).identity["backend"] == backend
+    assert row["method"] == method
     assert row["scale"] > 0
     for name in ("heatmap", "overlay"):
         with Image.open(pictures / row[name]) as picture:
