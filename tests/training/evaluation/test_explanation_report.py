@@ -12,6 +12,7 @@ import pytest
 from handlers.explainers import integrated_gradients
 from handlers.explainers.methods import METHODS, Method
 from handlers.explainers.task import Attribution, AttributionTask
+from tests.training.evaluation.few_methods import few_methods
 from tests.training.runs import quiet
 from training.evaluation import explanation_report
 from training.evaluation.explanations import cost, curves, examples
@@ -30,9 +31,7 @@ QUICK = ("grad_cam", "saliency")
 
 @pytest.fixture(scope="module", autouse=True)
 def _few() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in METHODS if name not in QUICK]:
-            patch.delitem(METHODS, name)
+    with few_methods(*QUICK), pytest.MonkeyPatch.context() as patch:
         patch.setattr(integrated_gradients, "MOST", integrated_gradients.FIRST)
         patch.setattr(cost, "PHOTOGRAPHS", 1)
         for module in (curves, document_of):

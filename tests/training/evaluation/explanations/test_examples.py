@@ -7,6 +7,7 @@ import pytest
 
 from handlers.explainers.methods import METHODS
 from handlers.prediction import Decision
+from tests.training.evaluation.few_methods import few_methods
 from training.dataset import CLASSES, Dataset, Progress
 from training.evaluation.explanations import examples
 from training.evaluation.explanations.examples import KINDS, Example, kind_of
@@ -35,11 +36,9 @@ def shown(
     explained: Explained,
     found: Dataset,
     silent: Progress,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> list[Example]:
-    for name in [name for name in METHODS if name not in ("grad_cam", "saliency")]:
-        monkeypatch.delitem(METHODS, name)
-    return examples.examples(explained, found.test, silent)
+    with few_methods("grad_cam", "saliency"):
+        return examples.examples(explained, found.test, silent)
 
 
 def test_there_are_at_most_two_of_a_kind_and_label(shown: list[Example]) -> None:
