@@ -61,14 +61,17 @@ def export(backbone: Backbone, head: Head, folder: Path, check: Sequence[Photogr
         ParityError: it is above 1e-5; nothing is written then.
     """
     eager = SplitResNet(backbone.convolutions(), head.layer()).eval()
-    for parameter in eager.parameters():  # those of a fit may be parts of one tensor
-        parameter.data = parameter.data.clone()
+    # Those of a fit may be parts of one tensor, or have channels last, which torch.export warns of.
+    for parameter in eager.parameters():
+        parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
     with (
         warnings.catch_warnings(),
         atomic_write(folder / "model.pt") as script,
         atomic_write(folder / PROGRAM) as program,
     ):
         warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
+        # Harmless: it is about weights that are not on the CPU, and the answers are compared below.
+        warnings.filterwarnings("ignore", message="No complete tensor found", category=UserWarning)
         torch.jit.script(eager).save(str(script))
         with program.open("wb+") as file:
             torch.export.save(traced(eager), file)
