@@ -12,6 +12,7 @@ from typing import Final
 
 from handlers.card import ArchiveError
 from handlers.classifier import Classifier
+from handlers.explainers.methods import METHODS
 from handlers.settings import HandlerSettings
 from handlers.variants import EXPORTED, PROGRAM
 from training.score.errors import ScoreError
@@ -40,7 +41,7 @@ class Identity:
 
 
 def load(
-    archive: Path | bytes, threads: int, settings: HandlerSettings, explains: bool = False
+    archive: Path | bytes, threads: int, settings: HandlerSettings, method: str = ""
 ) -> Classifier:
     """Load the model of a ``.mar`` as the service does.
 
@@ -48,7 +49,7 @@ def load(
         archive: path or content.
         threads: of a forward pass.
         settings: name variant and backend.
-        explains: whether explanations will be asked for: nothing can be loaded later.
+        method: of the explanations that will be asked for: nothing can be loaded later.
 
     Raises:
         ScoreError: the archive is missing or cannot be used.
@@ -63,7 +64,7 @@ def load(
                 names = [name for name in packed.namelist() if name.endswith(wanted)]
                 packed.extractall(folder, names)
             found = Classifier.load(Path(folder), settings.backend, threads, settings.variant)
-            if explains:
+            if method and not METHODS[method].gradients:
                 found.load_perturbed()
             return found
     except (zipfile.BadZipFile, KeyError, ArchiveError) as error:

@@ -98,7 +98,7 @@ class Scorer:
         self.known = known
         """Photographs that are read but not scored again."""
         self._reader = Reader(options.settings.max_body_bytes)
-        self.classifier = model.load(archive, 1, options.settings, bool(options.method))
+        self.classifier = model.load(archive, 1, options.settings, options.method)
         # Slots for slow explanations are files; every process has its own.
         self._scratch = tempfile.TemporaryDirectory(prefix="lesionlens-score-")
         seconds = max(EXPLAIN_SECONDS, options.settings.explain_seconds)
