@@ -70,8 +70,6 @@ def export(backbone: Backbone, head: Head, folder: Path, check: Sequence[Photogr
         atomic_write(folder / PROGRAM) as program,
     ):
         warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
-        # Harmless: it is about weights that are not on the CPU, and the answers are compared below.
-        warnings.filterwarnings("ignore", message="No complete tensor found", category=UserWarning)
         torch.jit.script(eager).save(str(script))
         with program.open("wb+") as file:
             torch.export.save(traced(eager), file)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import resource
 import tempfile
@@ -35,7 +36,8 @@ TESTED: Final = 2
 
 def plain(photographs: Sequence[Photograph], network: Backbone) -> np.ndarray:
     """Decode and run one forward pass per view only: features of shape (n, views, 512)."""
-    convolutions = network.convolutions().to(memory_format=torch.channels_last)
+    # A copy: the conversion would change the caller's network.
+    convolutions = copy.deepcopy(network.convolutions()).to(memory_format=torch.channels_last)
     rows = []
     for start in range(0, len(photographs), CHUNK):
         views = []

@@ -29,6 +29,7 @@ def test_plain_forward_passes_give_the_features_that_are_extracted(
     extracted = features.extract(few, network, cache, silent)
 
     plain = feature_cost.plain(few, network)
+    assert all(one.is_contiguous() for one in network.network.parameters())  # as it was given
     np.testing.assert_allclose(plain, extracted.views, atol=1e-4, rtol=1e-4)
 
 

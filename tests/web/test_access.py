@@ -58,7 +58,7 @@ def test_rejected_page_key_is_reported_as_a_configuration_error(
     status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warnings: list[str] = []
-    # Not caplog: another test's program may have changed what the process logs.
+    # Not caplog, which captured nothing in one run of CI; why is not known.
     monkeypatch.setattr(log, "warning", lambda text, *values: warnings.append(text % values))
     double = Double(predict=Reply({"error": "a valid key or token is needed"}, status))
 
