@@ -61,6 +61,11 @@ class Box:
             ) from None
         return cls.of(numbers)
 
+    @property
+    def text(self) -> str:
+        """The box as :meth:`parse` reads it: four numbers and commas."""
+        return ",".join(map(repr, (self.x, self.y, self.width, self.height)))
+
     def square(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
         """Return the square that the model sees: left, top, right and bottom in pixels.
 

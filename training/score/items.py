@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 
 import fsspec
 
+from handlers.structure.box import WHOLE, Box
 from training.score.errors import UnreadableError
 
 
@@ -30,6 +32,28 @@ class Item(NamedTuple):
     """Identifier of the table or of the tar file."""
     error: str = ""
     """Why it cannot be read, where that is known already."""
+    box: Box = WHOLE
+    """Part of the photograph that is scored."""
+
+    @property
+    def requested_box(self) -> str:
+        """The box as a text; empty where the whole photograph is scored."""
+        return "" if self.box == WHOLE else self.box.text
+
+
+def answer_key(digest: str, box: Box) -> str:
+    """Return what identifies an answer: the content of a photograph, and the box in it.
+
+    Args:
+        digest: SHA-256 of the content, hexadecimal.
+        box: part of the photograph that is scored.
+
+    Returns:
+        64 hexadecimal digits; those of the content where the whole photograph is scored.
+    """
+    if box == WHOLE:
+        return digest
+    return hashlib.sha256(f"{digest} {box.text}".encode()).hexdigest()
 
 
 class Chunk(NamedTuple):

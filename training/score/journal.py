@@ -17,16 +17,18 @@ import numpy as np
 
 from training.score.items import Item
 from training.score.model import Identity
-from training.score.rows import Scored
+from training.score.rows import FILE, Scored
 
 _TABLES: Final = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
-CREATE TABLE IF NOT EXISTS answers (
-    sha256 TEXT PRIMARY KEY, answer TEXT NOT NULL, features BLOB
+CREATE TABLE IF NOT EXISTS results (
+    key TEXT PRIMARY KEY, answer TEXT NOT NULL, features BLOB
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS rows (
-    place INTEGER PRIMARY KEY, path TEXT NOT NULL, id TEXT, sha256 TEXT, error TEXT
+DROP TABLE IF EXISTS rows;
+CREATE TABLE rows (
+    place INTEGER PRIMARY KEY, path TEXT NOT NULL, id TEXT, sha256 TEXT, requested_box TEXT,
+    key TEXT, error TEXT
 );
 CREATE TABLE IF NOT EXISTS identity (document TEXT NOT NULL);
 """
@@ -48,10 +50,9 @@ class Journal:
         document = json.dumps(asdict(identity))
         with self._database as writing:
             if writing.execute("SELECT document FROM identity").fetchall() != [(document,)]:
-                writing.execute("DELETE FROM answers")
+                writing.execute("DELETE FROM results")
                 writing.execute("DELETE FROM identity")
                 writing.execute("INSERT INTO identity VALUES (?)", (document,))
-            writing.execute("DELETE FROM rows")
 
     def __enter__(self) -> Journal:
         """Return the journal."""
@@ -61,9 +62,9 @@ class Journal:
         """Close the file; it stays."""
         self._database.close()
 
-    def digests(self) -> list[str]:
-        """Return the digests of all photographs that have an answer."""
-        return [digest for (digest,) in self._database.execute("SELECT sha256 FROM answers")]
+    def keys(self) -> list[str]:
+        """Return the keys of all answers."""
+        return [key for (key,) in self._database.execute("SELECT key FROM results")]
 
     def add(self, first: int, items: Sequence[Item], scored: Sequence[Scored]) -> None:
         """Write the results of consecutive photographs, all or none of them.
@@ -76,9 +77,13 @@ class Journal:
         self.know(scored)
         with self._database as writing:
             writing.executemany(
-                "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
-                    (place, item.path, item.id or None, one.sha256 or None, one.error or None)
+                    (
+                        place,
+                        item.path,
+                        *_or_null(item.id, one.sha256, item.requested_box, one.key, one.error),
+                    )
                     for place, (item, one) in enumerate(zip(items, scored, strict=True), first)
                 ),
             )
@@ -87,9 +92,9 @@ class Journal:
         """Write answers without rows."""
         with self._database as writing:
             writing.executemany(
-                "INSERT OR IGNORE INTO answers VALUES (?, ?, ?)",
+                "INSERT OR IGNORE INTO results VALUES (?, ?, ?)",
                 (
-                    (one.sha256, json.dumps(dict(one.answer)), one.features)
+                    (one.key, json.dumps(dict(one.answer)), one.features)
                     for one in scored
                     if one.answer is not None
                 ),
@@ -104,12 +109,12 @@ class Journal:
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the rows of the output, in order."""
         query = (
-            "SELECT path, id, rows.sha256, error, answer, features FROM rows "
-            "LEFT JOIN answers USING (sha256) ORDER BY place"
+            "SELECT path, id, sha256, requested_box, error, answer, features FROM rows "
+            "LEFT JOIN results USING (key) ORDER BY place"
         )
         with closing(self._database.execute(query)) as found:
-            for path, identifier, digest, error, answer, features in found:
-                row = {"path": path, "id": identifier, "sha256": digest, "error": error}
+            for *file, answer, features in found:
+                row = dict(zip((column.name for column in FILE), file, strict=True))
                 if answer is not None:
                     row |= json.loads(answer)
                 if features is not None:
@@ -121,3 +126,7 @@ class Journal:
         self._database.close()
         for suffix in ("", "-wal", "-shm"):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
+
+def _or_null(*texts: str) -> tuple[str | None, ...]:
+    return tuple(text or None for text in texts)

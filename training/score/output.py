@@ -14,9 +14,11 @@ from typing import Any, Final
 import pyarrow as pa
 from pyarrow import parquet
 
+from handlers.structure.box import WHOLE, Box
 from training.files import atomic_write
 from training.score import rows
 from training.score.errors import ScoreError
+from training.score.items import answer_key
 from training.score.model import Identity
 from training.score.rows import Scored
 
@@ -28,6 +30,7 @@ IDENTITY: Final = b"lesionlens"
 """Key of the Parquet file's metadata that has the identity of model and options."""
 SOURCE: Final = b"lesionlens.input"
 """Key of the metadata that has the input as it was named."""
+_FILE: Final = {column.name for column in rows.FILE}
 
 
 def check(path: Path, features: bool) -> None:
@@ -72,6 +75,7 @@ def _csv(path: Path, found: Iterator[dict[str, Any]], names: list[str]) -> None:
             if "reasons" in row:
                 row["reasons"] = " ".join(row["reasons"])
                 row["review"] = str(row["review"]).lower()
+                row["box"] = ",".join(map(repr, row["box"]))
             writer.writerow(row)
 
 
@@ -99,7 +103,9 @@ def _scored(row: dict[str, Any]) -> Scored:
     answer = {
         name: value
         for name, value in row.items()
-        if value is not None and name not in ("path", "id", "sha256")
+        if value is not None and (name == "error" or name not in _FILE)
     }
     packed = None if features is None else pa.array(features, pa.float32()).to_numpy().tobytes()
-    return Scored(row["sha256"], answer=answer, features=packed)
+    requested = row.get("requested_box")  # outputs of before have no such column
+    key = answer_key(row["sha256"], Box.parse(requested) if requested else WHOLE)
+    return Scored(row["sha256"], answer=answer, features=packed, key=key)

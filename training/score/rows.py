@@ -13,9 +13,11 @@ FILE: Final = (
     pa.field("path", pa.string(), nullable=False),
     pa.field("id", pa.string()),
     pa.field("sha256", pa.string()),
+    pa.field("requested_box", pa.string()),
     pa.field("error", pa.string()),
 )
-"""Columns of the file itself; ``error`` is null for a photograph that was scored."""
+"""Columns of the file itself; ``requested_box`` is null where the whole photograph was scored,
+``error`` for one that was."""
 ANSWER: Final = (
     pa.field("label", pa.string()),
     pa.field("probability", pa.float64()),
@@ -55,6 +57,8 @@ class Scored(NamedTuple):
     """Columns from :data:`ANSWER` on, or ``error``; None where the answer was known before."""
     features: bytes | None = None
     """float32, as bytes."""
+    key: str = ""
+    """From :func:`training.score.items.answer_key`; empty where the file could not be read."""
 
 
 def schema(features: bool, explained: bool) -> pa.Schema:

@@ -84,7 +84,7 @@ def _run(job: Job, scorer: Scorer, log: RunLog) -> Summary:
             journal.know(group)
         job = replace(job, options=_fixed(job.options, identity))
         chunks = _chunks(job, summary.left_out)
-        results = _results(job, scorer, identity, Known(journal.digests()), chunks)
+        results = _results(job, scorer, identity, Known(journal.keys()), chunks)
         with log.step("score"):
             _collect(results, journal, summary, _total(job), log)
         if not summary.photographs and job.shard is None:

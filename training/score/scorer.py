@@ -25,7 +25,7 @@ from handlers.telemetry import Recorder
 from training.files import atomic_write
 from training.score import model
 from training.score.errors import UnreadableError
-from training.score.items import Item, Reader
+from training.score.items import Item, Reader, answer_key
 from training.score.rows import EXPLANATION, Scored
 
 PICTURES: Final = ("heatmap", "overlay")
@@ -48,20 +48,20 @@ class Options:
 
 
 class Known:
-    """Digests of the photographs that have been scored before, 16 bytes for each.
+    """Keys of the answers that exist already, 16 bytes for each.
 
     Args:
-        digests: SHA-256, hexadecimal.
+        keys: from :func:`training.score.items.answer_key`.
     """
 
-    def __init__(self, digests: Sequence[str] = ()) -> None:
+    def __init__(self, keys: Sequence[str] = ()) -> None:
         self._halves = np.sort(
-            np.frombuffer(b"".join(bytes.fromhex(one[:32]) for one in digests), dtype=_HALVES)
+            np.frombuffer(b"".join(bytes.fromhex(one[:32]) for one in keys), dtype=_HALVES)
         )
 
-    def __contains__(self, digest: str) -> bool:
-        """Whether a digest is among them."""
-        wanted = np.frombuffer(bytes.fromhex(digest[:32]), dtype=_HALVES)
+    def __contains__(self, key: str) -> bool:
+        """Whether a key is among them."""
+        wanted = np.frombuffer(bytes.fromhex(key[:32]), dtype=_HALVES)
         place = int(np.searchsorted(self._halves, wanted)[0])
         return place < len(self._halves) and bool(self._halves[place] == wanted[0])
 
@@ -96,7 +96,7 @@ class Scorer:
     def __init__(self, archive: Path | bytes, options: Options, known: Known) -> None:
         self._options = options
         self.known = known
-        """Photographs that are read but not scored again."""
+        """Answers that exist: their photographs are read but not scored again."""
         self._reader = Reader(options.settings.max_body_bytes)
         self.classifier = model.load(archive, 1, options.settings, options.method)
         # Slots for slow explanations are files; every process has its own.
@@ -134,19 +134,19 @@ class Scorer:
     def score(self, items: Sequence[Item]) -> list[Scored]:
         """Score photographs; the result has their order, and an error for what cannot be used."""
         results: list[Scored | None] = [None] * len(items)
-        waiting: list[tuple[int, str]] = []
+        waiting: list[tuple[int, Scored]] = []
         images = self._prepared(items, results, waiting)
         batch = self._options.settings.forward_batch
         for number, image in enumerate(self.classifier.classify(images, batch)):
-            place, digest = waiting[number]
-            results[place] = self._scored(digest, image)
+            place, unanswered = waiting[number]
+            results[place] = self._scored(unanswered, image)
         return [Scored() if one is None else one for one in results]
 
     def _prepared(
         self,
         items: Sequence[Item],
         results: list[Scored | None],
-        waiting: list[tuple[int, str]],
+        waiting: list[tuple[int, Scored]],
     ) -> Iterator[PreprocessedImage]:
         """Yield what must be classified; all else gets its result at once."""
         for place, item in enumerate(items):
@@ -156,28 +156,29 @@ class Scorer:
                 results[place] = Scored(error=str(error))
                 continue
             digest = hashlib.sha256(data).hexdigest()
-            if digest in self.known:
-                results[place] = Scored(digest)
+            unanswered = Scored(digest, key=answer_key(digest, item.box))
+            if unanswered.key in self.known:
+                results[place] = unanswered
                 continue
             try:
-                picture = decode(data, self._options.settings.image_limits)
+                picture = decode(data, self._options.settings.image_limits, box=item.box)
             except ImageError as error:
-                results[place] = Scored(digest, answer={"error": str(error)})
+                results[place] = unanswered._replace(answer={"error": str(error)})
                 continue
-            waiting.append((place, digest))
-            yield self.classifier.preprocess(picture)
+            waiting.append((place, unanswered))
+            yield self.classifier.preprocess(picture, item.box)
 
-    def _scored(self, digest: str, image: ClassifiedImage) -> Scored:
+    def _scored(self, unanswered: Scored, image: ClassifiedImage) -> Scored:
         answer = self.classifier.answer(image, self._options.settings.prevalence)
         answer |= image.measurements
         if self._options.method:
-            answer |= self._explanation(digest, image)
+            answer |= self._explanation(unanswered.key, image)
         features = None
         if self._options.features:
             features = image.forward.features[0].astype("<f4").tobytes()
-        return Scored(digest, answer=answer, features=features)
+        return unanswered._replace(answer=answer, features=features)
 
-    def _explanation(self, digest: str, image: ClassifiedImage) -> dict[str, Any]:
+    def _explanation(self, key: str, image: ClassifiedImage) -> dict[str, Any]:
         """Explain a photograph and write its pictures; returns the columns."""
         request = Request("explain", (Instance(b"", self._options.method),), enveloped=False)
         try:
@@ -188,7 +189,7 @@ class Scorer:
             return {"error": error.message}
         if self._options.pictures is not None:
             for name in PICTURES:
-                path = self._options.pictures / f"{digest}-{name}.png"
+                path = self._options.pictures / f"{key}-{name}.png"
                 with atomic_write(path) as temporary:
                     temporary.write_bytes(base64.b64decode(found[name]))
                 found[name] = path.name

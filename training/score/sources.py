@@ -21,7 +21,7 @@ from training.score.items import Item
 
 EXPECTED: Final = (
     "a folder, a pattern in quotes, a .zip, a .tar, or a .csv or .parquet file with a column "
-    "'path'; s3:// and gs:// addresses likewise"
+    "'path', perhaps 'id' and 'box'; s3:// and gs:// addresses likewise"
 )
 LeftOut = Callable[[str, str], None]
 """Callback for a file that is no photograph: its path and the reason."""

@@ -117,6 +117,30 @@ def test_answers_of_another_model_or_limit_are_not_taken(
     assert {row["label"] for row in rows_of(asked.output)} == {None}
 
 
+def test_boxes_of_one_photograph_have_separate_answers(
+    folder: Path, job: Callable[..., Job], service: MelanomaService
+) -> None:
+    boxes = ("", "0.0,0.0,0.5,0.5", "0.25,0.5,0.5,0.5")
+    table = folder / "table.csv"
+    table.write_text("path,box\n" + "".join(f'00.jpg,"{box}"\n' for box in boxes))
+    asked = job(table)
+
+    assert run(asked, quiet()).known == 0
+
+    rows = rows_of(asked.output)
+    data = (folder / "00.jpg").read_bytes()
+    for row, box in zip(rows, boxes, strict=True):
+        request = RawRequest(data, "predict", box=box or None)
+        (answer,) = service.answer([request], Recorder("test"))
+        assert {field.name: row[field.name] for field in ANSWER} == json.loads(answer.body)
+        assert row["requested_box"] == (box or None)
+        assert row["sha256"] == hashlib.sha256(data).hexdigest()
+    assert len({row["probability"] for row in rows}) == 3
+    before = asked.output.read_bytes()
+    assert run(asked, quiet()).known == 3
+    assert asked.output.read_bytes() == before
+
+
 def test_csv_has_the_same_rows(folder: Path, job: Callable[..., Job]) -> None:
     table = folder / "table.csv"
     table.write_text("path,id\n" + "".join(f"{place:02d}.jpg,p-{place}\n" for place in (3, 6)))
@@ -129,6 +153,7 @@ def test_csv_has_the_same_rows(folder: Path, job: Callable[..., Job]) -> None:
     assert (first["id"], first["path"], first["error"]) == ("p-3", "03.jpg", "")
     assert 0 < float(first["probability"]) < 1
     assert first["review"] in ("true", "false")
+    assert first["box"] == "0.0,0.0,1.0,1.0"
     assert (second["id"], second["probability"]) == ("p-6", "")
     assert "broken" in second["error"]
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from handlers.structure.box import WHOLE, Box
 from training.score import sources
 from training.score.errors import ScoreError, UnreadableError
 from training.score.items import Item, Reader
@@ -115,21 +116,33 @@ def test_a_pattern_of_archive_files_names_each_of_them(packed: dict[str, Path]) 
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_a_table_lists_paths_with_ids(suffix: str, folder: Path) -> None:
-    table = pa.table({"id": ["007", None], "path": ["a.jpg", str(folder / "b/c.png")]})
+def test_a_table_lists_paths_with_ids_and_boxes(suffix: str, folder: Path) -> None:
+    other = str(folder / "b/c.png")
+    columns = {"id": ["007", None], "path": ["a.jpg", other], "box": [[0.25, 0.5, 0.25, 0.5], None]}
     path = folder / f"table{suffix}"
     if suffix == ".csv":
-        path.write_text(f'id,path\n007,a.jpg\n,"{folder / "b/c.png"}"\n')
+        path.write_text(f'id,path,box\n007,a.jpg,"0.25,0.5,0.25,0.5"\n,"{other}",\n')
     else:
-        parquet.write_table(table, path)
+        parquet.write_table(pa.table(columns), path)
 
     items, _ = listed(path)
 
-    assert [(item.path, item.id) for item in items] == [
-        ("a.jpg", "007"),
-        (str(folder / "b/c.png"), ""),
+    assert [(item.path, item.id, item.box) for item in items] == [
+        ("a.jpg", "007", Box(0.25, 0.5, 0.25, 0.5)),
+        (other, "", WHOLE),
     ]
     assert len(contents(items)) == 2
+
+
+def test_a_box_outside_of_its_photograph_is_an_error_of_that_row(folder: Path) -> None:
+    path = folder / "table.csv"
+    path.write_text('path,box\na.jpg,"0.5,0.5,0.6,0.5"\nb/c.png,left\nb/d.JPG,\n')
+
+    first, second, third = listed(path)[0]
+
+    assert "reaches beyond the photograph" in first.error
+    assert "not four numbers" in second.error
+    assert not third.error
 
 
 def test_what_looks_like_a_photograph_and_cannot_be_read_is_named(folder: Path) -> None:
