@@ -20,7 +20,12 @@ from handlers.classifier import LABELS, REASONS
 from handlers.drift import FEATURES, Baseline
 from handlers.groups import Groups
 from handlers.metric import VERSION, Metric
-from handlers.performance import EXPECTED_DIAGNOSES, GROUP_EXPECTED_DIAGNOSES, STATED_PREVALENCE
+from handlers.performance import (
+    EXPECTED_DIAGNOSES,
+    GROUP_EXPECTED_DIAGNOSES,
+    RECEIPTS,
+    STATED_PREVALENCE,
+)
 from handlers.protocol import ANSWERS
 
 SECONDS: Final = (
@@ -258,6 +263,7 @@ def first_observations(
             Observation(GROUP_EXPECTED_DIAGNOSES, (*group, *pair, version), 0)
             for group, *pair in product(groups, LABELS, LABELS)
         ),
+        *(Observation(RECEIPTS, (label, version), 0) for label in LABELS),
         *(Observation(REVIEW_REASONS, (reason, version), 0) for reason in REASONS),
         *(Observation(DRIFT_OBSERVATIONS, share.labels, 0) for share in shares),
     ]
