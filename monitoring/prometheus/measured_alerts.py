@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from handlers.performance import RECEIPTS
 from monitoring.prometheus.answer_alerts import WHO
 from monitoring.prometheus.measured_rules import OUTCOMES, WINDOW
 from monitoring.prometheus.objectives import PerformanceLimits
 from monitoring.prometheus.rule import Alert, Group
 
-RECEIPTS = "lesionlens_receipts_total"
 TITLES = {"sensitivity": "sensitivity", "ppv": "PPV"}
 """Figures that must not be estimated too high, with their titles."""
 
@@ -71,7 +71,7 @@ def _silence(limits: PerformanceLimits) -> Alert:
     return Alert(
         "LesionLensNoOutcomes",
         f"""
-        {total(RECEIPTS, f" offset {days}")} >= {limits.fewest_receipts}
+        {total(RECEIPTS.name, f" offset {days}")} >= {limits.fewest_receipts}
           unless
         {total(OUTCOMES)} > 0
         """,

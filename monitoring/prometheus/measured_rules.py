@@ -15,7 +15,6 @@ from monitoring.prometheus.performance_rules import (
     BENIGN,
     CANCER,
     GROUP,
-    STATED,
     WINDOWS,
     expected_matrix,
     share,
@@ -30,15 +29,14 @@ FIGURES: Final = {
     "sensitivity": (CANCER, 'diagnosis="cancer"'),
     "specificity": (BENIGN, 'diagnosis="no cancer"'),
     "ppv": (CANCER, 'label="cancer"'),
-    "npv": (BENIGN, 'label="no cancer"'),
 }
-"""Cells of the numerator and of the denominator. Selection by the answer distorts the first two
-only: the last two are shares of lesions with the same answer."""
-CORRECTED: Final = tuple(FIGURES)[:2]
+"""Cells of the numerator and of the denominator."""
+CORRECTED: Final = ("sensitivity", "specificity")
+"""Figures that verification bias distorts: PPV is a share of lesions with the same answer."""
 OUTCOMES: Final = "lesionlens_outcomes_total"
 GROUP_OUTCOMES: Final = "lesionlens_group_outcomes_total"
 OUTCOME_PROBABILITIES: Final = "lesionlens_outcome_probabilities_total"
-BINS: Final = tuple(f"{place}" for place in range(10))
+"""Counters of the front (:class:`serving.front.telemetry.FrontMetrics`)."""
 
 
 def groups() -> tuple[Group, ...]:
@@ -121,19 +119,20 @@ def _corrected(matrix: str, prefix: str) -> tuple[Recording, ...]:
             for name in CORRECTED
             for rule in (
                 share(f"lesionlens:{prefix}corrected_{name}:{WINDOW}", whole, *FIGURES[name]),
-                *_logit_bounds(f"lesionlens:{prefix}corrected_{name}", matrix, verified, answers),
+                # Of groups there are hardly ever enough diagnoses for an interval.
+                *(() if prefix else _logit_bounds(name, matrix, verified, answers)),
             )
         ),
     )
 
 
-def _logit_bounds(name: str, matrix: str, verified: str, answers: str) -> tuple[Recording, ...]:
+def _logit_bounds(figure: str, matrix: str, verified: str, answers: str) -> tuple[Recording, ...]:
     """Record the bounds of a corrected figure, by the delta method on its logit.
 
     The variance is the sum over both answers of 1 / answers + 1 / diagnosed so - 1 / diagnosed.
     """
+    name, (_, diagnosis) = f"lesionlens:corrected_{figure}", FIGURES[figure]
     value, variance = f"{name}:{WINDOW}", f"{name}_variance:{WINDOW}"
-    _, diagnosis = FIGURES[name.rpartition("_")[2]]
     return (
         # An empty cell gives an infinite variance: no bounds.
         Recording(
@@ -157,11 +156,7 @@ def _logit_bounds(name: str, matrix: str, verified: str, answers: str) -> tuple[
 
 
 def _calibration() -> tuple[Recording, ...]:
-    """Record the share of cancer by bin of the probability, and what calibration promises.
-
-    Probabilities are stated for as many cancers as benign lesions, so an edge of a bin is
-    converted to the stated prevalence, as :func:`handlers.prediction.risk` does.
-    """
+    """Record the share of cancer by bin of the probability, with its interval."""
     counted = f"lesionlens:outcome_probabilities:increase{WINDOW}"
     name = "lesionlens:calibration"
     count = f"{name}_outcomes:{WINDOW}"
@@ -179,14 +174,4 @@ def _calibration() -> tuple[Recording, ...]:
             """,
         ),
         *_wilson(name),
-        *(
-            Recording(f"{name}_expected_{end}:{WINDOW}", _risk(edge), labels={"bin": place})
-            for number, place in enumerate(BINS)
-            for end, edge in (("least", number / len(BINS)), ("most", (number + 1) / len(BINS)))
-        ),
     )
-
-
-def _risk(probability: float) -> str:
-    cancer, benign = f"{probability:g} * {STATED}", f"{1 - probability:g} * (1 - {STATED})"
-    return f"{cancer} / ({cancer} + {benign})"

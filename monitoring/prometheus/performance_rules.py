@@ -59,7 +59,7 @@ def share(record: str, matrix: str, part: str, whole: str) -> Recording:
 
 
 def expected_matrix(window: str, prefix: str = "") -> str:
-    """Return the name of the recorded matrix of expected diagnoses; ``group_`` for that of groups."""
+    """Return the name of the recorded matrix of expected diagnoses, by group with ``group_``."""
     return f"lesionlens:{prefix}expected_diagnoses:increase{window}"
 
 

@@ -48,6 +48,10 @@ def labels_of_recorded(name: str) -> set[str]:
         kept.add("feature")
     if re.match("lesionlens:drift_(observations|observed|smoothed|baseline)", name):
         kept.add("bin")
+    if name.startswith("lesionlens:calibration"):
+        kept.add("bin")
+    if "verified" in name:
+        kept.add("label")
     return kept
 
 
