@@ -231,7 +231,11 @@ def _calibration() -> Builder[Panel]:
         column: recorded(f"lesionlens:calibration{ending}:{WINDOW}")
         for column, ending in columns.items()
     }
-    expected = {"expected, least": _risks(0), "expected, most": _risks(1)}
+    queries = [
+        (by_service("max", expression, ", ".join(keys[1:])), column)
+        for column, expression in measured.items()
+    ]
+    queries += [(_risks(0), "expected, least"), (_risks(1), "expected, most")]
     return compared(
         PanelSpec(
             f"Calibration by tenth of the probability, {DAYS}",
@@ -245,11 +249,8 @@ def _calibration() -> Builder[Panel]:
         ),
         keys,
         [
-            (
-                Query(by_service("max", expression, ", ".join(keys[1:])), column),
-                "short" if column == "diagnoses" else "percentunit",
-            )
-            for column, expression in (measured | expected).items()
+            (Query(expression, column), "short" if column == "diagnoses" else "percentunit")
+            for expression, column in queries
         ],
     )
 
@@ -260,7 +261,7 @@ def _risks(end: int) -> str:
     Probabilities are stated for as many cancers as benign lesions, and are converted to the stated
     prevalence as :func:`handlers.prediction.risk` does.
     """
-    prevalence, risks = recorded(STATED), []
+    prevalence, risks = by_service("max", recorded(STATED), VERSION), []
     for place in range(BINS):
         probability = (place + end) / BINS
         odds = f"{(1 - probability) / probability:.6g}" if probability else "Inf"
