@@ -200,18 +200,23 @@ class Recorder:
         for feature in FEATURES:
             self.count(DRIFT_OBSERVATIONS, feature, baseline.bin_of(feature, values[feature]))
 
-    def prediction(self, prediction: Mapping[str, Any], groups: Groups = ()) -> None:
+    def prediction(
+        self, prediction: Mapping[str, Any], groups: Groups = (), *, receipt: bool = False
+    ) -> None:
         """Count one prediction, and add it to the diagnoses that are expected of its label.
 
         Args:
             prediction: as it is answered.
             groups: declared ones of the photograph.
+            receipt: whether it is answered with one.
         """
         label, risk = prediction["label"], prediction["risk"]
         self.count(PREDICTIONS, label, str(prediction["review"]).lower())
         self.observe(PROBABILITY, prediction["probability"])
         for reason in prediction["reasons"]:
             self.count(REVIEW_REASONS, reason)
+        if receipt:
+            self.count(RECEIPTS, label)
         for diagnosis, share in zip(LABELS, (1 - risk, risk), strict=True):
             self.add(EXPECTED_DIAGNOSES, share, label, diagnosis)
             for group in groups:
