@@ -1,4 +1,4 @@
-"""Dashboard *Performance*, second half: figures measured by diagnoses, beside estimated ones."""
+"""Dashboard *Performance*, second half: figures measured by diagnoses, next to estimated ones."""
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ FIGURES: Final = (
     (
         "ppv",
         "PPV",
-        "Share of the diagnosed labels cancer that were right. Not distorted by whom the answer "
-        "sends to a biopsy, and not dependent on the stated prevalence.",
+        "Share of the diagnosed labels cancer that were right. Not distorted by which lesions are "
+        "diagnosed after an answer, and not dependent on the stated prevalence.",
     ),
 )
 """Name in the rules, title, and how to read it."""
 
 
 def rows(limits: PerformanceLimits) -> tuple[Row, ...]:
-    """Build the rows: now, by version with the estimate beside it, by group, and calibration."""
+    """Build the rows: now, by version with the estimate next to it, by group, and calibration."""
     return (
         Row("What measurement needs", [text_panel("Verification bias", LIMITS_OF_IT, 24, 8)]),
         Row(f"Measured, {DAYS}", [*(_now(*one) for one in FIGURES), _behind_now(limits)]),
@@ -264,7 +264,9 @@ def _risks(end: int) -> str:
     prevalence, risks = by_service("max", recorded(STATED), VERSION), []
     for place in range(BINS):
         probability = (place + end) / BINS
-        odds = f"{(1 - probability) / probability:.6g}" if probability else "Inf"
-        risk = f"1 / (1 + {odds} * (1 / {prevalence} - 1))"
+        risk = f"0 * {prevalence}"
+        if probability:
+            odds = (1 - probability) / probability
+            risk = f"1 / (1 + {odds:.6g} * (1 / {prevalence} - 1))"
         risks.append(f'label_replace({risk}, "bin", "{place}", "", "")')
     return "\n  or\n".join(risks)
