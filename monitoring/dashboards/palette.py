@@ -23,19 +23,22 @@ RED: Final = "#D0432B"
 _WORDS: Final = {
     BLUE: (
         *("predict", "ok", "2xx", "p95", "grad_cam", "forward", "mean", "probability"),
-        *("observed", "near_threshold", "1 d"),
+        *("observed", "near_threshold", "1 d", "measured", "benign"),
     ),
-    ORANGE: ("explain", "p99", "integrated_gradients", "brightness", "unlike_training_data"),
+    ORANGE: (
+        *("explain", "p99", "integrated_gradients", "brightness", "unlike_training_data"),
+        *("estimated", "cancer"),
+    ),
     GREY: ("refused", "4xx", "unknown", "decode", "last", "sharpness", "training", "low_quality"),
     RED: ("failed", "5xx", "limit"),
-    SKY: ("p50", "none", "render", "distance", "1 h", "unstable"),
-    BROWN: ("several", "contrast", "7 d"),
+    SKY: ("p50", "none", "render", "distance", "1 h", "unstable", "lower", "upper"),
+    BROWN: ("several", "contrast", "7 d", "corrected"),
 }
 COLOURS: Final = {word: colour for colour, words in _WORDS.items() for word in words}
 """Colour of a series by a word in its name."""
 
-DASHED: Final = {"limit"}
-"""Words whose series are limits, not measurements."""
+DASHED: Final = {"limit", "lower", "upper"}
+"""Words whose series are limits, or bounds of an interval, not measurements."""
 
 Override = tuple[str, list[DynamicConfigValue]]
 """A pattern of series names and the properties that it sets."""

@@ -1,4 +1,4 @@
-"""Dashboard *Performance*: how well the answers are, estimated without diagnoses."""
+"""Dashboard *Performance*: how right the answers are, estimated and measured."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
 
 from handlers.metric import VERSION
+from monitoring.dashboards import measured
 from monitoring.dashboards.frame import Row, Window, build
 from monitoring.dashboards.palette import GREY, RED
 from monitoring.dashboards.panels import (
@@ -27,7 +28,8 @@ WINDOWS: Final = {"1d": "1 d", "7d": "7 d"}
 VERSION_NAME: Final = f"{{{{{VERSION}}}}}"
 """Placeholder that Grafana replaces by the label's value."""
 ASSUMPTIONS: Final = """\
-These figures come from **probabilities alone**; no diagnosis is behind them. They hold only while
+The estimated figures come from **probabilities alone**; no diagnosis is behind them. They hold
+only while
 
 - **the probabilities are calibrated** for the photographs that come now. A camera that makes every
   lesion look suspicious moves the estimate, not the truth;
@@ -36,7 +38,7 @@ These figures come from **probabilities alone**; no diagnosis is behind them. Th
 - **the stated prevalence is right** (`LESIONLENS_PREVALENCE`). PPV depends on it most.
 
 How far off they are where an assumption fails is measured: `docs/explanation/performance.md`. Look
-at *Drift* first; only diagnoses can prove an answer wrong."""
+at *Drift* first; only diagnoses can prove an answer wrong: see *Measured* below."""
 
 
 FIGURES: Final = (
@@ -69,7 +71,8 @@ def performance(promised: Objectives) -> Dashboard:
         UID,
         "LesionLens: Performance",
         "Sensitivity, specificity and PPV estimated from calibrated probabilities, stated for the "
-        "operator's prevalence. Assumes that calibration holds and that there is no concept drift.",
+        "operator's prevalence, assuming that calibration holds and that there is no concept "
+        "drift; and the same measured by the diagnoses that arrived.",
         Window("now-14d", "5m"),
         [
             Row("What is assumed", [text_panel("Assumptions", ASSUMPTIONS, 24, 7)]),
@@ -100,6 +103,7 @@ def performance(promised: Objectives) -> Dashboard:
             ),
             _groups(limits.fewest_photographs),
             Row("What the estimates rest on", [_prevalence(), _behind(limits.fewest_photographs)]),
+            *measured.rows(limits),
         ],
     )
 

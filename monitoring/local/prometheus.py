@@ -55,7 +55,8 @@ class Prometheus(Program):
                 program,
                 f"--config.file={config}",
                 f"--storage.tsdb.path={folder / 'data'}",
-                "--storage.tsdb.retention.time=15d",
+                # Measured figures read four weeks, and their alert on silence two times two.
+                "--storage.tsdb.retention.time=35d",
                 f"--web.listen-address={host_port(settings.host, settings.prometheus_port)}",
             ],
             Endpoint(settings.host, settings.prometheus_port, "/-/ready"),

@@ -9,6 +9,7 @@ from monitoring import threshold_file
 from monitoring.prometheus import (
     answer_alerts,
     burn_alerts,
+    measured_alerts,
     objectives,
     performance_alerts,
     recording,
@@ -30,6 +31,7 @@ def groups(settings: MonitoringSettings) -> dict[str, tuple[Group, ...]]:
             *burn_alerts.groups(promised),
             *answer_alerts.groups(promised.answers, limits),
             *performance_alerts.groups(promised.performance),
+            *measured_alerts.groups(promised.performance),
             *server_alerts.groups(promised.server, settings.service),
         ),
     }

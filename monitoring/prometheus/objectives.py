@@ -78,6 +78,13 @@ class PerformanceLimits(_Strict):
     """Minimum number of photographs in seven days for an estimate of it."""
     prevalence_factor: float = Field(gt=1, allow_inf_nan=False)
     """Largest ratio of mean risk and stated prevalence, either way."""
+    fewest_outcomes: int = Field(ge=1)
+    """Minimum number of diagnoses behind a measured figure for an alert on it."""
+    outcome_days: int = Field(ge=1, le=14)
+    """Days without a single diagnosis, after as many days with answers that could have one; at
+    most half of the four weeks that Prometheus keeps."""
+    fewest_receipts: int = Field(ge=1)
+    """Minimum number of receipts in those earlier days, before the silence is suspicious."""
 
 
 class ServerLimits(_Strict):

@@ -1,6 +1,6 @@
-"""Performance in PromQL: sensitivity, specificity and PPV from a confusion matrix of counters.
+"""Estimated performance in PromQL: sensitivity, specificity and PPV from expected diagnoses.
 
-Estimated: each photograph adds its risk to the cancers of its label, and the rest to the benign
+Each photograph adds its risk to the cancers of its label, and the rest to the benign
 ones (:mod:`handlers.performance`). Risks are stated for the operator's prevalence, so the figures
 are too.
 """
@@ -14,9 +14,13 @@ from handlers.performance import EXPECTED_DIAGNOSES, GROUP_EXPECTED_DIAGNOSES, S
 from monitoring.prometheus.drift_rules import MODEL
 from monitoring.prometheus.rule import Group, Recording
 
-WINDOWS: Final = ("1d", "7d")
-"""Longer than those of drift: few of the photographs are cancers."""
+WINDOWS: Final = ("1d", "7d", "28d")
+"""Longer than those of drift: few of the photographs are cancers. The last one is that of the
+measured figures (:mod:`monitoring.prometheus.measured_rules`), for a comparison of like with
+like."""
 STATED: Final = "lesionlens:stated_prevalence_ratio:last1d"
+GROUP: Final = f"{MODEL}, attribute, group"
+"""Labels that separate the figures of declared groups."""
 CANCER: Final = 'label="cancer", diagnosis="cancer"'
 BENIGN: Final = 'label="no cancer", diagnosis="no cancer"'
 
@@ -34,28 +38,44 @@ def groups() -> tuple[Group, ...]:
     )
 
 
+def share(record: str, matrix: str, part: str, whole: str) -> Recording:
+    """Record a share of a confusion matrix; no series where the whole is empty.
+
+    Args:
+        record: name of the new series.
+        matrix: name of the series with the labels ``label`` and ``diagnosis``.
+        part: matchers of the cells of the numerator.
+        whole: matchers of the cells of the denominator.
+    """
+    # "> 0": without photographs there is no series, where 0 / 0 would be NaN.
+    return Recording(
+        record,
+        f"""
+        sum without (label, diagnosis) ({matrix}{{{part}}})
+          /
+        (sum without (label, diagnosis) ({matrix}{{{whole}}}) > 0)
+        """,
+    )
+
+
+def expected_matrix(window: str, prefix: str = "") -> str:
+    """Return the name of the recorded matrix of expected diagnoses, by group with ``group_``."""
+    return f"lesionlens:{prefix}expected_diagnoses:increase{window}"
+
+
 def _of_groups(window: str) -> tuple[Recording, ...]:
-    labels = f"{MODEL}, attribute, group"
-    return _estimated(window, GROUP_EXPECTED_DIAGNOSES, "group_", labels)
+    return _estimated(window, GROUP_EXPECTED_DIAGNOSES, "group_", GROUP)
 
 
 def _estimated(
     window: str, metric: Metric = EXPECTED_DIAGNOSES, prefix: str = "", labels: str = MODEL
 ) -> tuple[Recording, ...]:
-    matrix = f"lesionlens:{prefix}expected_diagnoses:increase{window}"
+    matrix = expected_matrix(window, prefix)
     counted = f"increase({metric.name}[{window}])"
     estimated = f"lesionlens:{prefix}estimated"
 
-    def share(name: str, part: str, whole: str) -> Recording:
-        # "> 0": without photographs there is no series, where 0 / 0 would be NaN.
-        return Recording(
-            f"{estimated}_{name}:{window}",
-            f"""
-            sum without (label, diagnosis) ({matrix}{{{part}}})
-              /
-            (sum without (label, diagnosis) ({matrix}{{{whole}}}) > 0)
-            """,
-        )
+    def figure(name: str, part: str, whole: str) -> Recording:
+        return share(f"{estimated}_{name}:{window}", matrix, part, whole)
 
     return (
         Recording(matrix, f"sum by ({labels}, label, diagnosis) ({counted})"),
@@ -64,8 +84,8 @@ def _estimated(
             f"{estimated}_photographs:{window}",
             f"sum without (label, diagnosis) ({matrix})",
         ),
-        share("sensitivity", CANCER, 'diagnosis="cancer"'),
-        share("specificity", BENIGN, 'diagnosis="no cancer"'),
-        share("ppv", CANCER, 'label="cancer"'),
-        share("prevalence", 'diagnosis="cancer"', 'diagnosis=~".+"'),
+        figure("sensitivity", CANCER, 'diagnosis="cancer"'),
+        figure("specificity", BENIGN, 'diagnosis="no cancer"'),
+        figure("ppv", CANCER, 'label="cancer"'),
+        figure("prevalence", 'diagnosis="cancer"', 'diagnosis=~".+"'),
     )

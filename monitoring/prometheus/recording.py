@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from handlers.telemetry import PREDICTIONS, PROBABILITY, REQUEST_SECONDS, REQUESTS
-from monitoring.prometheus import drift_rules, performance_rules
+from monitoring.prometheus import drift_rules, measured_rules, performance_rules
 from monitoring.prometheus.drift_rules import MODEL, WINDOWS
 from monitoring.prometheus.objectives import Objectives
 from monitoring.prometheus.rule import Group, Recording
@@ -19,6 +19,7 @@ def groups(objectives: Objectives, thresholds: Thresholds) -> tuple[Group, ...]:
         *drift_rules.groups(thresholds),
         *(Group(f"lesionlens-answers-{window}", _answers(window)) for window in WINDOWS),
         *performance_rules.groups(),
+        *measured_rules.groups(),
         Group(
             "lesionlens-requests",
             tuple(

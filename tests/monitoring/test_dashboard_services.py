@@ -69,6 +69,7 @@ COUNTED = {
     "lesionlens_predictions_total": 'label="cancer", review="true"',
     "lesionlens_review_reasons_total": 'reason="low_quality"',
     "lesionlens:predictions:1h": "",
+    "lesionlens:measured_ppv:28d": "",
     "lesionlens:drift_psi:1h": 'feature="brightness"',
     "lesionlens:drift_psi_threshold:1h": 'feature="brightness"',
 }
@@ -76,6 +77,7 @@ COUNTED = {
 ANSWERED = {
     "Requests",
     "Failed requests",
+    "Measured PPV, 28 d",
     "Servers",
     "Worker starts, 1 h",
     "Reasons, 1 h",

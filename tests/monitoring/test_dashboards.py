@@ -48,6 +48,10 @@ def labels_of_recorded(name: str) -> set[str]:
         kept.add("feature")
     if re.match("lesionlens:drift_(observations|observed|smoothed|baseline)", name):
         kept.add("bin")
+    if name.startswith("lesionlens:calibration"):
+        kept.add("bin")
+    if "verified" in name:
+        kept.add("label")
     return kept
 
 
@@ -199,7 +203,8 @@ def test_series_and_labels_exist_and_follow_the_variables() -> None:
 
 def test_every_series_has_a_selector() -> None:
     for expr in RAW:
-        left = re.sub(r"\[[^]]*\]|\b(?:by|on|group_left) \([^)]*\)", " ", SELECTOR.sub(" ", expr))
+        text = r"\[[^]]*\]|\"[^\"]*\"|\b(?:by|on|group_left) \([^)]*\)"
+        left = re.sub(text, " ", SELECTOR.sub(" ", expr))
         assert re.findall(rf"\b{NAME}\b(?!\s*\()", left) == []
 
 
