@@ -42,6 +42,29 @@ def test_without_a_second_recipe_nothing_is_compared() -> None:
     assert "nothing was compared" in wording.comparison(None)
 
 
+def benefit(low: list[float], everybody: list[float]) -> dict[str, Any]:
+    model = [{"value": one + 1, "low": one, "high": one + 2} for one in low]
+    stated = {"risk": [0.02, 0.05, 0.1, 0.2], "model": model, "all": everybody}
+    return {"prevalence": 0.02, "out_of_sample": {"net_benefit": {"stated": stated}}}
+
+
+def test_the_model_is_of_use_where_its_interval_is_above_both_alternatives() -> None:
+    said = wording.net_benefit(benefit([0.5, 0.4, 0.1, -0.1], [0.6, -30, -90, -200]))
+
+    assert f"threshold probabilities from 5.0{PERCENT} to 10.0{PERCENT}" in said
+    assert "no threshold probability" in wording.net_benefit(benefit([-1] * 4, [0, -9, -9, -9]))
+
+
+def test_the_learning_curve_states_what_twice_the_photographs_brought(
+    evidence: dict[str, Any],
+) -> None:
+    evidence["learning"]["points"][-1]["auroc"] = [0.835, 0.855, 0.865]
+
+    said = wording.learning(evidence["learning"])
+    # Repeats are paired: gains of 0.020, 0.030 and 0.030.
+    assert "From 617 to 1,234 photographs the AUROC changes by +0.027 ± 0.006" in said
+
+
 def test_natural_frequencies_add_up() -> None:
     scores = {"sensitivity": {"value": 0.9}, "specificity": {"value": 0.6}}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import mean, stdev
 from typing import Any, Final
 
 from training.evaluation.report.formats import (
@@ -10,6 +11,7 @@ from training.evaluation.report.formats import (
     interval,
     number,
     percent,
+    signed,
     signed_interval,
 )
 from training.intervals import Interval
@@ -178,6 +180,41 @@ def cancers(counts: Mapping[str, int]) -> str:
     """State the prevalence of cancer in a split."""
     total = sum(counts.values())
     return percent(counts["malignant"] / total if total else None, 1)
+
+
+def net_benefit(clinical: Evidence) -> str:
+    """State for which threshold probabilities the model is better than treating all or nobody."""
+    found = clinical["out_of_sample"]["net_benefit"]
+    if found is None:
+        return "Net benefit could not be measured: the photographs are all of one class."
+    curve = found["stated"]
+    better = [
+        risk
+        for risk, model, everybody in zip(curve["risk"], curve["model"], curve["all"], strict=True)
+        if model["low"] > max(everybody, 0)
+    ]
+    where = f"At {percent(clinical['prevalence'], 1)} prevalence, out of sample,"
+    if not better:
+        return f"{where} no threshold probability shows the model better than both by the interval."
+    return (
+        f"{where} going by the model's risk is better than treating everybody and than treating "
+        f"nobody, interval included, for threshold probabilities from {percent(better[0], 1)} to "
+        f"{percent(better[-1], 1)}."
+    )
+
+
+def learning(found: Evidence) -> str:
+    """State what twice the photographs brought, or why there is no learning curve."""
+    if "why_not" in found:
+        return str(found["why_not"])
+    half, whole = (next(p for p in found["points"] if p["share"] == share) for share in (0.5, 1))
+    gains = [after - before for before, after in zip(half["auroc"], whole["auroc"], strict=True)]
+    gained = f"{signed(mean(gains))} ± {number(stdev(gains) if len(gains) > 1 else None)}"
+    return (
+        f"From {count(half['photographs'])} to {count(whole['photographs'])} photographs the AUROC "
+        f"changes by {gained} (mean and standard deviation over {_many(len(gains), 'repeat')}). "
+        "Where the curve is flat, more photographs of the same kind would change little."
+    )
 
 
 def _of_100(measured: Interval, what: str) -> str:
