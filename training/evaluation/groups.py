@@ -29,6 +29,9 @@ LONGEST: Final = 40
 """Maximum characters of an attribute's or a group's name."""
 FEW: Final = 20
 """Number of cancers, or of benign lesions, below which a group's scores say little."""
+LEAST: Final = 10
+"""Number of cancers, and of benign lesions, for an AUROC: resamples of a few are all alike, and
+their interval would be too narrow."""
 UNSTATED: Final = "not stated"
 """Group of the photographs whose group the table does not name."""
 
@@ -144,9 +147,9 @@ def score(
         seed: of the resampling.
 
     Returns:
-        ``attribute``, ``group``, ``count``, ``cancers``; ``sensitivity``, ``specificity`` and
-        ``auroc``, shares with 95 % intervals, None without photographs of a class; ``few``, whether
-        a class has fewer than ``FEW`` photographs.
+        ``attribute``, ``group``, ``count``, ``cancers``; ``sensitivity`` and ``specificity`` with
+        95 % intervals, None without photographs of the class; ``auroc`` likewise, None with fewer
+        than ``LEAST`` of a class; ``few``, whether a class has fewer than ``FEW``.
     """
     called = probabilities >= threshold
     rows = []
@@ -176,7 +179,7 @@ def _in_order(group: str) -> tuple[bool, str]:
 
 
 def _auroc(probabilities: np.ndarray, labels: np.ndarray, seed: int) -> Interval:
-    if len(np.unique(labels)) < 2:
+    if min((labels == 0).sum(), (labels == 1).sum()) < LEAST:
         return interval(float("nan"), np.empty(0))
     return auroc_interval(probabilities, labels, seed)
 

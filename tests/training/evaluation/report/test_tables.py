@@ -74,17 +74,17 @@ def test_net_benefit_of_the_model_of_the_label_and_of_everybody(evidence: dict[s
 
     # 20 cancers among 1,000 people; everybody treated: 20 - 980 * 5 / 95 cancers.
     assert found[f"5{PERCENT}"] == (
-        *("17.0 (15.5 to 18.2)", "16.6 (15.1 to 17.8)"),
-        *("15.0 (13.5 to 16.2)", "14.6 (13.1 to 15.8)"),
         "\N{MINUS SIGN}31.6",
+        *("+17.0 (+15.5 to +18.2)", "+16.6 (+15.1 to +17.8)"),
+        *("+15.0 (+13.5 to +16.2)", "+14.6 (+13.1 to +15.8)"),
     )
 
 
 def test_predictive_values_by_prevalence(evidence: dict[str, Any]) -> None:
     found = rows(evidence, "predictive_values")
 
-    assert found[f"10.0{PERCENT}"] == (
-        *(f"10.00{PERCENT} (9.00 to 10.80)",) * 2,
+    assert found[f"10{PERCENT}"] == (
+        *(f"10.0{PERCENT} (9.0 to 10.8)",) * 2,
         *(f"99.00{PERCENT} (98.67 to 99.27)",) * 2,
     )
 
@@ -92,8 +92,8 @@ def test_predictive_values_by_prevalence(evidence: dict[str, Any]) -> None:
 def test_small_groups_are_marked(evidence: dict[str, Any]) -> None:
     small, large = tables.of(evidence)["groups"].rows
 
-    assert small[:5] == ("skin_type: <V>", "test, leak-free", "40", "8", DASH)
-    assert (small[-1], large[-1]) == ("few", "")
+    assert small[:6] == ("skin_type: <V>", "test, leak-free", "40", "8", "few", DASH)
+    assert large[4:6] == ("", "0.87 (0.82 to 0.91)")
 
 
 def test_markdown_lines_up() -> None:

@@ -13,6 +13,7 @@ from training.evaluation.report.formats import (
     number,
     percent,
     percent_interval,
+    short_percent,
     signed,
     signed_interval,
     words,
@@ -94,15 +95,17 @@ def _net_benefit(clinical: Evidence) -> Table:
         place = found[0]["risk"].index(asked)
         rows.append(
             (
-                percent(asked),
-                *(interval(one[policy][place], 1) for policy in POLICIES for one in found),
+                short_percent(asked),
                 signed(found[0]["all"][place], 1),
+                *(signed_interval(one[policy][place], 1) for policy in POLICIES for one in found),
             )
         )
     policies = (f"{says}, {name}" for says in POLICIES.values() for name in there.values())
-    head = ("threshold probability", *policies, "everybody")
-    prevalence = percent(clinical["prevalence"], 1)
-    caption = f"Net benefit at {prevalence} prevalence, cancers per 1,000 people; nobody: 0"
+    head = ("threshold probability", "everybody", *policies)
+    prevalence = short_percent(clinical["prevalence"])
+    caption = (
+        f"Net benefit at {prevalence} prevalence, cancers per 1,000 people (nobody treated: 0)"
+    )
     return Table(caption, head, tuple(rows))
 
 
@@ -111,10 +114,10 @@ def _predictive_values(clinical: Evidence) -> Table:
     found = [clinical[key]["predictive_values"] for key in there]
     rows = [
         (
-            percent(prevalence, 1),
+            short_percent(prevalence),
             *(
-                percent_interval(one[kind][one["prevalence"].index(prevalence)], 2)
-                for kind in ("ppv", "npv")
+                percent_interval(one[kind][one["prevalence"].index(prevalence)], digits)
+                for kind, digits in (("ppv", 1), ("npv", 2))
                 for one in found
             ),
         )
@@ -133,13 +136,13 @@ def _groups(groups: Sequence[Evidence]) -> Table:
             SAMPLES[one["sample"]],
             count(one["count"]),
             count(one["cancers"]),
-            *(interval(one[metric]) for metric in metrics),
             "few" if one["few"] else "",
+            *(interval(one[metric], 2) for metric in metrics),
         )
         for one in groups
     )
     names = (METRICS[metric] for metric in metrics)
-    head = ("group", "sample", "photographs", "cancers", *names, "note")
+    head = ("group", "sample", "photographs", "cancers", "note", *names)
     return Table("Scores by group with 95 % intervals", head, rows)
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
-from training.evaluation.report.formats import number, percent
+from training.evaluation.report.formats import number, percent, short_percent
 from training.evaluation.report.style import (
     BLUE,
     COLOURS,
@@ -35,7 +35,7 @@ def net_benefit(evidence: Evidence) -> Figure:
     drawn = figure(6.8, 2.9)
     panels = drawn.subplots(1, 1 + max(len(samples), 1))
     stated, *others = panels
-    stated.set_title(f"at {percent(evidence['clinical']['prevalence'], 1)} prevalence")
+    stated.set_title(f"at {short_percent(evidence['clinical']['prevalence'])} prevalence")
     stated.set_ylabel("net benefit, cancers per 1,000 people")
     for sample, found in samples:
         _benefit(stated, found["stated"], COLOURS[sample])
@@ -47,7 +47,7 @@ def net_benefit(evidence: Evidence) -> Figure:
     labels(stated, [*names, ("treat everybody", GREY), ("treat nobody", INK)], (0.98, 0.72))
     for axes in panels:
         _logarithmic(axes, RISKS)
-        axes.set_xlabel("threshold probability")
+        axes.set_xlabel("threshold probability (%)")
     return drawn
 
 
@@ -64,14 +64,17 @@ def predictive_values(evidence: Evidence) -> Figure:
     """Plot PPV and NPV over prevalence, with a guide at the stated one."""
     samples = list(_samples(evidence, "predictive_values"))
     drawn = figure(6.8, 2.9)
-    titles = {"ppv": "PPV: cancers among the labels cancer", "npv": "NPV: benign among the others"}
+    titles = {
+        "ppv": "PPV: cancers among those called cancer",
+        "npv": "NPV: benign among those called no cancer",
+    }
     for axes, (kind, title) in zip(drawn.subplots(1, 2), titles.items(), strict=True):
         for sample, found in samples:
             _band(axes, found["prevalence"], found[kind], COLOURS[sample])
         axes.axvline(evidence["clinical"]["prevalence"], **GUIDE)
         axes.set_title(title)
         _logarithmic(axes, PREVALENCES)
-        axes.set_xlabel("prevalence: share of people with melanoma")
+        axes.set_xlabel("prevalence of melanoma (%)")
         in_percent(axes.yaxis)
         corner = (0.03, 0.85) if kind == "ppv" else (0.03, 0.04)
         labels(axes, [(NAMES[sample], COLOURS[sample]) for sample, _ in samples], corner)
@@ -127,7 +130,7 @@ def _logarithmic(axes: Axes, ticks: Sequence[float]) -> None:
     axes.set_xticks(ticks)
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}"))
 
 
 PLOTS: Final[Plots] = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
+from operator import itemgetter
 from statistics import mean, stdev
 from typing import Any, Final
 
@@ -11,6 +13,7 @@ from training.evaluation.report.formats import (
     interval,
     number,
     percent,
+    short_percent,
     signed,
     signed_interval,
 )
@@ -184,23 +187,30 @@ def cancers(counts: Mapping[str, int]) -> str:
 
 def net_benefit(clinical: Evidence) -> str:
     """State for which threshold probabilities the model is better than treating all or nobody."""
-    found = clinical["out_of_sample"]["net_benefit"]
-    if found is None:
+    found = {
+        name: clinical[sample]["net_benefit"]["stated"]
+        for sample, name in {"test": "on the test", "out_of_sample": "out of sample"}.items()
+        if clinical[sample]["net_benefit"]
+    }
+    if not found:
         return "Net benefit could not be measured: the photographs are all of one class."
-    curve = found["stated"]
-    better = [
-        risk
-        for risk, model, everybody in zip(curve["risk"], curve["model"], curve["all"], strict=True)
-        if model["low"] > max(everybody, 0)
-    ]
-    where = f"At {percent(clinical['prevalence'], 1)} prevalence, out of sample,"
-    if not better:
-        return f"{where} no threshold probability shows the model better than both by the interval."
+    where = "; ".join(f"{name}, {_better(curve)}" for name, curve in found.items())
     return (
-        f"{where} going by the model's risk is better than treating everybody and than treating "
-        f"nobody, interval included, for threshold probabilities from {percent(better[0], 1)} to "
-        f"{percent(better[-1], 1)}."
+        f"At {short_percent(clinical['prevalence'])} prevalence, going by the model's risk is "
+        "better than treating everybody and than treating nobody, the whole interval of it, for "
+        f"these threshold probabilities: {where}."
     )
+
+
+def _better(curve: Evidence) -> str:
+    """List the ranges in which the interval lies above both alternatives."""
+    steps = zip(curve["risk"], curve["model"], curve["all"], strict=True)
+    above = [(risk, model["low"] > max(everybody, 0)) for risk, model, everybody in steps]
+    ranges = [
+        [risk for risk, _ in run] for better, run in groupby(above, key=itemgetter(1)) if better
+    ]
+    listed = (f"{short_percent(run[0])} to {short_percent(run[-1])}" for run in ranges)
+    return " and ".join(listed) or "none"
 
 
 def learning(found: Evidence) -> str:
@@ -210,10 +220,15 @@ def learning(found: Evidence) -> str:
     half, whole = (next(p for p in found["points"] if p["share"] == share) for share in (0.5, 1))
     gains = [after - before for before, after in zip(half["auroc"], whole["auroc"], strict=True)]
     gained = f"{signed(mean(gains))} ± {number(stdev(gains) if len(gains) > 1 else None)}"
+    verdict = (
+        "It rises in each: more photographs of the same kind would probably improve the model."
+        if min(gains) > 0
+        else "It does not rise in each: more photographs of the same kind may change little."
+    )
     return (
         f"From {count(half['photographs'])} to {count(whole['photographs'])} photographs the AUROC "
         f"changes by {gained} (mean and standard deviation over {_many(len(gains), 'repeat')}). "
-        "Where the curve is flat, more photographs of the same kind would change little."
+        f"{verdict}"
     )
 
 
