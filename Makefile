@@ -55,8 +55,8 @@ audit: $(INSTALLED) ## Find near-duplicates among the photographs, and across tr
 train: $(INSTALLED) ## Fit, calibrate, evaluate and export the model; FINETUNE=head, layer4 or all
 	$(RUN) -m training train $(if $(FINETUNE),--finetune $(FINETUNE))
 
-report: $(if $(SCORES),$(INSTALLED),$(TRAINED)) ## Evaluate the trained model: reports/<version>/ with page, plots, numbers, model card; or SCORES=... with LABELS=...
-	$(RUN) -m training report $(if $(SCORES),--scores "$(SCORES)" --labels "$(LABELS)")
+report: $(if $(SCORES),$(INSTALLED),$(TRAINED)) ## Evaluate the trained model: reports/<version>/ with page, plots, numbers, model card, GROUPS=... by group; or SCORES=... with LABELS=...
+	$(RUN) -m training report $(if $(GROUPS),--groups "$(GROUPS)") $(if $(SCORES),--scores "$(SCORES)" --labels "$(LABELS)")
 
 explain-report: $(TRAINED) ## Evaluate the explanations: explanations.html in the report's folder (20 minutes)
 	$(RUN) -m training explain-report

@@ -23,6 +23,7 @@ def measured(step: str, reports: Path) -> dict[str, Any]:
     (found,) = reports.glob(f"*/{NUMBERS[step]}")
     document: dict[str, Any] = json.loads(found.read_text(encoding="utf-8"))
     document.pop("curves")
+    document.pop("clinical", None)  # curves too
     if "leaks" in document:
         del document["leaks"]["listed"]
     return document

@@ -44,7 +44,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--labels", type=Path, help="table with the columns label, and path or id, for --scores"
     )
+    parser.add_argument(
+        "--groups",
+        type=Path,
+        help="report: table with the column path or file, and one for each attribute (skin_type, "
+        "site) that scores are given by; else groups.csv beside the photographs' folders",
+    )
     given = parser.parse_args(arguments)
+    if given.scores is not None and given.groups is not None:
+        parser.error("with --scores, attributes are further columns of --labels")
     if (given.scores is None) != (given.labels is None):
         parser.error("--scores and --labels belong together")
     log = RunLog()
@@ -56,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
 
             score_report.report(given.scores, given.labels, settings, log)
             return 0
-        return _run(given.step, settings, log)
+        return _run(given, settings, log)
     except (TrainingError, ArchiveError, OSError) as error:  # OSError: a full disk, say
         log.say(f"error: {error}")
         return 2
@@ -70,9 +78,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _run(step: str, settings: TrainingSettings, log: RunLog) -> int:
+def _run(given: argparse.Namespace, settings: TrainingSettings, log: RunLog) -> int:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        _take(step, settings, log)
+        _take(given, settings, log)
         return 0
     from training import finetune_all
 
@@ -81,14 +89,15 @@ def _run(step: str, settings: TrainingSettings, log: RunLog) -> int:
         if finetune_all.join() > 0:
             finetune_all.serve_fits()
         else:
-            _take(step, settings, log)
+            _take(given, settings, log)
     finally:
         finetune_all.leave()
     return 0
 
 
-def _take(step: str, settings: TrainingSettings, log: RunLog) -> None:
+def _take(given: argparse.Namespace, settings: TrainingSettings, log: RunLog) -> None:
     """Take one step, and import what it needs only: PyTorch and the plots take seconds."""
+    step = given.step
     if step == "data":
         from training import dataset
 
@@ -104,7 +113,7 @@ def _take(step: str, settings: TrainingSettings, log: RunLog) -> None:
     if step == "report":
         from training.evaluation import model_report
 
-        model_report.report(settings, log)
+        model_report.report(settings, log, given.groups)
     if step == "explain-report":
         from training.evaluation import explanation_report
 

@@ -79,13 +79,14 @@ class Samples:
         squares += self._mean(self.cancers, (1 - self.values) ** 2)
         return squares / 2
 
-    def sensitivity(self, threshold: float) -> np.ndarray:
-        """Share of the cancers with scores from the threshold on, shape (r,)."""
-        return self._mean(self.cancers, (self.values >= threshold).astype(float))
+    def sensitivity(self, threshold: np.ndarray | float) -> np.ndarray:
+        """Share of the cancers with scores from the threshold on, (r,); of m ones, (r, m)."""
+        called = np.greater_equal.outer(self.values, threshold)
+        return self._mean(self.cancers, called.astype(float))
 
-    def specificity(self, threshold: float) -> np.ndarray:
-        """Share of the benign lesions with scores below the threshold, shape (r,)."""
-        return self._mean(self.benign, (self.values < threshold).astype(float))
+    def specificity(self, threshold: np.ndarray | float) -> np.ndarray:
+        """Share of the benign lesions with scores below the threshold, (r,); of m ones, (r, m)."""
+        return self._mean(self.benign, np.less.outer(self.values, threshold).astype(float))
 
     @staticmethod
     def _mean(counts: np.ndarray, of: np.ndarray) -> np.ndarray:

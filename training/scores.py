@@ -7,6 +7,7 @@ a prevalence of 2 %.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -45,17 +46,7 @@ def evaluate(
     sample, codes = coded(probabilities, labels)
     benign, cancers = np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)
     point = _scores(sample, threshold)
-    parts = [
-        _scores(
-            sample.drawn(
-                codes,
-                rng.choice(benign, (AT_ONCE, len(benign))),
-                rng.choice(cancers, (AT_ONCE, len(cancers))),
-            ),
-            threshold,
-        )
-        for _ in range(RESAMPLES // AT_ONCE)
-    ]
+    parts = [_scores(some, threshold) for some in _resamples(sample, codes, labels, rng)]
     result: dict[str, Any] = {"count": len(labels), "cancers": len(cancers)}
     for name, value in point.items():
         spread = np.concatenate([part[name] for part in parts])
@@ -66,6 +57,61 @@ def evaluate(
         _ece_if_perfect(probabilities[np.concatenate([benign, cancers])], len(cancers), rng), 4
     )
     return result
+
+
+def rates(
+    probabilities: np.ndarray, labels: np.ndarray, thresholds: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute sensitivity and specificity of a sample and of its resamples.
+
+    Args:
+        probabilities: P(cancer), shape (n,).
+        labels: 0 or 1, shape (n,), both among them.
+        thresholds: P(cancer) from which a photograph counts as cancer, shape (m,).
+        seed: the same draws the same photographs.
+
+    Returns:
+        Both as shares of shape (1 + 2,000, m); the first row is the sample itself.
+    """
+    sample, codes = coded(probabilities, labels)
+    rng = np.random.default_rng(seed)
+    every = [sample, *_resamples(sample, codes, labels, rng)]
+    return (
+        np.concatenate([some.sensitivity(thresholds) for some in every]),
+        np.concatenate([some.specificity(thresholds) for some in every]),
+    )
+
+
+def predictive_values(
+    sensitivity: np.ndarray, specificity: np.ndarray, prevalence: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute PPV and NPV by Bayes' rule.
+
+    Args:
+        sensitivity: share of the cancers called cancer, any shape.
+        specificity: share of the benign called benign, the same shape.
+        prevalence: share of cancers, of a shape that broadcasts to it.
+
+    Returns:
+        Both as shares; not a number where nobody is called cancer, or everybody.
+    """
+    found, alarms = prevalence * sensitivity, (1 - prevalence) * (1 - specificity)
+    cleared, missed = (1 - prevalence) * specificity, prevalence * (1 - sensitivity)
+    with np.errstate(invalid="ignore"):
+        return found / (found + alarms), cleared / (cleared + missed)
+
+
+def _resamples(
+    sample: Samples, codes: np.ndarray, labels: np.ndarray, rng: np.random.Generator
+) -> Iterator[Samples]:
+    """Yield the resamples, drawn from each class on its own, some at a time."""
+    benign, cancers = np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)
+    for _ in range(RESAMPLES // AT_ONCE):
+        yield sample.drawn(
+            codes,
+            rng.choice(benign, (AT_ONCE, len(benign))),
+            rng.choice(cancers, (AT_ONCE, len(cancers))),
+        )
 
 
 def _ece_if_perfect(probabilities: np.ndarray, cancers: int, rng: np.random.Generator) -> float:
@@ -84,10 +130,7 @@ def _ece_if_perfect(probabilities: np.ndarray, cancers: int, rng: np.random.Gene
 def _scores(samples: Samples, threshold: float) -> dict[str, np.ndarray]:
     """Score many samples at once, shape (r,) each."""
     sensitivity, specificity = samples.sensitivity(threshold), samples.specificity(threshold)
-    with np.errstate(invalid="ignore"):  # no or only labels "cancer"
-        found, alarms = RARE * sensitivity, (1 - RARE) * (1 - specificity)
-        cleared, missed = (1 - RARE) * specificity, RARE * (1 - sensitivity)
-        ppv, npv = found / (found + alarms), cleared / (cleared + missed)
+    ppv, npv = predictive_values(sensitivity, specificity, RARE)
     return {
         "auroc": samples.auroc(),
         "auprc": samples.auprc(),

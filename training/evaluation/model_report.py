@@ -15,6 +15,7 @@ from training.answers import Answers
 from training.calibration import PREVALENCE, threshold_interval
 from training.console import RunLog
 from training.dataset import Dataset, Photograph
+from training.evaluation import clinical, groups, learning_curve
 from training.evaluation.curves import curves
 from training.evaluation.recipe_comparison import RecipeComparison
 from training.evaluation.report.model import page
@@ -28,25 +29,41 @@ MOST: Final = 400
 """Maximum number of test photographs that are perturbed: each is predicted 13 times."""
 
 
-def report(settings: TrainingSettings, log: RunLog) -> Path:
-    """Measure the trained model and write ``reports/<version>/``; returns the page's path.
+def report(settings: TrainingSettings, log: RunLog, table: Path | None = None) -> Path:
+    """Measure the trained model and write ``reports/<version>/``.
+
+    Args:
+        settings: name the folders.
+        log: shows the progress.
+        table: of groups, for :func:`training.evaluation.groups.read`; by default ``groups.csv``
+            beside the photographs' folders, if there is one.
+
+    Returns:
+        The page's path.
 
     Raises:
         NothingToReportError: train first.
+        GroupsError: the table of groups does not fit the photographs.
     """
     trained = TrainedModel.load(settings, log)
     found = trained.found
     answers = Answers.read(io.BytesIO(read_output(settings.build / "answers.npz")))
     leaks = json.loads(read_output(settings.build / "near_duplicates.json"))
+    # What a user may have to correct comes before what takes minutes.
+    stated = clinical.stated_prevalence()
+    table = table or groups.beside(found)
+    attributes = {"train": {}, "test": {}} if table is None else groups.read(table, found)
     served = Served(settings.model_folder)
     asked = _spread(found)
     with log.step("review"):
         reviewed = review.measure(served, asked, settings.seed, log.progress)
     with log.step("stress"):
         stressed = robustness.measure(served, asked, settings.seed, log.progress)
-    compared = _compared(settings, found, log)
+    compared = _compared(settings, trained, log)
     document = {
         **_of_the_training(trained.card, answers, leaks, settings),
+        "clinical": _clinical(trained.card["threshold"], answers, stated, settings.seed),
+        "groups": groups.of_training(attributes, answers, trained.card["threshold"], settings.seed),
         "review": reviewed,
         **stressed,
         **compared,
@@ -54,7 +71,7 @@ def report(settings: TrainingSettings, log: RunLog) -> Path:
     with log.step("write"):
         written = page.write(document, _thumbnails(leaks, found), trained.reports)
     numbers = {name: document[name] for name in ("scores", "review", "stress", "covered")}
-    trained.record("report", numbers, (page.CARD, page.NUMBERS), log)
+    trained.record("report", numbers, (page.CARD, page.BILL, page.NUMBERS), log)
     log.say(f"report: {written}")
     return written
 
@@ -101,13 +118,25 @@ def _of_the_training(
     }
 
 
-def _compared(settings: TrainingSettings, found: Dataset, log: RunLog) -> dict[str, Any]:
+def _clinical(threshold: float, answers: Answers, stated: float, seed: int) -> dict[str, Any]:
+    """Return net benefit and predictive values of the samples that the curves are of."""
+    test, unseen = answers.test.round(6), answers.train.round(6)
+    return {
+        "prevalence": stated,
+        "test": clinical.measure(test, answers.test_labels, threshold, stated, seed),
+        "out_of_sample": clinical.measure(unseen, answers.train_labels, threshold, stated, seed),
+    }
+
+
+def _compared(settings: TrainingSettings, trained: TrainedModel, log: RunLog) -> dict[str, Any]:
     deepest = settings.model_copy(update={"finetune": settings.report_recipes[-1]})
     with log.step("backbone"):
         network = backbone.load(settings.weights, settings.seed, log.say)
-    prepared = recipes.prepare(found, network, deepest, log)
+    prepared = recipes.prepare(trained.found, network, deepest, log)
+    with log.step("learning curve"):
+        learned = learning_curve.measure(prepared, trained.card, settings, log)
     with log.step("compare recipes"):
-        return RecipeComparison(prepared, settings, log).run()
+        return {**RecipeComparison(prepared, settings, log).run(), "learning": learned}
 
 
 def _spread(found: Dataset) -> list[Photograph]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from training.console import RunLog
+from training.evaluation import clinical, groups
 from training.evaluation.curves import curves
 from training.files import write_json
 from training.score import results, tables
@@ -29,7 +30,8 @@ def report(scores: Path, labels: Path, settings: TrainingSettings, log: RunLog) 
 
     Args:
         scores: output of `make score` in Parquet, or a folder of its parts.
-        labels: table with the columns ``label``, and ``path`` or ``id``.
+        labels: table with the columns ``label``, and ``path`` or ``id``; scores are given by the
+            groups of every other column.
         settings: name the folder of the reports.
         log: shows the scores.
 
@@ -40,7 +42,8 @@ def report(scores: Path, labels: Path, settings: TrainingSettings, log: RunLog) 
         ScoreError: one of the two cannot be read, or they do not fit together.
     """
     found = results.read(scores, ["id", "probability", "threshold", "review"])
-    column, truth = _labels(labels)
+    stated = clinical.stated_prevalence()
+    column, truth, attributes = _labels(labels, log)
     names = found.texts(column)
     labelled = np.asarray([name in truth for name in names], dtype=bool)
     classes = np.asarray([truth[name] for name in names if name in truth], dtype=np.int64)
@@ -52,6 +55,10 @@ def report(scores: Path, labels: Path, settings: TrainingSettings, log: RunLog) 
     probabilities = found.column("probability")[labelled]
     threshold = float(found.column("threshold")[0])
     review = found.column("review").astype(bool)[labelled]
+    own = {
+        attribute: [stated_by_name[name] for name in names if name in truth]
+        for attribute, stated_by_name in attributes.items()
+    }
     wrong = (probabilities >= threshold).astype(int) != classes
     document: dict[str, Any] = {
         "model_version": found.identity["model_version"],
@@ -63,6 +70,11 @@ def report(scores: Path, labels: Path, settings: TrainingSettings, log: RunLog) 
         },
         "scores": evaluate(probabilities, classes, threshold, settings.seed),
         "curves": curves(probabilities, classes, threshold, settings.seed),
+        "clinical": {
+            "prevalence": stated,
+            **clinical.measure(probabilities, classes, threshold, stated, settings.seed),
+        },
+        "groups": groups.score(own, probabilities, classes, threshold, settings.seed),
         "review": {
             "share": round(float(review.mean()), 4),
             "wrong": int(wrong.sum()),
@@ -76,9 +88,10 @@ def report(scores: Path, labels: Path, settings: TrainingSettings, log: RunLog) 
     return written
 
 
-def _labels(path: Path) -> tuple[str, dict[str, int]]:
-    """Return the column by which photographs are named, and the class of each."""
+def _labels(path: Path, log: RunLog) -> tuple[str, dict[str, int], dict[str, dict[str, str]]]:
+    """Return the column that names photographs, their classes, and their groups by attribute."""
     found: dict[str, int] = {}
+    attributes: dict[str, dict[str, str]] = {}
     column = ""
     for batch in tables.batches(str(path)):
         columns = batch.schema.names
@@ -93,7 +106,15 @@ def _labels(path: Path) -> tuple[str, dict[str, int]]:
                     f"{', '.join(CLASSES)}"
                 )
             found[str(name)] = CLASSES[text]
-    return column, found
+        for attribute in set(columns) - {"path", "id", "label"}:
+            stated = zip(batch[column].to_pylist(), batch[attribute].to_pylist(), strict=True)
+            own = attributes.setdefault(attribute, {})
+            own.update((str(name), groups.text(value)) for name, value in stated)
+    for attribute in sorted(attributes):
+        if why := groups.unusable(attribute, attributes[attribute].values()):
+            log.say(f"no scores by {attribute!r}: {why}")
+            del attributes[attribute]
+    return column, found, dict(sorted(attributes.items()))
 
 
 def _shown(document: dict[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.training.runs import quiet
 from training import finetune
-from training.evaluation import model_report
+from training.evaluation import learning_curve, model_report
 from training.evaluation.stress import review
 from training.evaluation.stress.perturbations import PERTURBATIONS
 from training.evaluation.stress.unsuitable import DRAWN, SPOILT
@@ -23,11 +23,19 @@ TESTED = 6
 """Test photographs that are perturbed and spoilt, here."""
 
 
+SAMPLES = ("test_leak_free", "out_of_sample")
+
+
 def make(settings: TrainingSettings) -> dict[str, Any]:
+    table = settings.reports.parent / "named.csv"
+    assert settings.data is not None
+    names = [path.relative_to(settings.data) for path in sorted(settings.data.rglob("*.jpg"))]
+    rows = [f"{name},{'AB'[place % 2]}\n" for place, name in enumerate(names)]
+    table.write_text("path,coat\n" + "".join(rows), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(review, "EACH", FEW)
         patch.setattr(model_report, "MOST", TESTED)
-        page = model_report.report(settings, quiet())
+        page = model_report.report(settings, quiet(), table)
     document: dict[str, Any] = json.loads((page.parent / "metrics.json").read_text("utf-8"))
     return document
 
@@ -53,7 +61,7 @@ def test_it_is_written_under_the_models_version(
 
     assert folder.name == document["model_version"]
     assert {path.name for path in folder.iterdir()} == {
-        *("report.html", "metrics.json", "MODEL_CARD.md", "plots"),
+        *("report.html", "metrics.json", "MODEL_CARD.md", "model_card.cdx.json", "plots"),
     }
 
 
@@ -108,6 +116,44 @@ def test_recipes_are_compared_on_the_same_folds(document: dict[str, Any]) -> Non
     assert compared["difference"]["low"] <= compared["difference"]["value"]
     for found in recipes.values():
         assert {len(values) for values in found["test"].values()} == {1}
+
+
+def test_the_learning_curve_ends_at_what_a_fit_of_all_gives(document: dict[str, Any]) -> None:
+    points = document["learning"]["points"]
+
+    assert [point["share"] for point in points] == list(learning_curve.SHARES)
+    # Of 48 photographs, each of five folds learns from four fifths.
+    assert points[-1]["photographs"] == 38
+    assert all(len(point["auroc"]) == len(point["specificity"]) == 1 for point in points)
+    assert points[0]["photographs"] < points[-1]["photographs"] / 5
+
+
+def test_the_groups_are_those_of_the_table(
+    settings: TrainingSettings, document: dict[str, Any]
+) -> None:
+    found = {(one["group"], one["sample"]): one for one in document["groups"]}
+
+    assert set(found) == {(name, sample) for name in ("A", "B") for sample in SAMPLES}
+    for sample in SAMPLES:
+        counts = [found[name, sample] for name in ("A", "B")]
+        whole = document["scores"][sample]
+        assert sum(one["count"] for one in counts) == whole["count"]
+        assert sum(one["cancers"] for one in counts) == whole["cancers"]
+        hits = sum(one["cancers"] * one["sensitivity"]["value"] for one in counts)
+        assert hits / whole["cancers"] == pytest.approx(whole["sensitivity"]["value"], abs=1e-3)
+    page = next(settings.reports.glob("*/report.html")).read_text("utf-8")
+    assert "coat: A" in page
+    assert "named.csv" not in page
+
+
+def test_the_use_is_that_of_both_samples(document: dict[str, Any]) -> None:
+    assert document["clinical"]["prevalence"] == 0.02
+    for sample in ("test", "out_of_sample"):
+        found, scores = document["clinical"][sample], document["scores"][sample]
+        place = found["predictive_values"]["prevalence"].index(0.02)
+        assert found["predictive_values"]["npv"][place] == scores["npv_at_2_percent"]
+        share = scores["cancers"] / scores["count"]
+        assert found["net_benefit"]["own"]["prevalence"] == pytest.approx(share, abs=1e-4)
 
 
 def test_a_second_report_fits_anew_only_what_is_missing_or_damaged(

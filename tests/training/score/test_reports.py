@@ -76,6 +76,26 @@ def test_report_with_labels_has_the_scores_of_the_test_folder(
         assert document["scores"][name]["value"] == card["metrics"][name]["value"]
 
 
+def test_other_columns_of_the_labels_are_attributes_unless_they_are_too_many(
+    scored: dict[str, Path], trained: TrainingSettings, tmp_path: Path
+) -> None:
+    labels = tmp_path / "labels.csv"
+    paths = [row["path"] for row in rows_of(scored["test"])]
+    lines = [
+        f"{path},{path.split('/')[0]},{'AB'[place % 2]},{place}\n"
+        for place, path in enumerate(paths)
+    ]
+    labels.write_text("path,label,coat,patient\n" + "".join(lines))
+    log = quiet()
+    settings = trained.model_copy(update={"reports": tmp_path})
+    document = json.loads(score_report.report(scored["test"], labels, settings, log).read_text())
+
+    assert [one["group"] for one in document["groups"]] == ["A", "B"]
+    assert sum(one["cancers"] for one in document["groups"]) == document["scores"]["cancers"]
+    assert "no scores by 'patient': the column 'patient' has 24 different values" in said(log)
+    assert document["clinical"]["net_benefit"]["own"]["prevalence"] == 0.5
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -65,6 +65,7 @@ def render(
         formats.percent,
         formats.percent_interval,
         formats.plain,
+        formats.short_percent,
         formats.words,
     ):
         environment.filters[written.__name__] = written

@@ -40,6 +40,11 @@ def percent(share: float | None, digits: int = 0) -> str:
     return MISSING if share is None else f"{number(100 * share, digits)}{PERCENT}"
 
 
+def short_percent(share: float) -> str:
+    """Format a stated share in percent, with the digits that it has: ``0.5 %``, ``2 %``."""
+    return f"{100 * share:.3g}{PERCENT}"
+
+
 def interval(measured: Interval | None, digits: int = 3) -> str:
     """Format as ``0.903 (0.841 to 0.957)``; a dash without a value."""
     return _interval(measured, lambda value: number(value, digits))

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from training.evaluation.clinical import PREVALENCES, RISKS
 from training.evaluation.report.model import page
-from training.evaluation.report.model.plots import PLOTS
 from training.evaluation.report.pictures import thumbnail
 
 ACROSS = ("train/benign/a.jpg", "test/malignant/b.jpg")
@@ -72,6 +72,43 @@ def curves(count: int, sharp: float) -> dict[str, Any]:
             "coverage": steps[1:],
             "risk": [0.25 * step ** (sharp / 3) for step in steps[1:]],
         },
+    }
+
+
+def clinical(auroc: float) -> dict[str, Any]:
+    """Curves of a model that finds this share of the cancers, at any threshold."""
+
+    def benefit(prevalence: float) -> dict[str, Any]:
+        model = [1000 * prevalence * (auroc - risk) for risk in RISKS]
+        return {
+            "prevalence": prevalence,
+            "risk": list(RISKS),
+            "model": [interval(value, 1.5) for value in model],
+            "label": [interval(value - 2, 1.5) for value in model],
+            "all": [1000 * (prevalence - (1 - prevalence) * r / (1 - r)) for r in RISKS],
+        }
+
+    return {
+        "net_benefit": {"stated": benefit(0.02), "own": benefit(0.4)},
+        "predictive_values": {
+            "prevalence": list(PREVALENCES),
+            "ppv": [interval(share, share / 10) for share in PREVALENCES],
+            "npv": [interval(1 - share / 10, share / 30) for share in PREVALENCES],
+        },
+    }
+
+
+def group(name: str, sample: str, *, few: bool = False) -> dict[str, Any]:
+    return {
+        "attribute": "skin_type",
+        "group": name,
+        "sample": sample,
+        "count": 40,
+        "cancers": 8 if few else 22,
+        "auroc": interval(None if few else 0.87),
+        "sensitivity": interval(0.9),
+        "specificity": interval(0.6, 0.1),
+        "few": few,
     }
 
 
@@ -166,6 +203,24 @@ def evidence() -> dict[str, Any]:
             }
             for at, kind in enumerate(disturbed)
         },
+        "clinical": {"prevalence": 0.02, "test": clinical(0.9), "out_of_sample": clinical(0.88)},
+        "groups": [
+            group("<V>", "test_leak_free", few=True),
+            group("<V>", "out_of_sample"),
+        ],
+        "learning": {
+            "sensitivity": 0.95,
+            "folds": 5,
+            "points": [
+                {
+                    "share": share,
+                    "photographs": round(1234 * share),
+                    "auroc": [0.8 + 0.05 * share + shift for shift in (-0.01, 0.0, 0.01)],
+                    "specificity": [0.4 + 0.1 * share + shift for shift in (-0.02, 0.0, 0.02)],
+                }
+                for share in (0.1, 0.25, 0.5, 0.75, 1.0)
+            ],
+        },
         "covered": {"auroc": interval(0.712), "accepted": [0.35, 0.65], "leaks": True},
         "recipes": {
             "head": recipe(0, 3.2),
@@ -218,9 +273,9 @@ def written(evidence: dict[str, Any], thumbnails: dict[str, bytes]) -> Callable[
     return lambda: page.html(evidence, thumbnails, stand_ins(evidence))
 
 
-def stand_ins(*_: Any) -> dict[str, bytes]:
+def stand_ins(evidence: dict[str, Any], *_: Any) -> dict[str, bytes]:
     """Pictures in place of plots, for tests that do not look at them: drawing takes seconds."""
-    return {name: png("white") for name in PLOTS}
+    return {name: png("white") for name in page.plots(evidence)}
 
 
 @pytest.fixture
@@ -247,5 +302,8 @@ def lean(evidence: dict[str, Any]) -> dict[str, Any]:
     evidence["review"]["errors_of_firm_answers"] = dict.fromkeys(
         ("cancers_missed", "benign_called_cancer", "firm"), none
     )
-    evidence |= {"comparison": None, "tried": []}
+    neither = {"net_benefit": None, "predictive_values": None}
+    evidence["clinical"] |= {"test": neither, "out_of_sample": neither}
+    evidence["learning"] = {"why_not": "The recipe layer4 changes the features."}
+    evidence |= {"comparison": None, "tried": [], "groups": []}
     return evidence

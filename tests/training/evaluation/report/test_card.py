@@ -44,7 +44,7 @@ def test_tables_are_valid(request: pytest.FixtureRequest, sample: str) -> None:
     text = card(request.getfixturevalue(sample))
     blocks = [block for block in text.split("\n\n") if block.startswith("|")]
 
-    assert len(blocks) == {"evidence": 10, "lean": 8}[sample]
+    assert len(blocks) == {"evidence": 14, "lean": 8}[sample]
     for block in blocks:
         rows = [re.split(r"(?<!\\)\|", line.strip())[1:-1] for line in block.strip().split("\n")]
         assert len({len(row) for row in rows}) == 1, block
@@ -67,10 +67,14 @@ def test_the_card_has_the_required_statements(evidence: dict[str, Any]) -> None:
     caveats = text[text.index("## Caveats") :]
 
     assert "Not a medical device" in caveats
-    assert "No labels of skin tone" in caveats
+    assert "Scores were measured by skin_type, and by no other attribute" in caveats
     assert "stated for a prevalence of 50\N{NO-BREAK SPACE}%" in caveats
     assert "The background reveals the label" in caveats
     assert "The background reveals the label" in one_line(text[: text.index("## Model det")])
+
+
+def test_a_card_without_groups_says_that_nothing_is_known_of_them(lean: dict[str, Any]) -> None:
+    assert "No labels of skin tone" in card(lean)
 
 
 def test_a_synthetic_model_is_labelled_first(evidence: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ def test_every_element_closes_and_every_address_is_there(written: Write) -> None
     assert page.wrong == []
     targets = {attributes.get("id") for _, attributes in page.elements}
     links = [str(attributes["href"]) for attributes in page.every("a")]
-    assert len(links) == 7
+    assert len(links) == 9
     assert {link.removeprefix("#") for link in links} <= targets
 
 
@@ -52,7 +52,7 @@ def test_every_plot_and_thumbnail_is_embedded_with_alternative_text(written: Wri
     page = Page(written())
     pictures = [Image.open(io.BytesIO(decoded(source))) for source in page.pictures]
 
-    assert sorted(str(one.format) for one in pictures) == ["JPEG"] * 4 + ["PNG"] * 6
+    assert sorted(str(one.format) for one in pictures) == ["JPEG"] * 4 + ["PNG"] * 9
     for one in pictures:
         one.load()
     assert all(attributes["alt"] for attributes in page.every("img"))
@@ -175,7 +175,7 @@ def test_of_very_many_pairs_the_page_shows_the_first(
     evidence["leaks"]["listed"] += [pair(WITHIN, 0.91, contradict=False)] * SHOWN
     page = Page(written())
 
-    assert len(page.pictures) == 6 + 2 * SHOWN
+    assert len(page.pictures) == 9 + 2 * SHOWN
     assert f"The first {SHOWN} of {SHOWN + 2}; metrics.json has all." in page.text
 
 
@@ -183,7 +183,7 @@ def test_tables_have_names_and_scroll(written: Write) -> None:
     page = Page(written())
 
     regions = [one for one in page.every("div") if one.get("class") == "scroll"]
-    assert len(regions) == len(page.every("table")) == 10
+    assert len(regions) == len(page.every("table")) == 14
     assert all(one["aria-label"] and one["tabindex"] == "0" for one in regions)
 
 
@@ -196,6 +196,9 @@ def test_what_a_run_need_not_have_can_be_missing(lean: dict[str, Any], written: 
     assert "The pairs" not in page.text
     assert "What was tried" not in page.text
     assert "Cost" not in page.text
+    assert "Net benefit could not be measured" in page.text
+    assert "No groups were named" in page.text
+    assert "The recipe layer4 changes the features." in page.text
     assert "None" not in page.text
     assert not re.search(r"\bnan\b", page.text)
 
@@ -206,6 +209,14 @@ def test_absent_is_as_good_as_null(lean: dict[str, Any], written: Write, name: s
     del lean[name]
 
     assert written() == null
+
+
+def test_a_group_is_text_and_not_markup(written: Write) -> None:
+    html = written()
+
+    assert "skin_type: &lt;V&gt;" in html
+    assert "<V>" not in html
+    assert "Scores were measured by skin_type, and by no other attribute" in Page(html).text
 
 
 def decoded(source: str) -> bytes:

@@ -69,6 +69,33 @@ def test_recipes_stand_side_by_side(evidence: dict[str, Any]) -> None:
     assert rows(evidence, "recipes")["seconds"] == ("3.2", "412.5", "1,290.0")
 
 
+def test_net_benefit_of_the_model_of_the_label_and_of_everybody(evidence: dict[str, Any]) -> None:
+    found = rows(evidence, "net_benefit")
+
+    # 20 cancers among 1,000 people; everybody treated: 20 - 980 * 5 / 95 cancers.
+    assert found[f"5{PERCENT}"] == (
+        "\N{MINUS SIGN}31.6",
+        *("+17.0 (+15.5 to +18.2)", "+16.6 (+15.1 to +17.8)"),
+        *("+15.0 (+13.5 to +16.2)", "+14.6 (+13.1 to +15.8)"),
+    )
+
+
+def test_predictive_values_by_prevalence(evidence: dict[str, Any]) -> None:
+    found = rows(evidence, "predictive_values")
+
+    assert found[f"10{PERCENT}"] == (
+        *(f"10.0{PERCENT} (9.0 to 10.8)",) * 2,
+        *(f"99.00{PERCENT} (98.67 to 99.27)",) * 2,
+    )
+
+
+def test_small_groups_are_marked(evidence: dict[str, Any]) -> None:
+    small, large = tables.of(evidence)["groups"].rows
+
+    assert small[:6] == ("skin_type: <V>", "test, leak-free", "40", "8", "few", DASH)
+    assert large[4:6] == ("", "0.87 (0.82 to 0.91)")
+
+
 def test_markdown_lines_up() -> None:
     table = tables.Table("Name", ("score", "value"), (("AUROC", "0.9"), ("b", "0.12")))
 

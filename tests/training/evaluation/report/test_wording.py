@@ -42,6 +42,41 @@ def test_without_a_second_recipe_nothing_is_compared() -> None:
     assert "nothing was compared" in wording.comparison(None)
 
 
+def benefit(low: list[float], everybody: list[float]) -> dict[str, Any]:
+    model = [{"value": one + 1, "low": one, "high": one + 2} for one in low]
+    stated = {"risk": [0.02, 0.05, 0.1, 0.2, 0.4], "model": model, "all": everybody}
+    return {"net_benefit": {"stated": stated}}
+
+
+def test_the_model_is_of_use_where_its_interval_is_above_both_alternatives() -> None:
+    everybody = [0.6, -30, -90, -200, -300]
+    said = wording.net_benefit(
+        {
+            "prevalence": 0.025,
+            # Below everybody treated, above both twice, below nobody treated, above both.
+            "test": benefit([0.5, 0.4, 0.1, -0.1, 0.1], everybody),
+            "out_of_sample": benefit([0.6, 0, -1, -2, -3], everybody),
+        }
+    )
+
+    assert said.startswith(f"At 2.5{PERCENT} prevalence, ")
+    assert f"on the test, 5{PERCENT} to 10{PERCENT} and 40{PERCENT} to 40{PERCENT}; out of" in said
+    assert said.endswith("out of sample, none.")
+
+
+def test_the_learning_curve_states_what_twice_the_photographs_brought(
+    evidence: dict[str, Any],
+) -> None:
+    evidence["learning"]["points"][-1]["auroc"] = [0.835, 0.855, 0.865]
+
+    said = wording.learning(evidence["learning"])
+    # Repeats are paired: gains of 0.020, 0.030 and 0.030.
+    assert "From 617 to 1,234 photographs the AUROC changes by +0.027 ± 0.006" in said
+    assert "It rises in each" in said
+    evidence["learning"]["points"][-1]["auroc"][0] = 0.8
+    assert "It does not rise in each" in wording.learning(evidence["learning"])
+
+
 def test_natural_frequencies_add_up() -> None:
     scores = {"sensitivity": {"value": 0.9}, "specificity": {"value": 0.6}}
 

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from training.evaluation.report.files import put, render
-from training.evaluation.report.model import tables, wording
+from training.evaluation.report.model import bill, considerations, tables, wording
 from training.evaluation.report.model.plots import PLOTS
 from training.evaluation.report.pictures import data_uri
-from training.evaluation.report.style import draw
+from training.evaluation.report.style import Plots, draw
 
 PAGE: Final = "report.html"
 NUMBERS: Final = "metrics.json"
 CARD: Final = "MODEL_CARD.md"
+BILL: Final = "model_card.cdx.json"
+"""The model card for programs."""
 HERE: Final = Path(__file__).parent
 SHOWN: Final = 100
 """Number of pairs on the page; all are in metrics.json."""
@@ -23,7 +25,7 @@ Evidence = Mapping[str, Any]
 
 
 def write(evidence: Evidence, thumbnails: Mapping[str, bytes], folder: Path) -> Path:
-    """Write report.html, metrics.json, MODEL_CARD.md and plots/*.png into a folder.
+    """Write report.html, metrics.json, both model cards and plots/*.png into a folder.
 
     Args:
         evidence: the document of ``training.evaluation``; metrics.json is the same.
@@ -41,11 +43,17 @@ def write(evidence: Evidence, thumbnails: Mapping[str, bytes], folder: Path) -> 
     """
     # Everything is made before the first file is written, so that an error leaves an old report
     # intact.
-    drawn = draw(evidence, PLOTS)
+    drawn = draw(evidence, plots(evidence))
     page = html(evidence, thumbnails, drawn)
-    text = card(evidence)
-    put(folder, (NUMBERS, evidence), drawn, {CARD: text, PAGE: page})
+    cards = {CARD: card(evidence), BILL: bill.card(evidence)}
+    put(folder, (NUMBERS, evidence), drawn, {**cards, PAGE: page})
     return folder / PAGE
+
+
+def plots(evidence: Evidence) -> Plots:
+    """Return the plots that the document has numbers for."""
+    lacking = set() if "points" in evidence["learning"] else {"learning"}
+    return {name: plot for name, plot in PLOTS.items() if name not in lacking}
 
 
 def html(evidence: Evidence, thumbnails: Mapping[str, bytes], plots: Mapping[str, bytes]) -> str:
@@ -63,13 +71,21 @@ def html(evidence: Evidence, thumbnails: Mapping[str, bytes], plots: Mapping[str
         plots={name: data_uri(data) for name, data in plots.items()},
         pairs=[_pair(pair, thumbnails) for pair in ordered(evidence["leaks"]["listed"])[:SHOWN]],
         say=wording,
+        considered=considerations,
     )
 
 
 def card(evidence: Evidence) -> str:
     """Render MODEL_CARD.md (Mitchell et al. 2019): no picture, no file name."""
     template = HERE / "model_card.md.j2"
-    return render(template, evidence, autoescape=False, tables=tables.of(evidence), say=wording)
+    return render(
+        template,
+        evidence,
+        autoescape=False,
+        tables=tables.of(evidence),
+        say=wording,
+        considered=considerations,
+    )
 
 
 def ordered(pairs: Sequence[Evidence]) -> list[Evidence]:

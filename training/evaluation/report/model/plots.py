@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from training.evaluation.report.formats import count, number, percent, words
+from training.evaluation.report.model import use_plots
 from training.evaluation.report.style import (
     BLUE,
     COLOURS,
@@ -231,6 +232,7 @@ def _values(recipe: Evidence, metric: str) -> list[float]:
 
 
 PLOTS: Final[Plots] = {
+    **use_plots.PLOTS,
     "roc": roc,
     "precision_recall": precision_recall,
     "reliability": reliability,

@@ -13,10 +13,13 @@ from training.evaluation.report.formats import (
     number,
     percent,
     percent_interval,
+    short_percent,
+    signed,
     signed_interval,
     words,
 )
 from training.evaluation.report.model.wording import PREVALENCE, cancers
+from training.evaluation.report.style import NAMES
 from training.evaluation.report.tables import Table, described
 
 METRICS: Final = {
@@ -34,6 +37,8 @@ SAMPLES: Final = {
     "test_leak_free": "test, leak-free",
     "out_of_sample": "out of sample",
 }
+POLICIES: Final = {"model": "by risk", "label": "by label"}
+"""Who is treated: those above the threshold probability, or those called cancer."""
 CLASSES: Final = {"benign": "benign", "malignant": "malignant"}
 REASONS: Final = {
     "near_threshold": "near the threshold",
@@ -41,6 +46,10 @@ REASONS: Final = {
     "low_quality": "low quality",
     "unlike_or_low_quality": "unlike, or low quality",
 }
+ASKED: Final = (0.02, 0.05, 0.1, 0.2)
+"""Threshold probabilities in the table of net benefit."""
+SHOWN: Final = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+"""Prevalences in the table of predictive values."""
 Evidence = Mapping[str, Any]
 
 
@@ -48,6 +57,10 @@ def of(evidence: Evidence) -> dict[str, Table]:
     """Build every table of the document by its name; some may be empty."""
     return {
         "scores": _scores(evidence["scores"]),
+        "net_benefit": _net_benefit(evidence["clinical"]),
+        "predictive_values": _predictive_values(evidence["clinical"]),
+        "groups": _groups(evidence.get("groups") or ()),
+        "learning": _learning(evidence["learning"]),
         "errors": _errors(evidence["review"], evidence["decision"]["error_rates"]),
         "flags": _flags(evidence["review"]["false_flags"]),
         "caught": _caught(evidence["review"]),
@@ -72,6 +85,80 @@ def _scores(scores: Evidence) -> Table:
     rows.append(("ECE if every probability were right", *perfect))
     caption = "Scores with 95 % bootstrap intervals"
     return Table(caption, ("score", *there.values()), tuple(rows))
+
+
+def _net_benefit(clinical: Evidence) -> Table:
+    there = {key: name for key, name in NAMES.items() if clinical[key]["net_benefit"]}
+    found = [clinical[key]["net_benefit"]["stated"] for key in there]
+    rows = []
+    for asked in ASKED if found else ():
+        place = found[0]["risk"].index(asked)
+        rows.append(
+            (
+                short_percent(asked),
+                signed(found[0]["all"][place], 1),
+                *(signed_interval(one[policy][place], 1) for policy in POLICIES for one in found),
+            )
+        )
+    policies = (f"{says}, {name}" for says in POLICIES.values() for name in there.values())
+    head = ("threshold probability", "everybody", *policies)
+    prevalence = short_percent(clinical["prevalence"])
+    caption = (
+        f"Net benefit at {prevalence} prevalence, cancers per 1,000 people (nobody treated: 0)"
+    )
+    return Table(caption, head, tuple(rows))
+
+
+def _predictive_values(clinical: Evidence) -> Table:
+    there = {key: name for key, name in NAMES.items() if clinical[key]["predictive_values"]}
+    found = [clinical[key]["predictive_values"] for key in there]
+    rows = [
+        (
+            short_percent(prevalence),
+            *(
+                percent_interval(one[kind][one["prevalence"].index(prevalence)], digits)
+                for kind, digits in (("ppv", 1), ("npv", 2))
+                for one in found
+            ),
+        )
+        for prevalence in (SHOWN if found else ())
+    ]
+    values = (f"{kind}, {name}" for kind in ("PPV", "NPV") for name in there.values())
+    caption = "PPV and NPV at the threshold, by prevalence"
+    return Table(caption, ("prevalence", *values), tuple(rows))
+
+
+def _groups(groups: Sequence[Evidence]) -> Table:
+    metrics = ("auroc", "sensitivity", "specificity")
+    rows = tuple(
+        (
+            f"{one['attribute']}: {one['group']}",
+            SAMPLES[one["sample"]],
+            count(one["count"]),
+            count(one["cancers"]),
+            "few" if one["few"] else "",
+            *(interval(one[metric], 2) for metric in metrics),
+        )
+        for one in groups
+    )
+    names = (METRICS[metric] for metric in metrics)
+    head = ("group", "sample", "photographs", "cancers", "note", *names)
+    return Table("Scores by group with 95 % intervals", head, rows)
+
+
+def _learning(learning: Evidence) -> Table:
+    rows = tuple(
+        (
+            percent(one["share"]),
+            count(one["photographs"]),
+            mean_and_spread(one["auroc"]),
+            mean_and_spread(one["specificity"]),
+        )
+        for one in learning.get("points") or ()
+    )
+    aimed = f"specificity at {percent(learning.get('sensitivity'))} sensitivity"
+    head = ("part of the lesions", "photographs", "AUROC", aimed)
+    return Table("Learning curve: mean over repeats ± standard deviation", head, rows)
 
 
 def _errors(review: Evidence, stated: Evidence) -> Table:

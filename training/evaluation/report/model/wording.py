@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
+from operator import itemgetter
+from statistics import mean, stdev
 from typing import Any, Final
 
 from training.evaluation.report.formats import (
@@ -10,6 +13,8 @@ from training.evaluation.report.formats import (
     interval,
     number,
     percent,
+    short_percent,
+    signed,
     signed_interval,
 )
 from training.intervals import Interval
@@ -178,6 +183,53 @@ def cancers(counts: Mapping[str, int]) -> str:
     """State the prevalence of cancer in a split."""
     total = sum(counts.values())
     return percent(counts["malignant"] / total if total else None, 1)
+
+
+def net_benefit(clinical: Evidence) -> str:
+    """State for which threshold probabilities the model is better than treating all or nobody."""
+    found = {
+        name: clinical[sample]["net_benefit"]["stated"]
+        for sample, name in {"test": "on the test", "out_of_sample": "out of sample"}.items()
+        if clinical[sample]["net_benefit"]
+    }
+    if not found:
+        return "Net benefit could not be measured: the photographs are all of one class."
+    where = "; ".join(f"{name}, {_better(curve)}" for name, curve in found.items())
+    return (
+        f"At {short_percent(clinical['prevalence'])} prevalence, going by the model's risk is "
+        "better than treating everybody and than treating nobody, the whole interval of it, for "
+        f"these threshold probabilities: {where}."
+    )
+
+
+def _better(curve: Evidence) -> str:
+    """List the ranges in which the interval lies above both alternatives."""
+    steps = zip(curve["risk"], curve["model"], curve["all"], strict=True)
+    above = [(risk, model["low"] > max(everybody, 0)) for risk, model, everybody in steps]
+    ranges = [
+        [risk for risk, _ in run] for better, run in groupby(above, key=itemgetter(1)) if better
+    ]
+    listed = (f"{short_percent(run[0])} to {short_percent(run[-1])}" for run in ranges)
+    return " and ".join(listed) or "none"
+
+
+def learning(found: Evidence) -> str:
+    """State what twice the photographs brought, or why there is no learning curve."""
+    if "why_not" in found:
+        return str(found["why_not"])
+    half, whole = (next(p for p in found["points"] if p["share"] == share) for share in (0.5, 1))
+    gains = [after - before for before, after in zip(half["auroc"], whole["auroc"], strict=True)]
+    gained = f"{signed(mean(gains))} ± {number(stdev(gains) if len(gains) > 1 else None)}"
+    verdict = (
+        "It rises in each: more photographs of the same kind would probably improve the model."
+        if min(gains) > 0
+        else "It does not rise in each: more photographs of the same kind may change little."
+    )
+    return (
+        f"From {count(half['photographs'])} to {count(whole['photographs'])} photographs the AUROC "
+        f"changes by {gained} (mean and standard deviation over {_many(len(gains), 'repeat')}). "
+        f"{verdict}"
+    )
 
 
 def _of_100(measured: Interval, what: str) -> str:
