@@ -94,7 +94,9 @@ class MelanomaService:
         self.settings = settings
         self.groups = DeclaredGroups.parse(settings.groups)
         self.admission = LoadShedder(batch_size, settings.batch_seconds)
-        self.explaining = ExplanationRunner(classifier.model, settings, served=classifier.served)
+        self.explaining = ExplanationRunner(
+            classifier.model, settings, served=classifier.served, cases=classifier.cases
+        )
         self._progress: Progress = lambda seconds: None
         self._first = True
         """Whether no request of the batch has been served yet."""
