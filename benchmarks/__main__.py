@@ -75,6 +75,9 @@ BENCHMARKS: Final = {
         "scores compared with served answers, and with the in-process limit (15 minutes)",
         SERVED,
     ),
+    "similar_cases": Benchmark(
+        "similar_cases", "labels of the most similar training photographs, and their cost", SERVED
+    ),
     "telemetry": Benchmark("telemetry", "requests with and without metrics", SERVED),
     "variants": Benchmark(
         "variants", "served latency and throughput of each serving variant (5 minutes)", SERVED

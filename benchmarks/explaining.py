@@ -19,6 +19,7 @@ import numpy as np
 from rich.progress import track
 
 from benchmarks.client import Body, client_of, p50, p95, timed, timed_together
+from handlers.similar_cases import SIMILAR_CASES
 from loadtests.photographs import bodies
 from loadtests.results import percentiles
 from loadtests.settings import LoadSettings
@@ -116,6 +117,7 @@ def methods(client: httpx.Client, photographs: Sequence[Body]) -> dict[str, obje
     """Measure each method as it is served, on the same photographs alternately."""
     refused = client.post(f"/v1/models/{MODEL}:explain", json=asked(photographs[0], "?"))
     names = refused.json()["error"].partition("there are: ")[2].split(", ")
+    names.remove(SIMILAR_CASES)  # has no steps, and a benchmark of its own
     times: dict[str, list[float]] = {name: [] for name in names}
     steps: dict[str, list[int]] = {name: [] for name in names}
     for body in track(photographs[: OF_A_METHOD + 1], description="methods", transient=True):

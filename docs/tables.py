@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from handlers.similar_cases import SIMILAR_CASES
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 TEMPLATES: Final = Path(__file__).with_name("templates")
 SUFFIX: Final = ".md.j2"
@@ -93,8 +95,12 @@ def filled(text: str, root: Path = ROOT) -> str:
 
 def page_costs(root: Path = ROOT) -> str:
     """Return ``web/methods.json``: seconds of each method, for the page's menu."""
-    result = json.loads((root / "benchmarks/results/explaining.json").read_text(encoding="utf-8"))
-    costs = {name: float(f"{one['p50_ms'] / 1000:.2g}") for name, one in result["methods"].items()}
+    explaining, similar = (
+        json.loads((root / f"benchmarks/results/{name}.json").read_text(encoding="utf-8"))
+        for name in ("explaining", SIMILAR_CASES)
+    )
+    methods = explaining["methods"] | {SIMILAR_CASES: similar["served"]["explain"]}
+    costs = {name: float(f"{one['p50_ms'] / 1000:.2g}") for name, one in methods.items()}
     return json.dumps(costs, indent=1) + "\n"
 
 

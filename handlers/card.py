@@ -103,6 +103,16 @@ class Review:
     """Uncertainty band of the default variant."""
 
 
+@dataclass(frozen=True)
+class Cases:
+    """What an answer by ``similar_cases`` shows of the training photographs."""
+
+    shown: str = "labels"
+    """``labels`` and distances, or ``thumbnails`` too, where the release's owner chose so."""
+    sha256: str = ""
+    """SHA-256 of ``thumbnails.json``, hexadecimal; empty without it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Card:
     """The model card. Entries of the JSON document have these names, in this order."""
@@ -138,6 +148,7 @@ class Card:
     """The same on the test folder, without leaks, and cross-validated."""
     variants: Variants = Variants()
     backends: Backends = Backends()
+    cases: Cases = Cases()
     versions: dict[str, str] | None = None
     """Versions of Python and of the packages that affect the numbers."""
     warning: str | None = None

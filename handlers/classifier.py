@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -21,9 +20,10 @@ from handlers.card import ArchiveError, Card, OperatingPoint
 from handlers.documents import read
 from handlers.drift import Baseline
 from handlers.imaging import PreprocessedImage, preprocess
-from handlers.network import VariantNetwork, stages_of, variant_head
+from handlers.network import VariantNetwork, load_torchscript, stages_of, variant_head
 from handlers.orientations import Orientation, run_oriented
 from handlers.prediction import ClassifiedImage, Decision, Forward, risk
+from handlers.similar_cases import SimilarCases
 from handlers.structure import WHOLE, Box
 from handlers.variants import NUMERICS, PLAIN, PORTABLE, Variant
 
@@ -41,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 class Classifier:
     """A ResNet-18 split before pooling, with its card and its drift baseline."""
+
+    model_of = staticmethod(load_torchscript)
 
     def __init__(
         self,
@@ -74,6 +76,7 @@ class Classifier:
         point = point or card.operating_point(variant.name)
         self.threshold, self.temperature = point.threshold, point.temperature
         self._band = point.near_threshold
+        self.cases = SimilarCases(baseline.reference, card.labels)
 
     @classmethod
     def load(
@@ -94,34 +97,39 @@ class Classifier:
             ArchiveError: a file is missing or cannot be read, or there is no such variant.
         """
         try:
-            card = read(folder / "card.json", Card)
-            model = cls.model_of(folder)
-            for name in [variant] if variant else card.variants.order:
-                wanted = Variant.named(name)
-                if wanted == PORTABLE:
-                    break
-                names = NUMERICS[wanted.numerics]
-                if backend and backend not in names:
-                    continue
-                if not variant and wanted.numerics == "int8" and not backends.has_native_int8():
-                    logger.warning("variant %s: this processor has no int8 arithmetic", name)
-                    continue
-                try:
-                    return cls._of_variant(folder, card, model, wanted, (backend, threads))
-                except UnavailableError as error:
-                    logger.warning("variant %s cannot run here: %s", name, error)
-            baseline = read(folder / "baseline.json", Baseline)
-            if backend and backend not in NUMERICS["float32"]:
-                logger.warning("no variant of this archive runs on %s, using %s", backend, PLAIN)
-                backend = PLAIN
-            chosen = backends.choose(backend, card.backends.order, folder, model, threads)
-            many = _perturbed(PORTABLE, chosen, folder, model, threads)
-            return cls(model, card, baseline, chosen, perturbed=many)
+            found = cls._chosen(folder, backend, threads, variant)
+            found.cases = SimilarCases.load(folder, found.card, found.baseline.reference)
+            return found
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
             raise ArchiveError(
                 f"the archive in {folder} cannot be used ({type(error).__name__}: {error}); "
                 "build it again with `make archive`"
             ) from error
+
+    @classmethod
+    def _chosen(cls, folder: Path, backend: str, threads: int, variant: str) -> Classifier:
+        card = read(folder / "card.json", Card)
+        model = cls.model_of(folder)
+        for name in [variant] if variant else card.variants.order:
+            wanted = Variant.named(name)
+            if wanted == PORTABLE:
+                break
+            if backend and backend not in NUMERICS[wanted.numerics]:
+                continue
+            if not variant and wanted.numerics == "int8" and not backends.has_native_int8():
+                logger.warning("variant %s: this processor has no int8 arithmetic", name)
+                continue
+            try:
+                return cls._of_variant(folder, card, model, wanted, (backend, threads))
+            except UnavailableError as error:
+                logger.warning("variant %s cannot run here: %s", name, error)
+        baseline = read(folder / "baseline.json", Baseline)
+        if backend and backend not in NUMERICS["float32"]:
+            logger.warning("no variant of this archive runs on %s, using %s", backend, PLAIN)
+            backend = PLAIN
+        chosen = backends.choose(backend, card.backends.order, folder, model, threads)
+        many = _perturbed(PORTABLE, chosen, folder, model, threads)
+        return cls(model, card, baseline, chosen, perturbed=many)
 
     @classmethod
     def _of_variant(
@@ -141,14 +149,6 @@ class Classifier:
             document.calibration,
             _perturbed(variant, ready, folder, model, threads),
         )
-
-    @staticmethod
-    def model_of(folder: Path) -> Any:
-        """Load the TorchScript module of an archive, ready to predict."""
-        with warnings.catch_warnings():
-            # The archive's format: TorchServe runs TorchScript, deprecated or not.
-            warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
-            return torch.jit.load(folder / "model.pt", map_location="cpu").eval()
 
     def classify(
         self, images: Iterable[PreprocessedImage], batch: int = BATCH

@@ -11,10 +11,16 @@ from PIL import Image
 
 from handlers import rendering, segmentation
 from handlers.classifier import CANCER
-from handlers.explainers.methods import DEFAULT, METHODS, method_named
+from handlers.explainers.methods import (
+    DEFAULT,
+    NAMES,
+    check_name,
+    method_named,
+)
 from handlers.explainers.pixels import upsampled
 from handlers.explainers.task import AttributionTask
 from handlers.protocol import Instance
+from handlers.similar_cases import SIMILAR_CASES
 from handlers.telemetry import Recorder
 
 TARGETS: Final = ("cancer", "predicted")
@@ -26,7 +32,7 @@ class NoAttributionError(RuntimeError):
 
 def check_options(instance: Instance) -> None:
     """Check method and target; raises UnknownMethodError or ValueError."""
-    method_named(method_of(instance))
+    check_name(method_of(instance))
     if instance.target is not None and instance.target not in TARGETS:
         known = ", ".join(TARGETS)
         raise ValueError(f"unknown target {instance.target[:40]!r}; there are: {known}")
@@ -39,7 +45,8 @@ def method_of(instance: Instance) -> str:
 
 def is_slow(instance: Instance) -> bool:
     """Whether the requested method takes longer than a handful of predictions."""
-    return method_named(method_of(instance)).slow
+    name = method_of(instance)
+    return name != SIMILAR_CASES and method_named(name).slow
 
 
 def fields(
@@ -99,7 +106,7 @@ def method_label(instances: Sequence[Instance]) -> str:
     if len(names) != 1:
         return "several" if names else "none"
     name = names.pop()
-    return name if name in METHODS else "unknown"
+    return name if name in NAMES else "unknown"
 
 
 def lesion_mass(values: np.ndarray, view: Image.Image) -> float | None:

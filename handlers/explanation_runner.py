@@ -22,6 +22,7 @@ from handlers.explainers.task import (
 from handlers.prediction import ClassifiedImage
 from handlers.protocol import Request, RequestError
 from handlers.settings import HandlerSettings
+from handlers.similar_cases import SIMILAR_CASES, NoLabelsError, SimilarCases
 from handlers.telemetry import Recorder
 
 
@@ -34,6 +35,7 @@ class ExplanationRunner:
         settings: HandlerSettings,
         scratch: Path | None = None,
         served: Served = lambda orientation: None,
+        cases: SimilarCases | None = None,
     ) -> None:
         """Take the model and the limits.
 
@@ -44,6 +46,7 @@ class ExplanationRunner:
                 temporary files.
             served: returns the served network, for methods that run it forwards only; without it,
                 they run ``model``.
+            cases: finds similar training photographs; needed for this method only.
         """
         self._model = model
         # It takes half a second and the memory of a model; a worker that only predicts
@@ -51,6 +54,7 @@ class ExplanationRunner:
         self._repeated = cache(lambda: FrozenModel(model))
         self._settings = settings
         self._served = served
+        self._cases = cases
         folder = scratch or Path(tempfile.gettempdir())
         self._background = Background(settings.explain_max_concurrency, folder)
 
@@ -82,6 +86,10 @@ class ExplanationRunner:
             return RequestError(request.where(index, message), status, wait)
 
         def explained() -> dict[str, Any]:
+            if name == SIMILAR_CASES:
+                assert self._cases is not None
+                with recorder.stage("explain"):
+                    return self._cases.fields(image.forward.features[0])
             target = explanation.target_of(instance, image.decision.label)
             model = self._repeated() if method_named(name).repeated else self._model
             inputs = image.image.inputs[None]
@@ -115,6 +123,8 @@ class ExplanationRunner:
                 "use grad_cam, or raise LESIONLENS_EXPLAIN_SECONDS",
                 wait=math.ceil(seconds),
             ) from None
+        except NoLabelsError as error:
+            raise refusal(str(error), 400) from None
         except explanation.NoAttributionError:
             raise refusal(
                 f"{name} gave no finite numbers for this photograph: use another method", 422

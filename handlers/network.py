@@ -17,6 +17,14 @@ from torch import nn
 from handlers.variants import FittedVariant
 
 
+def load_torchscript(folder: Path) -> Any:
+    """Load the TorchScript of an archive's folder, ready to predict; raises RuntimeError."""
+    with warnings.catch_warnings():
+        # The archive's format: TorchServe runs TorchScript, deprecated or not.
+        warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
+        return torch.jit.load(folder / "model.pt", map_location="cpu").eval()
+
+
 def load_program(path: Path) -> Any:
     """Load a program as a module with the submodules ``features`` and ``head``, like ``model.pt``.
 

@@ -101,7 +101,9 @@ class MelanomaService:
         if settings.receipt_key:
             self.receipts = ReceiptSigner.load(settings.receipt_key, settings.receipt_days)
         self.admission = LoadShedder(batch_size, settings.batch_seconds)
-        self.explaining = ExplanationRunner(classifier.model, settings, served=classifier.served)
+        self.explaining = ExplanationRunner(
+            classifier.model, settings, served=classifier.served, cases=classifier.cases
+        )
         self._progress: Progress = lambda seconds: None
         self._first = True
         """Whether no request of the batch has been served yet."""

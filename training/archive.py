@@ -13,7 +13,7 @@ from typing import Final
 from model_archiver import ModelArchiver, ModelArchiverConfig
 
 import handlers
-from handlers import variants
+from handlers import similar_cases, variants
 from training.console import RunLog
 from training.errors import TrainingError
 from training.files import atomic_write, write_json
@@ -93,6 +93,8 @@ def archive(model_folder: Path, store: Path) -> Path:
         shutil.copytree(source, extra / "handlers", ignore=shutil.ignore_patterns("__pycache__"))
         for path in [model_folder / name for name in TRAINED[1:]] + _backends(model_folder):
             shutil.copy2(path, extra / path.name)
+        if (model_folder / similar_cases.FILE).is_file():  # only where its owner chose so
+            shutil.copy2(model_folder / similar_cases.FILE, extra)
         if (model_folder / variants.FOLDER).is_dir():
             shutil.copytree(model_folder / variants.FOLDER, extra / variants.FOLDER)
         config = Path(scratch) / "model-config.yaml"

@@ -24,7 +24,11 @@ RARE: Final = 0.0005
 
 
 def fit(
-    probability: np.ndarray, distance: np.ndarray, statistics: np.ndarray, features: np.ndarray
+    probability: np.ndarray,
+    distance: np.ndarray,
+    statistics: np.ndarray,
+    features: np.ndarray,
+    labels: np.ndarray,
 ) -> Baseline:
     """Fit the drift baseline on the photographs of the train folder.
 
@@ -33,13 +37,14 @@ def fit(
         distance: to the features that those fits learned from, shape (n,).
         statistics: image statistics, shape (n, 6).
         features: pooled, of the final model, shape (n, width).
+        labels: 0 or 1, shape (n,).
     """
     values: Mapping[str, np.ndarray] = {
         "probability": probability,
         "distance": distance,
         **{name: statistics[:, place] for place, name in enumerate(STATISTICS)},
     }
-    return Baseline.fit(values, _limits(values), Reference.fit(features))
+    return Baseline.fit(values, _limits(values), Reference.fit(features, labels))
 
 
 def _limits(values: Mapping[str, np.ndarray]) -> dict[str, tuple[float | None, float | None]]:

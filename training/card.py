@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
-from handlers.card import Backends, Card, MeasuredBackend, OperatingPoint, Review, Variants
+from handlers.card import Backends, Card, Cases, MeasuredBackend, OperatingPoint, Review, Variants
 from handlers.classifier import LABELS
 from handlers.documents import to_json
 from handlers.drift import Baseline
@@ -44,6 +44,8 @@ class Serving:
     """Of the other variants, by name."""
     backends: dict[str, MeasuredBackend]
     """Float32 backends."""
+    cases: Cases
+    """What answers show of the training photographs."""
 
 
 def model_card(
@@ -73,6 +75,7 @@ def model_card(
         "preprocessing": PREPROCESSING,
         "variants": {name: to_json(one) for name, one in sorted(serving.documents.items())},
         "order": serving.variants.order,
+        "cases": to_json(serving.cases),
         "calibrations": {
             name: to_json(one.calibration) for name, one in serving.variants.measured.items()
         },
@@ -105,6 +108,7 @@ def model_card(
         scores=scores,
         variants=serving.variants,
         backends=Backends(order, measured),
+        cases=serving.cases,
         versions={"python": platform.python_version(), **_versions()},
         warning="Not a medical device. A tool for research and teaching.",
     )

@@ -21,6 +21,7 @@ from training import (
     recipes,
     serving,
     summary,
+    thumbnails,
     tracking,
 )
 from training.answers import Answers
@@ -63,10 +64,12 @@ def train(settings: TrainingSettings, log: RunLog) -> dict[str, Any]:
             unseen.distance,
             prepared.features.statistics,
             fitted.features(everything),
+            prepared.labels,
         )
     with log.step("export"):
         folder = settings.model_folder
         difference = export.export(final, layer, folder, found.train[:CHECKED])
+        cases = thumbnails.write(folder, found.train, settings.cases, log.progress)
     model = Classifier.model_of(folder)
     with log.step("backends"):
         measured = backends.measure(
@@ -87,7 +90,9 @@ def train(settings: TrainingSettings, log: RunLog) -> dict[str, Any]:
         answers.write(settings.build / "answers.npz")
         scores = answers.scores(served.calibration.threshold, settings.seed)
         write_json(settings.build / "near_duplicates.json", document)
-    described = Serving(served.calibration, reference, served.variants, served.documents, measured)
+    described = Serving(
+        served.calibration, reference, served.variants, served.documents, measured, cases
+    )
     card_document = to_json(card.model_card(found, final, layer, recipe, described, scores))
     write_json(folder / "baseline.json", to_json(reference))
     write_json(folder / "card.json", card_document)

@@ -108,6 +108,12 @@ class TrainingSettings(PathSettings):
     """Float32 backends that are tried, separated by commas; plain TorchScript always is, and
     ``exported`` only if it is named."""
 
+    cases: Literal["labels", "thumbnails"] = "labels"
+    """What answers by ``similar_cases`` show of the nearest training photographs: their labels and
+    distances, or ``thumbnails`` too. Thumbnails put small copies of up to two thousand training
+    photographs into the archive, and into the answers to all clients: where they show people,
+    only with their consent and a licence to redistribute them."""
+
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of all random numbers: drawing, the untrained backbone, folds, resampling."""
 

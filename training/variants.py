@@ -227,6 +227,6 @@ def _calibrated(
         [float(weight) for weight in final.weights],
         final.bias,
         calibrated,
-        baseline.fit(probability, distance, features.statistics, rows),
+        baseline.fit(probability, distance, features.statistics, rows, labels),
     )
     return FittedTo(variant, final, OutOfSample(log_odds, distance), calibrated, document)

@@ -27,7 +27,7 @@ from web.decoding import BUSY_SECONDS, Decoder
 from web.errors import PageError
 from web.middleware import AllowedHosts, SignedIn, StrictHeaders, check_origin
 from web.pages import Pages
-from web.service import Explanation, Service
+from web.service import Explanation, Service, SimilarCases
 from web.settings import PageSettings
 from web.texts import Texts
 from web.uploads import Asked, Upload
@@ -130,7 +130,7 @@ class Page:
         words = self._language(request)
         return HTMLResponse(self._pages.why(why, square, asked.method, asked.version, words))
 
-    async def _why(self, square: bytes, method: str) -> Explanation | PageError:
+    async def _why(self, square: bytes, method: str) -> Explanation | SimilarCases | PageError:
         """Render the explanation, or why there is none: the answer is shown without it."""
         try:
             async with self._turn(self._explaining):

@@ -11,8 +11,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from handlers.structure.formats import heif_enabled
 from web import fhir, options
+from web.cases import cases_words
 from web.errors import Kind, PageError
-from web.service import Explanation, Prediction
+from web.service import Explanation, Prediction, SimilarCases
 from web.texts import Texts
 from web.wording import answer_words, explanation_words, failure_words, method_words, picture_url
 
@@ -86,7 +87,7 @@ class Pages:
 
     def why(
         self,
-        why: Explanation | PageError,
+        why: Explanation | SimilarCases | PageError,
         square: bytes,
         method: str,
         version: str,
@@ -101,12 +102,15 @@ class Pages:
             version: of the model whose answer is on the page, or empty.
             texts: of a language.
         """
-        known: dict[str, Any] = {"method": method, "version": version, "explanation": None}
+        known: dict[str, Any] = {"method": method, "version": version}
+        known |= {"explanation": None, "cases": None}
         if isinstance(why, PageError):
             known |= {
                 "unexplained": failure_words(why, texts),
                 "seen": picture_url("image/png", square),
             }
+        elif isinstance(why, SimilarCases):
+            known["cases"] = cases_words(why, version, square, texts)
         else:
             known["explanation"] = explanation_words(why, version, square, texts)
         return self._page("why.html", texts, **known)

@@ -41,6 +41,12 @@ def _png(data: bytes) -> bytes:
     return data
 
 
+def _jpeg(data: bytes) -> bytes:
+    if not data.startswith(b"\xff\xd8"):
+        raise ValueError("no JPEG")
+    return data
+
+
 class Prediction(BaseModel):
     """One of ``predictions``."""
 
@@ -61,7 +67,7 @@ class Prediction(BaseModel):
 
 
 class Explanation(Prediction):
-    """One of ``explanations``: a prediction and its explanation."""
+    """One of ``explanations``: a prediction and its attribution map."""
 
     method: str
     target: Label
@@ -76,6 +82,24 @@ class Explanation(Prediction):
     """Share of the positive attribution inside a rough outline of the lesion."""
 
 
+class Case(BaseModel):
+    """One of ``cases``: a training photograph."""
+
+    label: Label
+    distance: Annotated[float, Field(allow_inf_nan=False)]
+    """One minus the cosine similarity of the features; 0 for the same photograph; no unit."""
+    thumbnail: Annotated[Base64Bytes, AfterValidator(_jpeg)] | None = None
+    """JPEG, only of an archive whose owner chose thumbnails."""
+
+
+class SimilarCases(Prediction):
+    """One of ``explanations``: a prediction and the nearest training photographs."""
+
+    method: Literal["similar_cases"]
+    cases: Annotated[list[Case], Field(min_length=1)]
+    """Nearest first."""
+
+
 class Predictions(BaseModel):
     """Answer to ``:predict`` of one instance."""
 
@@ -85,7 +109,7 @@ class Predictions(BaseModel):
 class Explanations(BaseModel):
     """Answer to ``:explain`` of one instance."""
 
-    explanations: Annotated[list[Explanation], Field(min_length=1, max_length=1)]
+    explanations: Annotated[list[SimilarCases | Explanation], Field(min_length=1, max_length=1)]
 
 
 class Service:
@@ -124,8 +148,8 @@ class Service:
         """Request a prediction for one photograph; raises PageError."""
         return (await self._post(self._predict, _body(png), Predictions)).predictions[0]
 
-    async def explain(self, png: bytes, method: str) -> Explanation:
-        """Request an explanation by an attribution method; raises PageError."""
+    async def explain(self, png: bytes, method: str) -> Explanation | SimilarCases:
+        """Request an explanation by a method; raises PageError."""
         body = _body(png, method=method)
         return (await self._post(self._explain, body, Explanations)).explanations[0]
 

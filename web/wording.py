@@ -82,7 +82,7 @@ class ExplanationWords:
 
 @dataclass(frozen=True)
 class MethodWords:
-    """An attribution method to choose from."""
+    """An explanation method to choose from."""
 
     value: str
     label: str
@@ -180,17 +180,28 @@ def explanation_words(
         share = percent(explanation.lesion_mass, texts)
         mass = words["mass"]["signed" if explanation.signed else "unsigned"]
         notes.append(mass.format(percent=share, target=target))
-    notes.append(words["meaning"])
-    if version and explanation.model_version != version:
-        notes.append(words["other_model"].format(version=explanation.model_version))
+    notes += [words["meaning"], *other_model(explanation, version, texts)]
     return ExplanationWords(
         signed=explanation.signed,
         seen=picture_url("image/png", seen),
         seen_caption=words["seen"].format(side=SIDE),
         overlay=picture_url("image/png", explanation.overlay),
-        colours=colours.format(target=target, scale=_decimal(f"{explanation.scale:.2g}", texts)),
+        colours=colours.format(target=target, scale=decimal(f"{explanation.scale:.2g}", texts)),
         notes=notes,
     )
+
+
+def other_model(explanation: Prediction, version: str, texts: Texts) -> list[str]:
+    """Note that an explanation is of another model than the answer, if it is.
+
+    Args:
+        explanation: of the photograph.
+        version: of the model whose answer the person reads, or empty.
+        texts: of a language.
+    """
+    own = explanation.model_version
+    words = str(texts["explanation"]["other_model"])
+    return [words.format(version=own)] if version and own != version else []
 
 
 def method_words(texts: Texts) -> list[MethodWords]:
@@ -206,7 +217,7 @@ def _cost(method: str, texts: Texts) -> str:
     seconds, words = SECONDS[method], texts["methods"]["cost"]
     if seconds <= QUICK:
         return str(words["quick"])
-    return str(words["some"]).format(seconds=_decimal(f"{seconds:.1f}", texts))
+    return str(words["some"]).format(seconds=decimal(f"{seconds:.1f}", texts))
 
 
 def count(probability: float, texts: Texts) -> str:
@@ -226,10 +237,11 @@ def percent(share: float, texts: Texts) -> str:
         return str(words["few"])
     if share > 0.999:
         return str(words["many"])
-    return str(words["some"]).format(percent=_decimal(f"{100 * share:.1f}", texts))
+    return str(words["some"]).format(percent=decimal(f"{100 * share:.1f}", texts))
 
 
-def _decimal(number: str, texts: Texts) -> str:
+def decimal(number: str, texts: Texts) -> str:
+    """Write a number with the decimal sign of the language."""
     return number.replace(".", texts["decimal"])
 
 

@@ -1,4 +1,4 @@
-"""Registry of the attribution methods by name."""
+"""Registry of the explanation methods by name."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from handlers.explainers.integrated_gradients import integrated_gradients
 from handlers.explainers.lime import lime
 from handlers.explainers.occlusion import occlusion
 from handlers.explainers.task import Attribution, AttributionTask
+from handlers.similar_cases import SIMILAR_CASES
 
 
 class UnknownMethodError(ValueError):
@@ -48,12 +49,22 @@ METHODS: Final[dict[str, Method]] = {
     "lime": Method(lime, slow=True, gradients=False),
 }
 DEFAULT: Final = "grad_cam"
+NAMES: Final = (*METHODS, SIMILAR_CASES)
+"""All that a request may name: the attribution methods, and the one without a map."""
+
+
+def check_name(name: str) -> None:
+    """Check the name of a method; raises UnknownMethodError."""
+    if name not in NAMES:
+        known = ", ".join(NAMES)
+        raise UnknownMethodError(f"unknown method {name[:40]!r}; there are: {known}")
 
 
 def method_named(name: str) -> Method:
-    """Return the method of a name; raises UnknownMethodError."""
-    try:
-        return METHODS[name]
-    except KeyError:
-        known = ", ".join(METHODS)
-        raise UnknownMethodError(f"unknown method {name[:40]!r}; there are: {known}") from None
+    """Return the attribution method of a name, which ``similar_cases`` is not.
+
+    Raises:
+        UnknownMethodError: there is no such method.
+    """
+    check_name(name)
+    return METHODS[name]

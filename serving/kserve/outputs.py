@@ -33,17 +33,28 @@ EXPLANATION: Final = {
     "steps": "INT32",
     "convergence_delta": "FP64",
     "lesion_mass": "FP64",
+    "case_label": "BYTES",
+    "case_distance": "FP64",
+    "case_thumbnail": "BYTES",
 }
+CASE: Final = "case_"
+"""Prefix of the tensors of similar cases, each with a row for every photograph."""
+SHAPES: Final = {
+    "attribution": [-1, -1, -1],
+    "box": [-1, 4],
+    **{name: [-1, -1] for name in EXPLANATION if name.startswith(CASE)},
+}
+"""Shapes of the tensors that have more than one number for each photograph."""
 OUTPUTS: Final[list[dict[str, Any]]] = [
     {
         "name": name,
         "datatype": datatype,
-        "shape": {"attribution": [-1, -1, -1], "box": [-1, 4]}.get(name, [-1]),
+        "shape": SHAPES.get(name, [-1]),
     }
     for name, datatype in (PREDICTION | EXPLANATION).items()
 ]
 """Output tensors; those of an explanation if the request names a method or a target."""
-PICTURES: Final = ("heatmap", "overlay")
+PICTURES: Final = ("heatmap", "overlay", "case_thumbnail")
 
 
 def response_of(request: InferRequest, answers: Sequence[Mapping[str, Any]]) -> InferResponse:
@@ -56,6 +67,13 @@ def response_of(request: InferRequest, answers: Sequence[Mapping[str, Any]]) -> 
     count = len(answers)
     outputs = []
     for name, datatype in (PREDICTION | EXPLANATION).items():
+        if name.startswith(CASE):
+            cases = [_of_cases(name, row, request.from_grpc) for row in answers]
+            if cases[0]:
+                data = [value for row in cases for value in row]
+                shape = [count, len(cases[0])]
+                outputs.append(InferOutput(name=name, shape=shape, datatype=datatype, data=data))
+            continue
         if name not in answers[0]:
             continue
         shape, data = [count], [_value(name, row[name], request.from_grpc) for row in answers]
@@ -77,6 +95,13 @@ def response_of(request: InferRequest, answers: Sequence[Mapping[str, Any]]) -> 
         use_binary_outputs=request.use_binary_outputs,
         requested_outputs=None if request.from_grpc else requested,
     )
+
+
+def _of_cases(name: str, answer: Mapping[str, Any], from_grpc: bool) -> list[Any]:
+    """Return one entry of the similar cases of a photograph; empty where they do not have it."""
+    key = name.removeprefix(CASE)
+    cases = answer.get("cases", ())
+    return [_value(name, case[key], from_grpc) for case in cases if key in case]
 
 
 def _value(name: str, value: Any, from_grpc: bool) -> Any:

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from handlers.explainers.methods import METHODS
+from handlers.explainers.methods import NAMES
 from loadtests.hostile import pngs
 from loadtests.hostile.jpegs import encoded
 from serving.local import LocalServer
@@ -116,7 +116,7 @@ def test_body_of_30_mb(client: httpx.Client, route: str) -> None:
 
 
 def test_unknown_method_and_target(client: httpx.Client) -> None:
-    known = f"there are: {', '.join(METHODS)}"
+    known = f"there are: {', '.join(NAMES)}"
     reply = client.post(EXPLAIN, json=instances(JPEG, method="crystal_ball"))
     refused(reply, 400, f"instance 0: unknown method 'crystal_ball'; {known}")
     refused(client.post(RAW_EXPLAIN, content=JPEG, headers={"x-method": "no"}), 400, known)

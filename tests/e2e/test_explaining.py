@@ -13,6 +13,7 @@ from PIL import Image
 
 from handlers.background import Background
 from handlers.explainers.methods import METHODS
+from handlers.similar_cases import COUNT
 from serving.local import MODEL, LocalServer
 from tests.e2e.conftest import RUNTIMES, Trained
 
@@ -126,6 +127,17 @@ def test_serves_every_method(method: str, pair: LocalServer, photograph: bytes) 
     assert answer["signed"] == METHODS[method].signed
     assert (answer["convergence_delta"] is not None) == METHODS[method].complete
     assert len(answer["overlay"]) < 200_000  # base64 of 150 kB
+
+
+@ONE_RUNTIME
+def test_serves_similar_cases(pair: LocalServer, photograph: bytes) -> None:
+    predicted = predict(pair, photograph).json()
+
+    answer = explain(pair, photograph, "similar_cases").json()
+
+    assert answer == predicted | {"method": "similar_cases", "cases": answer["cases"]}
+    assert len(answer["cases"]) == COUNT
+    assert all(set(case) == {"label", "distance"} for case in answer["cases"])
 
 
 def test_timeout_gets_503_and_the_worker_survives(

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from handlers.backends import NAMES
 from handlers.classifier import LABELS, REASONS
 from handlers.drift import FEATURES
-from handlers.explainers.methods import METHODS
+from handlers.explainers.methods import NAMES as EXPLAINED
 from handlers.metric import VERSION
 from handlers.protocol import ANSWERS
 from handlers.telemetry import METRICS, OUTCOMES
@@ -26,7 +26,7 @@ from tests.e2e.watching import until
 BOUNDED = {
     "verb": set(ANSWERS),
     "outcome": set(OUTCOMES),
-    "method": {*METHODS, "none", "several", "unknown"},
+    "method": {*EXPLAINED, "none", "several", "unknown"},
     "stage": {"decode", "forward", "explain", "render"},
     "label": set(LABELS),
     "diagnosis": set(LABELS),

@@ -104,13 +104,14 @@ def test_responses_equal_those_of_torchserve(
             ),
             one.post(RAW_EXPLAIN, content=photographs[0]).content,
             one.post(EXPLAIN, json=instances(*photographs[:2], method="saliency")).content,
+            one.post(EXPLAIN, json=instances(*photographs[:2], method="similar_cases")).content,
             one.post(PREDICT, content=b"{").content,
             one.post(PREDICT, json=instances(b"not an image")).content,
         ]
         for one in (client, torchserve)
     )
 
-    assert len(ours) == 114
+    assert len(ours) == 115
     assert ours == theirs
 
 
@@ -160,6 +161,22 @@ def test_parameter_method_requests_an_explanation(
             assert found[name] == wanted[name]
 
 
+@pytest.mark.parametrize("ask", [over_rest, over_grpc])
+def test_similar_cases_equal_those_of_v1(
+    server: LocalServer, client: httpx.Client, photographs: list[bytes], ask: Asked
+) -> None:
+    body = instances(*photographs[:2], method="similar_cases")
+    expected = client.post(EXPLAIN, json=body).json()["explanations"]
+    response = ask(server, question(photographs[:2], method="similar_cases"))
+    labels, distances = (
+        response.get_output_by_name(f"case_{name}").as_numpy() for name in ("label", "distance")
+    )
+
+    assert distances.tolist() == [[case["distance"] for case in one["cases"]] for one in expected]
+    found = np.char.decode(labels.astype(np.bytes_)).tolist()
+    assert found == [[case["label"] for case in one["cases"]] for one in expected]
+
+
 def test_kserve_clients_report_live_and_ready(server: LocalServer) -> None:
     async def rest() -> list[bool]:
         client = InferenceRESTClient(RESTConfig(protocol="v2", timeout=30))
@@ -188,10 +205,12 @@ def test_metadata_names_every_output_tensor(
     document = client.get("/v2/models/melanoma").json()
     explained = over_rest(server, question(photographs[:1], method="grad_cam"))
 
-    assert [one["name"] for one in document["outputs"]] == [one.name for one in explained.outputs]
-    assert [one["datatype"] for one in document["outputs"]] == [
-        one.datatype for one in explained.outputs
-    ]
+    similar = over_rest(server, question(photographs[:1], method="similar_cases"))
+    described = {one["name"]: one["datatype"] for one in document["outputs"]}
+    assert described == {
+        **{one.name: one.datatype for one in (*explained.outputs, *similar.outputs)},
+        "case_thumbnail": "BYTES",
+    }
     assert document["inputs"] == [{"name": "image", "datatype": "BYTES", "shape": [-1]}]
     assert client.get("/v2").json()["extensions"] == ["binary_tensor_data"]
 

@@ -24,7 +24,7 @@ from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi import checks
 
 from handlers.classifier import LABELS, REASONS
-from handlers.explainers.methods import DEFAULT, METHODS
+from handlers.explainers.methods import DEFAULT, NAMES
 from handlers.explanation import TARGETS
 from handlers.settings import HandlerSettings
 from serving.front.routes import GRPC, V2_ROUTES
@@ -38,7 +38,7 @@ ROUTES: Final = (PREDICT, EXPLAIN, RAW_PREDICT, RAW_EXPLAIN)
 EXAMPLES: Final = 60
 EXAMPLES_OF_A_WRONG_DOCUMENT: Final = 120
 EXAMPLES_OF_METHODS: Final = {EXPLAIN: 1, RAW_EXPLAIN: 2}
-"""Of each attribution method: the slow ones take a second to three."""
+"""Of each method: the slow ones take a second to three."""
 CHECKS: Final = [
     not_a_server_error,
     checks.status_code_conformance,
@@ -94,7 +94,7 @@ def test_server_matches_the_document(
 ) -> None:
     operation, each = described[route]["post"], EXAMPLES_OF_METHODS.get(route)
     explained: list[Response] = []
-    for name in METHODS if each else ():
+    for name in NAMES if each else ():
         explained += compare(with_method(operation, name), session, each)
     replies = compare(requests(operation), session, EXAMPLES - len(explained))
     statuses = Counter(reply.status_code for reply in replies)
@@ -102,7 +102,7 @@ def test_server_matches_the_document(
     assert min(statuses[200], statuses[400]) >= 12, statuses
     if each:
         answers = explained + [reply for reply in replies if reply.status_code == 200]
-        assert {name for reply in answers for name in methods(reply)} == set(METHODS)
+        assert {name for reply in answers for name in methods(reply)} == set(NAMES)
 
 
 def test_ping_matches_the_document(described: BaseSchema, session: http.Session) -> None:
@@ -215,7 +215,7 @@ def test_the_document_is_valid_openapi() -> None:
 
 def test_document_names_match_the_code() -> None:
     schemas = document()["components"]["schemas"]
-    assert schemas["Method"]["enum"] == list(METHODS)
+    assert schemas["Method"]["enum"] == list(NAMES)
     assert schemas["Target"]["enum"] == list(TARGETS)
     assert schemas["Label"]["enum"] == list(LABELS)
     assert schemas["Answer"]["properties"]["reasons"]["items"]["enum"] == list(REASONS)

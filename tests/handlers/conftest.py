@@ -117,7 +117,7 @@ def baseline(
     measured = [image_statistics(view) for view in training_views]
     values = {name: np.asarray([row[name] for row in measured]) for name in measured[0]}
     values["probability"] = 1 / (1 + np.exp(-final_layer.log_odds(training_features)))
-    reference = Reference.fit(training_features)
+    reference = Reference.fit(training_features, np.arange(LESIONS) >= LESIONS // 2)
     values["distance"] = reference.distance(training_features)
     assert set(values) == {*FEATURES, *STATISTICS}
     # Wide enough for every synthetic lesion, far too narrow for a black or a scrambled picture.

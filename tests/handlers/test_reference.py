@@ -1,5 +1,6 @@
 """Test the distance to the training features."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -82,6 +83,7 @@ def test_json_round_trip(reference: Reference, features: np.ndarray) -> None:
     after = parse(json.loads(text), EncodedFeatures, "features").decoded()
 
     assert json.dumps(to_json(after.encoded())) == text
+    assert after.labels is None
     new = features[800:900]
     assert after.distance(new).tolist() == reference.distance(new).tolist()
 
@@ -96,3 +98,45 @@ def test_works_with_a_handful_of_photographs(count: int, features: np.ndarray) -
 
 def test_zero_features_give_finite_distances(reference: Reference) -> None:
     assert np.isfinite(reference.distance(np.zeros((2, WIDTH)))).all()
+
+
+def test_labels_are_kept_with_the_photographs_that_are(features: np.ndarray) -> None:
+    labels = np.arange(2 * len(features)) // len(features)
+    many = Reference.fit(np.repeat(features, 2, axis=0), labels)
+
+    after = parse(to_json(many.encoded()), EncodedFeatures, "features").decoded()
+
+    assert after.labels is not None
+    assert after.labels.tolist() == [0] * (KEPT // 2) + [1] * (KEPT // 2)
+
+
+@pytest.mark.parametrize("labels", ["01", "0" * 799 + "2", "0" * 799 + "\u0661"])
+def test_labels_that_do_not_fit_the_features_are_an_error(
+    labels: str, reference: Reference
+) -> None:
+    encoded = dataclasses.replace(reference.encoded(), labels=labels)
+
+    with pytest.raises(ValueError, match="the labels of the training photographs"):
+        encoded.decoded()
+
+
+def test_the_nearest_are_those_with_the_largest_cosine_similarity(
+    reference: Reference, features: np.ndarray
+) -> None:
+    known = features[:800].astype(np.float64)
+    known /= np.linalg.norm(known, axis=1, keepdims=True)
+    for new in features[800:820].astype(np.float64):
+        places, distances = reference.nearest(new, 5)
+
+        expected = 1 - known @ new / np.linalg.norm(new)
+        assert distances == pytest.approx(np.sort(expected)[:5], abs=2e-4)
+        assert distances == pytest.approx(expected[places], abs=2e-4)
+        assert reference.distance(new[None])[0] == pytest.approx(distances[NEIGHBOUR - 1], abs=1e-6)
+
+
+def test_fewer_are_near_where_fewer_are_known(features: np.ndarray) -> None:
+    places, distances = Reference.fit(features[:3]).nearest(features[1], 5)
+
+    assert places[0] == 1
+    assert distances[0] == pytest.approx(0, abs=1e-3)
+    assert len(places) == len(distances) == 3

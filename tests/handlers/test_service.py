@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from handlers.explainers import integrated_gradients
-from handlers.explainers.methods import METHODS
+from handlers.explainers.methods import NAMES
 from handlers.explainers.pixels import upsampled
 from handlers.imaging import centre_view, decode
 from handlers.protocol import RawRequest
@@ -225,9 +225,9 @@ def test_each_instance_may_name_its_own_method_and_target(
     [
         (
             {"method": "grad-cam"},
-            f"unknown method 'grad-cam'; there are: {', '.join(METHODS)}",
+            f"unknown method 'grad-cam'; there are: {', '.join(NAMES)}",
         ),
-        ({"method": ""}, f"unknown method ''; there are: {', '.join(METHODS)}"),
+        ({"method": ""}, f"unknown method ''; there are: {', '.join(NAMES)}"),
         ({"target": "benign"}, "unknown target 'benign'; there are: cancer, predicted"),
         ({"target": ""}, "unknown target ''; there are: cancer, predicted"),
         ({"target": "\ud800"}, "unknown target '\\ud800'; there are: cancer, predicted"),

@@ -39,7 +39,8 @@ def features() -> np.ndarray:
 def fitted(features: np.ndarray) -> Baseline:
     values = drawn(0)
     statistics = np.stack([values[name] for name in STATISTICS], axis=1)
-    return baseline.fit(values["probability"], values["distance"], statistics, features)
+    labels = np.arange(COUNT) % 2
+    return baseline.fit(values["probability"], values["distance"], statistics, features, labels)
 
 
 @pytest.mark.parametrize(
@@ -88,14 +89,21 @@ def test_every_drift_feature_has_bins_whose_shares_are_those_of_the_data(fitted:
         assert min(fitted.drift[name].shares) == pytest.approx(0.1, abs=0.002)
 
 
-def test_the_reference_is_of_the_features_given(fitted: Baseline, features: np.ndarray) -> None:
-    assert fitted.features == Reference.fit(features).encoded()
+def test_the_reference_is_of_the_features_and_labels_given(
+    fitted: Baseline, features: np.ndarray
+) -> None:
+    assert fitted.features == Reference.fit(features, np.arange(COUNT) % 2).encoded()
+    assert fitted.features.labels == "01" * (COUNT // 2)
 
 
 def test_as_few_photographs_as_a_data_set_may_hold_are_enough() -> None:
     rng = np.random.default_rng(0)
     given = baseline.fit(
-        rng.random(4), rng.random(4), rng.random((4, len(STATISTICS))), rng.random((4, 512))
+        rng.random(4),
+        rng.random(4),
+        rng.random((4, len(STATISTICS))),
+        rng.random((4, 512)),
+        np.array([0, 0, 1, 1]),
     )
 
     assert set(given.drift) == set(FEATURES)
@@ -106,7 +114,8 @@ def test_a_set_without_anything_clipped_has_a_limit_that_nothing_clipped_is_beyo
     rng = np.random.default_rng(0)
     statistics = rng.random((50, len(STATISTICS)))
     statistics[:, STATISTICS.index("clipped")] = 0
-    given = baseline.fit(rng.random(50), rng.random(50), statistics, rng.random((50, 512)))
+    labels = rng.integers(0, 2, 50)
+    given = baseline.fit(rng.random(50), rng.random(50), statistics, rng.random((50, 512)), labels)
 
     assert not given.beyond("clipped", 0.0)
     assert given.beyond("clipped", 0.001)

@@ -12,6 +12,7 @@ import torch
 
 from handlers.card import (
     Card,
+    Cases,
     Estimate,
     MeasuredBackend,
     MeasuredVariant,
@@ -57,6 +58,7 @@ def never(places: np.ndarray, seed: int) -> Fitted:
     raise AssertionError("a card fits nothing")
 
 
+CASES = Cases("thumbnails", "0f" * 32)
 RECIPE = Recipe("head", never, (), CHOICE, {"C": 0.01, "augmentation": "flips"})
 
 
@@ -80,7 +82,7 @@ def reference() -> Baseline:
 def serving_of(calibration: Calibration, reference: Baseline) -> Serving:
     document = FittedVariant([0.5] * 768, 0.1, EVIDENCE.calibration, reference)
     variants = Variants([INT8, PORTABLE.name], {INT8: EVIDENCE})
-    return Serving(calibration, reference, variants, {INT8: document}, MEASURED)
+    return Serving(calibration, reference, variants, {INT8: document}, MEASURED, CASES)
 
 
 def version(
@@ -113,6 +115,7 @@ def test_it_holds_what_serving_and_readers_need(
     assert document["metrics"] == SCORES["test"]
     assert document["scores"] == SCORES
     assert document["prevalence"] == 0.5
+    assert document["cases"] == {"shown": "thumbnails", "sha256": CASES.sha256}
     assert document["finetune"] == "head"
     assert document["parameters"] == {"C": 0.01, "augmentation": "flips"}
     assert document["versions"]["torch"].startswith(torch.__version__.split("+")[0])

@@ -73,6 +73,16 @@ def explanation(**changes: Any) -> dict[str, Any]:
     return {**prediction(), **explained, **changes}
 
 
+def similar_cases(thumbnail: bytes | None = None, **changes: Any) -> dict[str, Any]:
+    """Response of the service."""
+    shown = {} if thumbnail is None else {"thumbnail": base64.b64encode(thumbnail).decode()}
+    cases = [
+        {"label": label, "distance": distance, **shown}
+        for label, distance in (("no cancer", 0.083477), ("cancer", 0.142184), ("cancer", 0.2))
+    ]
+    return {**prediction(), "method": "similar_cases", "cases": cases, **changes}
+
+
 @dataclass
 class Reply:
     """Response of the double on one path."""

@@ -7,10 +7,11 @@ from typing import get_args
 import pytest
 
 from tests.page_texts import compare
-from tests.web.conftest import explanation, prediction
+from tests.web.conftest import explanation, prediction, similar_cases
 from web import texts
+from web.cases import cases_words
 from web.errors import Kind, PageError
-from web.service import Explanation, Prediction
+from web.service import Explanation, Prediction, SimilarCases
 from web.wording import answer_words, explanation_words, failure_words, method_words
 
 VALUES = {"limit": 15, "seen": 30, "reason": "a reason", "seconds": 60}
@@ -34,6 +35,11 @@ def sentences(language: texts.Texts) -> list[str]:
         given = Explanation.model_validate(explanation(**changes))
         explained = explanation_words(given, prediction()["model_version"], b"", language)
         lines += [explained.seen_caption, explained.colours, *explained.notes, ""]
+    for thumbnail in (None, b"\xff\xd8"):
+        near = SimilarCases.model_validate(similar_cases(thumbnail, model_version="another"))
+        cases = cases_words(near, prediction()["model_version"], b"", language)
+        lines += [language["cases"]["heading"], cases.seen_caption, cases.summary, *cases.notes]
+        lines += [f"{row.alt} {row.label} {row.distance}" for row in cases.rows] + [""]
     lines += [method.label for method in method_words(language)] + [""]
     for kind in get_args(Kind):
         failure = failure_words(PageError(kind, retry_after=7, **VALUES), language)

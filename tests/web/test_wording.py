@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from handlers.explainers.methods import DEFAULT as OWN_DEFAULT
-from handlers.explainers.methods import METHODS
+from handlers.explainers.methods import METHODS, NAMES
 from tests.page_texts import sentence
 from tests.web.conftest import explanation, prediction
 from web import texts
@@ -149,7 +149,7 @@ def test_explanation_states_what_colours_mean_and_do_not_mean() -> None:
 def test_every_method_can_be_chosen_and_has_a_text(method: str) -> None:
     given = Explanation.model_validate(explanation(method=method))
 
-    assert set(METHODS) == set(SECONDS)
+    assert set(NAMES) == set(SECONDS)
     assert DEFAULT == OWN_DEFAULT
     for known in texts.load().values():
         (label,) = [choice.label for choice in method_words(known) if choice.value == method]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from handlers.explainers.methods import METHODS
 from handlers.settings import HandlerSettings
+from handlers.similar_cases import SIMILAR_CASES
 from serving.paths import PathSettings
 from training.console import RunLog
 from training.score import sources
@@ -79,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--explain",
         choices=tuple(METHODS),
+        type=_method,
         metavar="METHOD",
         help=f"explain each, one of {', '.join(METHODS)}; pictures go next to the output",
     )
@@ -113,6 +115,15 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes")
     return int(text)
+
+
+def _method(text: str) -> str:
+    if text == SIMILAR_CASES:
+        raise argparse.ArgumentTypeError(
+            f"{text} draws no map, and only the service answers it: --features keeps the features, "
+            "from which the nearest photographs can be found"
+        )
+    return text
 
 
 def _shard(text: str) -> tuple[int, int]:

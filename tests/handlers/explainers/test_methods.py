@@ -8,7 +8,13 @@ import pytest
 import torch
 
 from handlers.explainers.grad_cam import grad_cam
-from handlers.explainers.methods import DEFAULT, METHODS, UnknownMethodError, method_named
+from handlers.explainers.methods import (
+    DEFAULT,
+    METHODS,
+    UnknownMethodError,
+    check_name,
+    method_named,
+)
 from handlers.explainers.task import Attribution, Budget, OutOfTimeError
 from tests.handlers.explainers.known import Corner, ask, corner_of, noise, ticking
 
@@ -53,6 +59,11 @@ def test_finds_method_by_name() -> None:
         assert method_named(name).explain.__name__ == name
 
 
+def test_a_request_may_also_name_similar_cases() -> None:
+    for name in [*NAMES, "similar_cases"]:
+        check_name(name)
+
+
 def test_the_default_is_one_of_the_methods() -> None:
     assert DEFAULT in METHODS
 
@@ -63,7 +74,7 @@ def test_unknown_name_error_lists_the_methods(name: str) -> None:
         method_named(name)
 
     assert str(caught.value).startswith("unknown method ")
-    assert str(caught.value).endswith("there are: " + ", ".join(NAMES))
+    assert str(caught.value).endswith("there are: " + ", ".join([*NAMES, "similar_cases"]))
     # What a client sends is not sent back at any length.
     assert len(str(caught.value)) < 200
 

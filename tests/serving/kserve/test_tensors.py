@@ -236,7 +236,8 @@ def test_explanation_adds_its_tensors() -> None:
     content, _ = response_of(request, [answered, answered]).to_rest()
     outputs = {one["name"]: one for one in content["outputs"]}
 
-    assert [one["name"] for one in OUTPUTS] == list(outputs)
+    named = [one["name"] for one in OUTPUTS]
+    assert [name for name in named if not name.startswith("case_")] == list(outputs)
     assert outputs["attribution"]["shape"] == [2, 2, 2]
     assert outputs["attribution"]["data"] == [1.0, 2.0, 3.0, 4.0] * 2
     assert outputs["heatmap"]["data"] == [EXPLANATION["heatmap"]] * 2
@@ -250,6 +251,28 @@ def test_receipt_is_asked_for_by_a_parameter(value: bool | str) -> None:
     changes = {"parameters": {"receipt": value}, "outputs": [{"name": "receipt"}]}
 
     assert tensors.service_request(parsed(**changes)).receipt == "true"
+
+
+@pytest.mark.parametrize("names", [["label", "distance"], ["label", "distance", "thumbnail"]])
+def test_similar_cases_are_a_row_for_each_photograph(names: list[str]) -> None:
+    case = {"label": "cancer", "distance": 0.25, "thumbnail": TEXTS[0]}
+    cases = [{name: case[name] for name in names}, {name: case[name] for name in names}]
+    answer = PREDICTION | {"method": "similar_cases", "cases": cases}
+
+    content, _ = response_of(parsed(), [answer, answer, answer]).to_rest()
+    message = response_of(called(JPEGS[0]), [answer]).to_grpc()
+
+    described = {one["name"]: len(one["shape"]) for one in OUTPUTS}
+    outputs = {one["name"]: one for one in content["outputs"]}
+    assert set(outputs) == {*PREDICTION, "method", *(f"case_{name}" for name in names)}
+    for name in names:
+        assert outputs[f"case_{name}"]["shape"] == [3, 2]
+        assert outputs[f"case_{name}"]["data"] == [case[name]] * 6
+        assert described[f"case_{name}"] == 2
+    grpc = {one.name: one.contents for one in message.outputs}
+    assert list(grpc["case_distance"].fp64_contents) == [0.25, 0.25]
+    if "thumbnail" in names:
+        assert list(grpc["case_thumbnail"].bytes_contents) == [JPEGS[0]] * 2
 
 
 @pytest.mark.parametrize(
