@@ -98,6 +98,7 @@ def result_of(root: Path, name: str) -> dict[str, Any]:
         ("score-ray", ("engines", "photographs"), "of 0 photographs"),
         ("framing", ("auroc", "centre", "value"), "| 0.123 ("),
         ("similar_cases", ("groups", "cancer", "right", "value"), "| 0.123 ("),
+        ("receipts", ("signing_ms",), "| 0.123 ms |"),
         ("telemetry", ("cost_ms", "median"), "0.12 ms"),
         (
             "peers-servers",

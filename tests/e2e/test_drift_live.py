@@ -8,8 +8,6 @@ other photographs only.
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -39,7 +37,15 @@ from tests.e2e import kept_back
 from tests.e2e.conftest import Trained
 from tests.e2e.environment import REAL, train
 from tests.e2e.requests_of import EXPLAIN, instances
-from tests.e2e.watching import Figures, Watched, changed, photographs_of
+from tests.e2e.watching import (
+    OF_GROUPS,
+    OF_OUTCOMES,
+    Figures,
+    Watched,
+    changed,
+    has_values,
+    photographs_of,
+)
 from training.synthetic import draw_set
 
 PHOTOGRAPHS = kept_back.EACH
@@ -62,19 +68,6 @@ RIGHTLY_EMPTY = {
     "Without a valid key or token": NO_LOCK,
 }
 """Rules and panels of which an expression gives nothing here."""
-OF_GROUPS = ("lesionlens:group_", "Groups, ")
-"""Beginnings of those of groups: no group is declared here."""
-OF_OUTCOMES = (
-    *(
-        "lesionlens:outcome",
-        "lesionlens:measured_",
-        "lesionlens:verified_",
-        "lesionlens:corrected_",
-    ),
-    *("lesionlens:calibration", "Measured ", "Calibration by", "Cancers diagnosed"),
-    *("Diagnoses behind", "Share that is diagnosed"),
-)
-"""Beginnings of those that need outcomes."""
 EXPLAINED = ("grad_cam", "integrated_gradients")
 """Methods that have a value in every series, a quick one and a slow one."""
 DRIFT = {"LesionLensDriftCritical", "LesionLensDriftWarning"}
@@ -290,15 +283,3 @@ def test_every_expression_returns_series(story: Story) -> None:
     always = {name for name, why in RIGHTLY_EMPTY.items() if why != NO_5XX}
     assert always <= empty <= set(RIGHTLY_EMPTY)
     assert all(rule["health"] == "ok" for rule in watched.rules())
-
-
-def has_values(watched: Watched, name: str, expression: str) -> bool:
-    """Whether an expression, without its comparison, gives a number.
-
-    A comparison drops what it does not hold for; with ``bool`` it says 0.
-    """
-    if name.startswith("LesionLens"):
-        watched.prometheus.query(expression)
-        expression = re.sub(r"(?<=\s)(==|>=|<=|>|<)(?=\s)", r"\1 bool", expression)
-    values = [series.value for series in watched.prometheus.query(expression)]
-    return any(math.isfinite(value) for value in values)

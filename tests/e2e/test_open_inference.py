@@ -203,7 +203,7 @@ def test_metadata_names_every_output_tensor(
     client: httpx.Client, server: LocalServer, photographs: list[bytes]
 ) -> None:
     document = client.get("/v2/models/melanoma").json()
-    explained = over_rest(server, question(photographs[:1], method="grad_cam"))
+    explained = over_rest(server, question(photographs[:1], method="grad_cam", receipt=True))
 
     similar = over_rest(server, question(photographs[:1], method="similar_cases"))
     described = {one["name"]: one["datatype"] for one in document["outputs"]}

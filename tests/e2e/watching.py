@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +27,19 @@ INSTANCES: Final = 8
 """Photographs in a request."""
 SECONDS: Final = 60.0
 """Deadline for whatever is waited for."""
+OF_GROUPS: Final = ("lesionlens:group_", "Groups, ")
+"""Beginnings of the names of rules and panels of groups: they need declared groups."""
+OF_OUTCOMES: Final = (
+    *(
+        "lesionlens:outcome",
+        "lesionlens:measured_",
+        "lesionlens:verified_",
+        "lesionlens:corrected_",
+    ),
+    *("lesionlens:calibration", "Measured ", "Calibration by", "Cancers diagnosed"),
+    *("Diagnoses behind", "Share that is diagnosed"),
+)
+"""Beginnings of the names of rules and panels that need outcomes."""
 
 
 @dataclass(frozen=True)
@@ -138,3 +153,15 @@ def photographs_of(folder: Path, split: str) -> list[bytes]:
     """All photographs of a split, classes mixed."""
     paths = sorted((folder / split).glob("*/*.jpg"), key=lambda path: (path.stem, path.parent.name))
     return [path.read_bytes() for path in paths]
+
+
+def has_values(watched: Watched, name: str, expression: str) -> bool:
+    """Whether an expression, without its comparison, gives a number.
+
+    A comparison drops what it does not hold for; with ``bool`` it says 0.
+    """
+    if name.startswith("LesionLens"):
+        watched.prometheus.query(expression)
+        expression = re.sub(r"(?<=\s)(==|>=|<=|>|<)(?=\s)", r"\1 bool", expression)
+    values = [series.value for series in watched.prometheus.query(expression)]
+    return any(math.isfinite(value) for value in values)

@@ -203,7 +203,7 @@ def test_series_and_labels_exist_and_follow_the_variables() -> None:
 
 def test_every_series_has_a_selector() -> None:
     for expr in RAW:
-        text = r"\[[^]]*\]|\"[^\"]*\"|\b(?:by|on|group_left) \([^)]*\)"
+        text = r"\[[^]]*\]|\"[^\"]*\"|\bor\b|\b(?:by|on|group_left) \([^)]*\)"
         left = re.sub(text, " ", SELECTOR.sub(" ", expr))
         assert re.findall(rf"\b{NAME}\b(?!\s*\()", left) == []
 

@@ -72,16 +72,18 @@ def run(
         if not rows:
             return
         blocks = min(len(rows), MAX_BLOCKS)
+        actor: Any = _Actor  # Ray makes an instance in each process
         found = ray.data.from_items(rows, override_num_blocks=blocks).map(
-            _Actor,
+            actor,
             fn_constructor_args=(shared, options, identity),
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=cluster.workers),
             num_cpus=1,
         )
         # Not fetched ahead: what is done is in the journal before the next part is waited for.
-        for batch in found.iter_batches(
-            batch_size=None, prefetch_batches=0, batch_format="pyarrow"
-        ):
+        batches: Iterator[Any] = iter(
+            found.iter_batches(batch_size=None, prefetch_batches=0, batch_format="pyarrow")
+        )
+        for batch in batches:
             for result in batch["result"].to_pylist():
                 yield pickle.loads(result)  # noqa: S301  # our own actors wrote it
     finally:
