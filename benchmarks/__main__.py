@@ -66,6 +66,7 @@ BENCHMARKS: Final = {
     "peers": Benchmark(
         "peers.comparison", "other servers of the same model compared (25 minutes)", SERVED
     ),
+    "receipts": Benchmark("receipts", "answers with and without a receipt (2 minutes)", SERVED),
     "report": Benchmark(
         "reports report", "scores of the trained model, from its report", ("model",)
     ),

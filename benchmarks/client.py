@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+from scipy.stats import bootstrap
 
 from loadtests.settings import key_headers
 from serving.local import MODEL
@@ -71,3 +72,20 @@ def p50(times: Sequence[float]) -> float:
 def p95(times: Sequence[float]) -> float:
     """95th percentile, milliseconds."""
     return round(float(np.quantile(times, 0.95)), 2)
+
+
+def median_difference(first: Sequence[float], second: Sequence[float]) -> dict[str, float]:
+    """Median of the differences of pairs with its 95 % interval, milliseconds.
+
+    Args:
+        first: times of one side, one a pair.
+        second: times that are subtracted.
+    """
+    differences = np.subtract(first, second)
+    interval = bootstrap((differences,), np.median, rng=np.random.default_rng(0), batch=100)
+    low, high = interval.confidence_interval
+    return {
+        "median": round(float(np.median(differences)), 3),
+        "low": round(float(low), 3),
+        "high": round(float(high), 3),
+    }

@@ -15,9 +15,8 @@ from typing import Final
 
 import numpy as np
 from rich.progress import track
-from scipy.stats import bootstrap
 
-from benchmarks.client import client_of, timed
+from benchmarks.client import client_of, median_difference, timed
 from loadtests.photographs import bodies
 from loadtests.settings import LoadSettings
 from serving.local import MODEL, LocalServer
@@ -63,15 +62,8 @@ def measure(_options: argparse.Namespace) -> dict[str, object]:
             body = photographs[number % len(photographs)]
             for which in list(clients)[:: 1 if number % 2 else -1]:
                 times[which].append(timed(clients[which], "predict", body)[0])
-    differences = np.subtract(times["emitting"], times["silent"])
-    interval = bootstrap((differences,), np.median, rng=np.random.default_rng(0), batch=100)
-    low, high = interval.confidence_interval
     return {
         "pairs": PAIRS,
         "median_ms": {which: round(float(np.median(found)), 2) for which, found in times.items()},
-        "cost_ms": {
-            "median": round(float(np.median(differences)), 3),
-            "low": round(float(low), 3),
-            "high": round(float(high), 3),
-        },
+        "cost_ms": median_difference(times["emitting"], times["silent"]),
     }

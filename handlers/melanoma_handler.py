@@ -148,6 +148,7 @@ class MelanomaHandler:
             method=headers.get("x-method"),
             target=headers.get("x-target"),
             box=headers.get("x-box"),
+            receipt=headers.get("x-receipt"),
             probe=headers.get("x-probe") == "true",
         )
 

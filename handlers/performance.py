@@ -1,4 +1,4 @@
-"""Metrics of performance without diagnoses: the confusion matrix that the probabilities imply.
+"""Metrics of performance: the confusion matrix that the probabilities imply, and receipts.
 
 Confidence-based performance estimation (CBPE; Bialek et al., Estimating model performance under
 covariate shift without labels, 2024). Prometheus sums it over replicas and divides.
@@ -31,4 +31,11 @@ GROUP_EXPECTED_DIAGNOSES: Final = Metric(
     ("attribute", "group", "label", "diagnosis", VERSION),
     "The same for the photographs of a declared group; one may be in a group of each attribute.",
 )
-METRICS: Final = (EXPECTED_DIAGNOSES, GROUP_EXPECTED_DIAGNOSES, STATED_PREVALENCE)
+RECEIPTS: Final = Metric(
+    "lesionlens_receipts_total",
+    "counter",
+    "count",
+    ("label", VERSION),
+    "Receipts given with answers, by label; an outcome may be sent for each.",
+)
+METRICS: Final = (EXPECTED_DIAGNOSES, GROUP_EXPECTED_DIAGNOSES, STATED_PREVALENCE, RECEIPTS)

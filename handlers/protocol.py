@@ -49,6 +49,8 @@ class RawRequest:
     """The header ``x-target``, likewise."""
     box: str | None = None
     """The header ``x-box``, likewise: four numbers and commas."""
+    receipt: str | None = None
+    """The header ``x-receipt``, likewise: ``true`` or ``false``."""
     probe: bool = False
     """Whether it is a health probe of the server itself, which metrics do not count."""
 
@@ -63,6 +65,8 @@ class Instance:
     box: Box = WHOLE
     groups: Any = None
     """As the request has them, unchecked."""
+    receipt: bool = False
+    """Whether the answer is to carry a receipt."""
 
 
 @dataclass(frozen=True)
@@ -99,15 +103,16 @@ def parse(raw: RawRequest, *, max_instances: int = 16, max_body_bytes: int = 20_
     if not body.strip():
         raise RequestError(f"the body is empty: send an image file, or {EXPECTED}")
     if "json" not in raw.content_type.lower() and body.lstrip()[:1] not in (b"{", b"["):
-        instance = Instance(body, raw.method, raw.target, _default_box(raw))
+        options = raw.method, raw.target, _default_box(raw)
+        instance = Instance(body, *options, receipt=_default_receipt(raw))
         return Request(raw.verb, (instance,), enveloped=False)
-    rows, box = _instances(body), _default_box(raw)
+    rows, box, receipt = _instances(body), _default_box(raw), _default_receipt(raw)
     if len(rows) > max_instances:
         raise RequestError(
             f"{len(rows)} instances; at most {max_instances} are accepted in one request: "
             "split them over several"
         )
-    instances = tuple(_instance(row, index, raw, box) for index, row in enumerate(rows))
+    instances = tuple(_instance(row, index, raw, box, receipt) for index, row in enumerate(rows))
     return Request(raw.verb, instances, enveloped=True)
 
 
@@ -154,7 +159,13 @@ def _default_box(raw: RawRequest) -> Box:
         raise RequestError(f"x-box: {problem}") from None
 
 
-def _instance(row: Any, index: int, raw: RawRequest, box: Box) -> Instance:
+def _default_receipt(raw: RawRequest) -> bool:
+    if raw.receipt not in (None, "true", "false"):
+        raise RequestError("x-receipt: neither true nor false")
+    return raw.receipt == "true"
+
+
+def _instance(row: Any, index: int, raw: RawRequest, box: Box, receipt: bool) -> Instance:
     options = {"method": raw.method, "target": raw.target}
     text, groups = row, None
     if isinstance(row, dict):
@@ -170,6 +181,12 @@ def _instance(row: Any, index: int, raw: RawRequest, box: Box) -> Instance:
                 box = Box.of(row["box"])
             except ValueError as problem:
                 raise RequestError(f"instance {index}: {problem}") from None
+        if row.get("receipt") is not None:
+            receipt = row["receipt"]
+            if not isinstance(receipt, bool):
+                raise RequestError(
+                    f'instance {index}: "receipt" is {_kind(receipt)}, not true or false'
+                )
         text = row.get("data", row.get("b64"))
         if text is None and isinstance(row.get("image"), dict):
             text = row["image"].get("b64")
@@ -178,7 +195,8 @@ def _instance(row: Any, index: int, raw: RawRequest, box: Box) -> Instance:
             f'instance {index}: no image in it; expected {{"data": "<base64>"}}, '
             f'{{"b64": "<base64>"}}, {{"image": {{"b64": "<base64>"}}}} or the bare base64 text'
         )
-    return Instance(_base64(text, index), options["method"], options["target"], box, groups)
+    image = _base64(text, index)
+    return Instance(image, options["method"], options["target"], box, groups, receipt)
 
 
 def _base64(text: str, index: int) -> bytes:

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from handlers import budget, decision_log, explanation, imaging, protocol
 from handlers.classifier import Classifier
@@ -21,15 +21,16 @@ from handlers.imaging import PreprocessedImage
 from handlers.load_shedding import LoadShedder
 from handlers.prediction import ClassifiedImage
 from handlers.protocol import RawRequest, Request, RequestError
+from handlers.receipt import ReceiptSigner
 from handlers.settings import HandlerSettings
-from handlers.telemetry import (
-    BATCH_SIZE,
-    REQUEST_SECONDS,
-    REQUESTS,
-    Recorder,
-)
+from handlers.telemetry import BATCH_SIZE, REQUEST_SECONDS, REQUESTS, Recorder
 
 logger = logging.getLogger(__name__)
+
+NO_RECEIPTS: Final = (
+    "no receipts are given here: send the request without `receipt` (the operator switches them on "
+    "with LESIONLENS_RECEIPT_KEY)"
+)
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,16 @@ class MelanomaService:
             classifier: to ask.
             settings: the limits.
             batch_size: requests that the server hands over at once, at most.
+
+        Raises:
+            ValueError: the file of keys for receipts cannot be used.
         """
         self.classifier = classifier
         self.settings = settings
         self.groups = DeclaredGroups.parse(settings.groups)
+        self.receipts: ReceiptSigner | None = None
+        if settings.receipt_key:
+            self.receipts = ReceiptSigner.load(settings.receipt_key, settings.receipt_days)
         self.admission = LoadShedder(batch_size, settings.batch_seconds)
         self.explaining = ExplanationRunner(classifier.model, settings, served=classifier.served)
         self._progress: Progress = lambda seconds: None
@@ -203,6 +210,8 @@ class MelanomaService:
             try:
                 if request.verb == "explain":
                     explanation.check_options(instance)
+                if instance.receipt and self.receipts is None:
+                    raise ValueError(NO_RECEIPTS)
                 groups, box = self.groups.read(instance.groups), instance.box
                 picture = imaging.decode(instance.image, limits.image_limits, box=box)
             except ValueError as error:  # ImageError, UnknownMethodError, an unknown target
@@ -231,12 +240,16 @@ class MelanomaService:
         assert job.request is not None
         results = []
         for index, image in enumerate(job.classified):
-            result = self.classifier.answer(image, self.settings.prevalence)
-            job.predictions.append(result)
+            prediction = self.classifier.answer(image, self.settings.prevalence)
+            job.predictions.append(prediction)
+            result = prediction
             if job.request.verb == "explain":
                 self._progress(self.settings.explain_seconds)
                 explained = self.explaining.explain(job.request, index, image, deadline, recorder)
                 result = result | explained
+            if self.receipts is not None and job.request.instances[index].receipt:
+                signed = self.receipts.receipt(prediction, job.groups[index])
+                result = result | {"receipt": signed}
             results.append(result)
         job.answer = protocol.answer(job.request, results)
         job.measurements = [image.measurements for image in job.classified]
@@ -255,9 +268,10 @@ class MelanomaService:
             return Answer(error.status, protocol.error(error.message), error.retry_after)
         if job.raw.probe:
             return Answer(200, job.answer)
-        photographs = zip(job.predictions, job.measurements, job.groups, strict=True)
-        for prediction, measurements, groups in photographs:
-            recorder.prediction(prediction, groups)
+        instances = job.request.instances if job.request else ()
+        photographs = zip(instances, job.predictions, job.measurements, job.groups, strict=True)
+        for instance, prediction, measurements, groups in photographs:
+            recorder.prediction(prediction, groups, receipt=instance.receipt)
             recorder.image(self.classifier.baseline, measurements)
         if self.settings.decision_log:
             decision_log.write(verb, job.predictions, job.groups, seconds)

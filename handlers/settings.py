@@ -54,6 +54,13 @@ class HandlerSettings:
     """Attributes that a photograph may have and their groups, by which figures are kept apart, such
     as ``site=north,south;skin_type=I,II,III,IV,V,VI``; 64 groups at most."""
 
+    receipt_key: str = ""
+    """Absolute path of a file of secret keys, one of 32 characters or more a line: the first signs
+    receipts of answers, all verify them. If set, a request may ask for receipts."""
+
+    receipt_days: int = 180
+    """Days for which a receipt is valid."""
+
     decision_log: bool = False
     """``true``: each photograph answered is one JSON line on standard output, without pixels or
     identity."""
@@ -116,6 +123,9 @@ class HandlerSettings:
                     DeclaredGroups.parse(text)
                 except ValueError as error:
                     raise ValueError(f"{name}: {error}") from None
+                values[field.name] = text
+                continue
+            if field.name == "receipt_key":
                 values[field.name] = text
                 continue
             if field.name == "backend":

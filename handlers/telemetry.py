@@ -20,7 +20,12 @@ from handlers.classifier import LABELS, REASONS
 from handlers.drift import FEATURES, Baseline
 from handlers.groups import Groups
 from handlers.metric import VERSION, Metric
-from handlers.performance import EXPECTED_DIAGNOSES, GROUP_EXPECTED_DIAGNOSES, STATED_PREVALENCE
+from handlers.performance import (
+    EXPECTED_DIAGNOSES,
+    GROUP_EXPECTED_DIAGNOSES,
+    RECEIPTS,
+    STATED_PREVALENCE,
+)
 from handlers.protocol import ANSWERS
 
 SECONDS: Final = (
@@ -195,18 +200,23 @@ class Recorder:
         for feature in FEATURES:
             self.count(DRIFT_OBSERVATIONS, feature, baseline.bin_of(feature, values[feature]))
 
-    def prediction(self, prediction: Mapping[str, Any], groups: Groups = ()) -> None:
+    def prediction(
+        self, prediction: Mapping[str, Any], groups: Groups = (), *, receipt: bool = False
+    ) -> None:
         """Count one prediction, and add it to the diagnoses that are expected of its label.
 
         Args:
             prediction: as it is answered.
             groups: declared ones of the photograph.
+            receipt: whether it is answered with one.
         """
         label, risk = prediction["label"], prediction["risk"]
         self.count(PREDICTIONS, label, str(prediction["review"]).lower())
         self.observe(PROBABILITY, prediction["probability"])
         for reason in prediction["reasons"]:
             self.count(REVIEW_REASONS, reason)
+        if receipt:
+            self.count(RECEIPTS, label)
         for diagnosis, share in zip(LABELS, (1 - risk, risk), strict=True):
             self.add(EXPECTED_DIAGNOSES, share, label, diagnosis)
             for group in groups:
@@ -258,6 +268,7 @@ def first_observations(
             Observation(GROUP_EXPECTED_DIAGNOSES, (*group, *pair, version), 0)
             for group, *pair in product(groups, LABELS, LABELS)
         ),
+        *(Observation(RECEIPTS, (label, version), 0) for label in LABELS),
         *(Observation(REVIEW_REASONS, (reason, version), 0) for reason in REASONS),
         *(Observation(DRIFT_OBSERVATIONS, share.labels, 0) for share in shares),
     ]

@@ -15,6 +15,7 @@ from serving import release, runtimes
 from serving.front import access_log
 from serving.front.access.settings import AccessSettings
 from serving.front.hosting import Server, ServerPlan, StartError
+from serving.front.outcomes.settings import OutcomeSettings
 from serving.front.settings import FrontSettings
 from serving.front.sockets import exposed, host_port
 from serving.preflight import PreflightError, check
@@ -71,6 +72,7 @@ def main() -> int:
         settings = ServingSettings()
         front = FrontSettings.from_environment(os.environ)
         access = AccessSettings.from_environment(os.environ)
+        outcomes = OutcomeSettings.from_environment(os.environ)
         check(settings, access.redirect_port)
         encrypted = bool(access.tls_certificate)
         if warning := exposed(settings.host, encrypted, access.locked, "LESIONLENS_API_KEYS"):
@@ -90,6 +92,8 @@ def main() -> int:
                 ServerPlan(
                     settings,
                     *(front, access, copy, Path(scratch), log, console.report),
+                    outcomes=outcomes,
+                    model_version=release.model_version(copy),
                     host=settings.host,
                     workers=settings.workers,
                 )

@@ -6,10 +6,12 @@ Standard library only: the serving image has this file and little else of the re
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import stat
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -173,6 +175,19 @@ def copy_verified(source: Path, target: Path, digest: str | None) -> str:
         shutil.rmtree(target)
         raise DigestMismatchError(actual, digest)
     return actual
+
+
+def model_version(folder: Path) -> str:
+    """Return the model version of a release; empty if its archive does not say.
+
+    Args:
+        folder: of the release, verified.
+    """
+    try:
+        with zipfile.ZipFile(folder / ARCHIVE) as archive:
+            return str(json.loads(archive.read("card.json"))["model_version"])
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
+        return ""  # its workers will say what is wrong with it
 
 
 def java_options(properties: Path) -> list[str]:

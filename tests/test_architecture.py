@@ -39,7 +39,11 @@ CLIENTS: dict[str, set[str]] = {
 """Folders that only use the service, and the packages besides their own that they may import."""
 IN_THE_FRONT = {
     *("h11", "prometheus_client", "python_multipart", "starlette", "uvicorn"),
-    *("aiohttp", "cryptography", "jwt"),  # below access/, which the page does not import
+    *(
+        "aiohttp",
+        "cryptography",
+        "jwt",
+    ),  # not imported by the page
 }
 """What serving/front uses besides the standard library: it is copied into small images."""
 OPTIONAL = {"backends.py": {"openvino"}, "decoding.py": {"pillow_heif"}, "dicom.py": {"pydicom"}}

@@ -20,6 +20,7 @@ TITLES: Final = {
     "serving.front.settings.FrontSettings": "The front: what a client may send",
     "serving.front.tls.TlsSettings": "The front and the page: TLS",
     "serving.front.access.settings.AccessSettings": "The front: access control",
+    "serving.front.outcomes.settings.OutcomeSettings": "The front: outcomes",
     "web.settings.PageSettings": "The upload page",
     "monitoring.settings.MonitoringSettings": "Rules and alerts",
     "monitoring.settings.ReportSettings": "`make drift-report`",

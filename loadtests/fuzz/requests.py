@@ -15,6 +15,7 @@ READ: Final = ("/", "/ping", "/ready", "/v1/models", "/v1/models/melanoma")
 OTHER: Final = (
     "/metrics",
     "/v1/models/other:predict",
+    "/v1/models/melanoma:outcome",
     "/models",
     "/v2/health/ready",
     "/a/b",

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from starlette.types import Receive, Scope, Send
@@ -27,6 +27,7 @@ from serving.front.messages import (
     Upstream,
     error_body,
 )
+from serving.front.outcomes.counting import MAX_BYTES, SWITCHED_OFF, Outcomes
 from serving.front.routes import MODEL, ROUTES, Route, route_of
 from serving.front.settings import FrontSettings
 from serving.front.telemetry import FrontMetrics
@@ -64,6 +65,7 @@ class Front:
         metrics: that requests are counted in.
         access: access control; by default off.
         routes: routes by path.
+        outcomes: counts outcomes; by default they are switched off.
     """
 
     def __init__(
@@ -73,9 +75,10 @@ class Front:
         metrics: FrontMetrics,
         access: AccessControl | None = None,
         routes: Mapping[bytes, Route] = ROUTES,
+        outcomes: Outcomes | None = None,
     ) -> None:
         self._settings, self._routes = settings, routes
-        self._upstream = upstream
+        self._upstream, self._outcomes = upstream, outcomes
         self._metrics = metrics
         self._access = access or AccessControl(AccessSettings())
         self._buffers = ByteBudget(settings.buffer_bytes)
@@ -135,10 +138,14 @@ class Front:
             headers.setdefault(key.decode("latin-1"), []).append(value.decode("latin-1"))
         kind = media.kind_of(headers)
         options = media.options_of(headers)
+        upstream, limits = self._upstream.answer, self._limits
+        if route.verb == "outcome":
+            upstream = self._counting(kind).answer
+            limits = replace(limits, max_bytes=MAX_BYTES)
         if self.in_flight >= self._settings.max_in_flight:
             raise self._overloaded()
         with self._buffers.reservation() as reservation:
-            body = await read_body(receive, self._limits, reservation, content_length(scope))
+            body = await read_body(receive, limits, reservation, content_length(scope))
             if kind == "form":
                 body, given = media.photograph_of(headers["content-type"][0], body)
                 options = given | options
@@ -152,10 +159,18 @@ class Front:
                 may_explain="explain" in self._settings.verbs and "explain" in caller.verbs,
             )
             with self._place():
-                response = await run_until_disconnect(receive, self._upstream.answer(request))
+                response = await run_until_disconnect(receive, upstream(request))
         counted = response.photographs
         self._access.answered(caller, response.body.count(RESULT) if counted is None else counted)
         return response
+
+    def _counting(self, kind: str) -> Outcomes:
+        """Return what counts outcomes; raises RejectedError where nothing does."""
+        if self._outcomes is None:
+            raise RejectedError(404, SWITCHED_OFF, unread=True)
+        if kind not in ("", "json"):
+            raise RejectedError(415, f"an outcome is JSON: send {media.JSON}", unread=True)
+        return self._outcomes
 
     @contextmanager
     def _place(self) -> Iterator[None]:

@@ -19,6 +19,8 @@ from serving.front.app import Front
 from serving.front.connections import ConnectionLimits
 from serving.front.listener import Listener
 from serving.front.messages import Upstream
+from serving.front.outcomes.counting import open_outcomes
+from serving.front.outcomes.settings import OutcomeSettings
 from serving.front.routes import ROUTES, Route
 from serving.front.settings import FrontSettings, ServerSettings
 from serving.front.side_apps import metrics_app, probes_app, redirect_app, with_cors
@@ -81,6 +83,9 @@ class ServerPlan:
     report: Callable[[str], None]
     """Called with what an operator should know, a line each."""
 
+    outcomes: OutcomeSettings
+    model_version: str
+
     host: str = "::"
     """Address of all listeners; ``::`` is every address, IPv4 and IPv6."""
 
@@ -102,7 +107,7 @@ class Server(ABC):
         routes: routes of the front, by path.
 
     Raises:
-        ValueError: a file that the plan's ``access`` names cannot be used.
+        ValueError: a file that the plan's ``access`` or ``outcomes`` names cannot be used.
     """
 
     keeps_workers_while_draining: ClassVar[bool] = True
@@ -114,8 +119,11 @@ class Server(ABC):
         metrics = FrontMetrics(self._registry)
         self._access = AccessControl(plan.access, plan.report)
         self._upstream = self.make_upstream(metrics)
-        self.front = Front(plan.front, self._upstream, metrics, self._access, routes)
         self._tls = tls_files(plan.access, plan.report)
+        counted = plan.outcomes, plan.front.verbs, plan.model_version
+        self._outcomes = open_outcomes(*counted, metrics, plan.report)
+        used = self._upstream, metrics, self._access
+        self.front = Front(plan.front, *used, routes, self._outcomes)
 
     @abstractmethod
     def make_upstream(self, metrics: FrontMetrics) -> Upstream:
@@ -174,6 +182,8 @@ class Server(ABC):
                     return ""
         finally:
             await self._access.close()
+            if self._outcomes is not None:
+                self._outcomes.close()
 
     async def _watch(
         self,

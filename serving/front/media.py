@@ -15,8 +15,8 @@ from serving.front.messages import RejectedError
 JSON: Final = "application/json"
 FORM: Final = "multipart/form-data"
 TAKEN: Final = f"{JSON}, image/jpeg, image/png, image/webp, application/octet-stream or {FORM}"
-OPTIONS: Final = {"method": 40, "target": 40, "box": 100}
-"""Headers ``x-<name>`` and form fields that select method, target and box, with the characters that
+OPTIONS: Final = {"method": 40, "target": 40, "box": 100, "receipt": 5}
+"""Headers ``x-<name>`` and form fields that select options of an answer, with the characters that
 each may have: the longest method name has half of it, and four numbers have up to 80."""
 MAX_PARTS: Final = 16
 
@@ -66,7 +66,7 @@ def kind_of(headers: dict[str, list[str]]) -> str:
 
 
 def options_of(headers: dict[str, list[str]]) -> dict[str, str]:
-    """Return the headers ``x-method``, ``x-target`` and ``x-box``.
+    """Return the headers ``x-method``, ``x-target``, ``x-box`` and ``x-receipt``.
 
     Raises:
         RejectedError: 400 where one is there twice, or cannot be an option.

@@ -20,7 +20,7 @@ class FrontRequest:
     """One request, checked and read completely."""
 
     verb: str
-    """``predict`` or ``explain``, from the path only."""
+    """``predict``, ``explain`` or ``outcome``, from the path only."""
 
     path: str
     """One of the paths in :data:`serving.front.routes.ROUTES`."""
@@ -32,7 +32,7 @@ class FrontRequest:
     """Whether the client declared JSON; else the body is an image file, or not declared."""
 
     options: dict[str, str] = field(default_factory=dict)
-    """``method``, ``target`` and ``box`` from outside the body."""
+    """``method``, ``target``, ``box`` and ``receipt`` from outside the body."""
 
     json_bytes: str = ""
     """V2's header ``Inference-Header-Content-Length``: bytes of the JSON before binary tensors."""

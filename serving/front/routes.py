@@ -18,7 +18,7 @@ class Route:
     name: str
     methods: tuple[str, ...]
     verb: str = ""
-    """Verb of a route that takes a photograph."""
+    """Verb of a route that takes a photograph, or an outcome."""
 
     forwarded: bool = False
     """Whether the upstream describes what a route without a verb is for."""
@@ -31,6 +31,7 @@ ROUTES: Final[dict[bytes, Route]] = {
     # PUT as well: `curl -T photo.jpg` uses it.
     b"/predictions/melanoma": Route("predict", ("POST", "PUT"), "predict"),
     b"/explanations/melanoma": Route("explain", ("POST", "PUT"), "explain"),
+    b"/v1/models/melanoma:outcome": Route("outcome", ("POST",), "outcome"),
     b"/": Route("alive", _READ),
     b"/ping": Route("ping", _READ),
     b"/ready": Route("ready", _READ),
@@ -40,6 +41,12 @@ ROUTES: Final[dict[bytes, Route]] = {
 """Routes by the path as it was sent: ``%3A`` for a colon or a trailing slash is another path."""
 
 
+COMPONENTS: Final = {
+    "predict": "the predictor",
+    "explain": "the explainer",
+    "outcome": "the one with LESIONLENS_OUTCOME_STORE",
+}
+"""Servers by the verb that they answer, where each has only one."""
 GRPC: Final = "GRPC"
 """Method of a request that came over gRPC, whose path is the name of what is called."""
 V2_ROUTES: Final[dict[bytes, Route]] = {
@@ -78,10 +85,10 @@ def route_of(
             unread=True,
         )
     if route.verb and route.verb not in verbs:
-        other = "the explainer" if route.verb == "explain" else "the predictor"
         raise RejectedError(
             404,
-            f"this server does not answer :{route.verb}: send the request to {other}",
+            f"this server does not answer :{route.verb}: send the request to the server that does, "
+            f"{COMPONENTS[route.verb]}",
             unread=True,
         )
     if scope["method"] not in route.methods:

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from serving.front.environment import read
 
-VERBS: Final = ("predict", "explain")
+VERBS: Final = ("predict", "explain", "outcome")
 
 
 @dataclass(frozen=True)

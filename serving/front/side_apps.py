@@ -118,6 +118,7 @@ def with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
             "X-Method",
             "X-Target",
             "X-Box",
+            "X-Receipt",
             "Authorization",
             "X-API-Key",
         ],

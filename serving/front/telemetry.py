@@ -15,6 +15,9 @@ BUCKETS: Final = (
 """Seconds. TorchServe's are fixed at 5, 10, 25, 50 ms ..., too coarse for a median of 30 ms."""
 
 
+VERSION: Final = "model_version"
+"""Label of the metrics about answers, as in the handlers' metrics."""
+
 MAX_NAMES: Final = 50
 """Maximum number of callers with a separate series in every server."""
 
@@ -56,6 +59,26 @@ class FrontMetrics:
         self.repeated = Counter(
             "lesionlens_http_repeated",
             "Requests that were retried because their worker died.",
+            registry=registry,
+        )
+        self.outcomes = Counter(
+            "lesionlens_outcomes",
+            "Receipts with a diagnosis, by the label that was answered and the diagnosis.",
+            ("label", "diagnosis", VERSION),
+            registry=registry,
+        )
+        self.group_outcomes = Counter(
+            "lesionlens_group_outcomes",
+            "The same for the photographs of a declared group; one may be in a group of each "
+            "attribute.",
+            ("attribute", "group", "label", "diagnosis", VERSION),
+            registry=registry,
+        )
+        self.outcome_probabilities = Counter(
+            "lesionlens_outcome_probabilities",
+            "Receipts with a diagnosis, by the tenth that the answered probability lies in: 0 is "
+            "0 to 0.1.",
+            ("bin", "diagnosis", VERSION),
             registry=registry,
         )
 

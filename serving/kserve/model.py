@@ -102,6 +102,7 @@ class MelanomaModel(Model):  # type: ignore[misc]  # kserve has no types
                 headers.get("x-method"),
                 headers.get("x-target"),
                 headers.get("x-box"),
+                headers.get("x-receipt"),
             )
         )
         if answer.status != 200:

@@ -20,6 +20,7 @@ PREDICTION: Final = {
     "box": "FP64",
     "risk": "FP64",
     "prevalence": "FP64",
+    "receipt": "BYTES",
 }
 EXPLANATION: Final = {
     "method": "BYTES",

@@ -20,7 +20,7 @@ from serving.kserve.outputs import EXPLANATION, PREDICTION
 
 NAME: Final = "image"
 INPUTS: Final[list[dict[str, Any]]] = [{"name": NAME, "datatype": "BYTES", "shape": [-1]}]
-OPTIONS: Final = {"method": 40, "target": 40, "box": 100}
+OPTIONS: Final = {"method": 40, "target": 40, "box": 100, "receipt": 5}
 """Parameters of a request, with the characters that each may have."""
 EXPECTED: Final = (
     '{"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": ["<base64 of a JPEG, '
@@ -54,6 +54,7 @@ class ServiceRequest:
     target: str | None
 
     box: str | None
+    receipt: str | None
 
 
 def parse(body: bytes, json_bytes: str = "") -> InferRequest:
@@ -123,12 +124,14 @@ def service_request(request: InferRequest) -> ServiceRequest:
     options = _options(request)
     verb = "explain" if options["method"] or options["target"] else "predict"
     requested = {output.name for output in request.request_outputs or ()}
-    if requested - PREDICTION.keys() and (
-        verb == "predict" or requested - (PREDICTION | EXPLANATION).keys()
-    ):
+    existing = PREDICTION.keys() | (EXPLANATION.keys() if verb == "explain" else ())
+    if options["receipt"] != "true":
+        existing -= {"receipt"}
+    if requested - existing:
         raise TensorError(
             "an output is requested that does not exist: those of an explanation need "
-            f"`parameters.method`; a prediction's are {', '.join(PREDICTION)}"
+            "`parameters.method`, a receipt `parameters.receipt`; a prediction's are "
+            f"{', '.join(PREDICTION)}"
         )
     if len(photographs) == 1 and isinstance(photographs[0], bytes):
         return ServiceRequest(verb, photographs[0], is_json=False, **options)
@@ -191,6 +194,8 @@ def _options(request: InferRequest) -> dict[str, str | None]:
     options: dict[str, str | None] = {}
     for name, most in OPTIONS.items():
         value = parameters.get(name)
+        if name == "receipt" and isinstance(value, bool):
+            value = str(value).lower()
         text = isinstance(value, str) and value.isascii() and value.isprintable()
         if value is not None and not (text and 0 < len(value) <= most):
             raise TensorError(f"the parameter {name} is not a text of at most {most} characters")

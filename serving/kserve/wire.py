@@ -28,6 +28,7 @@ class WorkRequest:
     method: str | None = None
     target: str | None = None
     box: str | None = None
+    receipt: str | None = None
     probe: bool = False
     """Whether it is a health probe of the server itself, which metrics do not count."""
 
@@ -67,7 +68,7 @@ def batch_message(requests: Sequence[WorkRequest]) -> list[bytes]:
         [
             len(request.body),
             *(request.verb, request.content_type),
-            *(request.method, request.target, request.box, request.probe),
+            *(request.method, request.target, request.box, request.receipt, request.probe),
         ]
         for request in requests
     ]

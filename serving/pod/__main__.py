@@ -14,10 +14,12 @@ import sys
 import threading
 import time
 
+from serving import release
 from serving.front import access_log
 from serving.front.access.settings import AccessSettings
 from serving.front.environment import without_service_links
 from serving.front.hosting import RuntimeEndedError, Server, ServerPlan, StartError, Workers
+from serving.front.outcomes.settings import OutcomeSettings
 from serving.front.settings import FrontSettings
 from serving.pod import model_volume, resources
 from serving.pod.errors import ExitCode, PodError
@@ -40,18 +42,23 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _front_settings() -> tuple[FrontSettings, AccessSettings]:
+def _front_settings() -> tuple[FrontSettings, AccessSettings, OutcomeSettings]:
     try:
         return (
             FrontSettings.from_environment(os.environ),
             AccessSettings.from_environment(without_service_links(os.environ)),
+            OutcomeSettings.from_environment(os.environ),
         )
     except ValueError as error:
         raise PodError(ExitCode.SETTING, str(error)) from None
 
 
 def _run(
-    settings: PodSettings, front: FrontSettings, access: AccessSettings, ended: threading.Event
+    settings: PodSettings,
+    front: FrontSettings,
+    access: AccessSettings,
+    outcomes: OutcomeSettings,
+    ended: threading.Event,
 ) -> None:
     limit = resources.memory_limit()
     resources.check_memory(settings, limit)
@@ -69,11 +76,13 @@ def _run(
             ServerPlan(
                 settings,
                 *(front, access, loaded.folder, settings.scratch, sys.stdout.buffer, _report),
+                outcomes=outcomes,
+                model_version=release.model_version(loaded.folder),
                 health_port=settings.health_port,
                 java_options=tuple(resources.jvm_memory(limit)),
             )
         )
-    except ValueError as error:  # a file of keys or a certificate
+    except ValueError as error:  # a file of keys, a certificate or a store
         raise PodError(ExitCode.SETTING, str(error)) from None
     memory = _MemoryWatch()
     began = time.monotonic()

@@ -97,6 +97,7 @@ def result_of(root: Path, name: str) -> dict[str, Any]:
         ("score-paper", ("scored", "per_second"), "| 4,517 |"),
         ("score-ray", ("engines", "photographs"), "of 0 photographs"),
         ("framing", ("auroc", "centre", "value"), "| 0.123 ("),
+        ("receipts", ("signing_ms",), "| 0.123 ms |"),
         ("telemetry", ("cost_ms", "median"), "0.12 ms"),
         (
             "peers-servers",

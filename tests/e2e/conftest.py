@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,12 +142,26 @@ def start(
 
 
 @pytest.fixture(scope="session")
-def server(start: Callable[..., LocalServer]) -> Iterator[LocalServer]:
-    """One server for the tests that leave it as it was; it logs its decisions."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LESIONLENS_DECISION_LOG", "true")
-        with start() as running:
-            yield running
+def server(
+    start: Callable[..., LocalServer], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LocalServer]:
+    """One server for the tests that leave it as it was.
+
+    It logs its decisions, gives receipts and counts outcomes.
+    """
+    folder, running = tmp_path_factory.mktemp("outcomes"), start()
+    (folder / "receipt.keys").write_text(secrets.token_hex(32))
+    try:
+        # Only for this one: other servers start while it runs.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LESIONLENS_DECISION_LOG", "true")
+            patch.setenv("LESIONLENS_RECEIPT_KEY", str(folder / "receipt.keys"))
+            patch.setenv("LESIONLENS_OUTCOME_STORE", str(folder / "outcomes.sqlite"))
+            running.start()
+        running.wait_ready()
+        yield running
+    finally:
+        running.stop()
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from typing import Any
 
 PREDICT = "/v1/models/melanoma:predict"
 EXPLAIN = "/v1/models/melanoma:explain"
+OUTCOME = "/v1/models/melanoma:outcome"
 RAW_PREDICT = "/predictions/melanoma"
 RAW_EXPLAIN = "/explanations/melanoma"
 

@@ -41,8 +41,10 @@ FRONT = {
     *(f"lesionlens_http_request_seconds_{part}" for part in ("bucket", "count", "sum")),
     "lesionlens_http_in_flight",
     "lesionlens_http_repeated_total",
+    *("lesionlens_outcomes_total", "lesionlens_outcome_probabilities_total"),
 }
 """Of the front, which sees what never reaches a worker."""
+OF_THE_FRONT = ("lesionlens_http_", "lesionlens_outcome")
 FAMILY = re.compile(r"_(bucket|sum|count)$")
 
 
@@ -116,7 +118,7 @@ def test_exposed_metrics_equal_declared_metrics(server: LocalServer, client: htt
     found = series(server)
 
     assert listed == declared.keys()
-    of_the_front = {name for name in found if name.startswith("lesionlens_http_")}
+    of_the_front = {name for name in found if name.startswith(OF_THE_FRONT)}
     assert of_the_front == FRONT
     assert found.keys() - of_the_front <= declared.keys()
     for name, labels in declared.items():

@@ -186,7 +186,7 @@ def test_metadata_names_every_output_tensor(
     client: httpx.Client, server: LocalServer, photographs: list[bytes]
 ) -> None:
     document = client.get("/v2/models/melanoma").json()
-    explained = over_rest(server, question(photographs[:1], method="grad_cam"))
+    explained = over_rest(server, question(photographs[:1], method="grad_cam", receipt=True))
 
     assert [one["name"] for one in document["outputs"]] == [one.name for one in explained.outputs]
     assert [one["datatype"] for one in document["outputs"]] == [

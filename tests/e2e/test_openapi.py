@@ -31,7 +31,7 @@ from serving.front.routes import GRPC, V2_ROUTES
 from serving.local import LocalServer
 from tests.e2e.conftest import RUNTIMES
 from tests.e2e.openapi_requests import JSON, Drawn, api, document, requests, with_method
-from tests.e2e.requests_of import EXPLAIN, PREDICT, RAW_EXPLAIN, RAW_PREDICT
+from tests.e2e.requests_of import EXPLAIN, OUTCOME, PREDICT, RAW_EXPLAIN, RAW_PREDICT
 
 PING: Final = "/ping"
 ROUTES: Final = (PREDICT, EXPLAIN, RAW_PREDICT, RAW_EXPLAIN)
@@ -208,7 +208,7 @@ def test_the_document_is_valid_openapi() -> None:
     schema = api(document(), "http://127.0.0.1")
     schema.validate()
     described = {path for path in schema if not path.startswith("/v2")}
-    assert described == {*ROUTES, PING, "/", "/ready", "/v1/models", "/v1/models/melanoma"}
+    assert described == {*ROUTES, OUTCOME, PING, "/", "/ready", "/v1/models", "/v1/models/melanoma"}
     over_http = {path.decode() for path, one in V2_ROUTES.items() if GRPC not in one.methods}
     assert set(schema) - described == over_http
 

@@ -220,6 +220,7 @@ def test_metrics_have_the_format_of_torchserve(
         telemetry.BACKEND_INFO,
         performance.STATED_PREVALENCE,
         performance.GROUP_EXPECTED_DIAGNOSES,
+        performance.RECEIPTS,
         telemetry.REVIEW_REASONS,
     }
     assert {m.name for m in set(telemetry.METRICS) - others} <= {name for name, *_ in seen}

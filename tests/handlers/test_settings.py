@@ -25,6 +25,7 @@ def test_every_field_is_read_from_its_variable() -> None:
         "prevalence": 0.1,
         "decision_log": True,
         "groups": "site=north",
+        "receipt_key": "/keys",
     }
     values = {name: n for n, name in enumerate(names, 1)} | others
     environment = {

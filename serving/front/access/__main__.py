@@ -96,7 +96,7 @@ def _about(entry: keys.KeyEntry) -> str:
     if entry.expires:
         over = not entry.valid_on(datetime.now(UTC).date())
         expires = f"{'EXPIRED' if over else 'valid until'} {entry.expires.isoformat()}"
-    return f"id {entry.id}, for {' and '.join(entry.verbs)}, {expires}"
+    return f"id {entry.id}, for {', '.join(entry.verbs)}, {expires}"
 
 
 if __name__ == "__main__":

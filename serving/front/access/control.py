@@ -87,7 +87,8 @@ class AccessControl:
                 unread=True,
                 caller=caller.name,
             )
-        if self._rates is not None and (exceeded := self._rates.take(caller.name)):
+        photographs = verb != "outcome"
+        if self._rates is not None and (exceeded := self._rates.take(caller.name, photographs)):
             raise RejectedError(
                 429, exceeded.message, exceeded.retry_after, unread=True, caller=caller.name
             )

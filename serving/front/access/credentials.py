@@ -9,7 +9,7 @@ from urllib.parse import unquote_plus
 if TYPE_CHECKING:  # `make key` runs without it
     from starlette.types import Scope
 
-VERBS: Final = ("predict", "explain")
+VERBS: Final = ("predict", "explain", "outcome")
 MAX_KEY_CHARACTERS: Final = 4_096
 """Maximum characters of a key or token. Ours have 54; tokens with many claims one or two
 thousand."""

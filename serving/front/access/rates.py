@@ -88,7 +88,9 @@ class Bucket:
 
     def seconds_until(self, amount: float, now: float) -> float:
         """Return the seconds until the balance reaches an amount; 0 if it does already."""
-        self._level = min(self._most, self._level + (now - self._filled) * self._per_second)
+        # A bucket that was made within a request is younger than the request's time.
+        passed = max(0.0, now - self._filled)
+        self._level = min(self._most, self._level + passed * self._per_second)
         self._filled = now
         return max(0.0, (amount - self._level) / self._per_second)
 
@@ -148,11 +150,12 @@ class RateLimiter:
         self._table, self._clock = table, clock
         self._requests, self._photographs = Buckets(), Buckets()
 
-    def take(self, name: str) -> Exceeded | None:
+    def take(self, name: str, photographs: bool = True) -> Exceeded | None:
         """Count a request with one photograph; if it exceeds the rate, nothing is counted.
 
         Args:
             name: of the caller.
+            photographs: whether it has one.
         """
         rate, now = self._table().of(name), self._clock()
         buckets = [
@@ -165,7 +168,7 @@ class RateLimiter:
                 ),
                 (self._bucket_of_photographs(name, rate), rate.photographs, "photographs"),
             )
-            if bucket is not None
+            if bucket is not None and (photographs or what != "photographs")
         ]
         for bucket, limit, what in buckets:
             if wait := bucket.seconds_until(1.0, now):

@@ -16,6 +16,8 @@ from serving.front.app import Front
 from serving.front.connections import ConnectionLimits
 from serving.front.listener import Listener
 from serving.front.messages import FrontRequest, FrontResponse
+from serving.front.outcomes.counting import Outcomes
+from serving.front.outcomes.settings import OutcomeSettings
 from serving.front.settings import FrontSettings
 from serving.front.side_apps import with_cors
 from serving.front.sockets import listen
@@ -76,9 +78,13 @@ def serving(
     access: AccessControl | None = None,
     tls: TlsFiles | None = None,
     limits: ConnectionLimits | None = None,
+    outcomes: OutcomeSettings | None = None,
+    version: str = "",
 ) -> Iterator[Served]:
     registry, upstream = CollectorRegistry(), Scripted()
-    front = Front(settings, upstream, FrontMetrics(registry), access)
+    metrics = FrontMetrics(registry)
+    counting = Outcomes(outcomes, version, metrics) if outcomes else None
+    front = Front(settings, upstream, metrics, access, outcomes=counting)
     port = free_ports()["inference_port"]
     app = with_cors(front, settings.cors_origins)
     listener = Listener(app, listen("127.0.0.1", port), limits or ConnectionLimits(), 1, tls)
@@ -93,3 +99,5 @@ def serving(
         upstream.release.set()
         listener.end()
         thread.join(SECONDS)
+        if counting:
+            counting.close()

@@ -62,6 +62,7 @@ def test_other_method_is_405_with_allow_header(method: str) -> None:
         (("predict",), b"/v1/models/melanoma:explain"),
         (("predict",), b"/explanations/melanoma"),
         (("explain",), b"/v1/models/melanoma:predict"),
+        (("predict", "explain"), b"/v1/models/melanoma:outcome"),
     ],
 )
 def test_rejects_verb_of_the_other_component(verbs: tuple[str, ...], path: bytes) -> None:

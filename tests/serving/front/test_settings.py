@@ -32,7 +32,11 @@ def test_reads_every_type_of_setting() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("LESIONLENS_VERBS", "predict,dance", "'dance' is not a verb; there are: predict, explain"),
+        (
+            "LESIONLENS_VERBS",
+            "predict,dance",
+            "'dance' is not a verb; there are: predict, explain, outcome",
+        ),
         ("LESIONLENS_MAX_IN_FLIGHT", "many", "'many' is not a number"),
         ("LESIONLENS_BODY_SECONDS", "0", "must be above zero"),
         ("LESIONLENS_BODY_SECONDS", "inf", "must be above zero and finite"),

@@ -146,6 +146,8 @@ def test_parameters_name_the_method_and_the_target() -> None:
         ({"parameters": {"method": "MARKER" * 20}}, "the parameter method is not a text"),
         ({"parameters": {"target": 5}}, "the parameter target is not a text"),
         ({"parameters": {"box": "MARKER" * 20}}, "the parameter box is not a text"),
+        ({"parameters": {"receipt": 1}}, "the parameter receipt is not a text"),
+        ({"outputs": [{"name": "receipt"}]}, "a receipt `parameters.receipt`"),
         ({"outputs": [{"name": "MARKER"}]}, "an output is requested that does not exist"),
         ({"outputs": ["MARKER"]}, "an output is requested that does not exist"),
         ({"outputs": [{"name": "heatmap"}]}, r"those of an explanation need `parameters.method`"),
@@ -229,8 +231,9 @@ def test_prediction_is_named_tensors_with_the_numbers_of_v1() -> None:
 
 
 def test_explanation_adds_its_tensors() -> None:
-    request = parsed(parameters={"method": "grad_cam"})
-    content, _ = response_of(request, [EXPLANATION, EXPLANATION]).to_rest()
+    request = parsed(parameters={"method": "grad_cam", "receipt": True})
+    answered = EXPLANATION | {"receipt": "a.b.c"}
+    content, _ = response_of(request, [answered, answered]).to_rest()
     outputs = {one["name"]: one for one in content["outputs"]}
 
     assert [one["name"] for one in OUTPUTS] == list(outputs)
@@ -239,6 +242,14 @@ def test_explanation_adds_its_tensors() -> None:
     assert outputs["heatmap"]["data"] == [EXPLANATION["heatmap"]] * 2
     assert math.isnan(outputs["convergence_delta"]["data"][0])
     assert outputs["steps"]["data"] == [0, 0]
+    assert outputs["receipt"]["data"] == ["a.b.c"] * 2
+
+
+@pytest.mark.parametrize("value", [True, "true"])
+def test_receipt_is_asked_for_by_a_parameter(value: bool | str) -> None:
+    changes = {"parameters": {"receipt": value}, "outputs": [{"name": "receipt"}]}
+
+    assert tensors.service_request(parsed(**changes)).receipt == "true"
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_two_keys_of_a_name_are_revoked_by_id(
     capsys.readouterr()
     assert main([]) == 0
     listed = capsys.readouterr().out
-    assert f"ward-3  id {keys.digest(second)[:8]}, for predict and explain" in listed
+    assert f"ward-3  id {keys.digest(second)[:8]}, for predict, explain, outcome, " in listed
     assert main(["--revoke", "ward-3"]) == 0
     assert [entry.name for entry in keys.parse(path.read_bytes())] == ["page"]
 
@@ -77,7 +77,10 @@ def test_two_keys_of_a_name_are_revoked_by_id(
     [
         (["--name", "Ward 3"], "a name has"),
         (["--name", "other"], "is none of"),
-        (["--name", "ward", "--verbs", "train"], "verbs are one or more of: predict, explain"),
+        (
+            ["--name", "ward", "--verbs", "train"],
+            "verbs are one or more of: predict, explain, outcome",
+        ),
         (["--name", "ward", "--expires", "tomorrow"], "tomorrow"),
         (["--name", "ward", "--revoke", "page"], "one of the two"),
         (["--revoke", "nobody"], "no key of that name or id"),
