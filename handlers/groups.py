@@ -17,7 +17,28 @@ Groups = tuple[tuple[str, str], ...]
 MOST: Final = 64
 """Groups that may be declared, over all attributes: each has four series a version and replica."""
 EXAMPLE: Final = "site=north,south;skin_type=I,II,III,IV,V,VI"
+STATED: Final = "site=north;skin_type=II"
+"""Example of the groups of a photograph, as text."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,31}")
+
+
+def stated(text: str) -> dict[str, str]:
+    """Read the groups of a photograph that are no JSON, such as ``site=north;skin_type=II``.
+
+    Raises:
+        ValueError: it is written in another way; the message does not repeat it.
+    """
+    found: dict[str, str] = {}
+    for part in filter(None, map(str.strip, text.split(";"))):
+        name, *groups = (piece.strip() for piece in part.split("="))
+        if len(groups) != 1:
+            raise ValueError(f"the groups are not written as in {STATED}")
+        if name in found:
+            raise ValueError("the groups have an attribute twice")
+        found[name] = groups[0]
+    if not found:
+        raise ValueError(f"the groups are not written as in {STATED}")
+    return found
 
 
 @dataclass(frozen=True)

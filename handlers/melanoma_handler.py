@@ -149,6 +149,7 @@ class MelanomaHandler:
             target=headers.get("x-target"),
             box=headers.get("x-box"),
             receipt=headers.get("x-receipt"),
+            groups=headers.get("x-groups"),
             probe=headers.get("x-probe") == "true",
         )
 

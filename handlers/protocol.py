@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from handlers.groups import stated
 from handlers.structure import WHOLE, Box
 
 Verb = Literal["predict", "explain"]
@@ -51,6 +52,8 @@ class RawRequest:
     """The header ``x-box``, likewise: four numbers and commas."""
     receipt: str | None = None
     """The header ``x-receipt``, likewise: ``true`` or ``false``."""
+    groups: str | None = None
+    """The header ``x-groups``, likewise: ``site=north;skin_type=II``."""
     probe: bool = False
     """Whether it is a health probe of the server itself, which metrics do not count."""
 
@@ -103,16 +106,14 @@ def parse(raw: RawRequest, *, max_instances: int = 16, max_body_bytes: int = 20_
     if not body.strip():
         raise RequestError(f"the body is empty: send an image file, or {EXPECTED}")
     if "json" not in raw.content_type.lower() and body.lstrip()[:1] not in (b"{", b"["):
-        options = raw.method, raw.target, _default_box(raw)
-        instance = Instance(body, *options, receipt=_default_receipt(raw))
-        return Request(raw.verb, (instance,), enveloped=False)
-    rows, box, receipt = _instances(body), _default_box(raw), _default_receipt(raw)
+        return Request(raw.verb, (_default(raw, body),), enveloped=False)
+    rows, default = _instances(body), _default(raw)
     if len(rows) > max_instances:
         raise RequestError(
             f"{len(rows)} instances; at most {max_instances} are accepted in one request: "
             "split them over several"
         )
-    instances = tuple(_instance(row, index, raw, box, receipt) for index, row in enumerate(rows))
+    instances = tuple(_instance(row, index, default) for index, row in enumerate(rows))
     return Request(raw.verb, instances, enveloped=True)
 
 
@@ -152,6 +153,19 @@ def _instances(body: bytes) -> list[Any]:
     return rows
 
 
+def _default(raw: RawRequest, image: bytes = b"") -> Instance:
+    """Return a photograph with the options that stand in headers."""
+    options = raw.method, raw.target, _default_box(raw), _default_groups(raw)
+    return Instance(image, *options, _default_receipt(raw))
+
+
+def _default_groups(raw: RawRequest) -> dict[str, str] | None:
+    try:
+        return None if raw.groups is None else stated(raw.groups)
+    except ValueError as problem:
+        raise RequestError(f"x-groups: {problem}") from None
+
+
 def _default_box(raw: RawRequest) -> Box:
     try:
         return WHOLE if raw.box is None else Box.parse(raw.box)
@@ -165,11 +179,12 @@ def _default_receipt(raw: RawRequest) -> bool:
     return raw.receipt == "true"
 
 
-def _instance(row: Any, index: int, raw: RawRequest, box: Box, receipt: bool) -> Instance:
-    options = {"method": raw.method, "target": raw.target}
-    text, groups = row, None
+def _instance(row: Any, index: int, default: Instance) -> Instance:
+    options = {"method": default.method, "target": default.target}
+    text, box, own, receipt = row, default.box, default.groups, default.receipt
     if isinstance(row, dict):
-        groups = row.get("groups")
+        if row.get("groups") is not None:
+            own = row["groups"]
         for name in options:
             if row.get(name) is None:
                 continue
@@ -196,7 +211,7 @@ def _instance(row: Any, index: int, raw: RawRequest, box: Box, receipt: bool) ->
             f'{{"b64": "<base64>"}}, {{"image": {{"b64": "<base64>"}}}} or the bare base64 text'
         )
     image = _base64(text, index)
-    return Instance(image, options["method"], options["target"], box, groups, receipt)
+    return Instance(image, options["method"], options["target"], box, own, receipt)
 
 
 def _base64(text: str, index: int) -> bytes:

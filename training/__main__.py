@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--groups",
         type=Path,
         help="report: table with the column path or file, and one for each attribute (skin_type, "
-        "site) that scores are given by; else groups.csv beside the photographs' folders",
+        "site) that scores are given by; else groups.csv next to the photographs' folders",
     )
     given = parser.parse_args(arguments)
     if given.scores is not None and given.groups is not None:

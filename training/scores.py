@@ -93,7 +93,8 @@ def predictive_values(
         prevalence: share of cancers, of a shape that broadcasts to it.
 
     Returns:
-        Both as shares; not a number where nobody is called cancer, or everybody.
+        Both as shares of the broadcast shape; not a number where nobody is called cancer, or
+        everybody.
     """
     found, alarms = prevalence * sensitivity, (1 - prevalence) * (1 - specificity)
     cleared, missed = (1 - prevalence) * specificity, prevalence * (1 - sensitivity)

@@ -15,9 +15,10 @@ from serving.front.messages import RejectedError
 JSON: Final = "application/json"
 FORM: Final = "multipart/form-data"
 TAKEN: Final = f"{JSON}, image/jpeg, image/png, image/webp, application/octet-stream or {FORM}"
-OPTIONS: Final = {"method": 40, "target": 40, "box": 100, "receipt": 5}
+OPTIONS: Final = {"method": 40, "target": 40, "box": 100, "receipt": 5, "groups": 400}
 """Headers ``x-<name>`` and form fields that select options of an answer, with the characters that
-each may have: the longest method name has half of it, and four numbers have up to 80."""
+each may have: the longest method name has half of it, four numbers have up to 80, and an attribute
+with its group up to 66."""
 MAX_PARTS: Final = 16
 
 # It would log a line with bytes of the form for each one that it cannot read.
@@ -66,7 +67,7 @@ def kind_of(headers: dict[str, list[str]]) -> str:
 
 
 def options_of(headers: dict[str, list[str]]) -> dict[str, str]:
-    """Return the headers ``x-method``, ``x-target``, ``x-box`` and ``x-receipt``.
+    """Return the headers ``x-method``, ``x-target``, ``x-box``, ``x-receipt`` and ``x-groups``.
 
     Raises:
         RejectedError: 400 where one is there twice, or cannot be an option.

@@ -103,6 +103,7 @@ class MelanomaModel(Model):  # type: ignore[misc]  # kserve has no types
                 headers.get("x-target"),
                 headers.get("x-box"),
                 headers.get("x-receipt"),
+                headers.get("x-groups"),
             )
         )
         if answer.status != 200:

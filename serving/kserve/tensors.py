@@ -20,7 +20,7 @@ from serving.kserve.outputs import EXPLANATION, PREDICTION
 
 NAME: Final = "image"
 INPUTS: Final[list[dict[str, Any]]] = [{"name": NAME, "datatype": "BYTES", "shape": [-1]}]
-OPTIONS: Final = {"method": 40, "target": 40, "box": 100, "receipt": 5}
+OPTIONS: Final = {"method": 40, "target": 40, "box": 100, "receipt": 5, "groups": 400}
 """Parameters of a request, with the characters that each may have."""
 EXPECTED: Final = (
     '{"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": ["<base64 of a JPEG, '
@@ -55,6 +55,7 @@ class ServiceRequest:
 
     box: str | None
     receipt: str | None
+    groups: str | None
 
 
 def parse(body: bytes, json_bytes: str = "") -> InferRequest:

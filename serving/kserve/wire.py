@@ -29,6 +29,7 @@ class WorkRequest:
     target: str | None = None
     box: str | None = None
     receipt: str | None = None
+    groups: str | None = None
     probe: bool = False
     """Whether it is a health probe of the server itself, which metrics do not count."""
 
@@ -68,7 +69,8 @@ def batch_message(requests: Sequence[WorkRequest]) -> list[bytes]:
         [
             len(request.body),
             *(request.verb, request.content_type),
-            *(request.method, request.target, request.box, request.receipt, request.probe),
+            *(request.method, request.target, request.box, request.receipt, request.groups),
+            request.probe,
         ]
         for request in requests
     ]

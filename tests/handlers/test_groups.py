@@ -76,6 +76,57 @@ def test_each_photograph_is_counted_in_its_groups(
     assert total(recorder, GROUP_EXPECTED_DIAGNOSES) == pytest.approx(5)
 
 
+def test_groups_of_a_header_are_those_of_instances_without_their_own(
+    service_with: Callable[..., MelanomaService],
+    photograph: Callable[[int, int], bytes],
+    v1: Callable[..., Any],
+) -> None:
+    service, recorder = service_with(groups=DECLARED), Recorder("v1")
+    image, header = photograph(1, 0), " site = north ; skin_type=II; "
+
+    answers = service.answer(
+        [
+            RawRequest(image, "predict", groups=header),
+            RawRequest(v1(image), "predict", groups=header),
+            RawRequest(v1(image, groups={"site": "south"}), "predict", groups=header),
+        ],
+        recorder,
+    )
+
+    assert [answer.status for answer in answers] == [200] * 3
+    for group, count in {
+        ("site", "north"): 2,
+        ("site", "south"): 1,
+        ("skin_type", "II"): 2,
+    }.items():
+        assert total(recorder, GROUP_EXPECTED_DIAGNOSES, *group) == pytest.approx(count)
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("Ada", "x-groups: the groups are not written as in site=north;skin_type=II"),
+        ("site=north=Ada", "x-groups: the groups are not written as"),
+        (";", "x-groups: the groups are not written as"),
+        ("site=north;site=south", "x-groups: the groups have an attribute twice"),
+        ("name=Ada", '"groups" has an attribute that this service does not take'),
+    ],
+)
+def test_error_says_what_is_wrong_with_the_header(
+    header: str,
+    said: str,
+    service_with: Callable[..., MelanomaService],
+    photograph: Callable[[int, int], bytes],
+) -> None:
+    (answer,) = service_with(groups=DECLARED).answer(
+        [RawRequest(photograph(1, 0), "predict", groups=header)], Recorder("v1")
+    )
+
+    error = json.loads(answer.body)["error"]
+    assert (answer.status, error.startswith(said)) == (400, True)
+    assert "Ada" not in error
+
+
 @pytest.mark.parametrize(
     ("groups", "said"),
     [

@@ -20,7 +20,7 @@ from training.score import tables
 from training.scores import auroc_interval
 
 NAME: Final = "groups.csv"
-"""File beside the folders ``train`` and ``test``."""
+"""File next to the folders ``train`` and ``test``."""
 KEYS: Final = ("path", "file")
 """Columns that may name a photograph."""
 MOST: Final = 20
@@ -81,8 +81,8 @@ def read(path: Path, found: Dataset) -> dict[str, dict[str, list[str]]]:
     }
 
 
-def beside(found: Dataset) -> Path | None:
-    """Return the table beside the folders of the photographs, if there is one."""
+def default_table(found: Dataset) -> Path | None:
+    """Return the table next to the folders of the photographs, if there is one."""
     for folder in found.test[0].path.parents:
         if all((folder / split).is_dir() for split in SPLITS):
             return folder / NAME if (folder / NAME).is_file() else None

@@ -88,7 +88,8 @@ def part_of(
         seed: of the order.
 
     Returns:
-        Indices of all photographs of the chosen lesions, in their order; some of each class.
+        Indices of all photographs of the chosen lesions, shape (k,), in their order; some of each
+        class.
     """
     rng = np.random.default_rng(seed)
     kept = []

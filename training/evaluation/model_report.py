@@ -36,7 +36,7 @@ def report(settings: TrainingSettings, log: RunLog, table: Path | None = None) -
         settings: name the folders.
         log: shows the progress.
         table: of groups, for :func:`training.evaluation.groups.read`; by default ``groups.csv``
-            beside the photographs' folders, if there is one.
+            next to the photographs' folders, if there is one.
 
     Returns:
         The page's path.
@@ -51,7 +51,7 @@ def report(settings: TrainingSettings, log: RunLog, table: Path | None = None) -
     leaks = json.loads(read_output(settings.build / "near_duplicates.json"))
     # What a user may have to correct comes before what takes minutes.
     stated = clinical.stated_prevalence()
-    table = table or groups.beside(found)
+    table = table or groups.default_table(found)
     attributes = {"train": {}, "test": {}} if table is None else groups.read(table, found)
     served = Served(settings.model_folder)
     asked = _spread(found)

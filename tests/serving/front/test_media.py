@@ -77,6 +77,7 @@ def test_rejects_compressed_body(encoding: str) -> None:
 
 def test_reads_options_from_their_headers_only() -> None:
     options = {"method": "lime", "target": "cancer", "box": "0.1,0.2,0.3,0.4", "receipt": "true"}
+    options["groups"] = "site=north;skin_type=II"
     headers = {f"x-{name}": [value] for name, value in options.items()}
     assert options_of({**headers, "x-probe": ["true"], "explain": ["1"]}) == options
     with pytest.raises(RejectedError, match="at most 100"):
@@ -93,7 +94,7 @@ def test_rejects_option_that_is_not_a_name(values: list[str]) -> None:
 
 @pytest.mark.parametrize("name", ["data", "file", "image", "photograph", "x y"])
 def test_accepts_any_single_file_field(name: str) -> None:
-    options = {"method": "lime", "box": "0,0,0.5,0.5", "receipt": "true"}
+    options = {"method": "lime", "box": "0,0,0.5,0.5", "receipt": "true", "groups": "site=north"}
     content_type, body = form((name, b"\xff\xd8 the file \r\n--x"), **options, other="y")
     assert photograph_of(content_type, body) == (b"\xff\xd8 the file \r\n--x", options)
 

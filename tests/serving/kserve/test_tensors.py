@@ -146,6 +146,7 @@ def test_parameters_name_the_method_and_the_target() -> None:
         ({"parameters": {"method": "MARKER" * 20}}, "the parameter method is not a text"),
         ({"parameters": {"target": 5}}, "the parameter target is not a text"),
         ({"parameters": {"box": "MARKER" * 20}}, "the parameter box is not a text"),
+        ({"parameters": {"groups": {"site": "north"}}}, "the parameter groups is not a text"),
         ({"parameters": {"receipt": 1}}, "the parameter receipt is not a text"),
         ({"outputs": [{"name": "receipt"}]}, "a receipt `parameters.receipt`"),
         ({"outputs": [{"name": "MARKER"}]}, "an output is requested that does not exist"),
@@ -244,6 +245,12 @@ def test_explanation_adds_its_tensors() -> None:
     assert math.isnan(outputs["convergence_delta"]["data"][0])
     assert outputs["steps"]["data"] == [0, 0]
     assert outputs["receipt"]["data"] == ["a.b.c"] * 2
+
+
+def test_groups_are_a_parameter() -> None:
+    text = "site=north;skin_type=II"
+
+    assert tensors.service_request(parsed(parameters={"groups": text})).groups == text
 
 
 @pytest.mark.parametrize("value", [True, "true"])

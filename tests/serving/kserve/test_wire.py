@@ -13,7 +13,7 @@ from serving.kserve.wire import WorkAnswer, WorkRequest
 
 REQUESTS = [
     WorkRequest(b"\x00\xff" * 300_000, "predict", "application/json"),
-    WorkRequest(b"", "explain", "", "lime", "predicted", "0,0,0.5,0.5", "true"),
+    WorkRequest(b"", "explain", "", "lime", "predicted", "0,0,0.5,0.5", "true", "site=north"),
     WorkRequest(b"x", "predict", probe=True),
 ]
 ANSWERS = {2: WorkAnswer(200, b"{}"), 0: WorkAnswer(503, b'{"error": "x"}', 2)}

@@ -43,7 +43,7 @@ def test_photographs_are_named_by_the_end_of_their_path(found: Dataset, tmp_path
         "broken.jpg,I,south\n",
     )
 
-    assert groups.beside(found) == path
+    assert groups.default_table(found) == path
     assert groups.read(path, found) == {
         "train": {"skin": ["V", "not stated"], "site": ["north", "south"]},
         "test": {"skin": ["II", "not stated"], "site": ["north", "not stated"]},
@@ -51,7 +51,7 @@ def test_photographs_are_named_by_the_end_of_their_path(found: Dataset, tmp_path
 
 
 def test_there_need_be_no_table(found: Dataset) -> None:
-    assert groups.beside(found) is None
+    assert groups.default_table(found) is None
 
 
 @pytest.mark.parametrize(
@@ -82,16 +82,16 @@ def test_an_attribute_of_single_people_is_rejected() -> None:
 
 
 def test_scores_of_each_group_by_hand() -> None:
-    probabilities = np.asarray([0.9, 0.2, 0.4, 0.6, 0.1, 0.7, 0.3])
-    labels = np.asarray([1, 1, 1, 0, 0, 1, 1])
-    own = ["I", "I", "I", "I", "I", "not stated", "II"]
+    probabilities = np.asarray([0.9, 0.2, 0.4, 0.6, 0.1, 0.2, 0.3, 0.7, 0.3])
+    labels = np.asarray([1, 1, 1, 0, 0, 0, 0, 1, 1])
+    own = ["I", "I", "I", "I", "I", "I", "I", "not stated", "II"]
     first, second, unstated = groups.score({"skin": own}, probabilities, labels, 0.4, 0)
 
     assert [one["group"] for one in (first, second, unstated)] == ["I", "II", "not stated"]
-    assert (first["count"], first["cancers"], first["few"]) == (5, 3, True)
-    # Two of three cancers from 0.4 on, one of two benign below.
+    assert (first["count"], first["cancers"], first["few"]) == (7, 3, True)
+    # Two of three cancers from 0.4 on, three of four benign below.
     assert first["sensitivity"]["value"] == pytest.approx(2 / 3, abs=1e-4)
-    assert first["specificity"]["value"] == 0.5
+    assert first["specificity"]["value"] == 0.75
     assert second["sensitivity"]["value"] == 0
     assert second["specificity"]["value"] is None
 

@@ -10,19 +10,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from training.evaluation.clinical import PREVALENCES, RISKS
+from tests.training.evaluation.report.made_up import clinical, group, interval
 from training.evaluation.report.model import page
 from training.evaluation.report.pictures import thumbnail
 
 ACROSS = ("train/benign/a.jpg", "test/malignant/b.jpg")
 WITHIN = ('train/benign/mole <1> & "2".jpg', "train/benign/c.jpg")
-
-
-def interval(value: float | None, width: float = 0.05) -> dict[str, float | None]:
-    """An interval around a value; around none, none."""
-    if value is None:
-        return {"value": None, "low": None, "high": None}
-    return {"value": value, "low": value - width, "high": value + 0.8 * width}
 
 
 def scores(count: int, cancers: int, auroc: float) -> dict[str, Any]:
@@ -72,43 +65,6 @@ def curves(count: int, sharp: float) -> dict[str, Any]:
             "coverage": steps[1:],
             "risk": [0.25 * step ** (sharp / 3) for step in steps[1:]],
         },
-    }
-
-
-def clinical(auroc: float) -> dict[str, Any]:
-    """Curves of a model that finds this share of the cancers, at any threshold."""
-
-    def benefit(prevalence: float) -> dict[str, Any]:
-        model = [1000 * prevalence * (auroc - risk) for risk in RISKS]
-        return {
-            "prevalence": prevalence,
-            "risk": list(RISKS),
-            "model": [interval(value, 1.5) for value in model],
-            "label": [interval(value - 2, 1.5) for value in model],
-            "all": [1000 * (prevalence - (1 - prevalence) * r / (1 - r)) for r in RISKS],
-        }
-
-    return {
-        "net_benefit": {"stated": benefit(0.02), "own": benefit(0.4)},
-        "predictive_values": {
-            "prevalence": list(PREVALENCES),
-            "ppv": [interval(share, share / 10) for share in PREVALENCES],
-            "npv": [interval(1 - share / 10, share / 30) for share in PREVALENCES],
-        },
-    }
-
-
-def group(name: str, sample: str, *, few: bool = False) -> dict[str, Any]:
-    return {
-        "attribute": "skin_type",
-        "group": name,
-        "sample": sample,
-        "count": 40,
-        "cancers": 8 if few else 22,
-        "auroc": interval(None if few else 0.87),
-        "sensitivity": interval(0.9),
-        "specificity": interval(0.6, 0.1),
-        "few": few,
     }
 
 

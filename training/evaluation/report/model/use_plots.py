@@ -55,7 +55,7 @@ def _benefit(axes: Axes, curve: Evidence, colour: str) -> None:
     axes.plot(curve["risk"], [0] * len(curve["risk"]), color=INK, linewidth=0.8)
     axes.plot(curve["risk"], curve["all"], color=GREY)
     _band(axes, curve["risk"], curve["model"], colour)
-    # Treating everybody has no lower end: below nobody's it is out of the question anyway.
+    # Treating everybody has no lower end: below zero it is out of the question anyway.
     most = 1000 * curve["prevalence"]
     axes.set_ylim(-0.15 * most, 1.05 * most)
 

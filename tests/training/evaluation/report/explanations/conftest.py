@@ -12,7 +12,8 @@ from PIL import Image
 from handlers import rendering
 from handlers.explainers.pixels import upsampled
 from handlers.imaging import SIDE
-from tests.training.evaluation.report.conftest import interval, png
+from tests.training.evaluation.report.conftest import png
+from tests.training.evaluation.report.made_up import interval
 from training import synthetic
 from training.evaluation.explanations.examples import Example, ExampleMap
 from training.evaluation.report.explanations import page

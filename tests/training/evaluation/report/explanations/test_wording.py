@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.training.evaluation.report.conftest import interval
+from tests.training.evaluation.report.made_up import interval
 from training.evaluation.report.explanations import wording
 from training.evaluation.report.formats import PERCENT
 
