@@ -1,81 +1,15 @@
-"""Test V2 bodies: photographs, error messages and output tensors."""
+"""Test V2 requests: photographs, parameters and error messages."""
 
 from __future__ import annotations
 
-import base64
 import json
-import math
-import struct
 from typing import Any
 
-import numpy as np
 import pytest
-from kserve import InferInput, InferRequest, InferResponse
-from kserve.protocol.grpc import grpc_predict_v2_pb2 as messages
 
 from serving.kserve import tensors
-from serving.kserve.outputs import OUTPUTS, response_of
 from serving.kserve.tensors import TensorError
-
-JPEGS = [b"\xff\xd8\xff first", b"\xff\xd8\xff second"]
-TEXTS = [base64.b64encode(jpeg).decode() for jpeg in JPEGS]
-PREDICTION = {
-    "label": "cancer",
-    "probability": 0.873,
-    "threshold": 0.31,
-    "review": True,
-    "reasons": ["near_threshold", "low_quality"],
-    "model_version": "v",
-    "variant": "int8-224px-2stages-2orientations",
-    "box": [0.25, 0.5, 0.1, 0.2],
-    "risk": 0.1,
-    "prevalence": 0.02,
-}
-EXPLANATION = PREDICTION | {
-    "method": "grad_cam",
-    "target": "cancer",
-    "heatmap": base64.b64encode(b"\x89PNG").decode(),
-    "overlay": base64.b64encode(b"\x89PNG").decode(),
-    "attribution": {"shape": [2, 2], "values": [[1.0, 2.0], [3.0, 4.0]]},
-    "signed": False,
-    "scale": 0.5,
-    "steps": None,
-    "convergence_delta": None,
-    "lesion_mass": 0.7,
-}
-
-
-def document(**changes: Any) -> dict[str, Any]:
-    tensor = {"name": "image", "shape": [len(TEXTS)], "datatype": "BYTES", "data": TEXTS}
-    known = {name: changes.pop(name) for name in list(changes) if name in tensor}
-    return {"inputs": [tensor | known], **changes}
-
-
-def parsed(**changes: Any) -> InferRequest:
-    return tensors.parse(json.dumps(document(**changes)).encode())
-
-
-def binary(*photographs: bytes, **changes: Any) -> tuple[bytes, str]:
-    raw = b"".join(struct.pack("<I", len(one)) + one for one in photographs)
-    tensor = {
-        "name": "image",
-        "shape": [len(photographs)],
-        "datatype": "BYTES",
-        "parameters": {"binary_data_size": len(raw)},
-    }
-    head = json.dumps({"inputs": [tensor | changes]}).encode()
-    return head + raw, str(len(head))
-
-
-def called(*photographs: bytes, raw: bool = False, **parameters: str) -> InferRequest:
-    tensor = InferInput("image", [len(photographs)], "BYTES")
-    tensor.set_data_from_numpy(np.array(photographs, dtype=np.object_), binary_data=True)
-    if not raw:
-        tensor._raw_data, tensor.parameters = None, None
-        tensor.data = list(photographs)
-    request = InferRequest("melanoma", [tensor], parameters=parameters)
-    message = messages.ModelInferRequest.FromString(request.to_grpc().SerializeToString())
-    return InferRequest.from_grpc(message)
+from tests.serving.kserve.v2_bodies import JPEGS, TEXTS, binary, called, document, parsed
 
 
 def test_base64_in_json_becomes_v1_instances_without_decoding() -> None:
@@ -206,47 +140,6 @@ def test_rejects_bytes_without_an_input() -> None:
         tensors.parse(body + b"x", length)
 
 
-def test_prediction_is_named_tensors_with_the_numbers_of_v1() -> None:
-    response = response_of(parsed(id="7"), [PREDICTION, PREDICTION])
-    content, json_bytes = response.to_rest()
-    outputs = {one["name"]: (one["datatype"], one["data"]) for one in content["outputs"]}
-
-    assert json_bytes is None
-    assert (content["id"], content["model_name"], content["model_version"]) == (
-        "7",
-        "melanoma",
-        "v",
-    )
-    assert outputs == {
-        "label": ("BYTES", ["cancer"] * 2),
-        "probability": ("FP64", [0.873] * 2),
-        "threshold": ("FP64", [0.31] * 2),
-        "review": ("BOOL", [True] * 2),
-        "reasons": ("BYTES", ["near_threshold,low_quality"] * 2),
-        "model_version": ("BYTES", ["v"] * 2),
-        "variant": ("BYTES", ["int8-224px-2stages-2orientations"] * 2),
-        "box": ("FP64", [0.25, 0.5, 0.1, 0.2] * 2),
-        "risk": ("FP64", [0.1] * 2),
-        "prevalence": ("FP64", [0.02] * 2),
-    }
-
-
-def test_explanation_adds_its_tensors() -> None:
-    request = parsed(parameters={"method": "grad_cam", "receipt": True})
-    answered = EXPLANATION | {"receipt": "a.b.c"}
-    content, _ = response_of(request, [answered, answered]).to_rest()
-    outputs = {one["name"]: one for one in content["outputs"]}
-
-    named = [one["name"] for one in OUTPUTS]
-    assert [name for name in named if not name.startswith("case_")] == list(outputs)
-    assert outputs["attribution"]["shape"] == [2, 2, 2]
-    assert outputs["attribution"]["data"] == [1.0, 2.0, 3.0, 4.0] * 2
-    assert outputs["heatmap"]["data"] == [EXPLANATION["heatmap"]] * 2
-    assert math.isnan(outputs["convergence_delta"]["data"][0])
-    assert outputs["steps"]["data"] == [0, 0]
-    assert outputs["receipt"]["data"] == ["a.b.c"] * 2
-
-
 def test_groups_are_a_parameter() -> None:
     text = "site=north;skin_type=II"
 
@@ -258,49 +151,3 @@ def test_receipt_is_asked_for_by_a_parameter(value: bool | str) -> None:
     changes = {"parameters": {"receipt": value}, "outputs": [{"name": "receipt"}]}
 
     assert tensors.service_request(parsed(**changes)).receipt == "true"
-
-
-@pytest.mark.parametrize("names", [["label", "distance"], ["label", "distance", "thumbnail"]])
-def test_similar_cases_are_a_row_for_each_photograph(names: list[str]) -> None:
-    case = {"label": "cancer", "distance": 0.25, "thumbnail": TEXTS[0]}
-    cases = [{name: case[name] for name in names}, {name: case[name] for name in names}]
-    answer = PREDICTION | {"method": "similar_cases", "cases": cases}
-
-    content, _ = response_of(parsed(), [answer, answer, answer]).to_rest()
-    message = response_of(called(JPEGS[0]), [answer]).to_grpc()
-
-    described = {one["name"]: len(one["shape"]) for one in OUTPUTS}
-    outputs = {one["name"]: one for one in content["outputs"]}
-    assert set(outputs) == {*PREDICTION, "method", *(f"case_{name}" for name in names)}
-    for name in names:
-        assert outputs[f"case_{name}"]["shape"] == [3, 2]
-        assert outputs[f"case_{name}"]["data"] == [case[name]] * 6
-        assert described[f"case_{name}"] == 2
-    grpc = {one.name: one.contents for one in message.outputs}
-    assert list(grpc["case_distance"].fp64_contents) == [0.25, 0.25]
-    if "thumbnail" in names:
-        assert list(grpc["case_thumbnail"].bytes_contents) == [JPEGS[0]] * 2
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"parameters": {"binary_data_output": True}},
-        {"outputs": [{"name": "probability", "parameters": {"binary_data": True}}]},
-    ],
-)
-def test_outputs_are_binary_on_request(changes: dict[str, Any]) -> None:
-    content, json_bytes = response_of(parsed(**changes), [PREDICTION]).to_rest()
-    read = InferResponse.from_bytes(content, json_bytes)
-
-    assert read.get_output_by_name("probability").data == [0.873]
-
-
-def test_grpc_call_gets_pictures_as_bytes_and_requested_outputs() -> None:
-    request = called(JPEGS[0], method="grad_cam")
-    message = response_of(request, [EXPLANATION]).to_grpc()
-    outputs = {one.name: one.contents for one in message.outputs}
-
-    assert list(outputs["heatmap"].bytes_contents) == [b"\x89PNG"]
-    assert list(outputs["probability"].fp64_contents) == [0.873]
-    assert list(outputs["label"].bytes_contents) == [b"cancer"]
