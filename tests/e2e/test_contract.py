@@ -164,3 +164,21 @@ def test_accepts_json_without_content_type(client: httpx.Client, photographs: li
     reply = client.post(PREDICT, content=body)
     assert reply.status_code == 200
     assert set(reply.json()["predictions"][0]) == PREDICTION
+
+
+def test_groups_outside_the_body_reach_the_model(
+    client: httpx.Client, photographs: list[bytes]
+) -> None:
+    photograph, header = photographs[0], {"x-groups": "site=north"}
+    form = {"data": ("x.jpg", photograph, "image/jpeg")}
+
+    replies = [
+        client.post(PREDICT, json=instances(photograph), headers=header),
+        client.post(RAW_PREDICT, content=photograph, headers=header),
+        client.post(RAW_EXPLAIN, content=photograph, headers=header),
+        client.post(RAW_PREDICT, files=form, data={"groups": "site=north"}),
+    ]
+
+    # This server declares none, and says so.
+    assert [reply.status_code for reply in replies] == [400] * 4
+    assert all("LESIONLENS_GROUPS" in reply.json()["error"] for reply in replies)

@@ -199,6 +199,17 @@ def test_kserve_clients_report_live_and_ready(server: LocalServer) -> None:
     assert asyncio.run(rest()) == with_grpc(server, grpc) == [True, True, True]
 
 
+def test_groups_reach_the_model(client: httpx.Client, photographs: list[bytes]) -> None:
+    for many in (1, 2):
+        request = question(photographs[:many], binary=False, groups="site=north")
+        content, _ = request.to_rest()
+        reply = client.post(INFER, json=content)
+
+        # This server declares none, and says so.
+        assert reply.status_code == 400
+        assert "LESIONLENS_GROUPS" in reply.json()["error"]
+
+
 def test_metadata_names_every_output_tensor(
     client: httpx.Client, server: LocalServer, photographs: list[bytes]
 ) -> None:
