@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from handlers.similar_cases import FILE
 from training import archive
 from training.archive import NothingToArchiveError
 from training.settings import TrainingSettings
@@ -71,6 +72,15 @@ def test_the_configuration_is_read_by_torchserve_and_batches(unpacked: Path) -> 
     }
     assert configured["batchSize"] > 1
     assert configured["minWorkers"] == configured["maxWorkers"] == 1
+
+
+def test_thumbnails_are_packed_where_training_made_them(model_folder: Path, tmp_path: Path) -> None:
+    (model_folder / FILE).write_text("{}", encoding="utf-8")
+
+    packed = archive.archive(model_folder, tmp_path / "store")
+
+    with zipfile.ZipFile(packed) as opened:
+        assert opened.read(FILE) == b"{}"
 
 
 def test_it_is_replaced_whole(model_folder: Path, tmp_path: Path) -> None:

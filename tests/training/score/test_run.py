@@ -249,6 +249,16 @@ def test_a_wrong_request_is_rejected_with_a_fix(
     assert not list(tmp_path.iterdir())
 
 
+def test_similar_cases_are_refused_with_an_alternative(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([str(folder), str(tmp_path / "scores.parquet"), "--explain", "similar_cases"])
+
+    assert ended.value.code == 2
+    assert "--features keeps the features" in capsys.readouterr().err
+
+
 def test_report_does_not_flood_the_console() -> None:
     summary = Summary(photographs=5000, known=1000, unreadable=4000)
     summary.named = [("a.jpg", "broken")] * 20
