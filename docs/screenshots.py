@@ -79,6 +79,12 @@ def _impression(tab: Page) -> None:
     _explained(tab)
 
 
+def _similar_cases(tab: Page) -> None:
+    _sample(1)(tab)
+    tab.select_option("#method", "similar_cases")
+    tab.locator("table.cases tbody tr").nth(4).wait_for()
+
+
 def _rejected(tab: Page) -> None:
     file: Any = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"not a photograph"}
     tab.set_input_files("#photograph", file)
@@ -94,6 +100,7 @@ SHOTS: Final = {
     "impression": Shot(_impression, DESKTOP),
     "answer": Shot(_sample(1), DESKTOP),
     "doubt": Shot(_sample(4), DESKTOP),
+    "similar-cases": Shot(_similar_cases, DESKTOP),
     "several": Shot(_several, DESKTOP),
     "rejected": Shot(_rejected, PHONE),
     "phone": Shot(_sample(1), {**PHONE, "color_scheme": "dark", "locale": "da-DK"}),
