@@ -71,14 +71,14 @@ def loaded(name: str, folder: Path) -> dict[str, float]:
     import torch
 
     from handlers import backends, threads
-    from handlers.classifier import Classifier
+    from handlers.network import load_torchscript
 
     cores = threads.cores()
     torch.set_num_threads(cores)
     process = psutil.Process()
     before = process.memory_full_info().uss
     start, processor = time.perf_counter(), time.process_time()
-    backend = backends.load(name, folder, Classifier.model_of(folder), cores)
+    backend = backends.load(name, folder, load_torchscript(folder), cores)
     seconds, processor = time.perf_counter() - start, time.process_time() - processor
     photograph, taken = torch.zeros(1, 3, 224, 224), []
     with torch.inference_mode():

@@ -42,8 +42,6 @@ logger = logging.getLogger(__name__)
 class Classifier:
     """A ResNet-18 split before pooling, with its card and its drift baseline."""
 
-    model_of = staticmethod(load_torchscript)
-
     def __init__(
         self,
         model: Any,
@@ -109,7 +107,7 @@ class Classifier:
     @classmethod
     def _chosen(cls, folder: Path, backend: str, threads: int, variant: str) -> Classifier:
         card = read(folder / "card.json", Card)
-        model = cls.model_of(folder)
+        model = load_torchscript(folder)
         for name in [variant] if variant else card.variants.order:
             wanted = Variant.named(name)
             if wanted == PORTABLE:

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from handlers.classifier import Classifier
 from handlers.documents import to_json
+from handlers.network import load_torchscript
 from training import (
     backbone,
     backends,
@@ -70,7 +70,7 @@ def train(settings: TrainingSettings, log: RunLog) -> dict[str, Any]:
         folder = settings.model_folder
         difference = export.export(final, layer, folder, found.train[:CHECKED])
         cases = thumbnails.write(folder, found.train, settings.cases, log.progress)
-    model = Classifier.model_of(folder)
+    model = load_torchscript(folder)
     with log.step("backends"):
         measured = backends.measure(
             folder,

@@ -17,7 +17,7 @@ from typing import Final
 import torch
 
 from handlers.backends import Shape, file_of
-from handlers.classifier import Classifier
+from handlers.network import load_torchscript
 from handlers.variants import NUMERICS, PORTABLE, Variant, fitted
 from serving.settings import free_ports
 
@@ -235,7 +235,7 @@ def _served_network(archive: Path) -> dict[str, object]:
     card = json.loads((archive / "card.json").read_text(encoding="utf-8"))
     variant = Variant.named((card.get("variants", {}).get("order") or [PORTABLE.name])[0])
     if variant == PORTABLE:
-        layer = dict(Classifier.model_of(archive).head.named_parameters())
+        layer = dict(load_torchscript(archive).head.named_parameters())
         weight, bias = (layer[name].detach() for name in ("2.weight", "2.bias"))
         weights, offset = (weight[1] - weight[0]).tolist(), float(bias[1] - bias[0])
     else:

@@ -6,6 +6,7 @@ from playwright.sync_api import Browser
 
 from tests.e2e.browser import send, visiting
 from tests.e2e.pages import Page
+from tests.e2e.test_browser_access import violations
 from tests.page_texts import sentence
 
 
@@ -24,6 +25,7 @@ def test_similar_cases_replace_the_map_and_back(
         assert sentence("cases.unseen") in visit.tab.locator("#why").inner_text()
         assert visit.tab.locator("#overlay").count() == visit.tab.locator("#share").count() == 0
         assert visit.heading() == heading
+        assert violations(visit) == []
 
         visit.tab.select_option("#method", "grad_cam")
         visit.tab.locator("#overlay").wait_for()

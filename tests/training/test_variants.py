@@ -14,6 +14,7 @@ from handlers.backends import UnavailableError
 from handlers.classifier import Classifier
 from handlers.explainers.methods import METHODS
 from handlers.imaging import decode
+from handlers.network import load_torchscript
 from handlers.variants import PORTABLE, Variant, path_of
 from training import archive, conversion, pipeline, variants
 from training.answers import Answers
@@ -82,7 +83,7 @@ def test_variant_is_served_as_it_was_judged(
 ) -> None:
     """Features, and with them probabilities, are those of the training."""
     classifier = Classifier.load(unpacked_variants, "", 1, name)
-    model = Classifier.model_of(unpacked_variants)
+    model = load_torchscript(unpacked_variants)
     both = [Variant.named(one) for one in (ONE, TWO)]
     extractor = Extractor(fitted.model_folder, model, both, fitted.cache)
     features = extractor.extract(found.test[:4], lambda *_: None)
@@ -149,7 +150,7 @@ def test_final_layer_is_fitted_without_the_held_out_photographs(
     fitted: TrainingSettings, found: Dataset, silent: Progress
 ) -> None:
     both = [Variant.named(one) for one in (ONE, TWO)]
-    model = Classifier.model_of(fitted.model_folder)
+    model = load_torchscript(fitted.model_folder)
     features = Extractor(fitted.model_folder, model, both, fitted.cache).extract(
         found.train, silent
     )
@@ -179,7 +180,7 @@ def test_without_nncf_a_model_is_trained_all_the_same(
         raise UnavailableError("the package openvino is not installed")
 
     monkeypatch.setattr(served, "openvino", missing)
-    model = Classifier.model_of(fitted.model_folder)
+    model = load_torchscript(fitted.model_folder)
 
     extractors, lacking = variants.prepare(
         tmp_path, model, [Variant.named(ONE)], found.train, tmp_path

@@ -26,12 +26,13 @@ def main() -> None:
 
     from handlers import backends, imaging, threads
     from handlers.classifier import Classifier
+    from handlers.network import load_torchscript
 
     logging.disable(logging.WARNING)  # backends that cannot run here are left out
     cores = threads.cores()
     torch.set_num_threads(cores)
     chosen = Classifier.load(folder, "", cores)
-    ready: dict[str, Any] = {"eager": eager(chosen.model_of(folder))}
+    ready: dict[str, Any] = {"eager": eager(load_torchscript(folder))}
     for name in backends.NAMES:
         classifier = Classifier.load(folder, name, cores)
         if classifier.backend.name == name:

@@ -18,6 +18,7 @@ from handlers.classifier import Classifier
 from handlers.explainers.methods import METHODS, Method
 from handlers.explainers.task import Attribution, AttributionTask, Budget, FrozenModel
 from handlers.imaging import SIDE, centre_view, decode, to_tensor
+from handlers.network import load_torchscript
 from handlers.variants import PORTABLE
 from training.cache import Arrays, Cache
 from training.dataset import Photograph
@@ -60,7 +61,7 @@ class Explained:
         if self.classifier.variant.side != SIDE:
             self.classifier = Classifier.load(folder, "", threads.cores(), PORTABLE.name)
         self.classifier.warm_up()
-        self.plain = Classifier.model_of(folder)
+        self.plain = load_torchscript(folder)
         """The archive's TorchScript."""
         self.model: Any = self.classifier.model
         self.kept = Cache(folder_for(cache, folder, self.classifier))
