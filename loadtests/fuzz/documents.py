@@ -9,7 +9,10 @@ from typing import Any, Final
 
 from loadtests.fuzz import pictures
 
-METHODS: Final = ("grad_cam", "grad_cam", "grad_cam", "saliency", "no_such_method", "", "GRAD_CAM")
+METHODS: Final = (
+    *("grad_cam", "grad_cam", "grad_cam", "saliency", "similar_cases"),
+    *("no_such_method", "", "GRAD_CAM"),
+)
 """Explanation methods; slow ones are left out because they are not tested here."""
 _NUMBERS: Final = ("1e999", "-1e999", "NaN", "Infinity", "9" * 5_000, "0x10", "1.", "-0", "1e-999")
 ODD: Final[tuple[Any, ...]] = (
@@ -17,6 +20,13 @@ ODD: Final[tuple[Any, ...]] = (
     *([], {}, [[]], [None], {"data": None}, {"b64": 5}, {"image": {}}, {"image": {"b64": []}}),
 )
 """Values of a wrong type, or at its edges."""
+BOXES: Final[tuple[Any, ...]] = (
+    *([0, 0, 1, 1], [0.25, 0.25, 0.5, 0.5], [0.9, 0.9, 0.2, 0.2], [0, 0, 0, 0], [-1e-7, 0, 1, 1]),
+    *([0.1, 0.1, 1e-9, 1e-9], [float("nan")] * 4, [2**70] * 4, ["0", 0, 1, 1], [0] * 400),
+)
+"""Parts of a photograph, most of them impossible."""
+GROUPS: Final[tuple[Any, ...]] = ({"site": "north"}, {"site": ["north"]}, {"": ""}, {"x" * 99: 1})
+"""Groups of a photograph, none of which is declared."""
 
 
 def document(random: Random, marker: bytes) -> bytes:
@@ -78,6 +88,12 @@ def _row(random: Random, marker: bytes, text: str) -> Any:
         row["method"] = random.choice((*METHODS, text, *ODD))
     if isinstance(row, dict) and random.random() < 0.2:
         row["target"] = random.choice(("cancer", "predicted", "benign", text, *ODD))
+    if isinstance(row, dict) and random.random() < 0.2:
+        row["box"] = random.choice((*BOXES, *BOXES, text, *ODD))
+    if isinstance(row, dict) and random.random() < 0.1:
+        row["receipt"] = random.choice((True, False, "true", text, *ODD))
+    if isinstance(row, dict) and random.random() < 0.1:
+        row["groups"] = random.choice((*GROUPS, {text: text}, *ODD))
     return random.choice(ODD) if random.random() < 0.05 else row
 
 

@@ -7,7 +7,19 @@ from typing import Final
 
 from loadtests.fuzz import pictures
 
-_NAMES: Final = ("data", "photograph", "file", "", "a" * 300, "method", "target", "x\x00y", "é")
+_NAMES: Final = (
+    *("data", "photograph", "file", "", "a" * 300, "method", "target", "x\x00y", "é"),
+    *("box", "receipt", "groups"),
+)
+_VALUES: Final = (
+    b"",
+    b"grad_cam",
+    b"cancer",
+    b"0.25,0.25,0.5,0.5",
+    b"0,0,2,2",
+    b"true",
+    b"site=north",
+)
 _ODD_HEADERS: Final = (
     b"Content-Disposition: form-data",
     b"Content-Disposition",
@@ -60,7 +72,7 @@ def _field(random: Random, marker: bytes) -> bytes:
     if random.random() < 0.2:
         return random.choice(_ODD_HEADERS) + b"\r\n\r\n" + marker
     name = random.choice(_NAMES).encode("latin-1")
-    value = random.choice((marker, b"", b"grad_cam", b"cancer", random.randbytes(50)))
+    value = random.choice((marker, *_VALUES, random.randbytes(50)))
     return b'Content-Disposition: form-data; name="%b"\r\n\r\n' % name + value
 
 

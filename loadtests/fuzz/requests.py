@@ -38,6 +38,8 @@ _HEADERS: Final = (
     ),
     *("Connection: keep-alive, Upgrade", "Cookie: a=b", "Content-Encoding: gzip", "X-Probe: true"),
     *("X-Forwarded-For: 1.2.3.4", "X-Http-Method-Override: DELETE", "Content-Language: \xe9"),
+    *("X-Box: 0.25,0.25,0.5,0.5", "X-Box: 0.9,0.9,0.5,0.5", "X-Box: nan,0,1,1", "X-Box: \xe9"),
+    *("X-Receipt: true", "X-Receipt: yes", "X-Groups: site=north", "X-Groups: =;="),
     *("X-Method: grad_cam\r\nX-Method: grad_cam", "Content-Type: image/png", "Origin: null"),
 )
 V2: Final = "/v2/models/melanoma/infer"

@@ -102,6 +102,9 @@ def _document(random: Random, marker: bytes, tensor: dict[str, Any]) -> Any:
             (
                 {"method": random.choice((*documents.METHODS, text, "x" * 41, *documents.ODD))},
                 {"target": random.choice(("cancer", "predicted", text, *documents.ODD))},
+                {"box": random.choice(("0.25,0.25,0.5,0.5", text, *documents.BOXES))},
+                {"receipt": random.choice((True, "true", text, *documents.ODD))},
+                {"groups": random.choice(("site=north", "=;=", text, *documents.GROUPS))},
                 {"binary_data_output": random.choice((True, True, False, "yes", 2**70, []))},
                 {text: random.choice(documents.ODD), "method": "grad_cam"},
                 random.choice(documents.ODD),
