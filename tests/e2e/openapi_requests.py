@@ -81,8 +81,8 @@ def api(described: dict[str, Any], address: str) -> BaseSchema:
     return schema
 
 
-def requests(operation: APIOperation) -> st.SearchStrategy[Drawn]:
-    """Draw valid and invalid requests and some with an invalid file, none of them slow.
+def kinds_of_request(operation: APIOperation) -> list[st.SearchStrategy[Drawn]]:
+    """Return draws of valid requests, of an invalid file, and of invalid requests, none slow.
 
     A slow method takes a second to three, a quick one 40 ms: see :func:`with_method`.
     """
@@ -92,7 +92,7 @@ def requests(operation: APIOperation) -> st.SearchStrategy[Drawn]:
     if operation.headers.items or any(body.is_negatable for body in operation.body.items):
         bad = operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
         drawn.append(bad.map(Drawn))
-    return st.one_of(drawn)
+    return drawn
 
 
 def with_method(operation: APIOperation, method: str) -> st.SearchStrategy[Drawn]:
