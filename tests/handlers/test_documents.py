@@ -13,6 +13,7 @@ DOCUMENT: dict[str, Any] = {
     "threshold": 0.4,
     "temperature": 1,
     "review": {"near_threshold": [0.3, 0.5]},
+    "cases": {"shown": "labels"},
     "variants": {
         "order": ["other"],
         "measured": {

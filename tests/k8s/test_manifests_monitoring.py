@@ -109,17 +109,17 @@ def test_network_policy_admits_prometheus_to_the_metrics_port() -> None:
 
 
 def test_dashboards_equal_the_generated_ones() -> None:
-    (boards,) = [
+    boards = [
         item
         for item in of_kind(objects_of(MONITORED), "ConfigMap")
-        if item["metadata"]["name"] == "lesionlens-dashboards"
+        if item["metadata"]["name"].startswith("lesionlens-dashboard-")
     ]
     folder = ROOT / "monitoring/dashboards/json"
 
-    assert boards["metadata"]["labels"]["grafana_dashboard"] == "1"
-    assert boards["data"] == {
-        path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")
-    }
+    assert {board["metadata"]["labels"]["grafana_dashboard"] for board in boards} == {"1"}
+    assert [board["data"] for board in boards] == [
+        {path.name: path.read_text(encoding="utf-8")} for path in sorted(folder.glob("*.json"))
+    ]
 
 
 def queries(namespace: str = "lesionlens") -> dict[str, str]:

@@ -77,7 +77,8 @@ def labels(objects: list[Object]) -> list[str]:
     return [
         f"{item['kind']} {item['metadata']['name']} is not part of lesionlens"
         for item in objects
-        if item["metadata"]["name"] != "lesionlens-dashboards"  # by monitoring's own kustomization
+        # Those of monitoring's own kustomization have another.
+        if not item["metadata"]["name"].startswith("lesionlens-dashboard-")
         and item["metadata"].get("labels", {}).get("app.kubernetes.io/part-of") != "lesionlens"
     ]
 
