@@ -44,7 +44,7 @@ class Serving:
     """Of the other variants, by name."""
     backends: dict[str, MeasuredBackend]
     """Float32 backends."""
-    cases: Cases
+    cases: Cases = Cases()
     """What answers show of the training photographs."""
 
 
