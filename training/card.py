@@ -7,7 +7,7 @@ import json
 import platform
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
@@ -44,7 +44,7 @@ class Serving:
     """Of the other variants, by name."""
     backends: dict[str, MeasuredBackend]
     """Float32 backends."""
-    cases: Cases = Cases()
+    cases: Cases = field(default_factory=Cases)
     """What answers show of the training photographs."""
 
 
