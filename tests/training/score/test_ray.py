@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -46,16 +47,20 @@ def test_killed_actors_lose_nothing_and_the_file_is_the_same(
             other.replace(pipe)
             actors = [one for one in process.children(recursive=True) if is_actor(one)]
             assert actors, process.stderr.read()
-            for actor in actors:
-                actor.kill()
+            kill(actors)
             assert process.wait(DEADLINE) == 0, process.stderr.read()
         finally:
-            for one in (*process.children(recursive=True), process):
-                one.kill()
+            kill([*process.children(recursive=True), process])
 
     whole = job(pipe.parent, "whole.parquet")
     run(whole, quiet())
     assert asked.output.read_bytes() == whole.output.read_bytes()
+
+
+def kill(processes: Iterable[psutil.Process]) -> None:
+    for one in processes:
+        with suppress(psutil.NoSuchProcess):  # one may end because another was killed
+            one.kill()
 
 
 def is_actor(process: psutil.Process) -> bool:
