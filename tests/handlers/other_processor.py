@@ -11,12 +11,12 @@ from pathlib import Path
 import torch
 
 from handlers.backends import NAMES, UnavailableError, load
-from handlers.classifier import Classifier
+from handlers.network import load_torchscript
 
 
 def main(folder: Path, inputs: Path, outputs: Path) -> None:
     """Write each backend's activations, and the reported capability of the processor."""
-    model, photographs = Classifier.model_of(folder), torch.load(inputs)
+    model, photographs = load_torchscript(folder), torch.load(inputs)
     activations = {}
     for name in NAMES:
         try:

@@ -18,6 +18,7 @@ from handlers import backends
 from handlers.backends import NAMES, Shape, UnavailableError
 from handlers.classifier import Classifier
 from handlers.imaging import centre_view, to_tensor
+from handlers.network import load_torchscript
 from handlers.variants import NUMERICS, PLAIN, PROGRAM
 from tests.conftest import ROOT
 from training.conversion import convert
@@ -52,7 +53,7 @@ def folder(
     torch.export.save(traced(eager), folder / PROGRAM)
     for name in NAMES:
         if name.startswith("openvino"):
-            convert(name, Shape(), Classifier.model_of(folder), folder, lesions, scratch / "cache")
+            convert(name, Shape(), load_torchscript(folder), folder, lesions, scratch / "cache")
     return folder
 
 
@@ -195,7 +196,7 @@ def test_the_exported_program_runs_only_where_it_is_asked_for(
     folder: Path, tmp_path: Path, inputs: torch.Tensor
 ) -> None:
     archive = with_card(folder, tmp_path / "archive")
-    model = Classifier.model_of(archive)
+    model = load_torchscript(archive)
     stages = Shape(stages=2)
     plain = backends.load(PLAIN, archive, model, 1, stages).run(inputs[:2])
 

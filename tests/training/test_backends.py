@@ -13,6 +13,7 @@ from handlers import backends as served
 from handlers.backends import NAMES, Backend, UnavailableError
 from handlers.card import MeasuredBackend
 from handlers.classifier import Classifier
+from handlers.network import load_torchscript
 from handlers.variants import NUMERICS, PLAIN, PROGRAM
 from training import backends
 from training.calibration import Calibration
@@ -118,7 +119,7 @@ def measure(
     def measure(*names: str) -> dict[str, MeasuredBackend]:
         return backends.measure(
             tmp_path,
-            Classifier.model_of(tmp_path),
+            load_torchscript(tmp_path),
             found.train,
             Calibration(card["temperature"], card["threshold"], (0.4, 0.6)),
             names,
@@ -166,7 +167,7 @@ def test_without_openvino_a_model_is_trained_all_the_same(
 
 
 def test_the_plain_model_is_not_changed_by_the_others(unpacked: Path) -> None:
-    model = Classifier.model_of(unpacked)
+    model = load_torchscript(unpacked)
     before = {name: value.clone() for name, value in model.state_dict().items()}
 
     for name in NAMES:

@@ -10,8 +10,8 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from handlers.classifier import Classifier
 from handlers.imaging import centre_view, decode, to_tensor
+from handlers.network import load_torchscript
 from handlers.prediction import Forward
 from training import dataset, export, features
 from training.backbone import Backbone
@@ -195,7 +195,7 @@ def test_the_exported_model_answers_as_the_fit_did(
     fitted = recipe.fit(np.arange(12), 0)
 
     export.export(fitted.backbone, fitted.head, tmp_path, train[:2])
-    model = Classifier.model_of(tmp_path)
+    model = load_torchscript(tmp_path)
     views = [to_tensor(centre_view(decode(photo.path.read_bytes()))) for photo in train]
     with torch.inference_mode():
         before = model.features(torch.stack(views))

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from handlers.classifier import Classifier
 from handlers.imaging import centre_view, decode, to_tensor
+from handlers.network import load_torchscript
 from training import backbone, dataset, export, features, finetune_all
 from training.backbone import Backbone
 from training.cache import Cache
@@ -96,7 +96,7 @@ def test_the_exported_model_answers_as_the_fit_did(
 ) -> None:
     fitted = alone[1]
     export.export(fitted.backbone, fitted.head, tmp_path, found.train[:2])
-    model = Classifier.model_of(tmp_path)
+    model = load_torchscript(tmp_path)
 
     views = [to_tensor(centre_view(decode(photo.path.read_bytes()))) for photo in found.train]
     with torch.inference_mode():
