@@ -16,9 +16,9 @@ JSON: Final = "application/json"
 FORM: Final = "multipart/form-data"
 TAKEN: Final = f"{JSON}, image/jpeg, image/png, image/webp, application/octet-stream or {FORM}"
 OPTIONS: Final = {"method": 40, "target": 40, "box": 100, "receipt": 5, "groups": 400}
-"""Headers ``x-<name>`` and form fields that select options of an answer, with the characters that
-each may have: the longest method name has half of it, four numbers have up to 80, and an attribute
-with its group up to 66."""
+"""Headers ``x-<name>``, form fields and parameters of V2 that select options of an answer, with the
+characters that each may have: the longest method name has half of it, four numbers have up to 80,
+and an attribute with its group up to 66."""
 MAX_PARTS: Final = 16
 
 # It would log a line with bytes of the form for each one that it cannot read.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from serving.front.media import OPTIONS
 from serving.front.messages import error_body
 from serving.front.routes import MODEL
 from serving.kserve import outputs, tensors
@@ -121,7 +122,7 @@ class MelanomaModel(Model):  # type: ignore[misc]  # kserve has no types
                 "explanations are not given here to this client: send the request without "
                 "`parameters.method` and `parameters.target`, or to the explainer",
             )
-        options = {name: getattr(converted, name) for name in tensors.OPTIONS}
+        options = {name: getattr(converted, name) for name in OPTIONS}
         v1_headers = {f"x-{name}": value for name, value in options.items() if value is not None}
         v1_headers["content-type"] = V1_JSON if converted.is_json else V1_FILE
         document = json.loads(await self._answered(converted.verb, converted.body, v1_headers))

@@ -15,13 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from serving.front.media import OPTIONS
 from serving.kserve.library import InferInput, InferRequest, RequestedOutput, to_http_parameters
 from serving.kserve.outputs import EXPLANATION, PREDICTION
 
 NAME: Final = "image"
 INPUTS: Final[list[dict[str, Any]]] = [{"name": NAME, "datatype": "BYTES", "shape": [-1]}]
-OPTIONS: Final = {"method": 40, "target": 40, "box": 100, "receipt": 5, "groups": 400}
-"""Parameters of a request, with the characters that each may have."""
 EXPECTED: Final = (
     '{"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": ["<base64 of a JPEG, '
     'PNG or WebP file>"]}]}'

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 
 from handlers.load_shedding import MIN_FULL_BATCH, SHED_PERIODS, LoadShedder
+from tests.clock import Clock
 
 FULL, SECONDS = MIN_FULL_BATCH, 1.0
 
 
-@dataclass
-class Clock:
-    now: float = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(100.0)
 
 
 @pytest.fixture

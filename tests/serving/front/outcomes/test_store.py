@@ -8,24 +8,15 @@ from pathlib import Path
 import pytest
 
 from serving.front.outcomes.store import DAY, VERSION_DAYS, FullError, OutcomeStore, RepeatedError
+from tests.clock import Clock
 
 ONE = ("outcomes", ("cancer", "cancer", "v1"))
 TWO = ("outcomes", ("cancer", "cancer", "v2"))
 
 
-class Clock:
-    """Time that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0 * DAY
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_000.0 * DAY)
 
 
 @pytest.fixture
