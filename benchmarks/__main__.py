@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from loadtests import results
+from serving.process import exit_when_terminated
 
 
 class Benchmark(NamedTuple):
@@ -121,4 +122,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    exit_when_terminated()
     sys.exit(main(sys.argv[1:]))

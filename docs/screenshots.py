@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from benchmarks.browser import chromium, served
 from benchmarks.skin import photograph
+from serving.process import exit_when_terminated
 
 DESKTOP: Final[dict[str, Any]] = {"viewport": {"width": 760, "height": 900}}
 PHONE: Final[dict[str, Any]] = {
@@ -140,4 +141,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    exit_when_terminated()
     main()

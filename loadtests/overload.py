@@ -20,6 +20,7 @@ from loadtests.open_loop import Reply
 from loadtests.photographs import bodies
 from loadtests.settings import LoadSettings
 from serving.local import MODEL, temporary_server
+from serving.process import exit_when_terminated
 
 PATH: Final = f"/v1/models/{MODEL}:predict"
 TIMES: Final = 10
@@ -101,4 +102,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    exit_when_terminated()
     sys.exit(main())

@@ -20,6 +20,7 @@ from loadtests.objectives import FAILED, Measured, Plan, Verdict, judge
 from loadtests.photographs import select
 from loadtests.settings import LoadSettings, key_headers
 from serving.local import ServerError, temporary_server
+from serving.process import exit_when_terminated
 
 CONNECT_SECONDS: Final = 10.0
 SHOWN: Final = 5
@@ -198,4 +199,5 @@ def _wrong(message: str) -> int:
 
 
 if __name__ == "__main__":
+    exit_when_terminated()
     sys.exit(main())

@@ -23,6 +23,7 @@ from rich.table import Table
 from serving.front.client_key import authorization
 from serving.local import MODEL, LocalServer, ServerError
 from serving.picture import side_by_side
+from serving.process import exit_when_terminated
 from serving.runtimes import NAMES
 from serving.settings import ServingSettings, free_ports
 
@@ -179,4 +180,5 @@ def _say(
 
 
 if __name__ == "__main__":
+    exit_when_terminated()
     sys.exit(main())

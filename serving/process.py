@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -143,6 +144,14 @@ class Process:
                 self._log.write(line)
                 self._log.flush()
                 self._last.append(line.decode(errors="replace").rstrip("\n"))
+
+
+def exit_when_terminated() -> None:
+    """Make SIGTERM raise SystemExit, so that a command stops what it started, as at Ctrl-C.
+
+    By default a command would end at once, and its servers, in sessions of their own, would stay.
+    """
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 def passive_threads(given: Mapping[str, str]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from loadtests import results
 from loadtests.attack.attacks import ATTACKS
 from loadtests.attack.targets import WORKERS, Attack, Outcome, Target, target
 from serving.local import LocalServer, ServerError
+from serving.process import exit_when_terminated
 from serving.settings import ServingSettings, free_ports
 
 EXPLAIN_SECONDS: Final = "60"
@@ -85,4 +86,5 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
 
 
 if __name__ == "__main__":
+    exit_when_terminated()
     sys.exit(main())

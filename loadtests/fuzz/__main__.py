@@ -19,6 +19,7 @@ from loadtests import results
 from loadtests.fuzz.markers import found_in
 from loadtests.fuzz.running import Run
 from serving.local import LocalServer, ServerError
+from serving.process import exit_when_terminated
 from serving.settings import ServingSettings, free_ports
 
 REQUESTS: Final = 20_000
@@ -137,4 +138,5 @@ def _bar(console: Console) -> Progress:
 
 
 if __name__ == "__main__":
+    exit_when_terminated()
     sys.exit(main())

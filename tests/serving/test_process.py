@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -29,6 +30,19 @@ import signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("started", flush=True)
 time.sleep(600)
+"""
+
+COMMAND = """
+import sys
+from pathlib import Path
+from serving.process import Process, exit_when_terminated
+exit_when_terminated()
+child = Process([sys.executable, "-c", "import time; time.sleep(600)"], Path(sys.argv[1]))
+try:
+    print("started", child.pid, flush=True)
+    child.wait()
+finally:
+    child.stop(0)
 """
 
 Start = Callable[..., Process]
@@ -160,3 +174,17 @@ def test_imports_nothing_heavy() -> None:
     )
 
     assert not {"torch", "numpy", "httpx", "pydantic"} & set(done.stdout.split())
+
+
+def test_terminated_command_stops_what_it_started(root: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", COMMAND, str(tmp_path / "child.txt")]
+    process = Process(command, tmp_path / "log.txt", folder=root)
+    try:
+        assert process.wait_until(lambda: bool(process.lines()), SECONDS)
+        child = int(process.lines()[0].split()[1])
+        os.kill(process.pid, signal.SIGTERM)
+
+        assert process.wait(SECONDS) == 128 + signal.SIGTERM
+        assert not psutil.pid_exists(child)
+    finally:
+        process.stop(0)
