@@ -1,5 +1,6 @@
 """What all tests share: the real photographs next to the checkout, and a clean environment."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -14,6 +15,10 @@ ROOT = Path(__file__).resolve().parent.parent
 SLOW_FOLDERS = {ROOT / "tests" / name for name in ("docs", "e2e")}
 SLOW_FIXTURES = {"learned", "prometheus", "promtool", "real_lesions", "real_weights", "trained"}
 """With what a server, a container or a training (from its features on) is started."""
+
+# Until all tests are collected: modules and tests are not garbage, and looking for some among them
+# takes as long as importing and collecting.
+gc.disable()
 
 # Servers of the tests are on this machine, where no proxy of the environment leads.
 for _name in ("no_proxy", "NO_PROXY"):
@@ -40,6 +45,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.slow)
     if hasattr(config, "workerinput"):
         scheduling.in_order(items)
+
+
+def pytest_collection_finish() -> None:
+    """From here on there is garbage, but never what was collected."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

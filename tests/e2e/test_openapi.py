@@ -23,9 +23,9 @@ from schemathesis.openapi.checks import (
 from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi import checks
 
-from handlers.classifier import LABELS, REASONS
 from handlers.explainers.methods import DEFAULT, NAMES
 from handlers.explanation import TARGETS
+from handlers.labels import LABELS, REASONS
 from handlers.settings import HandlerSettings
 from serving.front.routes import GRPC, V2_ROUTES
 from serving.local import LocalServer

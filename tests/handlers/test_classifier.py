@@ -12,10 +12,11 @@ import torch
 from PIL import Image
 
 from handlers.card import ArchiveError, Card
-from handlers.classifier import CANCER, LABELS, Classifier
+from handlers.classifier import Classifier
 from handlers.documents import parse, to_json
 from handlers.drift import STATISTICS, image_statistics
 from handlers.imaging import centre_view, to_tensor
+from handlers.labels import CANCER, LABELS
 from handlers.prediction import Decision, Forward
 from training.export import SplitResNet
 
