@@ -15,8 +15,9 @@ import numpy as np
 from benchmarks.client import client_of, timed
 from benchmarks.explaining import asked, compared
 from handlers import threads
-from handlers.classifier import LABELS, Classifier
+from handlers.classifier import Classifier
 from handlers.decoding import decode
+from handlers.labels import LABELS
 from handlers.similar_cases import COUNT, SIMILAR_CASES
 from loadtests.photographs import bodies
 from loadtests.settings import LoadSettings

@@ -20,6 +20,7 @@ from handlers.card import ArchiveError, Card, OperatingPoint
 from handlers.documents import read
 from handlers.drift import Baseline
 from handlers.imaging import PreprocessedImage, preprocess
+from handlers.labels import CANCER, LABELS, REASONS
 from handlers.network import VariantNetwork, load_torchscript, stages_of, variant_head
 from handlers.orientations import Orientation, run_oriented
 from handlers.prediction import ClassifiedImage, Decision, Forward, risk
@@ -27,14 +28,10 @@ from handlers.similar_cases import SimilarCases
 from handlers.structure import WHOLE, Box
 from handlers.variants import NUMERICS, PLAIN, PORTABLE, Variant
 
-LABELS: Final = ("no cancer", "cancer")
-CANCER: Final = 1
 BATCH: Final = 8
 """Photographs in one forward pass, where nothing else is asked for."""
 PERTURBED: Final = Shape(batch=4, pooled=True)
 """Shape of the passes over changed copies of one photograph. Larger batches are no faster."""
-REASONS: Final = ("near_threshold", "unlike_training_data", "low_quality", "unstable")
-"""Reasons for review: why a person must check the photograph."""
 
 logger = logging.getLogger(__name__)
 

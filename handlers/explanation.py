@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image
 
 from handlers import rendering, segmentation
-from handlers.classifier import CANCER
 from handlers.explainers.methods import (
     DEFAULT,
     NAMES,
@@ -19,6 +18,7 @@ from handlers.explainers.methods import (
 )
 from handlers.explainers.pixels import upsampled
 from handlers.explainers.task import AttributionTask
+from handlers.labels import CANCER
 from handlers.protocol import Instance
 from handlers.similar_cases import SIMILAR_CASES
 from handlers.telemetry import Recorder

@@ -16,9 +16,9 @@ from time import perf_counter, time
 from typing import Any, Final
 
 from handlers import performance
-from handlers.classifier import LABELS, REASONS
 from handlers.drift import FEATURES, Baseline
 from handlers.groups import Groups
+from handlers.labels import LABELS, REASONS
 from handlers.metric import VERSION, Metric
 from handlers.performance import (
     EXPECTED_DIAGNOSES,

@@ -12,10 +12,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from handlers.card import Backends, Card, Cases, MeasuredBackend, OperatingPoint, Review, Variants
-from handlers.classifier import LABELS
 from handlers.documents import to_json
 from handlers.drift import Baseline
 from handlers.imaging import PREPROCESSING
+from handlers.labels import LABELS
 from handlers.variants import FittedVariant
 from training import backends
 from training.backbone import Backbone

@@ -8,7 +8,7 @@ from typing import Final
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import Panel
 
-from handlers.classifier import REASONS
+from handlers.labels import REASONS
 from handlers.metric import VERSION
 from handlers.telemetry import PREDICTIONS, PROBABILITY, REVIEW_REASONS
 from monitoring.dashboards.frame import Row

@@ -12,9 +12,10 @@ import numpy as np
 from rich.progress import track
 
 from handlers import photograph_files, threads
-from handlers.classifier import CANCER, LABELS, Classifier
+from handlers.classifier import Classifier
 from handlers.drift import FEATURES
 from handlers.imaging import ImageError, PreprocessedImage, decode
+from handlers.labels import CANCER, LABELS
 from handlers.settings import HandlerSettings
 from monitoring.drift_report.errors import ReportError
 from training.score import model, results

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from handlers.classifier import LABELS
+from handlers.labels import LABELS
 from handlers.metric import VERSION
 from handlers.performance import METRICS, STATED_PREVALENCE
 from handlers.prediction import risk

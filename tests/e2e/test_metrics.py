@@ -11,9 +11,9 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from handlers.backends import NAMES
-from handlers.classifier import LABELS, REASONS
 from handlers.drift import FEATURES
 from handlers.explainers.methods import NAMES as EXPLAINED
+from handlers.labels import LABELS, REASONS
 from handlers.metric import VERSION
 from handlers.protocol import ANSWERS
 from handlers.telemetry import METRICS, OUTCOMES

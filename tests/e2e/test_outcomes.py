@@ -9,7 +9,7 @@ import jwt
 from prometheus_client.parser import text_string_to_metric_families
 from schemathesis.specs.openapi import checks
 
-from handlers.classifier import LABELS
+from handlers.labels import LABELS
 from serving.local import LocalServer
 from tests.e2e.conftest import Trained
 from tests.e2e.openapi_requests import JSON, api, document

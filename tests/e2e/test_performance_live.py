@@ -27,7 +27,7 @@ from prometheus_client import start_http_server
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
-from handlers.classifier import LABELS
+from handlers.labels import LABELS
 from monitoring.dashboards import files as dashboards
 from monitoring.local.prometheus import Prometheus, Target
 from monitoring.prometheus import files as rules

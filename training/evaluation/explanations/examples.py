@@ -9,10 +9,10 @@ from typing import Final
 from PIL import Image
 
 from handlers import rendering
-from handlers.classifier import LABELS
 from handlers.explainers.methods import METHODS
 from handlers.explainers.pixels import upsampled
 from handlers.imaging import SIDE, preprocess
+from handlers.labels import LABELS
 from handlers.prediction import Decision
 from training.dataset import CLASSES, Photograph, Progress
 from training.evaluation.explanations.subjects import Explained, Subject

@@ -17,8 +17,8 @@ from scipy.stats import spearmanr
 from torch import nn
 from torchvision.models import resnet18
 
-from handlers.classifier import LABELS
 from handlers.explainers.task import AttributionTask, Budget
+from handlers.labels import LABELS
 from handlers.network import VariantNetwork, head_of, last_stages
 from handlers.orientations import run_oriented
 from handlers.prediction import Forward

@@ -9,8 +9,8 @@ from zlib import crc32
 import numpy as np
 from PIL import Image
 
-from handlers.classifier import REASONS
 from handlers.imaging import decode
+from handlers.labels import REASONS
 from handlers.prediction import Decision
 from training.dataset import Photograph, Progress, labels
 from training.evaluation.served import Served, flagged
