@@ -14,6 +14,13 @@ def test_finding_photographs_and_packing_do_not_import_torch() -> None:
     assert not {"torch", "sklearn", "matplotlib"} & modules, "they take seconds"
 
 
+def test_rules_dashboards_and_metrics_do_not_import_torch() -> None:
+    modules = _imported_by("monitoring.local.__main__, monitoring.build, docs.generate.metrics")
+
+    assert "handlers.telemetry" in modules
+    assert not {"torch", "sklearn", "matplotlib"} & modules, "they take seconds"
+
+
 def _imported_by(names: str) -> set[str]:
     """Modules that a new process has after importing these."""
     code = f"import sys, {names}; print(*sys.modules)"

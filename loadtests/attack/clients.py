@@ -69,8 +69,9 @@ def clients(
     count: int,
     content_type: str = "image/jpeg",
     host: str = "",
+    pause: float = 0.0,
 ) -> Iterator[Tally]:
-    """Run clients that send again as soon as they are answered, each on a persistent connection.
+    """Run clients that send again when they are answered, each on a persistent connection.
 
     Args:
         address: host and port.
@@ -79,6 +80,7 @@ def clients(
         count: of the clients.
         content_type: of the bodies.
         host: name that is asked for, where a gateway goes by it; unset, the address.
+        pause: seconds between an answer and the client's next request.
     """
     tally = Tally()
     over = threading.Event()
@@ -86,7 +88,7 @@ def clients(
     threads = [
         threading.Thread(
             target=_ask,
-            args=(address, path, bodies[number::count] or bodies, headers, tally, over),
+            args=(address, path, bodies[number::count] or bodies, headers, pause, tally, over),
             daemon=True,
         )
         for number in range(count)
@@ -106,6 +108,7 @@ def _ask(
     path: str,
     bodies: Sequence[bytes],
     headers: Mapping[str, str],
+    pause: float,
     tally: Tally,
     over: threading.Event,
 ) -> None:
@@ -146,4 +149,5 @@ def _ask(
                 tally.milliseconds.append((now - start) * 1000)
             else:
                 tally.failures.append(str(reply.status))
+        over.wait(pause)
     connection.close()

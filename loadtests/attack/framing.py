@@ -134,6 +134,7 @@ def pipelined(target: Target) -> Outcome:
     first, second, third = target.photographs[:3]
     quick = [request(PREDICT, photograph) for photograph in (first, second, third)]
     slow = request(EXPLAIN, second, "image/jpeg", "X-Method: smooth_grad")
+    alone = {data: _alone(target, data) for data in (slow, *quick)}
     wrong = [
         name
         for name, requests in (
@@ -141,7 +142,7 @@ def pipelined(target: Target) -> Outcome:
             ("an explanation first", [slow, quick[0], quick[2]]),
             ("an explanation between", [quick[0], slow, quick[2]]),
         )
-        if _one_by_one(target, requests) != _at_once(target, requests)
+        if [alone[data] for data in requests] != _at_once(target, requests)
     ]
     return Outcome(
         "pipelining",
@@ -153,9 +154,9 @@ def pipelined(target: Target) -> Outcome:
     )
 
 
-def _one_by_one(target: Target, requests: list[bytes]) -> list[tuple[int, bytes]]:
-    responses = [exchange(target.port, data) for data in requests]
-    return [(response.status, response.body) for response in responses]
+def _alone(target: Target, data: bytes) -> tuple[int, bytes]:
+    response = exchange(target.port, data)
+    return response.status, response.body
 
 
 def _at_once(target: Target, requests: list[bytes]) -> list[tuple[int, bytes]]:

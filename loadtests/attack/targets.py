@@ -20,6 +20,9 @@ IDLE_START_SECONDS: Final = 12.0
 """Seconds that a server takes to start on two otherwise idle cores."""
 WORKERS: Final = 2
 """Workers of the server: if one is lost, the other answers."""
+QUICK_PAUSE_SECONDS: Final = 0.2
+"""Pause of an ordinary client between two requests in quick mode, so that it uses a fraction of a
+core."""
 PREDICT: Final = "/predictions/melanoma"
 EXPLAIN: Final = "/explanations/melanoma"
 V1_PREDICT: Final = "/v1/models/melanoma:predict"
@@ -51,7 +54,12 @@ class Target:
     """Factor for time limits: a machine that also runs tests is slower."""
 
     quick: bool = False
-    """Whether attacks with many repetitions use fewer."""
+    """Whether attacks with many repetitions use fewer, and ordinary clients pause."""
+
+    @property
+    def pause(self) -> float:
+        """Seconds between an answer and an ordinary client's next request."""
+        return QUICK_PAUSE_SECONDS if self.quick else 0.0
 
     @property
     def port(self) -> int:
@@ -121,7 +129,7 @@ def target(
         scratch: an empty folder.
         tolerance: that bounds of time are multiplied by, or by more where the start shows that the
             machine is busy.
-        quick: fewer repetitions; see :class:`Target`.
+        quick: fewer repetitions and requests; see :class:`Target`.
 
     Raises:
         RuntimeError: the page does not start.
@@ -143,7 +151,8 @@ def ordinary(target: Target, count: int = 4) -> AbstractContextManager[Tally]:
         target: that they send to.
         count: of clients.
     """
-    return clients(f"127.0.0.1:{target.port}", PREDICT, target.photographs, count)
+    address = f"127.0.0.1:{target.port}"
+    return clients(address, PREDICT, target.photographs, count, pause=target.pause)
 
 
 def visitors(target: Target, count: int = 2) -> AbstractContextManager[Tally]:
@@ -154,7 +163,8 @@ def visitors(target: Target, count: int = 2) -> AbstractContextManager[Tally]:
         count: of visitors.
     """
     forms = [form(photograph) for photograph in target.photographs]
-    return clients(f"127.0.0.1:{target.page_port}", "/", forms, count, FORM)
+    address = f"127.0.0.1:{target.page_port}"
+    return clients(address, "/", forms, count, FORM, pause=target.pause)
 
 
 def form(photograph: bytes) -> bytes:

@@ -46,10 +46,10 @@ def test_histogram_agrees_with_locust_within_one_bucket(
 
 
 def locust(user: str, server: LocalServer, photographs: Path, folder: Path) -> list[dict[str, Any]]:
-    """Run one user for ten seconds, so that no client waits for another."""
+    """Run one user, so that no client waits for another, until it has been answered enough."""
     command = [
-        *(sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "users.py"), user),
-        *("--headless", "--users", "1", "--run-time", "10s", "--host", server.inference),
+        *(sys.executable, "-m", "locust", "-f", str(ROOT / "tests/e2e/counted_users.py"), user),
+        *("--headless", "--users", "1", "--run-time", "60s", "--host", server.inference),
         *("--stop-timeout", "30", "--json"),
     ]
     variables = {"LESIONLENS_DATA": str(photographs), "PYTHONPATH": str(ROOT)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
@@ -31,13 +32,27 @@ def above_five(server: LocalServer) -> float:
     return counts[float("inf")] - counts[5.0]
 
 
+@pytest.fixture(scope="module")
+def good(photographs: list[bytes]) -> list[dict[str, Any]]:
+    return [instances(photograph) for photograph in photographs[:7]]
+
+
+@pytest.fixture(scope="module")
+def alone(client: httpx.Client, good: list[dict[str, Any]]) -> list[str]:
+    """Answers to the good requests, each sent alone."""
+    return [client.post(PREDICT, json=body).text for body in good]
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_bad_request_does_not_change_other_answers_of_its_batch(
-    server: LocalServer, client: httpx.Client, photographs: list[bytes], name: str
+    server: LocalServer,
+    client: httpx.Client,
+    photographs: list[bytes],
+    good: list[dict[str, Any]],
+    alone: list[str],
+    name: str,
 ) -> None:
-    good = [instances(photograph) for photograph in photographs[:7]]
-    slow = instances(*photographs[:2], method="integrated_gradients")
-    alone = [client.post(PREDICT, json=body).text for body in good]
+    slow = instances(photographs[0], method="integrated_gradients")
     before = above_five(server)
     for _ in range(3):
         # A slow request holds the worker, so that the eight gather to one batch behind it.
