@@ -59,6 +59,11 @@ BENCHMARKS: Final = {
     "memory": Benchmark(
         "memory", "memory of the whole service under both runtimes (6 minutes)", SERVED
     ),
+    "orientations": Benchmark(
+        "orientations",
+        "fixed and adaptive numbers of orientations, out-of-fold (15 minutes)",
+        ("model",),
+    ),
     "page": Benchmark(
         "page",
         "the upload page in Chromium, from a dropped photograph to its answer",
@@ -79,6 +84,9 @@ BENCHMARKS: Final = {
     ),
     "similar_cases": Benchmark(
         "similar_cases", "labels of the most similar training photographs, and their cost", SERVED
+    ),
+    "stress": Benchmark(
+        "stress", "labels that change under changes that must not matter (5 minutes)", ("model",)
     ),
     "telemetry": Benchmark("telemetry", "requests with and without metrics", SERVED),
     "variants": Benchmark(

@@ -55,12 +55,28 @@ class TwoStages(nn.Module):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """From (n, 3, side, side) to (n, width, side / 16, side / 16), the last stage first."""
         earlier = self.before(inputs)
-        last = self.last(earlier)
-        # Each cell of the last stage covers two by two cells of the other: means are unchanged.
-        repeated = last.repeat_interleave(2, 2).repeat_interleave(2, 3)
+        halves = self.repeated(earlier).unflatten(1, (2, earlier.shape[1]))
         # Not torch.cat: TorchScript's gradient of it fails in inference mode.
-        halves = repeated.unflatten(1, (2, earlier.shape[1]))
         return torch.stack([halves[:, 0], halves[:, 1], earlier], dim=1).flatten(1, 2)
+
+    def repeated(self, earlier: torch.Tensor) -> torch.Tensor:
+        """From the earlier stage (n, c, h, w) to the last one on its grid, (n, width, h, w)."""
+        # Each cell of the last stage covers two by two cells of the other: means are unchanged.
+        return self.last(earlier).repeat_interleave(2, 2).repeat_interleave(2, 3)  # type: ignore[no-any-return]
+
+
+class TwoStagesTuned(TwoStages):
+    """The same where the last stage runs in its original and a fitted version in parallel.
+
+    A separate class: OpenVINO converts no list of a length that the weights decide.
+    """
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """From (n, 3, side, side) to (n, width, side / 16, side / 16), the last stage first."""
+        earlier = self.before(inputs)
+        parts = self.repeated(earlier).unflatten(1, (4, earlier.shape[1]))
+        one, two, three, four = parts[:, 0], parts[:, 1], parts[:, 2], parts[:, 3]
+        return torch.stack([one, two, three, four, earlier], dim=1).flatten(1, 2)
 
 
 def last_stages(features: Any, stages: int) -> Any:
@@ -73,7 +89,8 @@ def last_stages(features: Any, stages: int) -> Any:
     if stages == 1:
         return features
     *before, last = features.children()
-    return TwoStages(nn.Sequential(*before), last).eval()
+    kind = TwoStagesTuned if hasattr(last, "fitted") else TwoStages
+    return kind(nn.Sequential(*before), last).eval()
 
 
 def stages_of(model: Any, stages: int) -> Any:

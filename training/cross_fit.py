@@ -20,6 +20,7 @@ from training.backbone import Backbone
 from training.dataset import Progress
 from training.folds import Fold
 from training.head import Head
+from training.tuned import Tuned
 
 
 class Fitted(Protocol):
@@ -32,6 +33,10 @@ class Fitted(Protocol):
     @property
     def head(self) -> Head:
         """The final layer."""
+
+    @property
+    def tuned(self) -> Tuned | None:
+        """The fine-tuned part of the network; None where only the final layer is fitted."""
 
     def features(self, places: np.ndarray) -> np.ndarray:
         """Return pooled features of the photographs at these indices, shape (m, width)."""
@@ -51,7 +56,9 @@ class OutOfSample:
     """Distance to the features that the model was fitted on, shape (n,), no unit."""
 
 
-def cross_fit(fit: Fit, folds: Sequence[Fold], seed: int, progress: Progress) -> OutOfSample:
+def cross_fit(
+    fit: Fit, folds: Sequence[Fold], seed: int, progress: Progress
+) -> tuple[OutOfSample, list[Fitted]]:
     """Fit one model per fold and predict the photographs that it was fitted without.
 
     Args:
@@ -59,13 +66,18 @@ def cross_fit(fit: Fit, folds: Sequence[Fold], seed: int, progress: Progress) ->
         folds: from :func:`training.folds.grouped`; every place is held out once.
         seed: of each fit.
         progress: called with (what, done, total).
+
+    Returns:
+        The predictions, and the model of each fold.
     """
+    models: list[Fitted] = []
     count = sum(len(hold) for _, hold in folds)
     log_odds, distance = np.empty(count), np.empty(count)
     for done, (learn, hold) in enumerate(folds, 1):
         fitted = fit(learn, seed)
+        models.append(fitted)
         features = fitted.features(hold)
         log_odds[hold] = fitted.head.log_odds(features)
         distance[hold] = Reference.fit(fitted.features(learn)).distance(features)
         progress("folds", done, len(folds))
-    return OutOfSample(log_odds, distance)
+    return OutOfSample(log_odds, distance), models

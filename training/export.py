@@ -60,17 +60,14 @@ def export(backbone: Backbone, head: Head, folder: Path, check: Sequence[Photogr
     Raises:
         ParityError: it is above 1e-5; nothing is written then.
     """
-    eager = SplitResNet(backbone.convolutions(), head.layer()).eval()
-    # Those of a fit may be parts of one tensor, or have channels last, which torch.export warns of.
-    for parameter in eager.parameters():
-        parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
+    eager = split(backbone, head)
     with (
         warnings.catch_warnings(),
         atomic_write(folder / "model.pt") as script,
         atomic_write(folder / PROGRAM) as program,
     ):
         warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
-        torch.jit.script(eager).save(str(script))
+        scripted(eager).save(str(script))
         with program.open("wb+") as file:
             torch.export.save(traced(eager), file)
             file.seek(0)
@@ -86,6 +83,22 @@ def export(backbone: Backbone, head: Head, folder: Path, check: Sequence[Photogr
                     f"{TOLERANCE:.0e} is accepted, over {len(check)} photographs): not exported"
                 )
     return max(differences.values())
+
+
+def split(backbone: Backbone, head: Head) -> SplitResNet:
+    """Return a fitted model in two parts, the form of the archive."""
+    model = SplitResNet(backbone.convolutions(), head.layer()).eval()
+    # Those of a fit may be parts of one tensor, or have channels last, which torch.export warns of.
+    for parameter in model.parameters():
+        parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
+    return model
+
+
+def scripted(model: SplitResNet) -> Any:
+    """Return a model as TorchScript, in which it is served and converted."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
+        return torch.jit.script(model)
 
 
 def traced(model: SplitResNet) -> torch.export.ExportedProgram:

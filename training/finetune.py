@@ -23,6 +23,7 @@ from training.dataset import Progress
 from training.features import VIEWS, Activations
 from training.head import FittedHead, Head, HeadRecipe
 from training.optimise import Batch, Examples, Plan, Scorer, optimise, pooled
+from training.tuned import Tuned
 
 PLAN: Final = Plan(epochs=5, rate=1e-4, average=0.97, mixup=0.4)
 """Nothing is held out for early stopping: the learning rate decays to zero.
@@ -52,6 +53,11 @@ class FittedLayer4:
         network.layer4 = ParallelStages(network.layer4, copy.deepcopy(self.scorer.body))
         network.eval().requires_grad_(False)
         return Backbone(network, self.before.backbone.source)
+
+    @property
+    def tuned(self) -> Tuned:
+        """The new stage: its features come after those of the original one."""
+        return Tuned(self.scorer.head, len(self.before.head.weights), frozen=True)
 
     def features(self, places: np.ndarray) -> np.ndarray:
         """Return pooled features of the photographs at these indices, shape (m, 1024)."""

@@ -25,6 +25,7 @@ from training.dataset import Photograph, Progress
 from training.folds import Fold, held_out
 from training.head import Head, HeadRecipe
 from training.optimise import Batch, Examples, Plan, Scorer, optimise, pooled
+from training.tuned import Tuned
 
 PLAN: Final = Plan(epochs=10, rate=1e-4, batch=64)
 READERS: Final = 8
@@ -59,6 +60,11 @@ class FittedAll:
             setattr(network, name, child)
         network.eval().requires_grad_(False)
         return Backbone(network, self.source)
+
+    @property
+    def tuned(self) -> Tuned:
+        """The whole network."""
+        return Tuned(self.head, 0, frozen=False)
 
     def features(self, places: np.ndarray) -> np.ndarray:
         """Return pooled features of the photographs at these indices, shape (m, 512)."""

@@ -143,6 +143,10 @@ class FittedHead:
     plain: np.ndarray
     """Features of all photographs of the train folder, shape (n, 512)."""
 
+    @property
+    def tuned(self) -> None:
+        """Nothing but the final layer is fitted."""
+
     def features(self, places: np.ndarray) -> np.ndarray:
         """Return pooled features of the photographs at these indices, shape (m, 512)."""
         return np.asarray(self.plain[places])

@@ -52,7 +52,7 @@ def train(settings: TrainingSettings, log: RunLog) -> dict[str, Any]:
     with log.step("choose"):
         recipe = recipes.recipe_of(prepared, settings, log, seed=settings.seed)
     with log.step("folds"):
-        unseen = recipe.out_of_sample(settings.seed, log)
+        unseen, without = recipe.out_of_sample(settings.seed, log)
         calibrated = calibration.calibrate(unseen.log_odds, prepared.labels, settings.aims)
         probability = calibrated.probabilities(unseen.log_odds)
     with log.step("fit"):
@@ -82,7 +82,7 @@ def train(settings: TrainingSettings, log: RunLog) -> dict[str, Any]:
             log.progress,
         )
     with log.step("variants"):
-        portable = Portable(model, unseen, calibrated, measured)
+        portable = Portable(model, unseen, calibrated, measured, fitted, without)
         served = serving.fit(prepared, recipe, portable, settings, log)
     # All choices are made: only now are the test photographs read.
     with log.step("evaluation"):

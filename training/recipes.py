@@ -54,8 +54,8 @@ class Recipe:
     parameters: dict[str, Any]
     """Parameters for the run's record."""
 
-    def out_of_sample(self, seed: int, log: RunLog) -> OutOfSample:
-        """Out-of-fold predictions of every photograph of the train folder."""
+    def out_of_sample(self, seed: int, log: RunLog) -> tuple[OutOfSample, list[Fitted]]:
+        """Out-of-fold predictions of every photograph of the train folder, and the folds' fits."""
         return cross_fit(self.fit, self.folds, seed, log.progress)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,19 +16,20 @@ from handlers.card import MeasuredBackend, Variants
 from handlers.documents import to_json
 from handlers.orientations import run_oriented
 from handlers.variants import FOLDER, PLAIN, PORTABLE, FittedVariant, Variant, path_of
-from training import variants
+from training import variant_features, variants
 from training.backends import order, timed
 from training.calibration import Calibration
 from training.choice import Candidate, Limits, choose
 from training.console import RunLog
 from training.conversion import spread
-from training.cross_fit import OutOfSample
+from training.cross_fit import Fitted, OutOfSample
 from training.dataset import Progress
 from training.files import write_json
 from training.recipes import Prepared, Recipe
 from training.scores import evaluate
 from training.settings import TrainingSettings
-from training.variants import Extractor, FittedTo, key_of
+from training.variant_features import Extractor, backend_of, key_of
+from training.variants import FineTuned, FittedTo, Part
 
 TIMED: Final = 15
 """Photographs on which the variants are timed."""
@@ -45,6 +46,9 @@ class Portable:
     unseen: OutOfSample
     calibration: Calibration
     backends: dict[str, MeasuredBackend]
+    fitted: Fitted
+    without: Sequence[Fitted]
+    """Fitted without each fold's held-out photographs."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ def fit(
 
     Args:
         prepared: the train folder.
-        recipe: its folds are the same for all variants; variants need the unchanged backbone.
+        recipe: its folds are the same for all variants.
         portable: plain TorchScript.
         settings: name the variants and the limits.
         log: shows how far it is.
@@ -131,20 +135,33 @@ def fit(
     shutil.rmtree(folder / FOLDER, ignore_errors=True)
     for path in folder.glob("openvino-*"):
         path.unlink()
-    wanted = [Variant.named(name) for name in settings.variants if name != PORTABLE.name]
-    lacking: dict[str, str] = {}
-    if recipe.name != "head":
-        lacking = {one.name: f"not fitted with the recipe {recipe.name}" for one in wanted}
-        wanted = []
+    named = [Variant.named(name) for name in settings.variants_fitted]
+    lacking = {
+        one.name: "the recipe all fits a final layer to the last stage only"
+        for one in named
+        if recipe.name == "all" and one.stages > 1
+    }
+    wanted = [variant for variant in named if variant.name not in lacking]
     train = prepared.found.train
-    extractors, missing = variants.prepare(folder, portable.model, wanted, train, settings.cache)
+    extractors, missing = variant_features.prepare(
+        folder, portable.model, wanted, train, settings.cache
+    )
     fits: dict[str, FittedTo] = {}
-    strengths: dict[str, float] = {}
+    strengths: dict[str, float | None] = {}
     for key, extractor in extractors.items():
         features = extractor.extract(train, log.progress)
         alike = [variant for variant in wanted if key_of(variant) == key]
+        tuned = portable.fitted.tuned
+        networks = None
+        if tuned is not None:
+            networks = FineTuned(
+                Part(features, tuned),
+                variants.parts_without(
+                    portable.without, alike, train, recipe.folds, settings.cache, log.progress
+                ),
+            )
         found, strength = variants.fit(
-            alike, features, prepared.labels, recipe.folds, settings.aims, log.progress
+            alike, features, prepared.labels, recipe.folds, settings.aims, log.progress, networks
         )
         for fitted in found:
             fits[fitted.variant.name] = fitted
@@ -188,7 +205,7 @@ def _prediction(
     variant: Variant, settings: TrainingSettings, model: Any
 ) -> Callable[[torch.Tensor], Any]:
     shape = Shape(variant.side, variant.stages, variant.orientations)
-    name = variants.backend_of(variant)
+    name = backend_of(variant)
     backend = backends.load(name, settings.model_folder, model, threads.cores(), shape)
 
     def run(inputs: torch.Tensor) -> torch.Tensor:

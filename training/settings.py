@@ -25,6 +25,8 @@ VARIANTS: Final = (
     "int8-224px-2stages-4orientations",
 )
 """Variants that are fitted by default, where OpenVINO and NNCF are installed."""
+VARIANTS_OF_ALL: Final = tuple(name.replace("2stages", "1stage") for name in VARIANTS)
+"""The same for the recipe ``all``, which fits a final layer to the last stage only."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ class TrainingSettings(PathSettings):
     is no other variant."""
 
     variants: Annotated[tuple[str, ...], NoDecode] = VARIANTS
-    """Serving variants that are fitted, separated by commas; plain TorchScript always is."""
+    """Serving variants that are fitted, separated by commas; plain TorchScript always is. By
+    default the recipe ``all`` fits those with one stage, because its final layer has only that."""
 
     auroc_margin: float = Field(default=0.005, gt=0, lt=1, allow_inf_nan=False)
     """AUROC that a serving variant may lose against the best one: the lower end of the paired 95 %
@@ -153,10 +156,16 @@ class TrainingSettings(PathSettings):
         return Aims(self.sensitivity, self.alpha_malignant, self.alpha_benign)
 
     @property
+    def variants_fitted(self) -> tuple[str, ...]:
+        """Serving variants that are fitted besides plain TorchScript."""
+        default = self.finetune == "all" and self.variants == VARIANTS
+        names = VARIANTS_OF_ALL if default else self.variants
+        return tuple(name for name in names if name != PORTABLE.name)
+
+    @property
     def views_computed(self) -> int:
         """Views of each photograph that are computed for all of the train folder."""
-        others = set(self.variants) - {PORTABLE.name}
-        return self.views if self.finetune == "head" and others else VIEWS
+        return self.views if self.finetune == "head" and self.variants_fitted else VIEWS
 
     @property
     def model_folder(self) -> Path:

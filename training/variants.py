@@ -6,54 +6,63 @@ a variant is judged by how well it ranks and how well it is calibrated.
 
 from __future__ import annotations
 
-import hashlib
-import json
+import tempfile
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import torch
 from scipy.special import expit
 from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 
-from handlers import backends
-from handlers.backends import Backend, Shape, UnavailableError, file_of
-from handlers.drift import STATISTICS
-from handlers.imaging import PREPROCESSING, decode, preprocess
-from handlers.orientations import FLIPS, run_oriented
 from handlers.reference import Reference
-from handlers.variants import NUMERICS, FittedVariant, Variant
-from training import baseline, calibration, conversion, head
-from training.cache import Cache
+from handlers.variants import FittedVariant, Variant
+from training import baseline, calibration, export, head, variant_features
 from training.calibration import Calibration
-from training.cross_fit import OutOfSample
+from training.cross_fit import Fitted, OutOfSample
 from training.dataset import Photograph, Progress
 from training.folds import Fold
 from training.head import STRENGTHS, Head
-from training.parallel import map_ordered, workers
+from training.parallel import workers
 from training.settings import Aims
+from training.tuned import Tuned
+from training.variant_features import VariantFeatures
 
 TRIED: Final = STRENGTHS[:4]
 """Regularisation strengths that are compared."""
 
 
 @dataclass(frozen=True)
-class VariantFeatures:
-    """Pooled features of n photographs in each orientation, and their image statistics."""
+class Part:
+    """Features that one network computes, and what of the network is fine-tuned."""
 
-    orientations: np.ndarray
-    """float32 of shape (n, orientations, width)."""
-    statistics: np.ndarray
-    """float32 of shape (n, 6)."""
+    features: VariantFeatures
+    """Of all photographs, also of those that the network was fitted without."""
+    tuned: Tuned | None = None
 
-    def mean(self, variant: Variant) -> np.ndarray:
-        """Features of a variant: the mean over its orientations, shape (n, width)."""
-        return np.asarray(self.orientations[:, : variant.orientations].mean(axis=1))
+    @property
+    def rows(self) -> np.ndarray:
+        """Return the features that get a new final layer, shape (n, orientations, width)."""
+        rows = self.features.orientations
+        return rows if self.tuned is None else rows[:, :, self.tuned.others(rows.shape[2])]
+
+    def combined(self, own: Head | None) -> Head:
+        """Return the final layer on all features; ``own`` is that on :attr:`rows`."""
+        if self.tuned is not None:
+            return self.tuned.combined(own, self.features.orientations.shape[2])
+        assert own is not None
+        return own
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """A fine-tuned network, and those that were fitted without each fold's held-out photographs."""
+
+    whole: Part
+    parts: Sequence[Part]
+    """One for each fold."""
 
 
 @dataclass(frozen=True)
@@ -67,93 +76,36 @@ class FittedTo:
     document: FittedVariant
 
 
-class Extractor:
-    """Computes the features of the variants that share numerics, side and stages."""
-
-    def __init__(self, folder: Path, model: Any, variants: Sequence[Variant], cache: Path) -> None:
-        """Load the backend once per core; each computes alone.
-
-        Args:
-            folder: of the archive, with the backend's file.
-            model: the loaded ``model.pt``.
-            variants: of equal numerics, side and stages.
-            cache: folder of all caches.
-
-        Raises:
-            UnavailableError: the backend cannot run here.
-        """
-        first = variants[0]
-        self._count = max(variant.orientations for variant in variants)
-        self._side = first.side
-        shape = Shape(first.side, first.stages, self._count, pooled=True)
-        name = backend_of(first)
-        self._ready: SimpleQueue[Backend] = SimpleQueue()
-        for _ in range(torch.get_num_threads()):
-            self._ready.put(backends.load(name, folder, model, 1, shape))
-        described = hashlib.sha256((folder / file_of(name, shape)).with_suffix(".bin").read_bytes())
-        about = [PREPROCESSING, list(STATISTICS), str(shape), name, FLIPS]
-        described.update(json.dumps(about).encode())
-        self._records = Cache(cache / "variants" / described.hexdigest()[:16])
-
-    def extract(self, photographs: Sequence[Photograph], progress: Progress) -> VariantFeatures:
-        """Compute the features of photographs, from the cache if possible."""
-        found = []
-        with closing(map_ordered(self._record, photographs)) as records:
-            for number, record in enumerate(records, 1):
-                found.append(record)
-                progress("features", number, len(photographs))
-        pooled, statistics = zip(*found, strict=True)
-        return VariantFeatures(np.stack(pooled), np.stack(statistics))
-
-    def _record(self, photograph: Photograph) -> tuple[np.ndarray, ...]:
-        return self._records.get(photograph.digest, lambda: self._compute(photograph))
-
-    def _compute(self, photograph: Photograph) -> tuple[np.ndarray, np.ndarray]:
-        image = preprocess(decode(photograph.path.read_bytes()), self._side)
-        backend = self._ready.get()
-        try:
-            with torch.inference_mode():
-                _, pooled = run_oriented(image.inputs, self._count, backend.run)
-        finally:
-            self._ready.put(backend)
-        statistics = [image.statistics[name] for name in STATISTICS]
-        return pooled.flatten(1).numpy(), np.asarray(statistics, dtype=np.float32)
-
-
-def prepare(
-    folder: Path,
-    model: Any,
+def parts_without(
+    fitted: Sequence[Fitted],
     variants: Sequence[Variant],
     photographs: Sequence[Photograph],
+    folds: Sequence[Fold],
     cache: Path,
-) -> tuple[dict[tuple[str, int, int], Extractor], dict[str, str]]:
-    """Write the backends' files and load them.
+    progress: Progress,
+) -> list[Part]:
+    """Compute features by the networks that were fine-tuned without each fold's photographs.
 
-    Returns:
-        Extractors by numerics, side and stages, and the reasons why variants could not be made.
+    Each is converted like the network that serves; the ranges of int8, too, are measured without
+    the held-out photographs.
+
+    Args:
+        fitted: the model of each fold.
+        variants: of equal numerics, side and stages, which can run here.
+        photographs: the train folder.
+        folds: of the models.
+        cache: folder of all caches.
+        progress: told of each photograph.
     """
-    extractors: dict[tuple[str, int, int], Extractor] = {}
-    lacking: dict[str, str] = {}
-    for key in dict.fromkeys(key_of(variant) for variant in variants):
-        alike = [variant for variant in variants if key_of(variant) == key]
-        shape = Shape(alike[0].side, alike[0].stages)
-        try:
-            name = backend_of(alike[0])
-            conversion.convert(name, shape, model, folder, photographs, cache)
-            extractors[key] = Extractor(folder, model, alike, cache)
-        except UnavailableError as error:
-            lacking |= {variant.name: str(error) for variant in alike}
-    return extractors, lacking
-
-
-def backend_of(variant: Variant) -> str:
-    """Return the OpenVINO backend of a variant's numerics."""
-    return next(name for name in NUMERICS[variant.numerics] if name.startswith("openvino"))
-
-
-def key_of(variant: Variant) -> tuple[str, int, int]:
-    """Return what variants of one extractor share."""
-    return variant.numerics, variant.side, variant.stages
+    parts = []
+    for one, (learn, _) in zip(fitted, folds, strict=True):
+        model = export.scripted(export.split(one.backbone, one.head))
+        some = [photographs[place] for place in learn]
+        with tempfile.TemporaryDirectory(prefix="lesionlens-") as folder:
+            extractors, _ = variant_features.prepare(Path(folder), model, variants, some, cache)
+            (extractor,) = extractors.values()
+            parts.append(Part(extractor.extract(photographs, progress), one.tuned))
+    return parts
 
 
 def fit(
@@ -163,7 +115,8 @@ def fit(
     folds: Sequence[Fold],
     aims: Aims,
     progress: Progress,
-) -> tuple[list[FittedTo], float]:
+    fine_tuned: FineTuned | None = None,
+) -> tuple[list[FittedTo], float | None]:
     """Fit the variants of one extractor.
 
     The final layer is fitted on every orientation, each weighing its share of the photograph, so
@@ -177,52 +130,88 @@ def fit(
         folds: from :func:`training.folds.grouped`.
         aims: of threshold and band.
         progress: told of each fit.
+        fine_tuned: the networks, where more than the final layer was fitted.
+
+    Returns:
+        The variants, and the regularisation; None where the final layer was fitted before.
     """
-    rows = features.orientations
-    means = rows.mean(axis=1, keepdims=True)
+    whole = Part(features) if fine_tuned is None else fine_tuned.whole
+    parts = [whole] * len(folds) if fine_tuned is None else fine_tuned.parts
+    rows = whole.rows
+    strength: float | None = None
+    last: Head | None = None
+    own: Sequence[Head | None] = [None] * len(folds)
+    if rows.shape[2]:
+        strength = best_strength(rows.mean(axis=1), labels, folds, progress)
+        own = heads([part.rows for part in parts], labels, folds, strength)
+        last = head.fit(rows, labels, strength)
+    final = whole.combined(last)
+    without = [
+        (fold, part, part.combined(one)) for fold, part, one in zip(folds, parts, own, strict=True)
+    ]
+    found = [_calibrated(variant, features, labels, without, final, aims) for variant in variants]
+    return found, strength
+
+
+def best_strength(
+    means: np.ndarray, labels: np.ndarray, folds: Sequence[Fold], progress: Progress
+) -> float:
+    """Choose the regularisation with the least log loss of out-of-fold predictions.
+
+    Args:
+        means: features averaged over the orientations, shape (n, width).
+        labels: 0 or 1, shape (n,).
+        folds: from :func:`training.folds.grouped`.
+        progress: told of each fit.
+    """
     weights = compute_sample_weight("balanced", labels)
     losses: list[float] = []
     for strength in TRIED:
         log_odds = np.empty(len(labels))
-        heads = _heads(means, labels, folds, strength)
-        for number, (fitted, (_, hold)) in enumerate(zip(heads, folds, strict=True), 1):
-            log_odds[hold] = fitted.log_odds(means[hold, 0])
+        fitted = heads([means[:, None]] * len(folds), labels, folds, strength)
+        for number, (one, (_, hold)) in enumerate(zip(fitted, folds, strict=True), 1):
+            log_odds[hold] = one.log_odds(means[hold])
             progress("fits", len(losses) * len(folds) + number, len(TRIED) * len(folds))
         losses.append(log_loss(labels, expit(log_odds), sample_weight=weights))
-    strength = TRIED[int(np.argmin(losses))]
-    heads = _heads(rows, labels, folds, strength)
-    final = head.fit(rows, labels, strength)
-    return [
-        _calibrated(variant, features, labels, list(zip(folds, heads, strict=True)), final, aims)
-        for variant in variants
-    ], strength
+    return TRIED[int(np.argmin(losses))]
 
 
-def _heads(
-    rows: np.ndarray, labels: np.ndarray, folds: Sequence[Fold], strength: float
+def heads(
+    rows: Sequence[np.ndarray], labels: np.ndarray, folds: Sequence[Fold], strength: float
 ) -> list[Head]:
-    """Fit a final layer without each fold's held-out photographs."""
+    """Fit a final layer without each fold's held-out photographs.
+
+    Args:
+        rows: for each fold, features of all photographs in each orientation, shape
+            (n, orientations, width).
+        labels: 0 or 1, shape (n,).
+        folds: from :func:`training.folds.grouped`.
+        strength: of the regularisation.
+    """
+
+    def fit_fold(own: np.ndarray, fold: Fold) -> Head:
+        return head.fit(own[fold[0]], labels[fold[0]], strength)
+
     with workers() as pool:
-        return list(
-            pool.map(lambda fold: head.fit(rows[fold[0]], labels[fold[0]], strength), folds)
-        )
+        return list(pool.map(fit_fold, rows, folds))
 
 
 def _calibrated(
     variant: Variant,
     features: VariantFeatures,
     labels: np.ndarray,
-    fitted: Sequence[tuple[Fold, Head]],
+    without: Sequence[tuple[Fold, Part, Head]],
     final: Head,
     aims: Aims,
 ) -> FittedTo:
-    rows = features.mean(variant)
-    log_odds, distance = np.empty(len(rows)), np.empty(len(rows))
-    for (learn, hold), without in fitted:
-        log_odds[hold] = without.log_odds(rows[hold])
+    log_odds, distance = np.empty(len(labels)), np.empty(len(labels))
+    for (learn, hold), part, fitted in without:
+        rows = part.features.mean(variant)
+        log_odds[hold] = fitted.log_odds(rows[hold])
         distance[hold] = Reference.fit(rows[learn]).distance(rows[hold])
     calibrated = calibration.calibrate(log_odds, labels, aims)
     probability = calibrated.probabilities(log_odds)
+    rows = features.mean(variant)
     document = FittedVariant(
         [float(weight) for weight in final.weights],
         final.bias,

@@ -53,7 +53,19 @@ def result_of(root: Path, name: str) -> dict[str, Any]:
             ("review", "caught", "face", "caught", "value"),
             "0.123",
         ),
-        ("report-stress", ("covered", "auroc", "value"), "0.123"),
+        (
+            "stress",
+            (
+                *("variants", "int8-224px-2stages-2orientations"),
+                *("covered", "auroc", "value"),
+            ),
+            "0.123",
+        ),
+        (
+            "orientations",
+            ("networks", "int8-224px-2stages", "ways", "2", "passes"),
+            "| 0.12 |",
+        ),
         (
             "training-backends",
             ("from_nothing", "backends", "measured", "fp32", "largest_difference"),

@@ -28,6 +28,10 @@ class Numbered:
     def head(self) -> Head:
         return Head(np.array([1.0, *np.zeros(self.rows.shape[1] - 1)]), 1000.0 * self.number)
 
+    @property
+    def tuned(self) -> None:
+        pass
+
     def features(self, places: np.ndarray) -> np.ndarray:
         return np.asarray(self.rows[places])
 
@@ -64,7 +68,7 @@ def test_every_photograph_is_predicted_once_by_a_fit_that_never_saw_it_nor_its_g
 ) -> None:
     groups = np.random.default_rng(2).integers(0, 25, COUNT)
     split = folds.grouped(labels, groups, 5, 0)
-    found = cross_fit(recorder.fit, split, 7, silent)
+    found, _ = cross_fit(recorder.fit, split, 7, silent)
 
     own, number = found.log_odds % 1000, (found.log_odds // 1000).astype(int)
     np.testing.assert_allclose(own, np.arange(COUNT))
@@ -81,7 +85,7 @@ def test_the_distance_is_to_what_the_fit_learned_from(
     recorder: Recorder, labels: np.ndarray, silent: Progress
 ) -> None:
     split = folds.grouped(labels, np.arange(COUNT), 3, 0)
-    found = cross_fit(recorder.fit, split, 0, silent)
+    found, _ = cross_fit(recorder.fit, split, 0, silent)
 
     for learn, hold in split:
         expected = Reference.fit(recorder.rows[learn]).distance(recorder.rows[hold])
@@ -112,7 +116,7 @@ def test_what_a_head_has_by_heart_does_not_show_in_its_answers(
         Choice(0.3, "none", ()),
     )
     split = folds.grouped(labels, np.arange(120), 5, 0)
-    found = cross_fit(recipe.fit, split, 0, silent)
+    found, _ = cross_fit(recipe.fit, split, 0, silent)
 
     by_heart = recipe.fit(np.arange(120), 0).head.log_odds(views[:, 0])
     assert np.mean((by_heart > 0) == labels) > 0.95

@@ -16,7 +16,7 @@ from handlers.explainers.methods import METHODS
 from handlers.imaging import decode
 from handlers.network import load_torchscript
 from handlers.variants import PORTABLE, Variant, path_of
-from training import archive, conversion, pipeline, variants
+from training import archive, conversion, pipeline, variant_features, variants
 from training.answers import Answers
 from training.console import RunLog
 from training.dataset import Dataset, Progress
@@ -29,7 +29,7 @@ from training.evaluation.explanations.randomisation import (
 from training.evaluation.explanations.subjects import Explained
 from training.folds import grouped
 from training.settings import TrainingSettings
-from training.variants import Extractor, key_of
+from training.variant_features import Extractor, key_of
 
 pytestmark = pytest.mark.slow
 
@@ -182,7 +182,7 @@ def test_without_nncf_a_model_is_trained_all_the_same(
     monkeypatch.setattr(served, "openvino", missing)
     model = load_torchscript(fitted.model_folder)
 
-    extractors, lacking = variants.prepare(
+    extractors, lacking = variant_features.prepare(
         tmp_path, model, [Variant.named(ONE)], found.train, tmp_path
     )
 

@@ -54,7 +54,7 @@ def report(settings: TrainingSettings, log: RunLog, table: Path | None = None) -
     table = table or groups.default_table(found)
     attributes = {"train": {}, "test": {}} if table is None else groups.read(table, found)
     served = Served(settings.model_folder)
-    asked = _spread(found)
+    asked = spread_test(found)
     with log.step("review"):
         reviewed = review.measure(served, asked, settings.seed, log.progress)
     with log.step("stress"):
@@ -139,8 +139,8 @@ def _compared(settings: TrainingSettings, trained: TrainedModel, log: RunLog) ->
         return {**RecipeComparison(prepared, settings, log).run(), "learning": learned}
 
 
-def _spread(found: Dataset) -> list[Photograph]:
-    """Choose at most so many test photographs, evenly over all."""
+def spread_test(found: Dataset) -> list[Photograph]:
+    """Choose the test photographs that are perturbed: at most 400, evenly over all."""
     step = max(1.0, len(found.test) / MOST)
     return [found.test[int(place * step)] for place in range(min(MOST, len(found.test)))]
 

@@ -14,15 +14,19 @@ from handlers.prediction import Decision
 
 
 class Served:
-    """The default variant of a model folder, as this machine serves it."""
+    """A serving variant of a model folder, as this machine serves it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, variant: str = "") -> None:
         """Load the output of a training.
 
+        Args:
+            folder: of the trained model.
+            variant: name of the serving variant; by default the one that this machine serves.
+
         Raises:
-            ArchiveError: a file is missing or cannot be read.
+            ArchiveError: a file is missing or cannot be read, or there is no such variant.
         """
-        self.classifier = Classifier.load(folder, "", threads.cores())
+        self.classifier = Classifier.load(folder, "", threads.cores(), variant)
 
     def decide(self, pictures: Iterable[Image.Image]) -> list[Decision]:
         """Predict decoded RGB pictures, in their order; holds a few at a time."""
