@@ -180,7 +180,7 @@ def measure(_options: argparse.Namespace) -> dict[str, Any]:
     threshold = served.classifier.threshold
     populations = [*_of_answers(answers), *_of_pictures(trained, served, log)]
     return {
-        "model_version": trained.card["model_version"],
+        "model_version": trained.card.model_version,
         "stated_prevalence": PREVALENCE,
         "windows": WINDOWS,
         "photographs": PHOTOGRAPHS,

@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks.client import client_of, timed
 from benchmarks.explaining import asked, compared
 from handlers import threads
+from handlers.card import Interval
 from handlers.classifier import Classifier
 from handlers.decoding import decode
 from handlers.labels import LABELS
@@ -24,7 +25,7 @@ from loadtests.settings import LoadSettings
 from serving.local import temporary_server
 from training.answers import Answers
 from training.dataset import labels, load, locate
-from training.intervals import Interval, mean
+from training.intervals import mean
 from training.settings import TrainingSettings
 
 SEED: Final = 1

@@ -6,7 +6,9 @@ Serving needs the entries without a default; the others are for readers and repo
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NotRequired  # pydantic does not take those of Python 3.11
+
+from typing_extensions import TypedDict
 
 
 class ArchiveError(RuntimeError):
@@ -58,6 +60,81 @@ class Estimate:
     high: float
 
 
+class Interval(TypedDict):
+    """A value with its 95 % interval; None where it was not measured."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class Scores(TypedDict):
+    """Scores of a model on one sample of photographs."""
+
+    count: int
+    """Photographs."""
+    cancers: int
+    auroc: Interval
+    auprc: Interval
+    sensitivity: Interval
+    specificity: Interval
+    ppv_at_2_percent: Interval
+    npv_at_2_percent: Interval
+    brier: Interval
+    ece: Interval
+    """Calibration error."""
+    ece_if_perfect: float
+    """Calibration error that perfect probabilities would show on so few photographs."""
+
+
+class Parameters(TypedDict):
+    """Hyperparameters of a recipe; those of the plan only where layers are fine-tuned."""
+
+    C: float
+    """Inverse regularisation strength of the final layer."""
+    augmentation: str
+    epochs: NotRequired[int]
+    rate: NotRequired[float]
+    """Largest learning rate of the cycle, no unit."""
+    batch: NotRequired[int]
+    mixup: NotRequired[float]
+
+
+class Tried(TypedDict):
+    """Hyperparameters that were compared on the train folder."""
+
+    augmentation: str
+    C: float
+    log_loss_held_out: float
+
+
+class TrainingData(TypedDict):
+    """Photographs of a training."""
+
+    source: str
+    """``folder``, ``kaggle`` or ``synthetic``."""
+    digest: str
+    """SHA-256 over every photograph, hexadecimal."""
+    counts: dict[str, dict[str, int]]
+    """Photographs by split and class."""
+    left_out: int
+    """Files that could not be used."""
+    colour_profiles: dict[str, int]
+    """Photographs by the treatment of their colour profile."""
+
+
+class TestScores(TypedDict):
+    """Scores of a variant on the test folder."""
+
+    auroc: Interval
+    sensitivity: Interval
+    specificity: Interval
+    brier: Interval
+    ece: Interval
+    labels_unlike_default: int
+    """Photographs that the default variant labels otherwise."""
+
+
 @dataclass
 class MeasuredVariant:
     """Evidence for one serving variant, on out-of-fold predictions of the train folder."""
@@ -80,7 +157,7 @@ class MeasuredVariant:
     """The limit that it misses."""
     strength: float | None = None
     """Inverse regularisation strength of its final layer."""
-    test: dict[str, Any] | None = None
+    test: TestScores | None = None
     """Scores on the test folder, read after all choices."""
 
 
@@ -129,23 +206,23 @@ class Card:
     prevalence: float | None = None
     """Share of cancers that ``probability`` assumes."""
     review: Review
-    preprocessing: dict[str, Any] | None = None
+    preprocessing: dict[str, object] | None = None
     """How bytes become the model's input, in words and numbers."""
     architecture: str | None = None
     finetune: str | None = None
     """Name of the recipe: what was fitted."""
-    parameters: dict[str, Any] | None = None
+    parameters: Parameters | None = None
     """Hyperparameters of the recipe."""
-    tried: list[dict[str, Any]] | None = None
+    tried: list[Tried] | None = None
     """Hyperparameters that were compared on the train folder, with their log loss."""
-    data: dict[str, Any] | None = None
-    """Source, digest over every photograph, count of each class, files left out."""
+    data: TrainingData | None = None
+    """Photographs of train and test."""
     backbone: dict[str, str] | None = None
     """Source of the pretrained weights, and SHA-256 over them."""
-    metrics: dict[str, Any] | None = None
+    metrics: Scores | None = None
     """Scores on the test folder, each with a bootstrap 95 % interval."""
-    scores: dict[str, Any] | None = None
-    """The same on the test folder, without leaks, and cross-validated."""
+    scores: dict[str, Scores] | None = None
+    """The same on ``test``, ``test_leak_free``, and cross-validated: ``out_of_sample``."""
     variants: Variants = Variants()
     backends: Backends = Backends()
     cases: Cases = Cases()

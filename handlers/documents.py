@@ -9,6 +9,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
+from typing_extensions import is_typeddict
+
 Document = TypeVar("Document")
 
 _KINDS: Final[Mapping[Any, tuple[Callable[[Any], bool], str]]] = {
@@ -69,8 +71,8 @@ def _value(value: Any, kind: Any, where: str) -> Any:
         if value is None:
             return None
         kind = get_args(kind)[0]
-    basic: Any = dict if is_dataclass(kind) else get_origin(kind) or kind
-    if basic is Any:
+    basic: Any = dict if is_dataclass(kind) or is_typeddict(kind) else get_origin(kind) or kind
+    if basic is object:
         return value
     matches, name = _KINDS[basic]
     if not matches(value):
@@ -88,6 +90,8 @@ def _value(value: Any, kind: Any, where: str) -> Any:
         }
         return kind(**entries)  # type: ignore[operator]
     arguments = get_args(kind)
+    if is_typeddict(kind):  # for readers and reports only
+        return value
     if basic is dict:
         return {key: _value(one, arguments[1], f"{where}: {key}") for key, one in value.items()}
     if basic is list:

@@ -28,17 +28,23 @@ def stated(text: str) -> dict[str, str]:
     Raises:
         ValueError: it is written in another way; the message does not repeat it.
     """
-    found: dict[str, str] = {}
-    for part in filter(None, map(str.strip, text.split(";"))):
-        name, *groups = (piece.strip() for piece in part.split("="))
-        if len(groups) != 1:
-            raise ValueError(f"the groups are not written as in {STATED}")
-        if name in found:
-            raise ValueError("the groups have an attribute twice")
-        found[name] = groups[0]
-    if not found:
+    parts = _parts(text)
+    if not parts or not all(name and group and "=" not in group for _, name, group in parts):
         raise ValueError(f"the groups are not written as in {STATED}")
+    found = {name: group for _, name, group in parts}
+    if len(found) < len(parts):
+        raise ValueError("the groups have an attribute twice")
     return found
+
+
+def _parts(text: str) -> list[tuple[str, str, str]]:
+    """Split ``site=north;skin_type=II``: each part, its attribute, and what follows the ``=``."""
+    parts = [part.strip() for part in text.split(";") if part.strip()]
+    pieces = [part.partition("=") for part in parts]
+    return [
+        (part, name.strip(), rest.strip())
+        for part, (name, _, rest) in zip(parts, pieces, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -55,8 +61,7 @@ class DeclaredGroups:
             ValueError: it says what is wrong with it.
         """
         found: dict[str, tuple[str, ...]] = {}
-        for part in filter(None, (part.strip() for part in text.split(";"))):
-            name, _, listed = (piece.strip() for piece in part.partition("="))
+        for part, name, listed in _parts(text):
             groups = tuple(group.strip() for group in listed.split(","))
             for word in (name, *groups):
                 if not _NAME.fullmatch(word):

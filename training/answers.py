@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
+from handlers.card import Scores
 from training.files import atomic_write
 from training.scores import evaluate
 
@@ -30,7 +31,7 @@ class Answers:
     leak_free: np.ndarray
     """Test photographs that give a score without leaks, bool of shape (m,)."""
 
-    def scores(self, threshold: float, seed: int) -> dict[str, Any]:
+    def scores(self, threshold: float, seed: int) -> dict[str, Scores]:
         """Scores on ``test``, ``test_leak_free``, and ``out_of_sample``: the train folder.
 
         Args:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from training import backbone, features, leaks, near_duplicates
 from training.console import RunLog
 from training.dataset import Dataset
 from training.files import write_json
+from training.leaks import NearDuplicates
 from training.settings import TrainingSettings
 
 SHOWN: Final = 20
 """Number of pairs that are printed; all are in ``near_duplicates.json``."""
 
 
-def near_duplicates_of(settings: TrainingSettings, found: Dataset, log: RunLog) -> dict[str, Any]:
+def near_duplicates_of(settings: TrainingSettings, found: Dataset, log: RunLog) -> NearDuplicates:
     """Find near-duplicates within and across the splits, print and write them.
 
     Returns:
@@ -38,7 +39,7 @@ def near_duplicates_of(settings: TrainingSettings, found: Dataset, log: RunLog) 
     return document
 
 
-def _say(document: dict[str, Any], log: RunLog) -> None:
+def _say(document: NearDuplicates, log: RunLog) -> None:
     across = document["pairs_across_train_and_test"]
     rows = {
         "photographs": str(document["photographs"]),

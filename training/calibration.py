@@ -15,7 +15,7 @@ from scipy.special import expit
 from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 
-from handlers.card import OperatingPoint
+from handlers.card import Interval, OperatingPoint
 from training.intervals import RESAMPLES
 from training.settings import Aims
 
@@ -93,7 +93,7 @@ def threshold_for(cancers: np.ndarray, sensitivity: float) -> float:
     return float(np.floor(lowest_caught * 1e6) / 1e6)
 
 
-def threshold_interval(cancers: np.ndarray, sensitivity: float, seed: int) -> dict[str, float]:
+def threshold_interval(cancers: np.ndarray, sensitivity: float, seed: int) -> Interval:
     """Compute the threshold with its bootstrap 95 % interval: ``value``, ``low``, ``high``.
 
     All three are probabilities.

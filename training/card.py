@@ -9,9 +9,21 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final
+from typing import Final
 
-from handlers.card import Backends, Card, Cases, MeasuredBackend, OperatingPoint, Review, Variants
+from handlers.card import (
+    Backends,
+    Card,
+    Cases,
+    MeasuredBackend,
+    OperatingPoint,
+    Parameters,
+    Review,
+    Scores,
+    TrainingData,
+    Tried,
+    Variants,
+)
 from handlers.documents import to_json
 from handlers.drift import Baseline
 from handlers.imaging import PREPROCESSING
@@ -29,6 +41,20 @@ ARCHITECTURES: Final = {
     "layer4": "ResNet-18, frozen; a fitted layer4 in parallel to it, a fitted final layer on both",
     "all": "ResNet-18, fitted",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedCard(Card):
+    """Card of a model that was trained here: it has what serving can do without, too."""
+
+    finetune: str
+    parameters: Parameters
+    tried: list[Tried]
+    data: TrainingData
+    backbone: dict[str, str]
+    metrics: Scores
+    scores: dict[str, Scores]
+    versions: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -54,8 +80,8 @@ def model_card(
     head: Head,
     recipe: Recipe,
     serving: Serving,
-    scores: dict[str, Any],
-) -> Card:
+    scores: dict[str, Scores],
+) -> TrainedCard:
     """Describe a trained model.
 
     ``model_version`` names the data and the weights it came from and eight digits over
@@ -81,7 +107,7 @@ def model_card(
         },
     }
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
-    return Card(
+    return TrainedCard(
         model_version=f"{dataset.source}-{backbone.source}-{digest[:8]}",
         labels=list(LABELS),
         threshold=calibration.threshold,

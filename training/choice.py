@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
 
 import numpy as np
 
-from handlers.card import Estimate, MeasuredVariant, Variants
+from handlers.card import Estimate, Interval, MeasuredVariant, Variants
 from handlers.variants import PORTABLE
 from training.calibration import Calibration
 from training.scores import auroc_change, evaluate
-
-SHOWN: Final = 4
-"""Decimals."""
 
 
 @dataclass(frozen=True)
@@ -63,24 +59,25 @@ def choose(
         )
         for name, one in candidates.items()
     }
-    best = max(scores, key=lambda name: scores[name]["auroc"]["value"])
+    areas = {name: _estimate(own["auroc"]) for name, own in scores.items()}
+    best = max(areas, key=lambda name: areas[name].value)
     measured = {}
     for name, one in candidates.items():
-        own = scores[name]
+        own, ece = scores[name], _estimate(scores[name]["ece"])
         change = _estimate(auroc_change(candidates[best].log_odds, one.log_odds, labels, seed))
         misses = []
         if change.low < -limits.margin:
             misses.append(f"AUROC may be more than {limits.margin:g} below that of {best}")
-        if own["ece"]["low"] > own["ece_if_perfect"]:
+        if ece.low > own["ece_if_perfect"]:
             misses.append("calibration error above chance")
         if one.forward_ms > limits.budget_ms:
             misses.append(f"over the budget of {limits.budget_ms:.1f} ms")
         measured[name] = MeasuredVariant(
             calibration=one.calibration,
-            auroc=_estimate(own["auroc"]),
+            auroc=areas[name],
             auroc_change=change,
             specificity=_estimate(own["specificity"]),
-            ece=_estimate(own["ece"]),
+            ece=ece,
             ece_if_perfect=own["ece_if_perfect"],
             forward_ms=round(one.forward_ms, 2),
             accepted=not misses,
@@ -92,6 +89,8 @@ def choose(
     return Variants([*accepted, PORTABLE.name], measured, lacking)
 
 
-def _estimate(score: Mapping[str, Any]) -> Estimate:
-    value, low, high = (round(float(score[name]), SHOWN) for name in ("value", "low", "high"))
+def _estimate(score: Interval) -> Estimate:
+    value, low, high = score["value"], score["low"], score["high"]
+    if value is None or low is None or high is None:
+        raise ValueError("a score needs photographs of both classes")
     return Estimate(value, low, high)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final, TypedDict
+from typing import Final
 
 import numpy as np
 from scipy.stats import binomtest
+from typing_extensions import TypedDict
+
+from handlers.card import Interval
 
 RESAMPLES: Final = 2000
 
 
-class Interval(TypedDict):
-    """A value with its 95 % interval, as documents hold it; None where it was not measured."""
+class MiddleAndTail(TypedDict):
+    """Median and 95th percentile of a sample."""
 
-    value: float | None
-    low: float | None
-    high: float | None
+    median: float
+    p95: float
 
 
 def interval(value: float, spread: np.ndarray) -> Interval:
@@ -71,7 +73,7 @@ def below(one: Interval, other: Interval) -> bool:
     return high is not None and low is not None and high < low
 
 
-def middle_and_tail(values: np.ndarray) -> dict[str, float]:
+def middle_and_tail(values: np.ndarray) -> MiddleAndTail:
     """``median`` and ``p95`` of shape (n,), to six digits."""
     median, high = np.percentile(values, (50, 95))
     return {"median": float(f"{median:.6g}"), "p95": float(f"{high:.6g}")}

@@ -4,14 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from typing_extensions import TypedDict
 
 from training import near_duplicates
 from training.dataset import CLASSES, Dataset, Photograph, Progress
 from training.features import Features
 from training.near_duplicates import Pair, ViewsOf
+
+
+class ListedPair(TypedDict):
+    """Two photographs that show the same lesion."""
+
+    files: list[str]
+    """Folder, class and file name of both."""
+    correlation: float
+    likeness: float
+    labels_contradict: bool
+
+
+class NearDuplicates(TypedDict):
+    """``near_duplicates.json``: counts, thresholds, and each pair."""
+
+    photographs: int
+    pairs: int
+    groups: int
+    """Groups of photographs of one lesion."""
+    in_groups: int
+    """Photographs in these groups."""
+    pairs_across_train_and_test: int
+    pairs_with_contradicting_labels: int
+    test_photographs_left_out: int
+    """Of the scores without leaks."""
+    thresholds: dict[str, float]
+    """Above which two photographs are near-duplicates."""
+    listed: list[ListedPair]
+    """Pairs across the folders first."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +68,7 @@ class Leaks:
             taken.add(group)
         return kept
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> NearDuplicates:
         """Counts, thresholds, and each pair with its files; pairs across the folders first."""
         sizes = np.bincount(near_duplicates.groups(len(self.photographs), self.pairs))
         listed = [self._listed(pair) for pair in self.pairs]
@@ -68,7 +97,7 @@ class Leaks:
         name = f"{split}/{CLASSES[photo.label]}/{photo.path.name}"
         return name.encode("utf-8", "backslashreplace").decode()
 
-    def _listed(self, pair: Pair) -> dict[str, Any]:
+    def _listed(self, pair: Pair) -> ListedPair:
         labels = {self.photographs[place].label for place in (pair.first, pair.second)}
         return {
             "files": [self.name(pair.first), self.name(pair.second)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -29,15 +29,17 @@ from training.card import Serving
 from training.console import RunLog
 from training.cross_fit import Fitted
 from training.files import write_json
+from training.leaks import NearDuplicates
 from training.recipes import Prepared
 from training.serving import Portable, ServingVariants
 from training.settings import TrainingSettings
+from training.summary import Summary
 
 CHECKED: Final = 32
 """Photographs on which the exported model is checked."""
 
 
-def train(settings: TrainingSettings, log: RunLog) -> dict[str, Any]:
+def train(settings: TrainingSettings, log: RunLog) -> Summary:
     """Train from photographs to ``model.pt``, ``card.json`` and ``baseline.json``.
 
     Nothing is chosen with the photographs of ``test``: their features are computed at the end.
@@ -93,11 +95,11 @@ def train(settings: TrainingSettings, log: RunLog) -> dict[str, Any]:
     described = Serving(
         served.calibration, reference, served.variants, served.documents, measured, cases
     )
-    card_document = to_json(card.model_card(found, final, layer, recipe, described, scores))
+    model_card = card.model_card(found, final, layer, recipe, described, scores)
     write_json(folder / "baseline.json", to_json(reference))
-    write_json(folder / "card.json", card_document)
-    written = summary.summary(card_document, found, document, difference, log.seconds)
-    write_json(settings.build / "summary.json", written)
+    write_json(folder / "card.json", to_json(model_card))
+    written = summary.summary(model_card, found, document, difference, log.seconds)
+    write_json(settings.build / "summary.json", to_json(written))
     log.table("Trained", summary.rows(written))
     _record(settings, written, log)
     return written
@@ -109,7 +111,7 @@ def _evaluated(
     served: ServingVariants,
     settings: TrainingSettings,
     log: RunLog,
-) -> tuple[Answers, dict[str, Any]]:
+) -> tuple[Answers, NearDuplicates]:
     """Predict the test photographs, and find the near-duplicates among all."""
     found, network = prepared.found, prepared.backbone
     cache, progress = settings.cache, log.progress
@@ -130,11 +132,16 @@ def _evaluated(
     return answers, leaked.to_json()
 
 
-def _record(settings: TrainingSettings, written: dict[str, Any], log: RunLog) -> None:
+def _record(settings: TrainingSettings, written: Summary, log: RunLog) -> None:
     """Record parameters, data digest and scores of the run."""
     parameters = {**settings.asked(), **written["parameters"], **written["near_duplicates"]}
     tags = {"model_version": written["model_version"], "data_digest": written["data_digest"]}
-    numbers = {name: written[name] for name in ("scores", "counts", "threshold", "temperature")}
+    numbers = {
+        "scores": written["scores"],
+        "counts": written["counts"],
+        "threshold": written["threshold"],
+        "temperature": written["temperature"],
+    }
     card = settings.model_folder / "card.json"
     run = tracking.Run(f"train {settings.finetune}", parameters, numbers, tags, (card,))
     with log.step("record"):

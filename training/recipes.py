@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from handlers.card import Parameters
 from training import dataset, features, finetune_all, folds, head, near_duplicates
 from training.backbone import Backbone
 from training.console import RunLog
@@ -51,7 +52,7 @@ class Recipe:
     fit: Fit
     folds: tuple[Fold, ...]
     choice: Choice
-    parameters: dict[str, Any]
+    parameters: Parameters
     """Parameters for the run's record."""
 
     def out_of_sample(self, seed: int, log: RunLog) -> tuple[OutOfSample, list[Fitted]]:
@@ -98,12 +99,14 @@ def recipe_of(
     split = folds.grouped(labels, groups, FOLDS["head"], seed)
     choice = head.choose(prepared.features.views, labels, split, log.progress)
     start = HeadRecipe(prepared.backbone, prepared.features, labels, choice)
-    parameters: dict[str, Any] = {"C": choice.strength, "augmentation": choice.augmentation}
+    parameters: Parameters = {"C": choice.strength, "augmentation": choice.augmentation}
     if name == "head":
         return Recipe(name, start.fit, tuple(split), choice, parameters)
     split = folds.grouped(labels, groups, FOLDS[name], seed)
     plan, fit = _finetuning(name, start, prepared, settings, log)
-    parameters |= {name: getattr(plan, name) for name in ("epochs", "rate", "batch", "mixup")}
+    parameters |= {
+        **{"epochs": plan.epochs, "rate": plan.rate, "batch": plan.batch, "mixup": plan.mixup}
+    }
     return Recipe(name, fit, tuple(split), choice, parameters)
 
 

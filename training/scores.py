@@ -8,23 +8,26 @@ a prevalence of 2 %.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final, Literal
 
 import numpy as np
 
-from training.intervals import RESAMPLES, Interval, interval
+from handlers.card import Interval, Scores
+from training.intervals import RESAMPLES, interval
 from training.resampled import Samples, coded
 
 RARE: Final = 0.02
 """Prevalence for which PPV and NPV are given: few of the moles that people have examined are
 melanoma."""
+SHOWN: Final[tuple[Literal["auroc", "sensitivity", "specificity", "brier", "ece"], ...]] = (
+    *("auroc", "sensitivity", "specificity", "brier", "ece"),
+)
+"""Scores that are shown and compared first."""
 AT_ONCE: Final = 200
 """Resamples in memory at a time."""
 
 
-def evaluate(
-    probabilities: np.ndarray, labels: np.ndarray, threshold: float, seed: int
-) -> dict[str, Any]:
+def evaluate(probabilities: np.ndarray, labels: np.ndarray, threshold: float, seed: int) -> Scores:
     """Score a classifier.
 
     Args:
@@ -47,16 +50,26 @@ def evaluate(
     benign, cancers = np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)
     point = _scores(sample, threshold)
     parts = [_scores(some, threshold) for some in _resamples(sample, codes, labels, rng)]
-    result: dict[str, Any] = {"count": len(labels), "cancers": len(cancers)}
+    found: dict[str, Interval] = {}
     for name, value in point.items():
         spread = np.concatenate([part[name] for part in parts])
         if name == "ece":
             spread = np.maximum(spread + value[0] - np.median(spread), 0)
-        result[name] = interval(float(value[0]), spread)
-    result["ece_if_perfect"] = round(
-        _ece_if_perfect(probabilities[np.concatenate([benign, cancers])], len(cancers), rng), 4
-    )
-    return result
+        found[name] = interval(float(value[0]), spread)
+    ordered = probabilities[np.concatenate([benign, cancers])]
+    return {
+        "count": len(labels),
+        "cancers": len(cancers),
+        "auroc": found["auroc"],
+        "auprc": found["auprc"],
+        "sensitivity": found["sensitivity"],
+        "specificity": found["specificity"],
+        "ppv_at_2_percent": found["ppv_at_2_percent"],
+        "npv_at_2_percent": found["npv_at_2_percent"],
+        "brier": found["brier"],
+        "ece": found["ece"],
+        "ece_if_perfect": round(_ece_if_perfect(ordered, len(cancers), rng), 4),
+    }
 
 
 def rates(

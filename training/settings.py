@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
@@ -146,7 +146,7 @@ class TrainingSettings(PathSettings):
         """Address for MLflow's records; empty: no record."""
         return str(self.build / "mlflow") if self.tracking is None else self.tracking
 
-    def asked(self) -> dict[str, Any]:
+    def asked(self) -> dict[str, object]:
         """Return the parameters of a training for the record, without folders."""
         return self.model_dump(mode="json", exclude={*PathSettings.model_fields, "tracking"})
 

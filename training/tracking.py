@@ -28,23 +28,18 @@ if TYPE_CHECKING:
 
 EXPERIMENT: Final = "lesionlens"
 """MLflow's experiment of all runs."""
-
+# No telemetry (MLflow heeds only "true"), and nothing on the console but what the training says.
 _ALWAYS: Final = {
-    # No telemetry; MLflow heeds only "true" in the second.
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    # Only the training writes to the console.
+    **dict.fromkeys(("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"), "true"),
     "MLFLOW_CONFIGURE_LOGGING": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
+# MLflow's timeouts are minutes, and GitPython complains on the console where there is no git.
 _UNLESS_SET: Final = {
-    # MLflow's default timeouts are minutes, in which a finished training would seem to hang.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-    # GitPython runs git when it is imported and complains where there is none.
     "GIT_PYTHON_REFRESH": "quiet",
 }
-_LOGGERS: Final = ("mlflow", "alembic", "sqlalchemy", "urllib3")
 
 
 class TrackingError(RuntimeError):
@@ -98,13 +93,17 @@ def record(store: str, run: Run) -> str:
     Raises:
         TrackingError: naming the store and what can be done.
     """
-    with _quiet():
-        try:
-            with _opened(store) as (client, artefacts):
-                return _write(client, artefacts, run)
-        except Exception as error:
-            # MLflow raises any exception of its database and its HTTP client.
-            raise TrackingError(_explained(store, error)) from error
+    os.environ.update({**_UNLESS_SET, **os.environ, **_ALWAYS})
+    disabled = logging.root.manager.disable
+    logging.disable()  # exceptions say what goes wrong
+    try:
+        with warnings.catch_warnings(), _opened(store) as (client, artefacts):
+            return _write(client, artefacts, run)
+    except Exception as error:
+        # MLflow raises any exception of its database and its HTTP client.
+        raise TrackingError(_explained(store, error)) from error
+    finally:
+        logging.disable(disabled)
 
 
 def flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
@@ -124,17 +123,23 @@ def flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
 
 def _write(client: MlflowClient, artefacts: str | None, run: Run) -> str:
     from mlflow.entities import Metric, Param
+    from mlflow.exceptions import MlflowException
 
     metrics = flat(run.numbers)
-    left_out = ", ".join(sorted(key for key in metrics if not math.isfinite(metrics[key])))
-    tags = {**run.tags, "not_finite": left_out} if left_out else dict(run.tags)
-    now = int(time.time() * 1000)
-    experiment = _experiment(client, artefacts)
-    identity = str(client.create_run(experiment, tags=tags, run_name=run.name).info.run_id)
+    finite = {key: value for key, value in metrics.items() if math.isfinite(value)}
+    left_out = ", ".join(sorted(metrics.keys() - finite.keys()))
+    tags = {**run.tags, **({"not_finite": left_out} if left_out else {})}
+    with suppress(MlflowException):  # it exists
+        if client.get_experiment_by_name(EXPERIMENT) is None:
+            client.create_experiment(EXPERIMENT, artefacts)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None, "MLflow has made it"
+    made = client.create_run(experiment.experiment_id, tags=tags, run_name=run.name)
+    identity, now = str(made.info.run_id), int(time.time() * 1000)
     try:
         client.log_batch(
             identity,
-            [Metric(key, one, now, 0) for key, one in metrics.items() if math.isfinite(one)],
+            [Metric(key, value, now, 0) for key, value in finite.items()],
             [Param(key, str(value)) for key, value in run.parameters.items()],
         )
         for file in run.files:
@@ -148,25 +153,11 @@ def _write(client: MlflowClient, artefacts: str | None, run: Run) -> str:
     return identity
 
 
-def _experiment(client: MlflowClient, artefacts: str | None) -> str:
-    """Return the experiment's id; made if it does not exist."""
-    from mlflow.exceptions import MlflowException
-
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found is None:
-        try:
-            return str(client.create_experiment(EXPERIMENT, artefacts))
-        except MlflowException:
-            # Another process may have made it in between.
-            found = client.get_experiment_by_name(EXPERIMENT)
-            if found is None:
-                raise
-    return str(found.experiment_id)
-
-
 @contextmanager
 def _opened(store: str) -> Iterator[tuple[MlflowClient, str | None]]:
     """Return a client, and where the artefacts go; None if a server decides that."""
+    # MLflow's tables use a loader that SQLAlchemy is about to drop.
+    warnings.filterwarnings("ignore", "The ``noload`` loader", DeprecationWarning)
     from mlflow import MlflowClient
 
     if "://" in store:
@@ -192,7 +183,7 @@ def _opened(store: str) -> Iterator[tuple[MlflowClient, str | None]]:
                 if not database.exists():
                     new.replace(database)
     # An error now, where it is not writable or not a database: MLflow retries for minutes.
-    with closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=20)) as tried:
+    with closing(sqlite3.connect(database, timeout=20)) as tried:
         tried.execute("BEGIN IMMEDIATE")
         tried.rollback()
     engine = SqlAlchemyStore(f"sqlite:///{database}", artefacts).engine
@@ -203,33 +194,15 @@ def _opened(store: str) -> Iterator[tuple[MlflowClient, str | None]]:
         engine.dispose()
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep MLflow off the network and the console; exceptions contain what goes wrong."""
-    os.environ.update(_ALWAYS)
-    for key, value in _UNLESS_SET.items():
-        os.environ.setdefault(key, value)
-    levels = {name: logging.getLogger(name).level for name in _LOGGERS}
-    for name in _LOGGERS:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            # MLflow's tables use a loader that SQLAlchemy is about to drop.
-            warnings.filterwarnings("ignore", "The ``noload`` loader", DeprecationWarning)
-            yield
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
-
-
 def _explained(store: str, error: Exception) -> str:
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    remedy = "make the folder writable, or name another"
     if "database schema" in reason:
-        reason = "another version of MLflow made this store"
-        remedy = "name another folder or server in LESIONLENS_TRACKING"
+        reason, remedy = (
+            "another version of MLflow made this store",
+            "name another folder or server",
+        )
     elif "://" in store:
-        remedy = "see that it runs, or name another server or a folder in LESIONLENS_TRACKING"
-    else:
-        remedy = "make the folder writable, or name another in LESIONLENS_TRACKING"
-    # An address may hold a password.
-    return re.sub(r"//[^/@\s]*@", "//", f"run not recorded in {store}: {reason}; {remedy}")
+        remedy = "see that it runs, or name another server or a folder"
+    said = f"run not recorded in {store}: {reason}; {remedy} in LESIONLENS_TRACKING"
+    return re.sub(r"//[^/@\s]*@", "//", said)  # an address may hold a password

@@ -15,7 +15,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from docs.generate import dependencies, metrics, notebook, python, settings, targets
+from docs.generate import dependencies, documents, metrics, notebook, python, settings, targets
 from docs.generate.names import ROOT
 
 ELSEWHERE: Final = {
@@ -39,6 +39,8 @@ def written() -> dict[str, str]:
     return {
         "reference/settings.md": settings.page(),
         "reference/metrics.md": metrics.page(),
+        "reference/documents.md": documents.page(),
+        f"reference/{documents.SCHEMA}": documents.text(),
         "reference/make.md": targets.page(),
         "explanation/dependencies.md": dependencies.page(),
         f"{notebook.NAME}.md": notebook.page(),

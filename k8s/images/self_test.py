@@ -15,12 +15,10 @@ import io
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -135,37 +133,26 @@ def run(project: Path, source: Path) -> None:
             # A builder has other limits than a pod.
             "LESIONLENS_MIN_MEMORY": "0",
         }
-        with log.open("wb") as output:
-            pod = subprocess.Popen(
-                [sys.executable, "-m", "serving.pod"],
-                cwd=project,
-                env={**os.environ, **variables},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        sys.path.append(str(project))  # in the image, serving lies only there
+        from serving.process import Process
+
+        command = [sys.executable, "-m", "serving.pod"]
+        pod = Process(command, log, environment={**os.environ, **variables}, folder=project)
         try:
-            _wait_ready(pod, int(health))
+            if not pod.wait_until(lambda: _ready(int(health)), READY_SECONDS):
+                ended = f"ended with status {pod.status} before it was ready"
+                late = f"was not ready after {READY_SECONDS:g} s"
+                raise SelfTestError(f"the pod {late if pod.status is None else ended}")
             for verb, field in (("predict", "predictions"), ("explain", "explanations")):
                 _ask(int(inference), verb, field)
-            pod.send_signal(signal.SIGTERM)
-            if pod.wait(timeout=60) != 0:
-                raise SelfTestError(f"the pod ended with status {pod.returncode}")
-        except (SelfTestError, OSError, subprocess.TimeoutExpired):
+            pod.stop(60)
+            if pod.status != 0:
+                raise SelfTestError(f"the pod ended with status {pod.status}")
+        except (SelfTestError, OSError):
             print(log.read_text(encoding="utf-8", errors="replace"), flush=True)
             raise
         finally:
-            _end(pod)
-
-
-def _end(pod: subprocess.Popen[bytes]) -> None:
-    """Stop it in the way that also stops TorchServe."""
-    pod.terminate()
-    try:
-        pod.wait(timeout=30)
-    except subprocess.TimeoutExpired:
-        pod.kill()
-        pod.wait()
+            pod.stop(30)
 
 
 def _baseline() -> dict[str, Any]:
@@ -198,16 +185,10 @@ def _free_ports(count: int) -> list[int]:
         return [int(opened.getsockname()[1]) for opened in sockets]
 
 
-def _wait_ready(pod: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
-        if pod.poll() is not None:
-            raise SelfTestError(f"the pod ended with status {pod.returncode} before it was ready")
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            if _reply(port, "GET", "/ready")[0] == 200:
-                return
-        time.sleep(0.2)
-    raise SelfTestError(f"the pod was not ready after {READY_SECONDS:g} s")
+def _ready(port: int) -> bool:
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        return _reply(port, "GET", "/ready")[0] == 200
+    return False
 
 
 def _ask(port: int, verb: str, field: str) -> None:
@@ -243,7 +224,7 @@ def main(arguments: list[str]) -> int:
             return 1
     try:
         run(Path(arguments[0]), source)
-    except (SelfTestError, OSError, subprocess.TimeoutExpired) as error:
+    except (SelfTestError, OSError) as error:
         print(f"self-test: {error}", flush=True)
         return 1
     print("self-test: a pod started, predicted, explained and ended", flush=True)

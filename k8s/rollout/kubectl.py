@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -9,11 +10,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from k8s.rollout.errors import ForbiddenError, RolloutError
 from k8s.rollout.manifests import Object
 from k8s.rollout.settings import RolloutSettings
+from serving.process import Process
 
 POLL_SECONDS: Final = 2.0
 REQUEST_SECONDS: Final = 30
@@ -118,14 +120,14 @@ class Kubectl:
         items: list[Object] = json.loads(text)["items"]
         return items
 
-    def open(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a long-running kubectl, such as ``port-forward``; the caller stops it."""
-        return subprocess.Popen(
-            [*self._program, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def open(self, *arguments: str, log: BinaryIO | None = None) -> Process:
+        """Start a long-running kubectl, such as ``port-forward``; the caller stops it.
+
+        Args:
+            *arguments: of kubectl.
+            log: gets all that it prints; ``lines()`` has the last of it in any case.
+        """
+        return Process([*self._program, *arguments], log or io.BytesIO())
 
     def _run(self, *arguments: str, given: str | None = None) -> str:
         try:

@@ -23,6 +23,7 @@ from k8s.rollout.kubectl import Kubectl
 from k8s.rollout.manifests import SERVICE
 from serving.front.client_key import authorization
 from serving.front.sockets import is_loopback
+from serving.process import Process
 
 SECONDS: Final = 60.0
 URL_SECONDS: Final = 5.0
@@ -31,7 +32,8 @@ SWITCH_SECONDS: Final = 30.0
 """Seconds in which a gateway must have noticed that the old release's pods are gone."""
 POLL_SECONDS: Final = 1.0
 PORT: Final = 8080
-FORWARDING: Final = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
+FORWARDING: Final = re.compile(r"Forwarding from (127\.0\.0\.1:\d+)")
+STOP_SECONDS: Final = 5.0
 
 Answer = dict[str, Any]
 
@@ -177,16 +179,33 @@ def _body(picture: bytes) -> Answer:
 def _forwarded(kubectl: Kubectl, namespace: str, pod: str) -> Iterator[str]:
     """Forward a free port of this machine to a pod."""
     forwarding = ("port-forward", "--namespace", namespace, f"pod/{pod}", f":{PORT}")
-    with kubectl.open(*forwarding) as process:
-        try:
-            assert process.stdout is not None
-            said = process.stdout.readline()
-            found = FORWARDING.search(said)
-            if found is None:
-                raise ForwardingError(f"kubectl port-forward to pod {pod}: {said.strip()}")
-            yield f"http://127.0.0.1:{found[1]}"
-        finally:
-            process.terminate()
+    process = kubectl.open(*forwarding)
+    try:
+        yield f"http://{forwarded(process, f'pod {pod}')}"
+    finally:
+        process.stop(STOP_SECONDS)
+
+
+def forwarded(process: Process, target: str) -> str:
+    """Return host and port that a ``kubectl port-forward`` has opened.
+
+    Args:
+        process: from :meth:`k8s.rollout.kubectl.Kubectl.open`.
+        target: name, for the error.
+
+    Raises:
+        ForwardingError: it forwards nothing; it was stopped.
+    """
+    process.wait_until(lambda: bool(_places(process)), SECONDS)
+    process.wait(0)  # where it has ended: all that it said is read
+    if places := _places(process):
+        return places[0]
+    process.stop(STOP_SECONDS)
+    raise ForwardingError(f"kubectl port-forward to {target}: {process.last_error}")
+
+
+def _places(process: Process) -> list[str]:
+    return [found[1] for line in process.lines() if (found := FORWARDING.search(line))]
 
 
 def _drawn() -> bytes:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -88,15 +88,14 @@ class Bench:
         Raises:
             RolloutError: it failed, or time is up.
         """
-        with self.kubectl.open("--namespace", self.namespace, *arguments) as process:
-            try:
-                said, _ = process.communicate(timeout=seconds)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise RolloutError(
-                    f"kubectl {arguments[0]} did not end within {seconds:g} s"
-                ) from None
-        if process.returncode != 0:
+        output = io.BytesIO()
+        process = self.kubectl.open("--namespace", self.namespace, *arguments, log=output)
+        status = process.wait(seconds)
+        process.stop(0)
+        said = output.getvalue().decode(errors="replace")
+        if status is None:
+            raise RolloutError(f"kubectl {arguments[0]} did not end within {seconds:g} s")
+        if status != 0:
             raise RolloutError(f"kubectl {arguments[0]}: {' '.join(said.split())}")
         return said
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 import time
 from typing import Final
 
 from k8s.rollout.errors import RolloutError
 from k8s.rollout.kubectl import Kubectl
-from k8s.rollout.smoke import FORWARDING
+from k8s.rollout.smoke import forwarded
+from serving.process import Process
 
 START_SECONDS: Final = 20.0
 
@@ -30,7 +30,7 @@ class Tunnel:
     def __init__(self, kubectl: Kubectl, namespace: str, target: str, port: int) -> None:
         self._kubectl, self._namespace, self._target = kubectl, namespace, target
         self._local, self._port = "", port
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Process | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self.breaks = 0
@@ -51,44 +51,22 @@ class Tunnel:
         self._thread.join(START_SECONDS + 5)
 
     def _start(self) -> None:
-        """Start kubectl and check by its first line whether it forwards."""
-        process = self._kubectl.open(
+        """Start kubectl and wait until it forwards."""
+        self._process = self._kubectl.open(
             *("port-forward", "--namespace", self._namespace, self._target),
             f"{self._local}:{self._port}",
         )
-        self._process = process
-        words: list[str] = []
-        assert process.stdout is not None
-        stdout = process.stdout
-        reader = threading.Thread(target=lambda: words.append(stdout.readline()), daemon=True)
-        reader.start()
-        reader.join(START_SECONDS)
-        found = FORWARDING.search(words[0]) if words else None
-        if found is None:
-            self._stop()
-            reader.join(5)
-            stdout.close()
-            said = words[0].strip() if words else f"nothing within {START_SECONDS:g} s"
-            raise RolloutError(f"kubectl port-forward to {self._target}: {said or 'it ended'}")
-        self._local = found[1]
-        # What it says of every connection must be read, or it stops where the pipe is full.
-        threading.Thread(target=_drain, args=(process,), daemon=True).start()
+        self._local = forwarded(self._process, self._target).rpartition(":")[2]
 
     def _stop(self) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(5)
+        if process is not None:
+            process.stop(5)
 
     def _watch(self) -> None:
         while not self._over.wait(0.1):
             process = self._process
-            if process is not None and process.poll() is None:
+            if process is not None and process.status is None:
                 continue
             if self._over.is_set():
                 return  # ended by __exit__: no break
@@ -99,10 +77,3 @@ class Tunnel:
                 time.sleep(1)
             if self._over.is_set():
                 self._stop()
-
-
-def _drain(process: subprocess.Popen[str]) -> None:
-    assert process.stdout is not None
-    with process.stdout as stdout:
-        for _ in stdout:
-            pass

@@ -13,6 +13,7 @@ from handlers.classifier import Classifier
 from handlers.documents import parse
 from handlers.drift import FEATURES, Baseline, image_statistics
 from handlers.imaging import centre_view, decode, to_tensor
+from tests.documents import check
 from tests.training.runs import quiet, read, said
 from training import dataset, features, folds, head, near_duplicates, pipeline
 from training.answers import Answers
@@ -56,6 +57,13 @@ def test_the_run_leaves_model_card_baseline_summary_and_archive(
         "model/openvino.bin",
     } | {f"model/{path.name}" for path in trained.model_folder.glob("openvino-*")}
     assert [path.name for path in trained.archive.iterdir()] == ["melanoma.mar"]
+
+
+@pytest.mark.parametrize(
+    "name", ["model/card.json", "model/baseline.json", "summary.json", "near_duplicates.json"]
+)
+def test_documents_have_the_entries_of_their_types(trained: TrainingSettings, name: str) -> None:
+    check(Path(name).name, read(trained.build / name))
 
 
 def test_the_card_is_that_of_this_run(

@@ -139,8 +139,9 @@ def test_second_training_reads_features_and_quantised_network_from_the_cache(
     monkeypatch.setattr(Extractor, "_compute", never)
     settings = fitted.model_copy(update={"build": tmp_path / "build"})
 
-    summary = pipeline.train(settings, RunLog())
+    pipeline.train(settings, RunLog())
 
+    summary = json.loads((settings.build / "summary.json").read_text())
     first = json.loads((fitted.model_folder / "card.json").read_text())
     own, other = (one["variants"]["measured"][TWO] for one in (summary, first))
     assert own["calibration"] == other["calibration"]

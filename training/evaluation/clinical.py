@@ -6,13 +6,14 @@ reweighted to a stated prevalence. That assumes the same sensitivity and specifi
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from handlers.prediction import risk
 from handlers.settings import HandlerSettings
 from training.errors import TrainingError
+from training.evaluation.documents import ClinicalUse, NetBenefit, PredictiveValues
 from training.intervals import interval
 from training.scores import predictive_values, rates
 
@@ -42,7 +43,7 @@ def stated_prevalence() -> float:
 
 def measure(
     probabilities: np.ndarray, labels: np.ndarray, threshold: float, stated: float, seed: int
-) -> dict[str, Any]:
+) -> ClinicalUse:
     """Measure net benefit and predictive values.
 
     Args:
@@ -71,7 +72,7 @@ def measure(
 
 def net_benefit(
     probabilities: np.ndarray, labels: np.ndarray, threshold: float, prevalence: float, seed: int
-) -> dict[str, Any]:
+) -> NetBenefit:
     """Compute the decision curve of Vickers & Elkin (2006).
 
     Net benefit is cancers found minus false alarms, each alarm weighing the odds of the risk from
@@ -116,7 +117,7 @@ def _net_benefit(
 
 def _predictive(
     probabilities: np.ndarray, labels: np.ndarray, threshold: float, seed: int
-) -> dict[str, Any]:
+) -> PredictiveValues:
     found = rates(probabilities, labels, np.asarray([threshold]), seed)
     ppv, npv = predictive_values(*found, np.asarray(PREVALENCES))
     return {

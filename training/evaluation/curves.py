@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from sklearn.metrics import roc_curve
 
+from training.evaluation.documents import Curves, ReliabilityBin, RiskCoverage
 from training.intervals import RESAMPLES
 from training.resampled import BINS
 
@@ -14,9 +15,7 @@ POINTS: Final = 200
 """Maximum number of points of a curve."""
 
 
-def curves(
-    probabilities: np.ndarray, labels: np.ndarray, threshold: float, seed: int
-) -> dict[str, Any]:
+def curves(probabilities: np.ndarray, labels: np.ndarray, threshold: float, seed: int) -> Curves:
     """Return all curves as plain lists, each class with a weight of a half.
 
     Args:
@@ -39,7 +38,7 @@ def curves(
 
 def _reliability(
     probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray, seed: int
-) -> list[dict[str, float]]:
+) -> list[ReliabilityBin]:
     """Predicted and observed share of cancer in each non-empty bin."""
     rng = np.random.default_rng(seed)
     places = np.minimum((probabilities * BINS).astype(int), BINS - 1)
@@ -50,22 +49,22 @@ def _reliability(
         drawn = rng.integers(0, len(own), (RESAMPLES, len(own)))
         observed = (own[drawn] * outcome[drawn]).sum(axis=1) / own[drawn].sum(axis=1)
         low, high = np.percentile(observed, (2.5, 97.5))
-        numbers = {
-            "from": place / BINS,
-            "to": (place + 1) / BINS,
-            "predicted": np.average(probabilities[inside], weights=own),
-            "observed": np.average(outcome, weights=own),
-            "low": low,
-            "high": high,
+        row: ReliabilityBin = {
+            "count": int(inside.sum()),
+            "from": round(float(place / BINS), 4),
+            "to": round(float((place + 1) / BINS), 4),
+            "predicted": round(float(np.average(probabilities[inside], weights=own)), 4),
+            "observed": round(float(np.average(outcome, weights=own)), 4),
+            "low": round(float(low), 4),
+            "high": round(float(high), 4),
         }
-        row = {name: round(float(number), 4) for name, number in numbers.items()}
-        rows.append({"count": int(inside.sum()), **row})
+        rows.append(row)
     return rows
 
 
 def _risk_coverage(
     probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray, threshold: float
-) -> dict[str, list[float]]:
+) -> RiskCoverage:
     """Share of wrong labels among the most certain answers (El-Yaniv & Wiener 2010)."""
     called = probabilities >= threshold
     sure = np.where(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from handlers.explainers.methods import DEFAULT
 from training import dataset
 from training.console import RunLog
 from training.dataset import Dataset
 from training.evaluation.explanations.document import document
+from training.evaluation.explanations.documents import ExplanationReport
 from training.evaluation.explanations.examples import examples
 from training.evaluation.explanations.localisation import masks_of
 from training.evaluation.explanations.study import Study
@@ -36,14 +36,18 @@ def report(settings: TrainingSettings, log: RunLog) -> Path:
         shown = examples(explained, trained.found.test, log.progress)
     with log.step("write"):
         path = page.write(written, shown, trained.reports)
-    numbers = {name: written[name] for name in ("methods", "controls", "planted")}
+    numbers = {
+        "methods": written["methods"],
+        "controls": written["controls"],
+        "planted": written["planted"],
+    }
     trained.record("explain-report", numbers, (page.NUMBERS,), log)
     log.say(conclusion(written))
     log.say(f"report: {path}")
     return path
 
 
-def conclusion(written: dict[str, Any]) -> str:
+def conclusion(written: ExplanationReport) -> str:
     """State which method the evidence selects, what it does not beat, and which is served."""
     chosen = written["default"]
     picked = chosen["method"]

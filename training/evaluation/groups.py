@@ -12,10 +12,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from handlers.card import Interval
 from training.answers import Answers
 from training.dataset import SPLITS, Dataset
 from training.errors import TrainingError
-from training.intervals import Interval, interval, share
+from training.evaluation.documents import GroupScores, SampleGroupScores
+from training.intervals import interval, share
 from training.score import tables
 from training.scores import auroc_interval
 
@@ -103,7 +105,7 @@ def unusable(attribute: str, groups: Iterable[str]) -> str:
 
 def of_training(
     groups: Mapping[str, Attributes], answers: Answers, threshold: float, seed: int
-) -> list[dict[str, Any]]:
+) -> list[SampleGroupScores]:
     """Score each group on the leak-free test photographs and out of sample.
 
     Args:
@@ -118,7 +120,7 @@ def of_training(
     free = np.flatnonzero(answers.leak_free)
     test = {name: [own[place] for place in free.tolist()] for name, own in groups["test"].items()}
     probabilities, labels = answers.test[free].round(6), answers.test_labels[free]
-    found = [
+    found: list[SampleGroupScores] = [
         {**row, "sample": sample}
         for sample, attributes, of, truth in (
             ("test_leak_free", test, probabilities, labels),
@@ -136,7 +138,7 @@ def score(
     labels: np.ndarray,
     threshold: float,
     seed: int,
-) -> list[dict[str, Any]]:
+) -> list[GroupScores]:
     """Score each group of each attribute.
 
     Args:
@@ -152,7 +154,7 @@ def score(
         than ``LEAST`` of a class; ``few``, whether a class has fewer than ``FEW``.
     """
     called = probabilities >= threshold
-    rows = []
+    rows: list[GroupScores] = []
     for attribute, own in attributes.items():
         member = np.asarray(own)
         for group in sorted(set(own), key=_in_order):

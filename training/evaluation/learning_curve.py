@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from training import folds
 from training.cache import Arrays, Cache
 from training.calibration import threshold_for
+from training.card import TrainedCard
 from training.console import RunLog
+from training.evaluation.documents import LearningCurve, LearningPoint
 from training.head import AUGMENTATIONS, Choice, HeadRecipe
 from training.recipes import FOLDS, Prepared
 from training.scores import auroc
@@ -29,8 +31,8 @@ VERSION: Final = 1
 
 
 def measure(
-    prepared: Prepared, card: dict[str, Any], settings: TrainingSettings, log: RunLog
-) -> dict[str, Any]:
+    prepared: Prepared, card: TrainedCard, settings: TrainingSettings, log: RunLog
+) -> LearningCurve:
     """Fit the final layer to growing parts of the train folder.
 
     Each repeat has its own folds and its own order of lesions, of which every part takes the first;
@@ -48,15 +50,15 @@ def measure(
         repeat, ``auroc`` and ``specificity`` where the ``sensitivity`` is the one aimed at, means
         over the ``folds``. Or ``why_not``, for a recipe that has none.
     """
-    if card["finetune"] != "head":
+    if card.finetune != "head":
         return {
-            "why_not": f"The recipe {card['finetune']} changes the features, so that each point "
+            "why_not": f"The recipe {card.finetune} changes the features, so that each point "
             "would be a fine-tuning of its own; a learning curve is measured for head only."
         }
-    choice = Choice(card["parameters"]["C"], card["parameters"]["augmentation"], ())
+    choice = Choice(card.parameters["C"], card.parameters["augmentation"], ())
     recipe = HeadRecipe(prepared.backbone, prepared.features, prepared.labels, choice)
     kept = Cache(settings.cache / "learning" / _key(prepared, choice, settings.sensitivity))
-    points = []
+    points: list[LearningPoint] = []
     for done, share in enumerate(SHARES, 1):
         runs = [
             kept.get(f"{share}-{seed}", partial(_scores, recipe, prepared, settings, share, seed))

@@ -7,22 +7,25 @@ import json
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from handlers import threads
 from training import backbone, recipes
 from training.answers import Answers
 from training.calibration import PREVALENCE, threshold_interval
+from training.card import TrainedCard
 from training.console import RunLog
 from training.dataset import Dataset, Photograph
 from training.evaluation import clinical, groups, learning_curve
 from training.evaluation.curves import curves
+from training.evaluation.documents import Clinical, Compared, ModelReport, OfTheTraining
 from training.evaluation.recipe_comparison import RecipeComparison
 from training.evaluation.report.model import page
 from training.evaluation.report.pictures import thumbnail
 from training.evaluation.served import Served
 from training.evaluation.stress import review, robustness
 from training.evaluation.trained import TrainedModel, read_output
+from training.leaks import NearDuplicates
 from training.settings import TrainingSettings
 
 MOST: Final = 400
@@ -48,7 +51,7 @@ def report(settings: TrainingSettings, log: RunLog, table: Path | None = None) -
     trained = TrainedModel.load(settings, log)
     found = trained.found
     answers = Answers.read(io.BytesIO(read_output(settings.build / "answers.npz")))
-    leaks = json.loads(read_output(settings.build / "near_duplicates.json"))
+    leaks: NearDuplicates = json.loads(read_output(settings.build / "near_duplicates.json"))
     # What a user may have to correct comes before what takes minutes.
     stated = clinical.stated_prevalence()
     table = table or groups.default_table(found)
@@ -60,43 +63,48 @@ def report(settings: TrainingSettings, log: RunLog, table: Path | None = None) -
     with log.step("stress"):
         stressed = robustness.measure(served, asked, settings.seed, log.progress)
     compared = _compared(settings, trained, log)
-    document = {
+    document: ModelReport = {
         **_of_the_training(trained.card, answers, leaks, settings),
-        "clinical": _clinical(trained.card["threshold"], answers, stated, settings.seed),
-        "groups": groups.of_training(attributes, answers, trained.card["threshold"], settings.seed),
+        "clinical": _clinical(trained.card.threshold, answers, stated, settings.seed),
+        "groups": groups.of_training(attributes, answers, trained.card.threshold, settings.seed),
         "review": reviewed,
         **stressed,
         **compared,
     }
     with log.step("write"):
         written = page.write(document, _thumbnails(leaks, found), trained.reports)
-    numbers = {name: document[name] for name in ("scores", "review", "stress", "covered")}
+    numbers = {
+        "scores": document["scores"],
+        "review": document["review"],
+        "stress": document["stress"],
+        "covered": document["covered"],
+    }
     trained.record("report", numbers, (page.CARD, page.BILL, page.NUMBERS), log)
     log.say(f"report: {written}")
     return written
 
 
 def _of_the_training(
-    card: dict[str, Any], answers: Answers, leaks: dict[str, Any], settings: TrainingSettings
-) -> dict[str, Any]:
+    card: TrainedCard, answers: Answers, leaks: NearDuplicates, settings: TrainingSettings
+) -> OfTheTraining:
     """Return the measurements of the training itself."""
-    threshold, seed = card["threshold"], settings.seed
+    threshold, seed = card.threshold, settings.seed
     cancers = answers.train[answers.train_labels == 1]
     return {
         "made": datetime.now(UTC).date().isoformat(),
-        "model_version": card["model_version"],
-        "finetune": card["finetune"],
-        "parameters": card["parameters"],
-        "data": card["data"],
-        "backbone": card["backbone"],
+        "model_version": card.model_version,
+        "finetune": card.finetune,
+        "parameters": card.parameters,
+        "data": card.data,
+        "backbone": card.backbone,
         "leaks": leaks,
-        "scores": card["scores"],
+        "scores": card.scores,
         "decision": {
-            "temperature": card["temperature"],
+            "temperature": card.temperature,
             "prevalence": PREVALENCE,
             "sensitivity_aimed_at": settings.sensitivity,
             "threshold": threshold_interval(cancers, settings.sensitivity, seed),
-            "band": card["review"]["near_threshold"],
+            "band": card.review.near_threshold,
             "error_rates": {
                 "cancers_missed": settings.alpha_malignant,
                 "benign_called_cancer": settings.alpha_benign,
@@ -111,14 +119,14 @@ def _of_the_training(
                 "what": f"head, augmentation: {one['augmentation']}, C {one['C']:.3g}",
                 "gave": f"log loss {one['log_loss_held_out']:.4f} on photographs held out",
             }
-            for one in card["tried"]
+            for one in card.tried
         ],
-        "versions": card["versions"],
+        "versions": card.versions,
         "machine": {"cores": threads.cores(), "architecture": platform.machine()},
     }
 
 
-def _clinical(threshold: float, answers: Answers, stated: float, seed: int) -> dict[str, Any]:
+def _clinical(threshold: float, answers: Answers, stated: float, seed: int) -> Clinical:
     """Return net benefit and predictive values of the samples that the curves are of."""
     test, unseen = answers.test.round(6), answers.train.round(6)
     return {
@@ -128,7 +136,7 @@ def _clinical(threshold: float, answers: Answers, stated: float, seed: int) -> d
     }
 
 
-def _compared(settings: TrainingSettings, trained: TrainedModel, log: RunLog) -> dict[str, Any]:
+def _compared(settings: TrainingSettings, trained: TrainedModel, log: RunLog) -> Compared:
     deepest = settings.model_copy(update={"finetune": settings.report_recipes[-1]})
     with log.step("backbone"):
         network = backbone.load(settings.weights, settings.seed, log.say)
@@ -145,7 +153,7 @@ def spread_test(found: Dataset) -> list[Photograph]:
     return [found.test[int(place * step)] for place in range(min(MOST, len(found.test)))]
 
 
-def _thumbnails(leaks: dict[str, Any], found: Dataset) -> dict[str, bytes]:
+def _thumbnails(leaks: NearDuplicates, found: Dataset) -> dict[str, bytes]:
     """Make thumbnails of the photographs that have near-duplicates, by name."""
     wanted = {name for pair in leaks["listed"] for name in pair["files"]}
     paths = {

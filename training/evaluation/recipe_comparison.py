@@ -11,22 +11,23 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from handlers.card import Scores
 from training import calibration, dataset, folds, recipes
 from training.cache import Arrays, Cache
 from training.console import RunLog
+from training.evaluation.documents import Comparison, Recipes, RecipeScores
 from training.finetune import PLAN
 from training.intervals import RESAMPLES, interval
 from training.recipes import FOLDS, Prepared, Recipe
-from training.scores import auroc, evaluate
+from training.scores import SHOWN, auroc, evaluate
 from training.settings import TrainingSettings
 
 VERSION: Final = 2
 """Increase it when the same plan gives another fit: cached fits are then recomputed."""
-SHOWN: Final = ("auroc", "sensitivity", "specificity", "brier", "ece")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class RecipeComparison:
     """Aims, cache, names of the recipes (``head`` first), and how many seeds."""
     log: RunLog
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Recipes:
         """Run every recipe with every seed.
 
         Returns:
@@ -82,7 +83,7 @@ class RecipeComparison:
             recipe and the first, None where there is one.
         """
         truth, seeds = self.prepared.labels, range(self.settings.report_seeds)
-        table: dict[str, Any] = {}
+        table: dict[str, RecipeScores] = {}
         unseen: dict[str, list[_OutOfFold]] = {}
         for name in self.settings.report_recipes:
             runs = [self._run(name, seed) for seed in seeds]
@@ -128,7 +129,7 @@ class RecipeComparison:
         test, spent = fits.get(f"{name}-{seed}-final", partial(_timed, final))
         return _SeedResult(_OutOfFold(unseen, fold), test, seconds + float(spent))
 
-    def _scores(self, one: _SeedResult, seed: int) -> dict[str, Any]:
+    def _scores(self, one: _SeedResult, seed: int) -> Scores:
         """Score one seed on test, calibrated on the train folder."""
         labels = self.prepared.labels
         calibrated = calibration.calibrate(one.unseen.log_odds, labels, self.settings.aims)
@@ -144,7 +145,7 @@ def _timed(compute: Callable[[], np.ndarray]) -> Arrays:
     return log_odds, np.asarray(perf_counter() - start)
 
 
-def _difference(unseen: dict[str, list[_OutOfFold]], truth: np.ndarray) -> dict[str, Any] | None:
+def _difference(unseen: dict[str, list[_OutOfFold]], truth: np.ndarray) -> Comparison | None:
     """Mean paired difference over the seeds, photographs resampled within their class."""
     names = list(unseen)
     if len(names) < 2:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from training.console import RunLog
 from training.evaluation import clinical, groups
 from training.evaluation.curves import curves
+from training.evaluation.documents import ScoreReport
 from training.files import write_json
 from training.score import results, tables
 from training.score.errors import ScoreError
 from training.scores import evaluate
 from training.settings import TrainingSettings
+from training.summary import SCORE
 
 NAME: Final = "scored.json"
 """File in the report's folder of the model version."""
@@ -60,7 +62,7 @@ def report(scores: Path, labels: Path, settings: TrainingSettings, log: RunLog) 
         for attribute, stated_by_name in attributes.items()
     }
     wrong = (probabilities >= threshold).astype(int) != classes
-    document: dict[str, Any] = {
+    document: ScoreReport = {
         "model_version": found.identity["model_version"],
         "variant": found.identity["variant"],
         "photographs": {
@@ -81,7 +83,7 @@ def report(scores: Path, labels: Path, settings: TrainingSettings, log: RunLog) 
             "wrong_and_flagged": int((wrong & review).sum()),
         },
     }
-    written = settings.reports / str(document["model_version"]) / NAME
+    written = settings.reports / document["model_version"] / NAME
     write_json(written, document)
     log.table("Scored", _shown(document))
     log.say(f"report: {written}")
@@ -117,7 +119,7 @@ def _labels(path: Path, log: RunLog) -> tuple[str, dict[str, int], dict[str, dic
     return column, found, dict(sorted(attributes.items()))
 
 
-def _shown(document: dict[str, Any]) -> dict[str, str]:
+def _shown(document: ScoreReport) -> dict[str, str]:
     scores, review = document["scores"], document["review"]
     return {
         "model version": f"{document['model_version']} ({document['variant']})",
@@ -125,7 +127,7 @@ def _shown(document: dict[str, Any]) -> dict[str, str]:
             f"{count} {name.replace('_', ' ')}" for name, count in document["photographs"].items()
         ),
         **{
-            name: "{value:.3f} (95 % interval {low:.3f} to {high:.3f})".format(**scores[name])
+            name: SCORE.format(**scores[name])
             for name in ("auroc", "sensitivity", "specificity", "ece")
         },
         "for review": f"{review['share']:.1%}, with {review['wrong_and_flagged']} of "

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from handlers.documents import DocumentError, parse
 from training import dataset, tracking
+from training.card import TrainedCard
 from training.console import RunLog
 from training.dataset import Dataset
 from training.errors import TrainingError
@@ -24,8 +26,7 @@ class TrainedModel:
     """The output of a training, for a report on it."""
 
     settings: TrainingSettings
-    card: dict[str, Any]
-    """The document of ``card.json``."""
+    card: TrainedCard
     found: Dataset
 
     @classmethod
@@ -35,9 +36,13 @@ class TrainedModel:
         Raises:
             NothingToReportError: train first.
         """
-        card = json.loads(read_output(settings.model_folder / "card.json"))
+        path = settings.model_folder / "card.json"
+        try:
+            card = parse(json.loads(read_output(path)), TrainedCard, path.name)
+        except DocumentError as error:
+            raise NothingToReportError(f"{path}: {error}: run `make train` first") from error
         found = dataset.find(settings, log)
-        if found.digest != card["data"]["digest"]:
+        if found.digest != card.data["digest"]:
             raise NothingToReportError(
                 f"the model in {settings.model_folder} was trained on other photographs: "
                 "run `make train` first"
@@ -47,7 +52,7 @@ class TrainedModel:
     @property
     def reports(self) -> Path:
         """Folder of the reports on this model version."""
-        return self.settings.reports / str(self.card["model_version"])
+        return self.settings.reports / self.card.model_version
 
     def record(
         self, name: str, numbers: Mapping[str, Any], files: Sequence[str], log: RunLog
@@ -62,9 +67,9 @@ class TrainedModel:
         """
         run = tracking.Run(
             name,
-            {**self.settings.asked(), **self.card["parameters"]},
+            {**self.settings.asked(), **self.card.parameters},
             numbers,
-            {"model_version": self.card["model_version"], "data_digest": self.found.digest},
+            {"model_version": self.card.model_version, "data_digest": self.found.digest},
             [self.reports / file for file in files],
         )
         with log.step("record"):

@@ -13,6 +13,7 @@ import pytest
 from handlers.explainers import integrated_gradients
 from handlers.explainers.methods import METHODS, Method
 from handlers.explainers.task import Attribution, AttributionTask
+from tests.documents import check
 from tests.training.runs import quiet
 from training.evaluation import explanation_report
 from training.evaluation.explanations import cost, curves, examples
@@ -107,6 +108,10 @@ def test_the_page_is_written_under_the_models_version(
 
     assert folder.name == document["model_version"]
     assert (folder / "explanations.html").is_file()
+
+
+def test_measurements_have_the_entries_of_their_type(document: dict[str, Any]) -> None:
+    check("explanations.json", document)
 
 
 def test_every_method_and_control_is_measured_as_configured(document: dict[str, Any]) -> None:

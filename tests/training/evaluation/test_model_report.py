@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.documents import check
 from tests.training.runs import quiet
 from training import finetune
 from training.evaluation import learning_curve, model_report
@@ -63,6 +64,10 @@ def test_it_is_written_under_the_models_version(
     assert {path.name for path in folder.iterdir()} == {
         *("report.html", "metrics.json", "MODEL_CARD.md", "model_card.cdx.json", "plots"),
     }
+
+
+def test_metrics_have_the_entries_of_their_type(document: dict[str, Any]) -> None:
+    check("metrics.json", document)
 
 
 def test_scores_and_leaks_are_those_of_the_training(

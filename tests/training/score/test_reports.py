@@ -9,6 +9,7 @@ import pytest
 
 from handlers.settings import HandlerSettings
 from monitoring.drift_report.__main__ import main as drift_report
+from tests.documents import check
 from tests.training.runs import quiet, said
 from tests.training.score.conftest import rows_of
 from training.__main__ import main as training
@@ -90,6 +91,7 @@ def test_other_columns_of_the_labels_are_attributes_unless_they_are_too_many(
     settings = trained.model_copy(update={"reports": tmp_path})
     document = json.loads(score_report.report(scored["test"], labels, settings, log).read_text())
 
+    check(score_report.NAME, document)
     assert [one["group"] for one in document["groups"]] == ["A", "B"]
     assert sum(one["cancers"] for one in document["groups"]) == document["scores"]["cancers"]
     assert "no scores by 'patient': the column 'patient' has 24 different values" in said(log)

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
 
 from handlers.explainers.methods import METHODS
 from training.dataset import Progress
+from training.evaluation.explanations.documents import Cost
 from training.evaluation.explanations.subjects import Explained, Subject
 
 PHOTOGRAPHS: Final = 8
 
 
-def measure(
-    explained: Explained, subjects: Sequence[Subject], progress: Progress
-) -> dict[str, Any]:
+def measure(explained: Explained, subjects: Sequence[Subject], progress: Progress) -> Cost:
     """Time each method and a forward pass alternately, so that both see the same load.
 
     Not cached: yesterday's load of the machine says nothing about today's.

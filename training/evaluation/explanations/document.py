@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 
 from handlers import threads
 from handlers.explainers.methods import METHODS
 from training import intervals
+from training.card import TrainedCard
 from training.evaluation.explanations import randomisation, verdict
 from training.evaluation.explanations.controls import CONTROLS
 from training.evaluation.explanations.curves import MEASURES, SHARES, Curves
+from training.evaluation.explanations.documents import (
+    Areas,
+    ExplanationReport,
+    Located,
+    Measured,
+    MethodMeasured,
+    Randomisation,
+)
 from training.evaluation.explanations.localisation import LocalisationScores
 from training.evaluation.explanations.study import StudyResult
 from training.intervals import share
 
 
 def document(
-    measured: StudyResult, card: Mapping[str, Any], variant: str, seed: int
-) -> dict[str, Any]:
+    measured: StudyResult, card: TrainedCard, variant: str, seed: int
+) -> ExplanationReport:
     """Return means with their intervals, comparisons and the verdict.
 
     Args:
         measured: a number a photograph of everything.
-        card: ``card.json`` of the model.
+        card: of the model.
         variant: name of the serving variant that was explained.
         seed: of the resampling.
     """
@@ -35,9 +42,9 @@ def document(
     beats = verdict.beats(measured.curves, tuple(METHODS), tuple(CONTROLS), seed)
     return {
         "made": datetime.now(UTC).date().isoformat(),
-        "model_version": card["model_version"],
+        "model_version": card.model_version,
         "variant": variant,
-        "data": card["data"],
+        "data": card.data,
         "machine": {"cores": threads.cores(), "architecture": platform.machine()},
         "asked": _asked(measured),
         "forward_milliseconds": measured.cost["forward_milliseconds"],
@@ -69,7 +76,7 @@ def document(
     }
 
 
-def _method(name: str, measured: StudyResult, seed: int) -> dict[str, Any]:
+def _method(name: str, measured: StudyResult, seed: int) -> MethodMeasured:
     method = METHODS[name]
     missed = measured.incompleteness.get(name)
     return {
@@ -85,7 +92,7 @@ def _method(name: str, measured: StudyResult, seed: int) -> dict[str, Any]:
     }
 
 
-def _of_any(name: str, measured: StudyResult, seed: int) -> dict[str, Any]:
+def _of_any(name: str, measured: StudyResult, seed: int) -> Measured:
     """Return the measurements that exist for controls too."""
     located = measured.located
     return {
@@ -95,11 +102,14 @@ def _of_any(name: str, measured: StudyResult, seed: int) -> dict[str, Any]:
     }
 
 
-def _areas(drawn: Curves, seed: int) -> dict[str, Any]:
-    return {name: intervals.mean(drawn.areas(name), seed) for name in MEASURES}
+def _areas(drawn: Curves, seed: int) -> Areas:
+    return {
+        "deletion": intervals.mean(drawn.areas("deletion"), seed),
+        "insertion": intervals.mean(drawn.areas("insertion"), seed),
+    }
 
 
-def _located(found: LocalisationScores, name: str, seed: int) -> dict[str, Any] | None:
+def _located(found: LocalisationScores, name: str, seed: int) -> Located | None:
     if not len(found.area):
         return None
     return {
@@ -108,7 +118,7 @@ def _located(found: LocalisationScores, name: str, seed: int) -> dict[str, Any] 
     }
 
 
-def _randomisation(correlation: np.ndarray, seed: int) -> dict[str, Any]:
+def _randomisation(correlation: np.ndarray, seed: int) -> Randomisation:
     """Rank correlations of shape (n, number of stages)."""
     found = [intervals.mean(stage, seed) for stage in correlation.T]
     return {

@@ -26,6 +26,7 @@ from training.evaluation.explanations import (
 )
 from training.evaluation.explanations.controls import BASELINES, CONTROLS
 from training.evaluation.explanations.curves import Curves, Replacing
+from training.evaluation.explanations.documents import Cost
 from training.evaluation.explanations.localisation import LocalisationScores, Outlined
 from training.evaluation.explanations.subjects import Explained, Subject
 from training.settings import TrainingSettings
@@ -57,7 +58,7 @@ class StudyResult:
     baseline_curves: dict[str, Curves]
     """Curves of Integrated Gradients, by its baseline."""
     baseline_incompleteness: dict[str, np.ndarray]
-    cost: dict[str, Any]
+    cost: Cost
     """From :func:`training.evaluation.explanations.cost.measure`."""
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from training import intervals
 from training.evaluation.explanations.curves import Curves
+from training.evaluation.explanations.documents import Against, Beats, Chosen, MethodMeasured
 
 BETTER: Final = {"deletion": -1, "insertion": 1}
 """Whether more is better (1) or less (-1), by measure."""
@@ -18,15 +19,13 @@ RULE: Final = (
 )
 """Written before any of it was measured."""
 
-Document = Mapping[str, Any]
-
 
 def beats(
     drawn: Mapping[str, Curves],
     methods: Sequence[str],
     controls: Sequence[str],
     seed: int,
-) -> dict[str, Any]:
+) -> Beats:
     """Compare each method with each control.
 
     Args:
@@ -48,7 +47,7 @@ def beats(
     }
 
 
-def default(methods: Document, beaten: Document) -> dict[str, Any]:
+def default(methods: Mapping[str, MethodMeasured], beaten: Beats) -> Chosen:
     """Return the method that ``RULE`` selects.
 
     Args:
@@ -64,7 +63,7 @@ def default(methods: Document, beaten: Document) -> dict[str, Any]:
         found = methods[name]
         fit = found["randomisation"]["reacts"] and not found["slow"]
         won = sum(one["apart"] for curves in beaten[name].values() for one in curves.values())
-        return fit, won, found["insertion"]["value"] - found["deletion"]["value"]
+        return fit, won, (found["insertion"]["value"] or 0) - (found["deletion"]["value"] or 0)
 
     method = max(methods, key=rank)
     against = beaten[method]
@@ -72,18 +71,20 @@ def default(methods: Document, beaten: Document) -> dict[str, Any]:
         "method": method,
         "rule": RULE,
         "beaten": [
-            control for control, curves in against.items() if all(map(_apart, curves.values()))
+            control
+            for control, curves in against.items()
+            if all(one["apart"] for one in curves.values())
         ],
         "not_beaten": [
             [control, name]
             for control, curves in against.items()
             for name, one in curves.items()
-            if not _apart(one)
+            if not one["apart"]
         ],
     }
 
 
-def _against(ours: Curves, theirs: Curves, name: str, seed: int) -> dict[str, Any]:
+def _against(ours: Curves, theirs: Curves, name: str, seed: int) -> Against:
     one, other = ours.areas(name), theirs.areas(name)
     means = intervals.mean(one, seed), intervals.mean(other, seed)
     lower, higher = means if BETTER[name] < 0 else means[::-1]
@@ -91,7 +92,3 @@ def _against(ours: Curves, theirs: Curves, name: str, seed: int) -> dict[str, An
         "difference": intervals.paired(one, other, seed),
         "apart": intervals.below(lower, higher),
     }
-
-
-def _apart(one: Document) -> bool:
-    return bool(one["apart"])

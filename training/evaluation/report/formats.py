@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from training.intervals import Interval
+from handlers.card import Interval
 
 MISSING: Final = "\N{EN DASH}"
 """Text for a value that could not be measured, such as the AUROC of a single class."""

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
-from training.intervals import Interval
+from handlers.card import Interval
 
 BLUE: Final = "#2F6DA8"
 ORANGE: Final = "#C97A00"

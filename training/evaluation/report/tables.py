@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import floor, log10
 from typing import Any, Final
 
+from handlers.card import Interval
 from training.evaluation.report.formats import (
     MISSING,
     PERCENT,
@@ -16,7 +17,6 @@ from training.evaluation.report.formats import (
     signed,
     words,
 )
-from training.intervals import Interval
 
 FIGURES: Final = 2
 """Significant figures of numbers of unknown magnitude."""

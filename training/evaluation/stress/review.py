@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 from zlib import crc32
 
 import numpy as np
@@ -14,6 +14,7 @@ from handlers.labels import REASONS
 from handlers.prediction import Decision
 from training.dataset import Photograph, Progress, labels
 from training.evaluation.served import Served, flagged
+from training.evaluation.stress.documents import Caught, FirmErrors, FlagsForReview
 from training.evaluation.stress.robustness import changed
 from training.evaluation.stress.unsuitable import DRAWN, SPOILT
 from training.intervals import share
@@ -26,7 +27,7 @@ UNSUITABLE: Final = ("unlike_training_data", "low_quality")
 
 def measure(
     served: Served, photographs: Sequence[Photograph], seed: int, progress: Progress
-) -> dict[str, Any]:
+) -> FlagsForReview:
     """Measure false flags on test photographs, errors of unflagged answers, and detected pictures.
 
     Args:
@@ -38,7 +39,7 @@ def measure(
     total = 1 + len(SPOILT) + len(DRAWN)
     decisions = served.decide(decode(photo.path.read_bytes()) for photo in photographs)
     progress("review", 1, total)
-    caught: dict[str, Any] = {}
+    caught: dict[str, Caught] = {}
     everything: list[np.ndarray] = []
     kinds = [(name, changed(photographs, change, name, seed)) for name, change in SPOILT.items()]
     count = min(EACH, len(photographs))
@@ -50,7 +51,8 @@ def measure(
         caught[name] = {
             "count": len(answers),
             "caught": share(hits),
-            **{reason: float(flagged(answers, reason).mean().round(4)) for reason in UNSUITABLE},
+            "unlike_training_data": float(flagged(answers, UNSUITABLE[0]).mean().round(4)),
+            "low_quality": float(flagged(answers, UNSUITABLE[1]).mean().round(4)),
         }
         progress("review", done, total)
     return {
@@ -64,7 +66,7 @@ def measure(
     }
 
 
-def _firm(decisions: Sequence[Decision], truth: np.ndarray) -> dict[str, Any]:
+def _firm(decisions: Sequence[Decision], truth: np.ndarray) -> FirmErrors:
     """Return the error rate of unflagged answers, per class."""
     firm = ~flagged(decisions, "near_threshold")
     called = np.asarray([decision.label for decision in decisions])

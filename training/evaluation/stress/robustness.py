@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 from zlib import crc32
 
 import numpy as np
@@ -14,6 +14,7 @@ from handlers.imaging import decode
 from handlers.prediction import Decision
 from training.dataset import Photograph, Progress, labels
 from training.evaluation.served import Served, probabilities
+from training.evaluation.stress.documents import Robustness, Stressed
 from training.evaluation.stress.perturbations import (
     PERTURBATIONS,
     Change,
@@ -30,7 +31,7 @@ ACCEPTED: Final = (0.35, 0.65)
 
 def measure(
     served: Served, photographs: Sequence[Photograph], seed: int, progress: Progress
-) -> dict[str, Any]:
+) -> Robustness:
     """Measure AUROC and label flips under each perturbation, and with the lesion covered.
 
     Args:
@@ -54,7 +55,7 @@ def measure(
         return decisions
 
     before = ask(None, "unchanged", 1)
-    stress: dict[str, Any] = {
+    stress: dict[str, Stressed] = {
         "unchanged": {"auroc": auroc_interval(probabilities(before), truth, seed)}
     }
     for done, (name, change) in enumerate(PERTURBATIONS.items(), 2):
@@ -66,14 +67,15 @@ def measure(
             "label_flips": share(flips),
         }
     after = ask(covered, "covered", total)
-    hidden: Mapping[str, Any] = auroc_interval(probabilities(after), truth, seed)
+    hidden = auroc_interval(probabilities(after), truth, seed)
+    value = hidden["value"]
     areas = [cover_mask(opened(photo)).mean() for photo in photographs]
     return {
         "stress": stress,
         "covered": {
             "auroc": hidden,
             "accepted": list(ACCEPTED),
-            "leaks": not ACCEPTED[0] <= hidden["value"] <= ACCEPTED[1],
+            "leaks": value is not None and not ACCEPTED[0] <= value <= ACCEPTED[1],
             "area_auroc": auroc_interval(np.asarray(areas), truth, seed),
         },
     }

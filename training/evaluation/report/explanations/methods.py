@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from handlers.card import Interval
 from training.evaluation.report.formats import words
-from training.intervals import Interval
 
 MEASURES: Final = {"deletion": -1, "insertion": 1}
 """Whether more is better (1) or less (-1), by measure."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from handlers.card import Interval
 from handlers.imaging import SIDE
 from training.evaluation.explanations.examples import Example
 from training.evaluation.report.explanations import methods
@@ -13,7 +14,6 @@ from training.evaluation.report.formats import count, number, percent, percent_i
 from training.evaluation.report.model import wording
 from training.evaluation.report.model.tables import REASONS
 from training.evaluation.report.model.wording import NOT_A_DEVICE, licence
-from training.intervals import Interval
 
 __all__ = ["NOT_A_DEVICE", "licence"]  # the page contains these as well
 

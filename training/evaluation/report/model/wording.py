@@ -8,6 +8,7 @@ from operator import itemgetter
 from statistics import mean, stdev
 from typing import Any, Final
 
+from handlers.card import Interval
 from training.evaluation.report.formats import (
     count,
     interval,
@@ -17,7 +18,6 @@ from training.evaluation.report.formats import (
     signed,
     signed_interval,
 )
-from training.intervals import Interval
 
 PEOPLE: Final = 1000
 PREVALENCE: Final = 0.02
