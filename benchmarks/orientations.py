@@ -264,7 +264,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             name = f"int8-{side}px-{stages}stage" + "s" * (stages > 1)
             networks[name] = _judged(features[:, :, :width], cost, split, judge)
     return {
-        "model_version": trained.card["model_version"],
+        "model_version": trained.card.model_version,
         "photographs": len(prepared.labels),
         "folds": len(split),
         "sensitivity": settings.sensitivity,

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
+from handlers.card import Interval
 from handlers.variants import PORTABLE
 from training.console import RunLog
 from training.dataset import Photograph
@@ -20,7 +21,7 @@ from training.evaluation.model_report import spread_test
 from training.evaluation.served import Served
 from training.evaluation.stress import robustness
 from training.evaluation.trained import TrainedModel
-from training.intervals import Interval, share
+from training.intervals import share
 from training.settings import TrainingSettings
 
 ORIENTATIONS: Final = tuple(Image.Transpose)
@@ -36,7 +37,7 @@ def measure(_options: argparse.Namespace) -> dict[str, Any]:
     log, settings = RunLog(), TrainingSettings()
     trained = TrainedModel.load(settings, log)
     photographs = spread_test(trained.found)
-    default: str = trained.card["variants"]["order"][0]
+    default: str = trained.card.variants.order[0]
     found: dict[str, Any] = {}
     for name in dict.fromkeys((default, PORTABLE.name)):
         log.say(name)
@@ -46,7 +47,7 @@ def measure(_options: argparse.Namespace) -> dict[str, Any]:
             **robustness.measure(served, photographs, settings.seed, log.progress),
         }
     return {
-        "model_version": trained.card["model_version"],
+        "model_version": trained.card.model_version,
         "photographs": len(photographs),
         "default": default,
         "variants": found,
