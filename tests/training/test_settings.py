@@ -42,6 +42,17 @@ def test_all_views_are_computed_unless_plain_torchscript_is_one_variant_of_sever
     assert settings.views_computed == count
 
 
+def test_recipe_all_fits_variants_of_one_stage_unless_others_are_named() -> None:
+    two = "int8-224px-2stages-1orientation"
+
+    default = TrainingSettings(finetune="all").variants_fitted
+    named = TrainingSettings(finetune="all", variants=(two, PORTABLE.name)).variants_fitted
+
+    assert default == tuple(name.replace("2stages", "1stage") for name in VARIANTS)
+    assert named == (two,)
+    assert TrainingSettings(finetune="layer4").variants_fitted == VARIANTS
+
+
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [
