@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from handlers import backends, variants
+from handlers.answers import Prediction
 from handlers.backends import Backend, Shape, UnavailableError
 from handlers.card import ArchiveError, Card, OperatingPoint
 from handlers.documents import read
@@ -248,7 +249,7 @@ class Classifier:
             )
         return decisions
 
-    def answer(self, image: ClassifiedImage, prevalence: float) -> dict[str, Any]:
+    def answer(self, image: ClassifiedImage, prevalence: float) -> Prediction:
         """Return the fields of a prediction as every client gets them.
 
         Args:

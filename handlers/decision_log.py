@@ -10,14 +10,14 @@ import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
+from handlers.answers import Prediction
 from handlers.groups import Groups
 from handlers.protocol import Verb
 
 
 def write(
-    verb: Verb, predictions: Sequence[dict[str, Any]], groups: Sequence[Groups], seconds: float
+    verb: Verb, predictions: Sequence[Prediction], groups: Sequence[Groups], seconds: float
 ) -> None:
     """Write the lines of one answer to standard output, at once.
 

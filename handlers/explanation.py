@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from PIL import Image
 
 from handlers import rendering, segmentation
+from handlers.answers import AttributionFields
 from handlers.explainers.methods import (
     DEFAULT,
     NAMES,
@@ -54,7 +55,7 @@ def fields(
     view: Image.Image,
     instance: Instance,
     recorder: Recorder,
-) -> dict[str, Any]:
+) -> AttributionFields:
     """Compute the fields that an explanation adds to the prediction of one photograph.
 
     Args:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from handlers import explanation
+from handlers.answers import AttributionFields, CasesFields
 from handlers.background import Background, BusyError
 from handlers.explainers.methods import method_named
 from handlers.explainers.task import (
@@ -65,7 +66,7 @@ class ExplanationRunner:
         image: ClassifiedImage,
         deadline: float,
         recorder: Recorder,
-    ) -> dict[str, Any]:
+    ) -> AttributionFields | CasesFields:
         """Compute the fields that an explanation adds to the prediction of one photograph.
 
         Args:
@@ -85,7 +86,7 @@ class ExplanationRunner:
         def refusal(message: str, status: int = 503, wait: int | None = None) -> RequestError:
             return RequestError(request.where(index, message), status, wait)
 
-        def explained() -> dict[str, Any]:
+        def explained() -> AttributionFields | CasesFields:
             if name == SIMILAR_CASES:
                 assert self._cases is not None
                 with recorder.stage("explain"):

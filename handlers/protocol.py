@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -117,7 +117,7 @@ def parse(raw: RawRequest, *, max_instances: int = 16, max_body_bytes: int = 20_
     return Request(raw.verb, instances, enveloped=True)
 
 
-def answer(request: Request, results: Sequence[dict[str, Any]]) -> str:
+def answer(request: Request, results: Sequence[Mapping[str, object]]) -> str:
     """Return the JSON body of a successful answer: one object for raw, a list for V1.
 
     Raises ValueError if a number is not finite, which JSON cannot express.

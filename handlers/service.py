@@ -11,9 +11,10 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from handlers import budget, decision_log, explanation, imaging, protocol
+from handlers.answers import Prediction
 from handlers.classifier import Classifier
 from handlers.explanation_runner import ExplanationRunner
 from handlers.groups import DeclaredGroups, Groups
@@ -55,7 +56,7 @@ class RequestState:
     classified: list[ClassifiedImage] = field(default_factory=list)
     groups: list[Groups] = field(default_factory=list)
     """Declared groups of each photograph."""
-    predictions: list[dict[str, Any]] = field(default_factory=list)
+    predictions: list[Prediction] = field(default_factory=list)
     """Prediction of each photograph, as it is answered."""
     measurements: list[dict[str, float]] = field(default_factory=list)
     """Measurements of each photograph, kept when the photograph is released."""
@@ -240,19 +241,18 @@ class MelanomaService:
 
     def _complete(self, job: RequestState, deadline: float, recorder: Recorder) -> None:
         assert job.request is not None
-        results = []
+        results: list[dict[str, object]] = []
         for index, image in enumerate(job.classified):
             prediction = self.classifier.answer(image, self.settings.prevalence)
             job.predictions.append(prediction)
-            result = prediction
+            results.append({**prediction})
             if job.request.verb == "explain":
                 self._progress(self.settings.explain_seconds)
                 explained = self.explaining.explain(job.request, index, image, deadline, recorder)
-                result = result | explained
+                results[-1] |= explained
             if self.receipts is not None and job.request.instances[index].receipt:
                 signed = self.receipts.receipt(prediction, job.groups[index])
-                result = result | {"receipt": signed}
-            results.append(result)
+                results[-1] |= {"receipt": signed}
         job.answer = protocol.answer(job.request, results)
         job.measurements = [image.measurements for image in job.classified]
         # Half a megabyte each: a batch may have hundreds.

@@ -13,10 +13,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from handlers.answers import Case, CasesFields
 from handlers.card import Card
 from handlers.documents import parse
 from handlers.reference import Reference
@@ -82,7 +83,7 @@ class SimilarCases:
             raise ValueError(f"{FILE} has not one thumbnail for each training photograph")
         return cls(reference, card.labels, found.jpeg)
 
-    def fields(self, features: np.ndarray) -> dict[str, Any]:
+    def fields(self, features: np.ndarray) -> CasesFields:
         """Compute the fields that similar cases add to the prediction of one photograph.
 
         Args:
@@ -97,9 +98,12 @@ class SimilarCases:
                 f"{SIMILAR_CASES} needs the labels of training photographs, which this archive "
                 "does not have: use another method, or train again (`make train archive`)"
             )
-        cases: list[dict[str, Any]] = []
+        cases: list[Case] = []
         for place, distance in zip(*self._reference.nearest(features, COUNT), strict=True):
-            case = {"label": self._names[labels[place]], "distance": round(float(distance), 6)}
+            case: Case = {
+                "label": self._names[labels[place]],
+                "distance": round(float(distance), 6),
+            }
             if self._thumbnails:
                 case["thumbnail"] = self._thumbnails[place]
             cases.append(case)

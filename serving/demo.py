@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-import json
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any, Final
 
 from kserve import InferenceRESTClient, RESTConfig
 from PIL import Image, ImageOps
+from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
@@ -26,6 +26,31 @@ from serving.picture import side_by_side
 from serving.process import exit_when_terminated
 from serving.runtimes import NAMES
 from serving.settings import ServingSettings, free_ports
+
+
+class Auroc(BaseModel):
+    """A score on the test folder, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Metrics(BaseModel):
+    """Scores that are shown."""
+
+    auroc: Auroc
+
+
+class Summary(BaseModel):
+    """Entries of ``build/summary.json`` that are shown."""
+
+    model_version: str
+    metrics: Metrics
+    example: Path
+    """Photograph of the test folder."""
+    seconds: dict[str, float]
+    """By step."""
 
 
 class DemoError(RuntimeError):
@@ -99,24 +124,23 @@ def main() -> int:
     return 0
 
 
-def _train(settings: ServingSettings, diary: Diary) -> dict[str, Any]:
+def _train(settings: ServingSettings, diary: Diary) -> Summary:
     start = time.perf_counter()
     done = subprocess.run([sys.executable, "-m", "training"], check=False)
     if done.returncode != 0:
         raise DemoError(f"training ended with status {done.returncode}")
     seconds = time.perf_counter() - start
-    summary: dict[str, Any] = json.loads((settings.build / "summary.json").read_text())
+    summary = Summary.model_validate_json((settings.build / "summary.json").read_text())
     for name, result in STEPS.items():
-        diary.rows.append((name, summary["seconds"][name], result))
-    rest = seconds - sum(summary["seconds"].values())
+        diary.rows.append((name, summary.seconds[name], result))
+    rest = seconds - sum(summary.seconds.values())
     diary.rows.append(("imports", rest, "Python and its packages loaded"))
     return summary
 
 
-def _example(summary: dict[str, Any]) -> tuple[bytes, str]:
+def _example(summary: Summary) -> tuple[bytes, str]:
     """Choose a photograph of the test split; returns it and its folder."""
-    path = Path(summary["example"])
-    return path.read_bytes(), path.parent.name
+    return summary.example.read_bytes(), summary.example.parent.name
 
 
 async def _ask(url: str, photograph: bytes, diary: Diary) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -147,13 +171,13 @@ def _picture(photograph: bytes, explanation: dict[str, Any]) -> Image.Image:
 
 def _say(
     console: Console,
-    summary: dict[str, Any],
+    summary: Summary,
     answer: dict[str, Any],
     explanation: dict[str, Any],
     labelled: str,
     picture: Path,
 ) -> None:
-    auroc = summary["metrics"]["auroc"]
+    auroc = summary.metrics.auroc
     lines = [
         f"Answer: {answer['label']}, probability {answer['probability']:.3f}, threshold "
         f"{answer['threshold']:.3f} (the data labels this photograph {labelled}).",
@@ -164,15 +188,15 @@ def _say(
         lines.append("Here the model is WRONG. The example is not picked for being right.")
     lines += [
         f"Explanation: {explanation['method']}, photograph and overlay in {picture}",
-        f"Model {summary['model_version']}: AUROC {auroc['value']:.3f} on test, 95 % interval "
-        f"{auroc['low']:.3f} to {auroc['high']:.3f}.",
+        f"Model {summary.model_version}: AUROC {auroc.value:.3f} on test, 95 % interval "
+        f"{auroc.low:.3f} to {auroc.high:.3f}.",
     ]
-    if "synthetic" in summary["model_version"]:
+    if "synthetic" in summary.model_version:
         lines.append(
             "These lesions are DRAWN: neither Kaggle nor LESIONLENS_DATA was there. The numbers "
             "say that the parts work, nothing about people."
         )
-    if "untrained" in summary["model_version"]:
+    if "untrained" in summary.model_version:
         lines.append("The backbone is UNTRAINED: no ImageNet weights could be had.")
     lines.append("Not a medical device. Next: `make serve`, then the curl lines of the README.")
     for line in lines:

@@ -52,11 +52,6 @@ def measure(
         threshold: P(cancer) from which the label is ``cancer``.
         stated: prevalence of the service, above 0 and below 1.
         seed: of the resampling behind the 95 % intervals.
-
-    Returns:
-        ``net_benefit``: ``stated`` and ``own``, each from :func:`net_benefit`, at the prevalence of
-        the service and at that of these photographs; ``predictive_values``: ``prevalence``, ``ppv``
-        and ``npv``, lists of shares and of intervals; None with one class only.
     """
     if len(np.unique(labels)) < 2:
         return {"net_benefit": None, "predictive_values": None}
@@ -84,11 +79,6 @@ def net_benefit(
         threshold: P(cancer) from which the label is ``cancer``.
         prevalence: share of cancers to which the classes are reweighted.
         seed: of the resampling.
-
-    Returns:
-        ``prevalence``; ``risk``, the threshold probabilities; and for each of them, in cancers per
-        1,000 people: ``model``, who has that risk is treated, and ``label``, who is called
-        ``cancer`` is treated, both intervals; ``all``, everybody is treated. Nobody treated is 0.
     """
     risks = np.asarray(RISKS)
     # Probabilities assume equal classes: back from a risk is to the prevalence of the others.

@@ -113,9 +113,6 @@ def of_training(
         answers: probabilities and labels in the same order.
         threshold: P(cancer) from which the label is ``cancer``.
         seed: of the resampling.
-
-    Returns:
-        For each attribute and group, from :func:`score`, with the ``sample``.
     """
     free = np.flatnonzero(answers.leak_free)
     test = {name: [own[place] for place in free.tolist()] for name, own in groups["test"].items()}
@@ -147,11 +144,6 @@ def score(
         labels: 0 or 1, shape (n,).
         threshold: P(cancer) from which the label is ``cancer``.
         seed: of the resampling.
-
-    Returns:
-        ``attribute``, ``group``, ``count``, ``cancers``; ``sensitivity`` and ``specificity`` with
-        95 % intervals, None without photographs of the class; ``auroc`` likewise, None with fewer
-        than ``LEAST`` of a class; ``few``, whether a class has fewer than ``FEW``.
     """
     called = probabilities >= threshold
     rows: list[GroupScores] = []

@@ -44,11 +44,6 @@ def measure(
         card: of the trained model.
         settings: cache, sensitivity, and how many repeats (``report_seeds``).
         log: shows the progress.
-
-    Returns:
-        ``points``, each with ``share``, ``photographs`` (mean number learned from), and, a value a
-        repeat, ``auroc`` and ``specificity`` where the ``sensitivity`` is the one aimed at, means
-        over the ``folds``. Or ``why_not``, for a recipe that has none.
     """
     if card.finetune != "head":
         return {

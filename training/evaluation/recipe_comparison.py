@@ -75,13 +75,7 @@ class RecipeComparison:
     log: RunLog
 
     def run(self) -> Recipes:
-        """Run every recipe with every seed.
-
-        Returns:
-            ``recipes``: for each the scores on ``test`` and the cross-validated AUROC, a value a
-            seed; ``comparison``: the paired difference of the cross-validated AUROCs of the last
-            recipe and the first, None where there is one.
-        """
+        """Run every recipe with every seed."""
         truth, seeds = self.prepared.labels, range(self.settings.report_seeds)
         table: dict[str, RecipeScores] = {}
         unseen: dict[str, list[_OutOfFold]] = {}

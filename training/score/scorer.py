@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -169,8 +169,8 @@ class Scorer:
             yield self.classifier.preprocess(picture, item.box)
 
     def _scored(self, unanswered: Scored, image: ClassifiedImage) -> Scored:
-        answer = self.classifier.answer(image, self._options.settings.prevalence)
-        answer |= image.measurements
+        prediction = self.classifier.answer(image, self._options.settings.prevalence)
+        answer: dict[str, object] = {**prediction, **image.measurements}
         if self._options.method:
             answer |= self._explanation(unanswered.key, image)
         features = None
@@ -178,19 +178,19 @@ class Scorer:
             features = image.forward.features[0].astype("<f4").tobytes()
         return unanswered._replace(answer=answer, features=features)
 
-    def _explanation(self, key: str, image: ClassifiedImage) -> dict[str, Any]:
+    def _explanation(self, key: str, image: ClassifiedImage) -> dict[str, object]:
         """Explain a photograph and write its pictures; returns the columns."""
         request = Request("explain", (Instance(b"", self._options.method),), enveloped=False)
         try:
-            found = self._explaining.explain(
-                request, 0, image, math.inf, Recorder(self.classifier.version)
-            )
+            recorder = Recorder(self.classifier.version)
+            explained = self._explaining.explain(request, 0, image, math.inf, recorder)
         except RequestError as error:
             return {"error": error.message}
+        found: dict[str, object] = {**explained}
         if self._options.pictures is not None:
             for name in PICTURES:
                 path = self._options.pictures / f"{key}-{name}.png"
                 with atomic_write(path) as temporary:
-                    temporary.write_bytes(base64.b64decode(found[name]))
+                    temporary.write_bytes(base64.b64decode(str(found[name])))
                 found[name] = path.name
         return {field.name: found.get(field.name) for field in EXPLANATION}

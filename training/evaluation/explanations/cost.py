@@ -26,11 +26,6 @@ def measure(explained: Explained, subjects: Sequence[Subject], progress: Progres
         explained: the trained model, as it is served.
         subjects: photographs.
         progress: called with (what, done, total).
-
-    Returns:
-        ``forward_milliseconds`` and ``plain_forward_milliseconds``: medians of one prediction's
-        passes and of its float32 network; ``methods``: for each ``milliseconds`` on top of the
-        prediction, ``steps``, and ``passes_worth``, the ratio to the prediction's passes.
     """
     forward: list[float] = []
     plain: list[float] = []

@@ -33,10 +33,6 @@ def beats(
         methods: names.
         controls: names.
         seed: of the resampling.
-
-    Returns:
-        For each method, control and curve the paired ``difference``, method minus control, and
-        ``apart``: the method is the better and the intervals of the two means do not overlap.
     """
     return {
         method: {
@@ -53,10 +49,6 @@ def default(methods: Mapping[str, MethodMeasured], beaten: Beats) -> Chosen:
     Args:
         methods: for each ``slow``, ``randomisation``, ``deletion`` and ``insertion``.
         beaten: from :func:`beats`.
-
-    Returns:
-        ``method``, ``rule``, ``beaten`` (controls beaten on both curves) and ``not_beaten``
-        (control and curve).
     """
 
     def rank(name: str) -> tuple[bool, int, float]:

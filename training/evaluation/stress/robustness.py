@@ -39,12 +39,6 @@ def measure(
         photographs: of the test, n.
         seed: of the perturbations and the resampling.
         progress: called with (what, done, total).
-
-    Returns:
-        ``stress``: for ``unchanged`` and each perturbation the ``auroc``, for the latter also its
-        paired ``change`` and the share of ``label_flips``; ``covered``: its ``auroc``, what is
-        ``accepted``, whether it ``leaks``, and ``area_auroc``: of the covered area alone, which
-        the size of the lesion gives away a little.
     """
     truth = labels(photographs)
     total = len(PERTURBATIONS) + 2

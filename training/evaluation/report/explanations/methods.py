@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from handlers.card import Interval
+from training.evaluation.explanations.verdict import BETTER
 from training.evaluation.report.formats import words
 
-MEASURES: Final = {"deletion": -1, "insertion": 1}
-"""Whether more is better (1) or less (-1), by measure."""
 MOSTLY: Final = 0.5
 """Share of photographs with the maximum on the artefact, above which a map shows it."""
 
@@ -105,7 +104,7 @@ def beats(document: Document, method: str, control: str, measure: str) -> bool:
     if ours is None or theirs is None:
         return False
     apart = document["beats"][method][control][measure]["apart"]
-    return bool(apart) and (ours - theirs) * MEASURES[measure] > 0
+    return bool(apart) and (ours - theirs) * BETTER[measure] > 0
 
 
 def beaten(document: Document, method: str, measure: str) -> list[str]:

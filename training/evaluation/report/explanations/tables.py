@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from training.evaluation.explanations.verdict import BETTER
 from training.evaluation.report.explanations import methods
 from training.evaluation.report.explanations.methods import title
 from training.evaluation.report.formats import count, interval, number, percent, words
@@ -165,15 +166,14 @@ def differences(document: Document) -> Grid:
                     document["beats"][method][control][measure]["difference"],
                     BEATS if methods.beats(document, method, control, measure) else "",
                 )
-                for measure in methods.MEASURES
+                for measure in BETTER
                 for control in controls
             ),
         )
         for method in document["methods"]
     )
     columns = tuple(
-        (f"{measure}, against", tuple(title(name) for name in controls))
-        for measure in methods.MEASURES
+        (f"{measure}, against", tuple(title(name) for name in controls)) for measure in BETTER
     )
     return Grid("AUC of the method minus that of the control", columns, (("", rows),))
 
