@@ -14,6 +14,13 @@ def test_finding_photographs_and_packing_do_not_import_torch() -> None:
     assert not {"torch", "sklearn", "matplotlib"} & modules, "they take seconds"
 
 
+def test_rules_and_dashboards_are_written_without_torch() -> None:
+    modules = _imported_by("monitoring.build")
+
+    assert "monitoring.prometheus.files" in modules
+    assert not {"torch", "sklearn"} & modules
+
+
 def _imported_by(names: str) -> set[str]:
     """Modules that a new process has after importing these."""
     code = f"import sys, {names}; print(*sys.modules)"
