@@ -1,4 +1,4 @@
-"""Labels and reasons for review: the words of an answer, for whoever need not load a model."""
+"""Labels and reasons for review, the words of an answer; importing them needs no PyTorch."""
 
 from typing import Final
 
