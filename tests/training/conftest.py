@@ -7,6 +7,7 @@ import io
 import os
 import threading
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -31,6 +32,14 @@ def _few_are_timed() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backends, "PHOTOGRAPHS", 4)
         patch.setattr(serving, "TIMED", 4)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _archives_are_not_compressed() -> Iterator[None]:
+    """Compressing 140 MB takes seconds, and no test looks at the size of an archive."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zlib, "Z_DEFAULT_COMPRESSION", zlib.Z_NO_COMPRESSION)
         yield
 
 

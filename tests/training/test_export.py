@@ -68,6 +68,7 @@ def probabilities(model: Any, inputs: torch.Tensor) -> np.ndarray:
         return np.asarray(torch.softmax(model(inputs), dim=1)[:, 1].numpy())
 
 
+@pytest.mark.slow
 def test_both_files_answer_as_backbone_and_head_do(
     exported: tuple[Path, float],
     script: Any,
@@ -88,6 +89,7 @@ def test_both_files_answer_as_backbone_and_head_do(
     assert np.ptp(expected) > 1e-3  # an answer that never varies would agree by chance
 
 
+@pytest.mark.slow
 def test_the_activations_can_be_reached_in_the_loaded_script(
     script: Any, network: Backbone, inputs: torch.Tensor
 ) -> None:
@@ -102,6 +104,7 @@ def test_the_activations_can_be_reached_in_the_loaded_script(
     assert not script.training
 
 
+@pytest.mark.slow
 def test_the_program_takes_any_number_of_photographs_and_any_side(
     script: Any, program: Any, inputs: torch.Tensor
 ) -> None:
@@ -111,6 +114,7 @@ def test_the_program_takes_any_number_of_photographs_and_any_side(
             torch.testing.assert_close(module(batch), script(batch))
 
 
+@pytest.mark.slow
 def test_attributions_of_the_program_equal_those_of_the_script(
     exported: tuple[Path, float], script: Any, program: Any, inputs: torch.Tensor
 ) -> None:
@@ -127,6 +131,7 @@ def test_attributions_of_the_program_equal_those_of_the_script(
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("format_", "shift"), [("TorchScript", 1e-2), ("torch.export", float("nan"))]
 )
@@ -161,6 +166,7 @@ def test_a_model_that_answers_otherwise_is_not_exported(
     }
 
 
+@pytest.mark.slow
 def test_a_difference_just_above_the_tolerance_ends_the_run(
     tmp_path: Path, network: Backbone, head: Head, monkeypatch: pytest.MonkeyPatch
 ) -> None:
