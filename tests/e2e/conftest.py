@@ -34,7 +34,7 @@ RUNTIMES = os.environ.get("LESIONLENS_TEST_RUNTIMES", "torchserve,kserve").split
 """Of whose servers the tests are run; one of them halves the time."""
 ONE_RUNTIME = {
     *("test_browser", "test_browser_access", "test_browser_cases", "test_browser_failures"),
-    "test_browser_heif",
+    *("test_browser_files", "test_browser_heif"),
     *("test_container", "test_container_page", "test_loadtest", "test_page"),
 }
 """Modules that test a client of the service, or a container against what the checkout answers: the
