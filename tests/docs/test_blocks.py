@@ -28,8 +28,9 @@ from tests.k8s.rollout import api_double
 from tests.k8s.rollout.simulated import Cluster, forwarding_kubectl
 
 SMALL = {
-    "LESIONLENS_SYNTHETIC_TRAIN": "12",
-    "LESIONLENS_SYNTHETIC_TEST": "6",
+    "LESIONLENS_SYNTHETIC_TRAIN": "6",
+    "LESIONLENS_SYNTHETIC_TEST": "2",
+    "LESIONLENS_VIEWS": "1",
     "LESIONLENS_BACKENDS": "fp32",
     "LESIONLENS_VARIANTS": PORTABLE.name,
     "LESIONLENS_REPORT_SEEDS": "1",
@@ -37,12 +38,13 @@ SMALL = {
     "LESIONLENS_TRACKING": "",
     "LESIONLENS_WORKERS": "1",
     "LESIONLENS_EXPLAIN_SECONDS": "60",
+    "PROCESSES": "1",
 }
 """Fewer drawings, and fewer of everything that is measured on them; one worker; no record by
 MLflow, which has separate tests and takes as long as so small a training; more time, as other
-tests run."""
+tests run; one process of `make test`, for one file."""
 
-DRAWN = "build/cache/synthetic-12-6-0"
+DRAWN = "build/cache/synthetic-6-2-0"
 """Folder of the synthetic lesions that are drawn where no photographs can be had."""
 
 

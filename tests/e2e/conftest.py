@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -26,7 +25,7 @@ from serving.settings import ServingSettings, free_ports
 from tests.conftest import program
 from tests.e2e.browser import chromium
 from tests.e2e.containers import Container, Template, templates
-from tests.e2e.environment import REAL, ROOT, SHARED, train
+from tests.e2e.environment import REAL, ROOT, SHARED, made_once, train
 from tests.e2e.kept_back import kept_back
 from tests.e2e.pages import Page, running
 
@@ -34,7 +33,7 @@ RUNTIMES = os.environ.get("LESIONLENS_TEST_RUNTIMES", "torchserve,kserve").split
 """Of whose servers the tests are run; one of them halves the time."""
 ONE_RUNTIME = {
     *("test_browser", "test_browser_access", "test_browser_cases", "test_browser_failures"),
-    "test_browser_heif",
+    *("test_browser_files", "test_browser_heif"),
     *("test_container", "test_container_page", "test_loadtest", "test_page"),
 }
 """Modules that test a client of the service, or a container against what the checkout answers: the
@@ -75,15 +74,7 @@ def _time_to_explain() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """The main job, once for all processes: photographs to archive, by the command a user runs."""
-    folder = tmp_path_factory.getbasetemp()
-    if hasattr(request.config, "workerinput"):
-        folder = folder.parent
-    folder = folder / "trained"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "said.txt").is_file():
-            _train(folder)
+    folder = made_once(request.config, tmp_path_factory, "trained", _train)
     return Trained(
         folder / "build",
         folder / "store",
@@ -94,7 +85,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def _train(folder: Path) -> None:
-    """Train and pack; what was said goes into ``said.txt``, last."""
+    """Train and pack; what was said goes into ``said.txt``."""
     variables = {"COLUMNS": "200"}  # a table's cells stay on one line
     if REAL:
         variables["LESIONLENS_DATA"] = str(kept_back(SHARED / "lesions", folder / "photographs"))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"
@@ -16,6 +19,21 @@ REAL = (SHARED / "lesions").is_dir() and (SHARED / "weights").is_dir()
 def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """Environment without the user's settings."""
     return {name: text for name, text in environment.items() if not name.startswith("LESIONLENS_")}
+
+
+def made_once(
+    config: pytest.Config, factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]
+) -> Path:
+    """Folder of this run that the first of its processes to ask for it has filled."""
+    base = factory.getbasetemp()
+    folder = (base.parent if hasattr(config, "workerinput") else base) / name
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").is_file():
+            make(folder)
+            (folder / "made").touch()
+    return folder
 
 
 def train(folder: Path, variant: str, **variables: str) -> str:
@@ -33,6 +51,8 @@ def train(folder: Path, variant: str, **variables: str) -> str:
         # The other backends are tried in tests/handlers and tests/training.
         "LESIONLENS_BACKENDS": "openvino-fp32",
         "LESIONLENS_VARIANTS": variant,
+        # A training with its record is in tests/training; the record takes as long as a small one.
+        "LESIONLENS_TRACKING": "",
     }
     if REAL:
         own["LESIONLENS_WEIGHTS"] = str(SHARED / "weights" / "resnet18-imagenet.pth")

@@ -1,8 +1,8 @@
 """Test drift metrics and alerts with real servers, a real Prometheus and changing photographs.
 
-200 photographs that the model has never seen but that are like its training, then the same 200 by
-another camera; in addition two replicas that share this traffic, and a service that is sent 200
-other photographs only.
+Photographs that the model has never seen but that are like its training, then the same by another
+camera; in addition two replicas that share this traffic, and a service that is sent as many other
+photographs only.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from monitoring.resampling import drift_index
 from monitoring.settings import LocalSettings
 from serving.local import LocalServer
 from serving.settings import free_ports
-from tests.e2e import kept_back
 from tests.e2e.conftest import Trained
 from tests.e2e.environment import REAL, train
 from tests.e2e.requests_of import EXPLAIN, instances
@@ -48,7 +47,8 @@ from tests.e2e.watching import (
 )
 from training.synthetic import draw_set
 
-PHOTOGRAPHS = kept_back.EACH
+PHOTOGRAPHS = 128
+"""Sent of each set: more than the 100 that an alert needs."""
 NO_LOCK = "a server without a lock knows no names and refuses nobody for want of a key"
 NO_OUTCOMES = "receipts are switched off here: test_performance_live.py has outcomes"
 NO_5XX = "a counter of 5xx begins with the first of them, and there was none"
@@ -110,8 +110,8 @@ def case(
     return Case(
         trained.store,
         trained.build / "model",
-        photographs_of(trained.photographs, "first"),
-        photographs_of(trained.photographs, "second"),
+        photographs_of(trained.photographs, "first")[:PHOTOGRAPHS],
+        photographs_of(trained.photographs, "second")[:PHOTOGRAPHS],
         replicas=True,
     )
 

@@ -69,9 +69,15 @@ def eager(trained: Trained) -> Callable[[list[bytes]], np.ndarray]:
 
 
 @pytest.fixture(scope="session")
-def offline(eager: Callable[[list[bytes]], np.ndarray], photographs: list[bytes]) -> np.ndarray:
+def some(photographs: list[bytes]) -> list[bytes]:
+    """Photographs, few enough to be sent in every way."""
+    return photographs[:40]
+
+
+@pytest.fixture(scope="session")
+def offline(eager: Callable[[list[bytes]], np.ndarray], some: list[bytes]) -> np.ndarray:
     """P(cancer) of each photograph."""
-    return eager(photographs)
+    return eager(some)
 
 
 def probabilities(reply: httpx.Response) -> list[float]:
@@ -80,24 +86,30 @@ def probabilities(reply: httpx.Response) -> list[float]:
 
 
 def test_raw_request_equals_the_model(
-    client: httpx.Client, photographs: list[bytes], offline: np.ndarray
+    client: httpx.Client, some: list[bytes], offline: np.ndarray
 ) -> None:
-    served = [client.post(RAW_PREDICT, content=data).json()["probability"] for data in photographs]
+    served = [client.post(RAW_PREDICT, content=data).json()["probability"] for data in some]
     np.testing.assert_allclose(served, offline, atol=1e-5)
     assert np.ptp(served) > 0.2  # not one answer for all
 
 
-def test_reduced_decoding_of_12_megapixels_changes_probability_little(
-    client: httpx.Client,
-    photographs: list[bytes],
-    eager: Callable[[list[bytes]], np.ndarray],
-) -> None:
-    large = [enlarged(data, (4000, 3000)) for data in photographs[:12]]
+@pytest.fixture(scope="session")
+def large(photographs: list[bytes]) -> list[bytes]:
+    return [enlarged(data, (4000, 3000)) for data in photographs[:12]]
 
+
+@pytest.fixture(scope="session")
+def full(large: list[bytes], eager: Callable[[list[bytes]], np.ndarray]) -> np.ndarray:
+    """P(cancer) of the large photographs, each decoded in full."""
+    # Twelve at a time would be 400 MB; each on its own.
+    return np.concatenate([eager([data]) for data in large])
+
+
+def test_reduced_decoding_of_12_megapixels_changes_probability_little(
+    client: httpx.Client, large: list[bytes], full: np.ndarray
+) -> None:
     served = [client.post(RAW_PREDICT, content=data).json()["probability"] for data in large]
 
-    # Twelve at a time in full would be 400 MB; each on its own.
-    full = np.concatenate([eager([data]) for data in large])
     # The views differ by a tenth of a level of 255, as they would by saving the JPEG once more;
     # some probabilities in the middle move by 0.03 for that.
     differences = np.abs(np.subtract(served, full))
@@ -116,25 +128,25 @@ def enlarged(data: bytes, size: tuple[int, int]) -> bytes:
 
 
 def test_base64_request_equals_the_model(
-    client: httpx.Client, photographs: list[bytes], offline: np.ndarray
+    client: httpx.Client, some: list[bytes], offline: np.ndarray
 ) -> None:
-    served = [probabilities(client.post(PREDICT, json=instances(d)))[0] for d in photographs]
+    served = [probabilities(client.post(PREDICT, json=instances(data)))[0] for data in some]
     np.testing.assert_allclose(served, offline, atol=1e-5)
 
 
 def test_eight_instances_equal_the_model(
-    client: httpx.Client, photographs: list[bytes], offline: np.ndarray
+    client: httpx.Client, some: list[bytes], offline: np.ndarray
 ) -> None:
     served: list[float] = []
-    for start in range(0, len(photographs), 8):
-        body = instances(*photographs[start : start + 8])
+    for start in range(0, len(some), 8):
+        body = instances(*some[start : start + 8])
         served += probabilities(client.post(PREDICT, json=body))
     np.testing.assert_allclose(served, offline, atol=1e-5)
 
 
 @pytest.mark.parametrize("raw", [True, False])
 def test_eight_concurrent_requests_equal_the_model(
-    client: httpx.Client, photographs: list[bytes], offline: np.ndarray, raw: bool
+    client: httpx.Client, some: list[bytes], offline: np.ndarray, raw: bool
 ) -> None:
     def ask(data: bytes) -> Any:
         if raw:
@@ -142,5 +154,5 @@ def test_eight_concurrent_requests_equal_the_model(
         return probabilities(client.post(PREDICT, json=instances(data)))[0]
 
     with ThreadPoolExecutor(8) as pool:
-        served = list(pool.map(ask, photographs))
+        served = list(pool.map(ask, some))
     np.testing.assert_allclose(served, offline, atol=1e-5)

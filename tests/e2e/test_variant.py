@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from handlers.variants import PORTABLE
 from serving.local import LocalServer
-from tests.e2e.environment import train
+from tests.e2e.environment import made_once, train
 from tests.e2e.requests_of import EXPLAIN, PREDICT, instances
 from training.synthetic import draw_set
 
@@ -20,21 +19,20 @@ INT8 = "int8-224px-2stages-2orientations"
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def archive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the archive of a training on synthetic lesions that fits an int8 variant."""
-    folder = tmp_path_factory.getbasetemp().parent / "int8"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "store" / "melanoma.mar").is_file():
-            draw_set(folder / "photographs", per_class={"train": 30, "test": 10})
-            train(
-                folder,
-                INT8,
-                LESIONLENS_DATA=str(folder / "photographs"),
-                LESIONLENS_TRACKING="",
-            )
-    return folder / "store"
+    return made_once(request.config, tmp_path_factory, "int8", _train) / "store"
+
+
+def _train(folder: Path) -> None:
+    draw_set(folder / "photographs", per_class={"train": 12, "test": 6})
+    train(
+        folder,
+        INT8,
+        LESIONLENS_DATA=str(folder / "photographs"),
+        LESIONLENS_BACKENDS="fp32",
+        LESIONLENS_VIEWS="1",
+    )
 
 
 @pytest.fixture(scope="module")
