@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from handlers.classifier import Classifier
 from handlers.explainers.methods import METHODS
 from handlers.imaging import decode
 from handlers.variants import PORTABLE, Variant, fitted
-from training import archive, conversion, pipeline, variants
+from training import conversion, pipeline, recipes, variants
 from training.answers import Answers
 from training.backbone import Backbone
 from training.console import RunLog
@@ -23,8 +24,10 @@ from training.dataset import Dataset, Photograph, Progress
 from training.evaluation.explanations.randomisation import Frozen, network_of, rank_correlation
 from training.evaluation.explanations.subjects import Explained
 from training.features import Features
+from training.finetune import Layer4Recipe
 from training.folds import grouped
 from training.head import Choice, Head, HeadRecipe
+from training.optimise import Plan
 from training.settings import Aims, TrainingSettings
 from training.tuned import Tuned
 from training.variant_features import VariantFeatures
@@ -46,9 +49,10 @@ def layer4(
     own = small_settings(tmp_path_factory.mktemp("layer4"))
     limits = {"auroc_margin": 0.9, "forward_budget": 1000.0}
     settings = own.model_copy(update={"finetune": "layer4", "variants": (TUNED.name,), **limits})
-    log = RunLog()
-    pipeline.train(settings, log)
-    archive.pack(settings, log)
+    with pytest.MonkeyPatch.context() as patch:
+        short = partial(Layer4Recipe, plan=Plan(epochs=1, rate=1e-4))
+        patch.setattr(recipes, "Layer4Recipe", short)
+        pipeline.train(settings, RunLog())
     return settings
 
 
