@@ -169,7 +169,7 @@ def test_square_is_moved_and_sized_by_keyboard_mouse_and_fingers(
 
 
 @pytest.mark.parametrize("true", [True, False])
-def test_what_is_sent_is_the_square(
+def test_only_the_square_is_sent(
     true: bool, browser: Browser, served: Served, double: Double, skin: bytes
 ) -> None:
     with visiting(browser, at(served)) as visit:

@@ -35,7 +35,7 @@ def test_sigterm_ends_every_process_within_ten_seconds(
 
 
 @TORCHSERVE_ONLY
-def test_so_does_ctrl_c(
+def test_ctrl_c_ends_every_process_within_ten_seconds(
     trained: Trained, tmp_path: Path, photographs: list[bytes], runtime: str
 ) -> None:
     """Both signals are handled in one place, whatever the runtime."""

@@ -157,7 +157,7 @@ def test_an_answer_does_not_depend_on_who_else_is_in_the_batch(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_one_forward_gave_is_not_changed_by_the_next(
+def test_output_of_a_forward_pass_is_not_changed_by_the_next(
     name: str, folder: Path, inputs: torch.Tensor
 ) -> None:
     classifier = classifier_with(name, folder)
@@ -255,7 +255,7 @@ def test_every_backend_has_one_numerics() -> None:
     assert sorted(named) == sorted(NAMES)
 
 
-def test_nothing_is_reported_to_anyone(folder: Path, tmp_path: Path) -> None:
+def test_openvino_telemetry_is_switched_off(folder: Path, tmp_path: Path) -> None:
     """Importing OpenVINO writes an identifier to the home folder and counts its use by it."""
     code = (
         "import sys; from pathlib import Path; from handlers.classifier import Classifier\n"

@@ -84,7 +84,7 @@ def test_colour_profile_of_the_object_is_used(picture: Image.Image) -> None:
         assert decode(data).info[PROFILE] == profile
 
 
-def test_nothing_of_the_patient_is_kept(picture: Image.Image) -> None:
+def test_patient_data_is_not_kept(picture: Image.Image) -> None:
     for data in (plain(picture), compressed(picture)[0]):
         assert PATIENT.encode() in data
         assert PATIENT.encode() not in contained(data)
@@ -109,7 +109,7 @@ def test_service_answers_an_object_like_its_picture(
     assert answers[2].body == answers[3].body
 
 
-def test_what_is_not_read_is_refused_with_a_fix(picture: Image.Image) -> None:
+def test_unsupported_dicom_is_refused_with_a_remedy(picture: Image.Image) -> None:
     refused = {
         "stored with another compression": dicom_object(
             picture.tobytes(), picture.size, "1.2.840.10008.1.2.4.90"

@@ -134,7 +134,7 @@ def test_quick_requests_are_answered_before_slow_ones(
     assert explained[0] < times()  # the slow one was not yet made
 
 
-def test_nothing_is_sent_early_without_slow_requests(
+def test_no_early_answers_without_slow_requests(
     classifier: Classifier, photograph: Photograph
 ) -> None:
     service = MelanomaService(classifier, HandlerSettings())

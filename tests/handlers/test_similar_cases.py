@@ -167,7 +167,7 @@ def test_thumbnails_other_than_the_cards_are_not_served(
         Classifier.load(folder)
 
 
-def test_as_many_thumbnails_as_photographs_are_needed(
+def test_number_of_thumbnails_must_equal_that_of_photographs(
     with_thumbnails: Callable[[list[str]], Path],
 ) -> None:
     with pytest.raises(ArchiveError, match="one thumbnail for each training photograph"):

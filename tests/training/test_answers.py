@@ -27,7 +27,7 @@ def answers() -> Answers:
     )
 
 
-def test_they_come_back_as_they_were_written(answers: Answers, tmp_path: Path) -> None:
+def test_answers_are_read_as_they_were_written(answers: Answers, tmp_path: Path) -> None:
     path = tmp_path / "build" / "answers.npz"
     answers.write(path)
     read = Answers.read(path)
@@ -68,9 +68,7 @@ def test_probabilities_are_scored_as_they_are_served() -> None:
 
 
 @pytest.mark.parametrize("gone", [(0,), (1,), (0, 1)], ids=["benign", "cancers", "all"])
-def test_nothing_is_scored_without_leaks_where_a_class_is_gone(
-    answers: Answers, gone: tuple[int, ...]
-) -> None:
+def test_score_without_leaks_needs_both_classes(answers: Answers, gone: tuple[int, ...]) -> None:
     leaked = replace(answers, leak_free=~np.isin(answers.test_labels, gone))
     scores = leaked.scores(THRESHOLD, 0)
 

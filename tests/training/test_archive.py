@@ -27,7 +27,7 @@ def model_folder(trained: TrainingSettings, tmp_path: Path) -> Path:
     return folder
 
 
-def test_it_is_a_zip_of_the_model_and_the_package_of_handlers(
+def test_archive_is_a_zip_of_the_model_and_the_handlers_package(
     trained: TrainingSettings, root: Path
 ) -> None:
     with zipfile.ZipFile(trained.archive / "melanoma.mar") as packed:
@@ -83,7 +83,7 @@ def test_thumbnails_are_packed_where_training_made_them(model_folder: Path, tmp_
         assert opened.read(FILE) == b"{}"
 
 
-def test_it_is_replaced_whole(model_folder: Path, tmp_path: Path) -> None:
+def test_archive_is_replaced_atomically(model_folder: Path, tmp_path: Path) -> None:
     store = tmp_path / "new" / "store"
     first = archive.archive(model_folder, store)
     assert first == store / "melanoma.mar"

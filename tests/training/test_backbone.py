@@ -86,7 +86,7 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_is_not_a_resnet18_is_refused_by_name(
+def test_weights_of_another_network_are_refused_with_their_name(
     tmp_path: Path, state: dict[str, torch.Tensor], name: str
 ) -> None:
     change, message = BROKEN[name]
@@ -198,7 +198,7 @@ def test_weights_of_torchvision_are_named_as_imagenet(
     assert asked[0][1]["check_hash"] is True
 
 
-def test_what_is_extracted_is_what_the_convolutions_give(weights_file: Path) -> None:
+def test_extracted_features_equal_the_convolutions_output(weights_file: Path) -> None:
     own = backbone.load(weights_file, 0, pytest.fail)
     before = own.digest
     inputs = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))

@@ -94,7 +94,7 @@ def test_the_archive_is_served_by_the_fastest(unpacked: Path) -> None:
 
 
 @pytest.mark.parametrize("cancers", [1, 30, 500])
-def test_what_is_compared_on_has_its_share_of_each_class(cancers: int) -> None:
+def test_photographs_for_the_comparison_have_both_classes_in_proportion(cancers: int) -> None:
     photographs = [
         Photograph(Path(str(number)), int(number % (3000 // cancers) == 7 % (3000 // cancers)), "")
         for number in range(3000)

@@ -96,7 +96,7 @@ def test_the_reference_is_of_the_features_and_labels_given(
     assert fitted.features.labels == "01" * (COUNT // 2)
 
 
-def test_as_few_photographs_as_a_data_set_may_hold_are_enough() -> None:
+def test_smallest_allowed_data_set_is_enough() -> None:
     rng = np.random.default_rng(0)
     given = baseline.fit(
         rng.random(4),

@@ -34,7 +34,7 @@ def saved(array: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def test_what_is_written_is_read(records: Cache) -> None:
+def test_entry_is_read_as_it_was_written(records: Cache) -> None:
     read = records.read(NAME)
 
     assert read is not None
@@ -124,7 +124,7 @@ def test_another_file_is_no_record_though_its_checksum_is_right(
     assert records.read(NAME) is None
 
 
-def test_what_a_killed_writer_leaves_beside_it_is_not_read(tmp_path: Path) -> None:
+def test_temporary_file_of_a_killed_writer_is_not_read(tmp_path: Path) -> None:
     records = Cache(tmp_path, ARRAY.shape, np.float32)
     path = records.place(NAME)
     path.parent.mkdir(parents=True)

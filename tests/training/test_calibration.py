@@ -131,7 +131,7 @@ def test_the_interval_of_the_threshold_is_decided_by_the_seed_and_shrinks() -> N
 
 @pytest.mark.parametrize("aims", [AIMS, Aims(0.9, 0.1, 0.03)], ids=["usual", "others"])
 @pytest.mark.parametrize("signal", [0.5, 2.0], ids=["overlapping", "apart"])
-def test_so_many_of_new_photographs_are_ruled_out_wrongly_as_the_aims_say(
+def test_share_of_wrongly_excluded_new_photographs_is_that_of_the_aims(
     aims: Aims, signal: float
 ) -> None:
     rng = np.random.default_rng(7)

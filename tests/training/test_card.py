@@ -92,7 +92,7 @@ def version(
     return card.model_version
 
 
-def test_it_holds_what_serving_and_readers_need(
+def test_card_has_the_entries_of_serving_and_readers(
     found: Dataset, network: Backbone, head: Head, calibration: Calibration, reference: Baseline
 ) -> None:
     document = to_json(
@@ -145,7 +145,7 @@ def test_it_holds_what_serving_and_readers_need(
         ("all", "18, fitted"),
     ],
 )
-def test_it_says_what_was_fitted(
+def test_card_names_the_fine_tuned_part(
     found: Dataset,
     network: Backbone,
     head: Head,
@@ -244,7 +244,7 @@ def test_whatever_decides_an_answer_changes_the_version(
     assert len(set(versions)) == len(versions)
 
 
-def test_what_decides_review_changes_the_version(
+def test_change_of_a_review_limit_changes_the_model_version(
     found: Dataset, network: Backbone, head: Head, calibration: Calibration, reference: Baseline
 ) -> None:
     versions = {

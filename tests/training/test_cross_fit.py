@@ -103,7 +103,7 @@ def test_progress_is_reported_for_each_fold(recorder: Recorder, labels: np.ndarr
     assert calls == [("folds", number, 4) for number in range(1, 5)]
 
 
-def test_what_a_head_has_by_heart_does_not_show_in_its_answers(
+def test_memorised_labels_do_not_improve_out_of_fold_predictions(
     network: Backbone, silent: Progress
 ) -> None:
     rng = np.random.default_rng(3)

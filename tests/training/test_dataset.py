@@ -79,7 +79,7 @@ def test_a_missing_or_empty_folder_gets_an_error_with_the_layout(tmp_path: Path,
     assert ("found there: nothing" in str(raised.value)) == (kind == "empty")
 
 
-def test_what_cannot_be_used_is_named_with_its_reason_and_the_rest_is_used(
+def test_unusable_files_are_named_with_a_reason_and_the_others_are_used(
     dotted_set: Path, load: Callable[[Path], Dataset]
 ) -> None:
     before = load(dotted_set)

@@ -40,7 +40,7 @@ def test_a_wrong_folder_of_ones_own_is_an_error_and_nothing_takes_over(
         dataset.locate(TrainingSettings(data=tmp_path / "none"), silent, lambda message: None)
 
 
-def test_what_kaggle_gives_is_used(
+def test_downloaded_kaggle_data_set_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: Progress
 ) -> None:
     asked: list[str] = []
@@ -86,7 +86,7 @@ def test_without_a_network_the_synthetic_set_is_used_and_reported(
     assert counts == [12, 12, 2, 2]
     assert "ConnectionError" in said[-1]
     assert "EMBEDDED SYNTHETIC SET" in said[-1]
-    assert "nothing it learns holds for people" in said[-1]
+    assert "not valid for people" in said[-1]
 
     # Sets of other sizes or seeds lie side by side: none replaces another.
     other = settings.model_copy(update={"seed": 6})

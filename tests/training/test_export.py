@@ -69,7 +69,7 @@ def probabilities(model: Any, inputs: torch.Tensor) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_both_files_answer_as_backbone_and_head_do(
+def test_torchscript_and_exported_program_equal_backbone_and_head(
     exported: tuple[Path, float],
     script: Any,
     program: Any,

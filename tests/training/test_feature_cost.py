@@ -60,7 +60,9 @@ def test_peaks_rise_and_what_came_from_the_cache_is_said(
     assert 100 < peaks[0] < 100_000, "megabytes of a process that holds PyTorch"
 
 
-def test_as_many_are_drawn_as_asked_for(tmp_path: Path, quiet: RunLog, silent: Progress) -> None:
+def test_requested_number_of_pictures_is_drawn(
+    tmp_path: Path, quiet: RunLog, silent: Progress
+) -> None:
     drawn = feature_cost.draw(tmp_path / "drawn", 6, quiet)
 
     assert len(dataset.load("synthetic", drawn, silent).train) == 6

@@ -57,7 +57,7 @@ def test_json_keeps_the_order_of_its_keys_and_ends_with_a_newline(tmp_path: Path
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object()])
-def test_what_json_cannot_say_is_refused_and_nothing_is_written(
+def test_value_without_a_json_form_is_refused_and_no_file_is_written(
     tmp_path: Path, value: object
 ) -> None:
     with pytest.raises((ValueError, TypeError)):

@@ -67,7 +67,7 @@ def fitted(planted: Layer4Recipe) -> FittedLayer4:
     return planted.fit(LEARN, 0)
 
 
-def test_it_tells_new_photographs_better_than_the_final_layer_alone(
+def test_fine_tuned_stage_classifies_new_photographs_better_than_the_final_layer_alone(
     planted: Layer4Recipe, fitted: FittedLayer4
 ) -> None:
     start = planted.start.fit(LEARN, 0)
@@ -80,7 +80,7 @@ def test_it_tells_new_photographs_better_than_the_final_layer_alone(
     assert after > 0.9
 
 
-def test_what_was_there_stays_and_the_fitted_stage_has_its_statistics(
+def test_fine_tuning_keeps_the_original_stages_and_batch_statistics(
     planted: Layer4Recipe, fitted: FittedLayer4
 ) -> None:
     before, after = planted.start.backbone, fitted.backbone
@@ -127,7 +127,7 @@ def test_the_seed_decides_everything(planted: Layer4Recipe, fitted: FittedLayer4
     assert other.backbone.digest != fitted.backbone.digest
 
 
-def test_what_is_not_to_be_learned_from_is_not_read(planted: Layer4Recipe, tmp_path: Path) -> None:
+def test_held_out_photographs_are_not_read(planted: Layer4Recipe, tmp_path: Path) -> None:
     # Of the photographs left out there is not even a record.
     records = Cache(tmp_path, (256, 2, 2), np.float16)
     learn = np.arange(0, COUNT, 2)

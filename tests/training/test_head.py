@@ -91,7 +91,7 @@ def test_a_photograph_counts_once_however_many_views_there_are(
 
 
 @pytest.mark.parametrize("cancers", [3, 30, 90])
-def test_both_classes_weigh_the_same_however_common_they_are(cancers: int) -> None:
+def test_classes_have_equal_weight_however_common_they_are(cancers: int) -> None:
     rng = np.random.default_rng(1)
     labels = (np.arange(120) < cancers).astype(np.int64)
     views = (rng.normal(size=(120, 2, 6)) + labels[:, None, None]).astype(np.float32)
@@ -140,7 +140,7 @@ def held_out_loss(
     return float(log_loss(labels, sigmoid(log_odds), sample_weight=weights))
 
 
-def test_what_is_chosen_has_the_least_loss_on_the_photographs_that_the_folds_hold_out(
+def test_choice_has_the_least_out_of_fold_loss(
     data: tuple[np.ndarray, np.ndarray], split: list[Fold]
 ) -> None:
     views, labels = data

@@ -128,7 +128,7 @@ def outputs(notebook: NotebookNode) -> list[NotebookNode]:
     return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
-def test_it_is_committed_without_what_a_run_leaves(committed: NotebookNode) -> None:
+def test_notebook_is_committed_without_outputs(committed: NotebookNode) -> None:
     nbformat.validate(committed)
 
     assert (committed.nbformat, committed.nbformat_minor) == (4, 5)
@@ -151,12 +151,12 @@ def test_every_step_is_explained(committed: NotebookNode) -> None:
     assert kinds.count("markdown") >= kinds.count("code") - 4
 
 
-def test_it_runs_without_an_error_or_a_warning(executed: NotebookNode) -> None:
+def test_notebook_runs_without_an_error_or_a_warning(executed: NotebookNode) -> None:
     assert [one for one in outputs(executed) if one.output_type == "error"] == []
     assert [one.text for one in outputs(executed) if one.get("name") == "stderr"] == []
 
 
-def test_it_shows_pictures(executed: NotebookNode) -> None:
+def test_notebook_shows_pictures(executed: NotebookNode) -> None:
     shown = [
         one.data["image/png"] for one in outputs(executed) if "image/png" in one.get("data", ())
     ]
@@ -172,25 +172,25 @@ def test_every_picture_has_a_text_in_its_place(executed: NotebookNode) -> None:
         assert len(one.metadata["image/png"]["alt"]) > 20
 
 
-def test_it_needs_no_network_and_leaves_the_repository_alone(
+def test_notebook_needs_no_network_and_does_not_change_the_repository(
     executed: NotebookNode, place: Path
 ) -> None:
     del executed
     assert not (place / "notes").exists(), (place / "notes").read_text()
 
 
-def test_it_leaves_nothing_behind(executed: NotebookNode, place: Path) -> None:
+def test_notebook_leaves_no_temporary_files(executed: NotebookNode, place: Path) -> None:
     del executed
     assert list((place / "temporary").glob("lesionlens-*")) == []
 
 
-def test_it_learns_from_drawn_lesions_only(results: dict[str, Any]) -> None:
+def test_notebook_trains_on_synthetic_lesions_only(results: dict[str, Any]) -> None:
     assert results["source"] == "synthetic"
     assert results["backbone"] == "untrained"
     assert results["left_out"] == 3
 
 
-def test_it_finds_the_copies_and_keeps_them_together(results: dict[str, Any]) -> None:
+def test_notebook_finds_near_duplicates_and_keeps_them_in_one_fold(results: dict[str, Any]) -> None:
     assert {"turned.jpg", "cropped.jpg", "saved-again.jpg", "synthetic_0000.jpg"} <= set(
         results["copies"]
     )
@@ -208,7 +208,7 @@ def test_the_shipped_classifier_gives_the_same_answers(results: dict[str, Any]) 
     assert results["status"] == 200
 
 
-def test_it_shows_every_reason_for_a_review(results: dict[str, Any]) -> None:
+def test_notebook_shows_every_reason_for_review(results: dict[str, Any]) -> None:
     shown = {reason for reasons in results["reasons"] for reason in reasons}
 
     assert shown == {"near_threshold", "unlike_training_data", "low_quality"}

@@ -112,12 +112,12 @@ def trap() -> Task:
     return Task(torch.from_numpy(pictures).float(), LABELS)
 
 
-def test_what_the_features_do_not_show_yet_is_learned(task: Task) -> None:
+def test_optimisation_learns_what_the_features_do_not_separate(task: Task) -> None:
     assert task.score(task.start) < 0.65
     assert task.score(task.fit()) > 0.9
 
 
-def test_it_begins_where_the_final_layer_says(task: Task) -> None:
+def test_optimisation_starts_from_the_fitted_final_layer(task: Task) -> None:
     start = task.start
     given = start.head.log_odds(pooled(start, task.batch, EVERY))
 
@@ -147,7 +147,7 @@ def test_the_best_epoch_is_kept_and_not_the_last(task: Task) -> None:
     assert not any(parameter.requires_grad for parameter in fitted.parameters())
 
 
-def test_what_only_does_harm_gives_back_the_start(trap: Task) -> None:
+def test_start_is_returned_if_no_epoch_improves(trap: Task) -> None:
     fitted = trap.fit()
     start, *epochs = [trap.auroc(said) for said in trap.said]
 
@@ -157,7 +157,9 @@ def test_what_only_does_harm_gives_back_the_start(trap: Task) -> None:
 
 
 @pytest.mark.parametrize("patience", [1, 3])
-def test_it_stops_when_so_many_epochs_were_no_better(trap: Task, patience: int) -> None:
+def test_optimisation_stops_early_after_epochs_without_improvement(
+    trap: Task, patience: int
+) -> None:
     steps: list[tuple[str, int, int]] = []
     trap.fit(replace(PLAN, patience=patience), progress=lambda *call: steps.append(call))
     start, *epochs = [trap.auroc(said) for said in trap.said]
@@ -167,7 +169,7 @@ def test_it_stops_when_so_many_epochs_were_no_better(trap: Task, patience: int) 
     assert steps == [("steps", number, 50) for number in range(1, 5 * len(epochs) + 1)]
 
 
-def test_what_is_kept_is_the_average_of_the_weights(task: Task) -> None:
+def test_average_of_the_weights_is_returned(task: Task) -> None:
     # So slow an average that it has hardly left its first step, however fast the weights go.
     start = task.start.body.state_dict()["0.weight"]
     slow, quick = (
@@ -185,7 +187,7 @@ def test_the_seed_decides_everything(task: Task) -> None:
     assert np.abs(first - other).max() > 1e-3
 
 
-def test_both_classes_weigh_the_same(task: Task) -> None:
+def test_classes_have_equal_weight(task: Task) -> None:
     # One in ten is cancer, and nothing tells which: as likely as not, where both weigh the same.
     rare = replace(task, labels=np.random.default_rng(3).permutation(EVERY % 10 == 0).astype(int))
     plan = replace(PLAN, epochs=1, rate=0.1, batch=4, average=0.95)
@@ -223,7 +225,7 @@ def test_blended_photographs_learn_as_well(task: Task) -> None:
     assert not torch.equal(blended.last.weight, task.fit().last.weight)
 
 
-def test_what_is_blended_is_blended_alike() -> None:
+def test_mixup_blends_pictures_and_labels_alike() -> None:
     names, values = torch.eye(6)[:, :, None, None], torch.arange(6.0)
 
     rows, numbers = optimising._blended((names, values), 0.4, np.random.default_rng(0))

@@ -44,7 +44,7 @@ def test_each_thread_computes_alone_and_afterwards_all_is_as_before() -> None:
     assert torch.get_num_threads() == THREADS
 
 
-def test_nothing_is_computed_without_a_consumer() -> None:
+def test_items_are_computed_only_when_consumed() -> None:
     begun: list[int] = []
     with closing(map_ordered(begun.append, range(100))) as found:
         next(found)

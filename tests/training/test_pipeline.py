@@ -188,7 +188,7 @@ def test_the_metrics_are_those_of_the_archive_on_the_test_photographs(
     assert card["metrics"]["specificity"]["value"] == round(float((~called[labels == 0]).mean()), 4)
 
 
-def test_what_is_left_out_is_named_counted_and_written_down(
+def test_photographs_left_out_are_named_counted_and_recorded(
     dotted_set: Path, tmp_path: Path
 ) -> None:
     for number in range(13):

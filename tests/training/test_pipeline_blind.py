@@ -63,7 +63,7 @@ def test_the_test_photographs_are_not_looked_at_before_the_model_is_written(
     assert set(events[written + 1 :]) == {"features of test"}
 
 
-def test_nothing_is_chosen_on_test(
+def test_no_choice_depends_on_the_test_folder(
     other_test: tuple[TrainingSettings, list[str]], trained: TrainingSettings
 ) -> None:
     """Other photographs, other labels: the same model to the last bit, and only other scores."""

@@ -134,7 +134,7 @@ def test_the_calibration_error_of_a_worked_example() -> None:
 
 
 @pytest.mark.parametrize("rarity", [1, 9])
-def test_what_is_perfectly_calibrated_has_hardly_any_calibration_error(rarity: int) -> None:
+def test_perfectly_calibrated_probabilities_have_hardly_any_calibration_error(rarity: int) -> None:
     rng = np.random.default_rng(0)
     scores = rng.random(400_000)
     labels = rng.random(400_000) < scores

@@ -164,7 +164,7 @@ def test_runs_are_recorded_beside_what_is_built(monkeypatch: pytest.MonkeyPatch)
     assert TrainingSettings().store == "/b/mlflow"
 
 
-def test_what_is_recorded_names_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recorded_settings_name_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LESIONLENS_DATA", "/photographs/of/somebody")
 
     asked = TrainingSettings().asked()

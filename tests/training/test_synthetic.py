@@ -25,7 +25,7 @@ def plain() -> list[SyntheticLesion]:
     return [draw(seed, label, size=128, artefacts=()) for label in LABELS for seed in range(60)]
 
 
-def test_same_seed_gives_the_same_bytes_whatever_the_global_state() -> None:
+def test_same_seed_draws_the_same_bytes_whatever_the_global_state() -> None:
     np.random.seed(1)
     first = draw(7, MALIGNANT)
     np.random.seed(2)
@@ -91,7 +91,9 @@ def test_lesion_stands_out_from_light_and_dark_skin(plain: list[SyntheticLesion]
         ({"seed": 0, "label": 0, "artefacts": "hair"}, "unknown artefacts"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(arguments: dict[str, object], message: str) -> None:
+def test_impossible_numbers_of_drawings_are_refused(
+    arguments: dict[str, object], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         draw(**arguments)  # type: ignore[arg-type]
 

@@ -70,7 +70,7 @@ def runs(store: Path) -> list[Recorded]:
     return found
 
 
-def test_what_was_recorded_is_read_back(made: Path) -> None:
+def test_recorded_run_is_read_back(made: Path) -> None:
     (run,) = runs(made)
 
     assert (run.info.run_name, run.info.status) == ("train head", "FINISHED")

@@ -68,7 +68,9 @@ def test_archive_of_a_fine_tuned_network_has_its_variant(layer4: TrainingSetting
     assert np.all(document.weights)
 
 
-def test_it_is_served_as_it_was_judged(layer4: TrainingSettings, found: Dataset) -> None:
+def test_fine_tuned_variant_is_served_as_it_was_judged(
+    layer4: TrainingSettings, found: Dataset
+) -> None:
     classifier = Classifier.load(layer4.model_folder, "", 1, TUNED.name)
     images = [classifier.preprocess(decode(one.path.read_bytes())) for one in found.test]
 
@@ -107,7 +109,7 @@ def test_without_openvino_the_same_answers_are_computed_by_torchscript(
     assert names == ["openvino-fp32", "frozen"]
 
 
-def test_it_is_explained_by_its_own_network(
+def test_fine_tuned_variant_is_explained_by_its_own_network(
     layer4: TrainingSettings, found: Dataset, tmp_path: Path
 ) -> None:
     explained = Explained(layer4.model_folder, tmp_path)

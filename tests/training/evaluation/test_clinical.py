@@ -69,7 +69,7 @@ def test_its_own_prevalence_is_that_of_the_photographs() -> None:
     assert len(found["own"]["model"]) == len(RISKS)
 
 
-def test_one_class_alone_has_none() -> None:
+def test_photographs_of_one_class_have_no_clinical_curves() -> None:
     assert measure(PROBABILITIES[:5], LABELS[:5], 0.5, 0.02, 0) == {
         "net_benefit": None,
         "predictive_values": None,

@@ -47,7 +47,7 @@ def test_the_roc_curve_is_monotonic_from_0_to_1(
 
 
 @pytest.mark.parametrize("digits", [1, 2, 12], ids=["many ties", "some ties", "no ties"])
-def test_both_curves_are_those_of_scikit_learn(digits: int) -> None:
+def test_roc_and_precision_recall_curves_equal_scikit_learn(digits: int) -> None:
     probabilities, labels = sample(100, digits)
     given = curves(probabilities, labels, THRESHOLD, 0)
 

@@ -55,7 +55,7 @@ def document(settings: TrainingSettings) -> dict[str, Any]:
     return make(settings)
 
 
-def test_it_is_written_under_the_models_version(
+def test_report_is_written_in_a_folder_named_by_the_model_version(
     settings: TrainingSettings, document: dict[str, Any]
 ) -> None:
     (folder,) = [path for path in settings.reports.iterdir() if path.name != "runs"]
@@ -188,7 +188,7 @@ def test_a_model_of_other_photographs_is_not_reported_on(
         model_report.report(other, quiet())
 
 
-def test_what_is_missing_is_named(settings: TrainingSettings, tmp_path: Path) -> None:
+def test_missing_file_is_named_in_the_error(settings: TrainingSettings, tmp_path: Path) -> None:
     nothing = settings.model_copy(update={"build": tmp_path})
 
     with pytest.raises(NothingToReportError, match=r"card\.json is missing.*make train"):

@@ -81,7 +81,7 @@ def test_rows_are_the_answers_of_the_service(
     assert "7/7" in said(log)
 
 
-def test_what_has_an_answer_is_not_scored_again(
+def test_photograph_with_an_answer_is_not_scored_again(
     folder: Path, job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = job(folder, features=True)

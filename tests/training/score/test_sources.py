@@ -145,7 +145,7 @@ def test_a_box_outside_of_its_photograph_is_an_error_of_that_row(folder: Path) -
     assert not third.error
 
 
-def test_what_looks_like_a_photograph_and_cannot_be_read_is_named(folder: Path) -> None:
+def test_unreadable_photograph_is_named(folder: Path) -> None:
     (folder / "link.jpg").symlink_to(folder / "nowhere")
 
     items, left_out = listed(folder)

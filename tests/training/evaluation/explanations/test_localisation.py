@@ -22,7 +22,7 @@ def test_a_map_without_aim_has_the_share_of_the_area() -> None:
     assert locate(np.ones((28, 28), dtype=np.float32), mask).mass == pytest.approx(0.25)
 
 
-def test_what_speaks_against_the_target_does_not_count() -> None:
+def test_negative_attributions_are_not_counted() -> None:
     values = np.full((28, 28), -5.0, dtype=np.float32)
     values[:, :10] = 1
     values[:, 20:24] = 2

@@ -26,7 +26,7 @@ def test_the_patch_lies_exactly_in_its_outline(few: list[Photograph]) -> None:
     assert len(places) > 1
 
 
-def test_it_learns_the_patch_from_some_and_is_tried_on_others(
+def test_planted_model_is_tested_on_held_out_photographs(
     explained: Explained, found: Dataset
 ) -> None:
     seen: list[tuple[int, int]] = []
@@ -40,7 +40,7 @@ def test_it_learns_the_patch_from_some_and_is_tried_on_others(
     assert spoilt.held_out == found.train[:6]
 
 
-def test_it_answers_for_the_patch_when_there_is_one(
+def test_planted_model_detects_the_patch(
     explained: Explained, found: Dataset, silent: Progress
 ) -> None:
     spoilt = planted.train(explained, found.train, 6, silent)
@@ -56,7 +56,7 @@ def test_it_answers_for_the_patch_when_there_is_one(
     assert np.mean(answers) >= 0.5
 
 
-def test_it_is_learned_once(
+def test_planted_model_is_trained_once(
     explained: Explained,
     found: Dataset,
     silent: Progress,

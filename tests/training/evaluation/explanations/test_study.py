@@ -11,7 +11,7 @@ from training.evaluation.explanations.study import incompleteness
     ("total", "delta", "missed"),
     [(2.02, 0.02, 0.01), (1.9, -0.1, 0.05), (-2.02, -0.02, 0.01), (3.0, 0.0, 0.0)],
 )
-def test_what_is_missed_is_relative_to_the_difference_of_the_logits(
+def test_incompleteness_is_relative_to_the_difference_of_the_logits(
     total: float, delta: float, missed: float
 ) -> None:
     values = np.full((28, 28), total / 28**2, dtype=np.float32)

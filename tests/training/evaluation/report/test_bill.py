@@ -21,7 +21,7 @@ def card(evidence: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("sample", ["evidence", "lean"])
-def test_it_is_valid(request: pytest.FixtureRequest, sample: str) -> None:
+def test_bill_of_materials_is_valid_cyclonedx(request: pytest.FixtureRequest, sample: str) -> None:
     text = bill.card(request.getfixturevalue(sample))
 
     assert JsonStrictValidator(VERSION).validate_str(text) is None

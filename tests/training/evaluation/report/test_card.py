@@ -81,7 +81,7 @@ def test_a_synthetic_model_is_labelled_first(evidence: dict[str, Any]) -> None:
     evidence["data"]["source"] = "synthetic"
     text = card(evidence)
 
-    assert text.split("\n\n")[1].startswith("Nothing here holds for people")
+    assert text.split("\n\n")[1].startswith("These results are not valid for people")
     assert "Photographs are of patients" not in text
 
 

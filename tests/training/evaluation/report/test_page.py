@@ -38,7 +38,7 @@ def test_headings_go_down_one_step_at_a_time(written: Write) -> None:
     assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
-def test_nothing_is_loaded_and_nothing_runs(written: Write) -> None:
+def test_page_loads_no_resource_and_runs_no_script(written: Write) -> None:
     html = written()
     page = Page(html)
 
@@ -97,8 +97,8 @@ def test_a_background_that_does_not_tell_is_not_accused(
 @pytest.mark.parametrize(
     ("part", "source", "why"),
     [
-        ("data", "synthetic", "its lesions are synthetic."),
-        ("backbone", "untrained", "its backbone is untrained."),
+        ("data", "synthetic", "the lesions are synthetic."),
+        ("backbone", "untrained", "the backbone is untrained."),
     ],
 )
 def test_a_synthetic_result_is_labelled_first(
@@ -106,7 +106,9 @@ def test_a_synthetic_result_is_labelled_first(
 ) -> None:
     evidence[part]["source"] = source
 
-    assert Page(written()).paragraphs[0].startswith(f"Nothing here holds for people: {why}")
+    assert (
+        Page(written()).paragraphs[0].startswith(f"These results are not valid for people: {why}")
+    )
 
 
 def test_real_photographs_are_not_to_be_published(written: Write) -> None:
@@ -114,7 +116,7 @@ def test_real_photographs_are_not_to_be_published(written: Write) -> None:
 
     before_the_pictures = html[: html.index("data:image/jpeg")]
     assert "must not be published where their licence does not allow it" in before_the_pictures
-    assert "Nothing here holds for people" not in html
+    assert "These results are not valid for people" not in html
 
 
 def test_drawn_lesions_have_no_licence(evidence: dict[str, Any], written: Write) -> None:
@@ -187,7 +189,7 @@ def test_tables_have_names_and_scroll(written: Write) -> None:
     assert all(one["aria-label"] and one["tabindex"] == "0" for one in regions)
 
 
-def test_what_a_run_need_not_have_can_be_missing(lean: dict[str, Any], written: Write) -> None:
+def test_page_is_written_without_optional_sections(lean: dict[str, Any], written: Write) -> None:
     page = Page(written())
 
     assert page.wrong == []

@@ -29,7 +29,7 @@ def photograph() -> bytes:
     return out.getvalue()
 
 
-def test_nothing_but_pixels_stays() -> None:
+def test_thumbnail_has_no_metadata() -> None:
     before = photograph()
     small = thumbnail(before)
     read = Image.open(io.BytesIO(small))
@@ -65,7 +65,7 @@ def test_a_jpeg_file_is_small_and_holds_nothing_but_pixels() -> None:
     assert b"Secret" not in small
 
 
-def test_what_is_no_photograph_is_refused() -> None:
+def test_thumbnail_of_a_file_that_is_no_picture_is_refused() -> None:
     with pytest.raises(ImageError):
         thumbnail(b"%PDF-1.7")
 

@@ -41,7 +41,7 @@ def test_undisturbed_photographs_have_no_change(evidence: dict[str, Any]) -> Non
     )
 
 
-def test_what_is_caught_in_all(evidence: dict[str, Any]) -> None:
+def test_table_of_unsuitable_pictures_has_a_total(evidence: dict[str, Any]) -> None:
     found = rows(evidence, "caught")
 
     assert found["no lesion"][:2] == ("120", f"60.0{PERCENT} (55.0 to 64.0)")
@@ -113,7 +113,7 @@ def test_a_cell_cannot_break_out_of_markdown() -> None:
     assert table.markdown().split("\n")[2] == r"| a \| b c | \<img> \*x\* x86_64 \_y\_ |"
 
 
-def test_what_chance_alone_makes_of_a_calibration_error_stands_beside_it(
+def test_calibration_error_is_shown_with_that_of_a_perfect_model(
     evidence: dict[str, Any],
 ) -> None:
     rows = {row[0]: row[1:] for row in tables.of(evidence)["scores"].rows}

@@ -122,12 +122,13 @@ def test_a_stated_error_rate_is_held_against_the_test(
     assert verdict in wording.kept("Cancers missed", 0.05, {"value": value, "low": low})
 
 
-def test_both_reasons_why_nothing_holds_for_people(evidence: dict[str, Any]) -> None:
+def test_warning_names_synthetic_lesions_and_untrained_backbone(evidence: dict[str, Any]) -> None:
     evidence["data"]["source"] = "synthetic"
     evidence["backbone"]["source"] = "untrained"
 
     assert wording.warning(evidence) == (
-        "Nothing here holds for people: its lesions are synthetic and its backbone is untrained."
+        "These results are not valid for people: "
+        "the lesions are synthetic and the backbone is untrained."
     )
 
 
@@ -143,7 +144,9 @@ def test_the_accepted_range_is_the_documents(evidence: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("many", "said"), [(1, "1 pair lies across"), (2, "2 pairs lie across")])
-def test_one_and_many_pairs(evidence: dict[str, Any], many: int, said: str) -> None:
+def test_number_of_near_duplicate_pairs_has_singular_and_plural(
+    evidence: dict[str, Any], many: int, said: str
+) -> None:
     assert said in wording.leaks(evidence["leaks"] | {"pairs_across_train_and_test": many})
 
 

@@ -47,13 +47,13 @@ def first_paragraph(evidence: Evidence) -> str:
 
 
 def warning(evidence: Evidence) -> str:
-    """Warn that nothing holds for people, if lesions are synthetic or the backbone is untrained."""
+    """Warn of results that are not valid for people: synthetic lesions, an untrained backbone."""
     why = []
     if drawn(evidence):
-        why.append("its lesions are synthetic")
+        why.append("the lesions are synthetic")
     if evidence["backbone"]["source"] == "untrained":
-        why.append("its backbone is untrained")
-    return f"Nothing here holds for people: {' and '.join(why)}." if why else ""
+        why.append("the backbone is untrained")
+    return f"These results are not valid for people: {' and '.join(why)}." if why else ""
 
 
 def drawn(evidence: Evidence) -> bool:

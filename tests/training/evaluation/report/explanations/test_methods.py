@@ -71,7 +71,7 @@ def test_an_artefact_is_shown_by_mass_and_by_the_strongest_place(
     assert methods.artefact_shown(document, "lime") == verdict
 
 
-def test_what_was_not_measured_has_no_verdict(lean: dict[str, Any]) -> None:
+def test_method_that_was_not_measured_has_no_verdict(lean: dict[str, Any]) -> None:
     assert methods.artefact_shown(lean, "lime") == "unknown"
     assert methods.located(lean, "lime", "real", "mass") is None
     assert methods.located(lean, "random", "synthetic", "mass") == interval(0.231, 0.02)

@@ -140,10 +140,10 @@ def test_photographs_of_patients_are_not_to_be_published(
 
     assert "must not be published" not in html
     assert "they show no person" in html
-    assert Page(html).paragraphs[0].startswith("Nothing here holds for people")
+    assert Page(html).paragraphs[0].startswith("These results are not valid for people")
 
 
-def test_what_a_run_need_not_have_can_be_missing(lean: dict[str, Any]) -> None:
+def test_page_is_written_without_optional_sections(lean: dict[str, Any]) -> None:
     page = Page(pages.html(lean, [], stand_ins()))
 
     assert page.wrong == []

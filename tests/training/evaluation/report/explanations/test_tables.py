@@ -66,7 +66,7 @@ def test_shares_stand_beside_what_is_covered(document: dict[str, Any]) -> None:
     assert artefact.cells[0].value == f"88.0{PERCENT}"
 
 
-def test_what_was_not_measured_is_blank(lean: dict[str, Any]) -> None:
+def test_cell_of_a_missing_measurement_is_blank(lean: dict[str, Any]) -> None:
     found = rows(lean)
 
     assert set(found["lesion?", "Mass, photographs"].cells) == {Cell()}

@@ -143,7 +143,7 @@ def test_an_untrained_backbone_is_stated_first(document: dict[str, Any]) -> None
     document["backbone"] = {"source": "untrained"}
 
     assert wording.first_paragraph(document).startswith(
-        "Nothing here holds for people: its backbone is untrained."
+        "These results are not valid for people: the backbone is untrained."
     )
 
 
