@@ -32,7 +32,7 @@ LONGEST: Final = (
     "e2e/test_drift_live.py",
     "e2e/test_browser",
     "k8s/cluster",
-    # These need images, which `.ci/run` builds beside the tests: earlier, they would wait.
+    # These need images, which `.ci/run` builds while tests run: earlier, they would wait.
     "docs/test_blocks.py::test_the_commands",
     "e2e/test_container",
     "handlers",

@@ -142,7 +142,7 @@ def locate(
     except Exception as error:  # kagglehub raises any exception of its HTTP client
         say(
             f"Kaggle cannot be reached ({type(error).__name__}): using the EMBEDDED SYNTHETIC "
-            "SET. A model that is trained on its drawn lesions is not valid for people. Set "
+            "SET. A model that is trained on its synthetic lesions is not valid for people. Set "
             "LESIONLENS_DATA to a folder of photographs."
         )
     per_class = {"train": settings.synthetic_train, "test": settings.synthetic_test}
