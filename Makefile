@@ -17,9 +17,11 @@ KUBECTL = $(or $(wildcard .venv/bin/kubectl),kubectl) $(if $(LESIONLENS_KUBECONF
 ROLLOUT = $(if $(CONTEXT),LESIONLENS_CONTEXT="$(CONTEXT)") $(if $(URL),LESIONLENS_URL="$(URL)") $(RUN) -m k8s.rollout
 # Hashes of all files of a version: `pip install --require-hashes` takes no other. No index is written down.
 COMPILE := build/lock/bin/uv pip compile --quiet --python-version 3.11 --no-header --generate-hashes --no-emit-index-url
-# Test processes, each computing with one thread. Python keeps what it compiled: the tests start
-# several hundred processes, and each would compile the same files again.
-PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(RUN) -m pytest --dist loadscope --no-loadscope-reorder
+# Test processes, each computing with one thread: one more than there are cores, because many tests
+# wait. Python keeps what it compiled: the tests start several hundred processes, and each would
+# compile the same files again.
+PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(RUN) -m pytest --dist loadscope --no-loadscope-reorder \
+	--numprocesses $(or $(PROCESSES),$(shell echo $$(( $$(nproc) + 1 ))))
 # Waiting threads sleep: spinning, they make a forward pass several times slower as soon as
 # anything else runs on the same cores. On an idle machine sleeping costs about a fifth.
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -91,10 +93,10 @@ score: $(ARCHIVE) ## Score INPUT=... (folder, zip, tar, table, bucket) to OUTPUT
 ##@ Check
 
 check: lint $(SAMPLES) ## Check style, types and words, and run all tests but servers, containers, training and long computations
-	$(PYTEST) --numprocesses $(or $(PROCESSES),$(shell nproc)) -m "not slow"
+	$(PYTEST) -m "not slow"
 
-test: $(SAMPLES) ## Run every test; one process more than there are cores, because many tests wait
-	$(PYTEST) --numprocesses $(or $(PROCESSES),$(shell echo $$(( $$(nproc) + 1 ))))
+test: $(SAMPLES) ## Run every test
+	$(PYTEST)
 
 lint: $(INSTALLED) ## Check style, types and words (docs/reference/glossary.md)
 	$(RUN) -m ruff check .

@@ -124,9 +124,7 @@ def test_a_perturbation_keeps_most_of_the_picture(name: str, least: float) -> No
     ("name", "fewest", "most"),
     [("hair", 0.001, 0.25), ("ruler", 0.001, 0.05), ("ink", 0.001, 0.06)],
 )
-def test_painted_hairs_ruler_and_ink_cover_a_small_area(
-    name: str, fewest: float, most: float
-) -> None:
+def test_painted_artefacts_cover_a_small_area(name: str, fewest: float, most: float) -> None:
     for seed in SEEDS:
         assert fewest < touched(name, lesion(seed), seed).mean() < most, seed
 
