@@ -25,11 +25,11 @@ def draw(document: dict[str, Any], path: Path) -> None:
     mpl.use("Agg")
     servers = document["servers"]
     titles = [server["title"] for server in servers.values()]
-    figure, axes = plt.subplots(1, 3, figsize=(12, 3.4), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(12, 4.2), sharey=True, layout="constrained")
     limit = document["in_process"]["small"]["both_ms"][document["backend"]]
     for axis, (cell, clients, name, title, unit) in zip(axes, PANELS, strict=True):
         values = [server["cells"][cell][clients].get(name, 0.0) for server in servers.values()]
-        colours = [OWN if key == OURS else OTHER for key in servers]
+        colours = [OWN if key.startswith(OURS) else OTHER for key in servers]
         bars = axis.barh(titles, values, color=colours, height=0.62)
         clear = {"facecolor": "white", "edgecolor": "none", "pad": 1}
         axis.bar_label(bars, fmt="%.1f", padding=4, color=INK, fontsize=9, bbox=clear)

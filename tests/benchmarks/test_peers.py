@@ -53,10 +53,20 @@ def test_compares_each_peer_with_this_project() -> None:
 def test_summary_and_throughput_tables_show_ratios() -> None:
     text = table("peers", document())
 
-    assert "| Slow | 20.0 | 3.00 |" in table("peers-throughput", document())
+    assert "| Slow | 20.0 |  | 3.00 |" in table("peers-throughput", document())
     assert "12.0 ms, 1.20 times decode + forward" in text
     assert "12.0 ms, 1.00 times a 300 x 300 one" in text
     assert "quick, 2.50 times as fast as eager float32" in text
+
+
+def test_throughput_is_compared_with_the_faster_network_of_a_peer() -> None:
+    found = document()
+    found["servers"]["slow-openvino"] = server("Slow, OpenVINO", 12.0, 40.0)
+    assert "| Slow | 20.0 | 40.0 | 1.50 |" in table("peers-throughput", found)
+
+    for name in ("slow", "slow-openvino"):
+        found["servers"][name]["cells"]["predict small"]["8"]["per_second"] = 0.0
+    assert "| Slow |  |  | no answer |" in table("peers-throughput", found)
 
 
 def test_other_tables_have_every_row() -> None:
