@@ -8,14 +8,9 @@ of the training. No figure is of the test folder.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import tempfile
 from collections.abc import Sequence
-from contextlib import closing
-from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, Final
 
 import numpy as np
@@ -23,20 +18,17 @@ import torch
 from scipy.special import logit
 
 from handlers import backends, threads
-from handlers.backends import Backend, Shape, file_of
-from handlers.imaging import PREPROCESSING, decode, preprocess
+from handlers.backends import Shape
 from handlers.network import load_torchscript
-from handlers.orientations import FLIPS, canonical
+from handlers.orientations import FLIPS
 from handlers.variants import PLAIN, Variant
 from training import backbone, calibration, conversion, folds, recipes, variants
 from training.backends import timed
-from training.cache import Arrays, Cache
 from training.console import RunLog
 from training.conversion import spread
 from training.dataset import Photograph
 from training.evaluation.trained import TrainedModel
 from training.folds import Fold
-from training.parallel import map_ordered
 from training.recipes import FOLDS
 from training.scores import auroc_change, evaluate
 from training.settings import TrainingSettings
@@ -55,9 +47,14 @@ TIMED: Final = 31
 """Photographs on which a forward pass is timed."""
 
 
-def transposed(picture: torch.Tensor) -> torch.Tensor:
-    """The four orientations of a picture (c, h, h) besides those that serve, in their order."""
-    return canonical(picture).turned(picture, len(FLIPS)).transpose(-1, -2)
+class TransposedExtractor(Extractor):
+    """Computes the features of the orientations besides those that serve: their transpositions."""
+
+    FOLDER = "transposed"
+
+    def turned(self, picture: torch.Tensor, count: int) -> torch.Tensor:
+        """Transpose the orientations that serve, shape (count, c, h, h)."""
+        return super().turned(picture, count).transpose(-1, -2)
 
 
 def group() -> np.ndarray:
@@ -93,34 +90,14 @@ def extract(
     with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch:
         folder = Path(scratch)
         conversion.convert(BACKEND, shape, model, folder, photographs, settings.cache)
-        served = Variant("int8", shape.side, shape.stages, len(FLIPS))
-        extractor = Extractor(folder, model, [served], settings.cache)
-        four = extractor.extract(photographs, log.progress).orientations
-        file = (folder / file_of(BACKEND, shape)).with_suffix(".bin")
-        about = [hashlib.sha256(file.read_bytes()).hexdigest(), PREPROCESSING, str(shape), FLIPS]
-        key = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
-        records = Cache(settings.cache / "transposed" / key)
-        ready: SimpleQueue[Backend] = SimpleQueue()
-        for _ in range(torch.get_num_threads()):
-            ready.put(backends.load(BACKEND, folder, model, 1, shape))
-
-        def compute(photograph: Photograph) -> Arrays:
-            inputs = preprocess(decode(photograph.path.read_bytes()), shape.side).inputs
-            backend = ready.get()
-            try:
-                return (backend.run(transposed(inputs)).flatten(1).numpy(),)
-            finally:
-                ready.put(backend)
-
-        def record(photograph: Photograph) -> np.ndarray:
-            return records.get(photograph.digest, partial(compute, photograph))[0]
-
-        others = []
-        with closing(map_ordered(record, photographs)) as found:
-            for number, one in enumerate(found, 1):
-                others.append(one)
-                log.progress("transposed", number, len(photographs))
-        features = np.concatenate([four, np.stack(others)], axis=1)
+        served = [Variant("int8", shape.side, shape.stages, len(FLIPS))]
+        eight = [
+            kind(folder, model, served, settings.cache)
+            .extract(photographs, log.progress)
+            .orientations
+            for kind in (Extractor, TransposedExtractor)
+        ]
+        features = np.concatenate(eight, axis=1)
         return features, _relative_cost(folder, model, photographs, shape)
 
 

@@ -104,10 +104,14 @@ def recipe_of(
         return Recipe(name, start.fit, tuple(split), choice, parameters)
     split = folds.grouped(labels, groups, FOLDS[name], seed)
     plan, fit = _finetuning(name, start, prepared, settings, log)
-    parameters |= {
-        **{"epochs": plan.epochs, "rate": plan.rate, "batch": plan.batch, "mixup": plan.mixup}
+    tuned: Parameters = {
+        **parameters,
+        "epochs": plan.epochs,
+        "rate": plan.rate,
+        "batch": plan.batch,
+        "mixup": plan.mixup,
     }
-    return Recipe(name, fit, tuple(split), choice, parameters)
+    return Recipe(name, fit, tuple(split), choice, tuned)
 
 
 def _finetuning(

@@ -20,7 +20,11 @@ RARE: Final = 0.02
 """Prevalence for which PPV and NPV are given: few of the moles that people have examined are
 melanoma."""
 SHOWN: Final[tuple[Literal["auroc", "sensitivity", "specificity", "brier", "ece"], ...]] = (
-    *("auroc", "sensitivity", "specificity", "brier", "ece"),
+    "auroc",
+    "sensitivity",
+    "specificity",
+    "brier",
+    "ece",
 )
 """Scores that are shown and compared first."""
 AT_ONCE: Final = 200

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from handlers import backends
 from handlers.backends import Backend, Shape, UnavailableError, file_of
 from handlers.drift import STATISTICS
 from handlers.imaging import PREPROCESSING, decode, preprocess
-from handlers.orientations import FLIPS, run_oriented
+from handlers.orientations import FLIPS, canonical
 from handlers.variants import NUMERICS, Variant
 from training import conversion
 from training.cache import Cache
@@ -43,6 +43,9 @@ class VariantFeatures:
 class Extractor:
     """Computes the features of the variants that share numerics, side and stages."""
 
+    FOLDER: ClassVar = "variants"
+    """Folder of its cache, within that of all caches."""
+
     def __init__(self, folder: Path, model: Any, variants: Sequence[Variant], cache: Path) -> None:
         """Load the backend once per core; each computes alone.
 
@@ -66,7 +69,7 @@ class Extractor:
         described = hashlib.sha256((folder / file_of(name, shape)).with_suffix(".bin").read_bytes())
         about = [PREPROCESSING, list(STATISTICS), str(shape), name, FLIPS]
         described.update(json.dumps(about).encode())
-        self._records = Cache(cache / "variants" / described.hexdigest()[:16])
+        self._records = Cache(cache / self.FOLDER / described.hexdigest()[:16])
 
     def extract(self, photographs: Sequence[Photograph], progress: Progress) -> VariantFeatures:
         """Compute the features of photographs, from the cache if possible."""
@@ -78,6 +81,10 @@ class Extractor:
         pooled, statistics = zip(*found, strict=True)
         return VariantFeatures(np.stack(pooled), np.stack(statistics))
 
+    def turned(self, picture: torch.Tensor, count: int) -> torch.Tensor:
+        """Return ``count`` orientations of a picture (c, h, h), shape (count, c, h, h)."""
+        return canonical(picture).turned(picture, count)
+
     def _record(self, photograph: Photograph) -> tuple[np.ndarray, ...]:
         return self._records.get(photograph.digest, lambda: self._compute(photograph))
 
@@ -86,7 +93,7 @@ class Extractor:
         backend = self._ready.get()
         try:
             with torch.inference_mode():
-                _, pooled = run_oriented(image.inputs, self._count, backend.run)
+                pooled = backend.run(self.turned(image.inputs, self._count))
         finally:
             self._ready.put(backend)
         statistics = [image.statistics[name] for name in STATISTICS]
