@@ -56,6 +56,9 @@ BENCHMARKS: Final = {
         "framing", "the model on photographs of much skin, framed and not (3 minutes)", ("model",)
     ),
     "gpu": Benchmark("gpu", "FINETUNE=all with and without the GPU of this machine"),
+    "invariance": Benchmark(
+        "invariance", "the penalty on what perturbations change, out-of-fold", ("model",)
+    ),
     "memory": Benchmark(
         "memory", "memory of the whole service under both runtimes (6 minutes)", SERVED
     ),

@@ -19,9 +19,9 @@ from training.answers import Answers
 from training.console import RunLog
 from training.dataset import labels
 from training.evaluation.served import Served, probabilities
-from training.evaluation.stress.perturbations import PERTURBATIONS
 from training.evaluation.stress.robustness import changed
 from training.evaluation.trained import TrainedModel, read_output
+from training.perturbations import PERTURBATIONS
 from training.settings import TrainingSettings
 
 PREVALENCE: Final = 0.02

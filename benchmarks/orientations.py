@@ -22,17 +22,19 @@ from handlers.backends import Shape
 from handlers.network import load_torchscript
 from handlers.orientations import FLIPS
 from handlers.variants import PLAIN, Variant
-from training import backbone, calibration, conversion, folds, recipes, variants
+from training import backbone, calibration, conversion, folds, invariance, recipes
 from training.backends import timed
 from training.console import RunLog
 from training.conversion import spread
 from training.dataset import Photograph
 from training.evaluation.trained import TrainedModel
 from training.folds import Fold
+from training.invariance import Rows
 from training.recipes import FOLDS
 from training.scores import auroc_change, evaluate
 from training.settings import TrainingSettings
 from training.variant_features import Extractor
+from training.variants import Part
 
 BACKEND: Final = "openvino-int8"
 SIDES: Final = (224,)
@@ -81,24 +83,23 @@ def extract(
     photographs: Sequence[Photograph],
     shape: Shape,
     log: RunLog,
-) -> tuple[np.ndarray, float]:
+) -> tuple[Rows, float]:
     """Compute the features of all orientations, and time a forward pass.
 
     Returns:
-        float32 of shape (n, 8, width), and the time of one pass relative to plain TorchScript's.
+        Features of eight orientations, and the time of one pass relative to plain TorchScript's.
     """
     with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch:
         folder = Path(scratch)
         conversion.convert(BACKEND, shape, model, folder, photographs, settings.cache)
         served = [Variant("int8", shape.side, shape.stages, len(FLIPS))]
-        eight = [
-            kind(folder, model, served, settings.cache)
-            .extract(photographs, log.progress)
-            .orientations
-            for kind in (Extractor, TransposedExtractor)
-        ]
-        features = np.concatenate(eight, axis=1)
-        return features, _relative_cost(folder, model, photographs, shape)
+        own, transposed = (
+            kind(folder, model, served, settings.cache) for kind in (Extractor, TransposedExtractor)
+        )
+        part = Part.extract(own, photographs, settings, log.progress)
+        other = transposed.extract(photographs, log.progress)
+        eight = np.concatenate([part.rows.values, other.orientations], axis=1)
+        return Rows(eight, part.perturbed), _relative_cost(folder, model, photographs, shape)
 
 
 def _relative_cost(
@@ -116,20 +117,21 @@ def _relative_cost(
 
 
 def out_of_fold(
-    features: np.ndarray, labels: np.ndarray, split: Sequence[Fold], fitted_on: int
+    rows: Rows, labels: np.ndarray, split: Sequence[Fold], fitted_on: int
 ) -> np.ndarray:
     """Compute log-odds of every orientation, shape (n, 8), by heads fitted without the photograph.
 
     Args:
-        features: shape (n, 8, width).
+        rows: of eight orientations.
         labels: 0 or 1, shape (n,).
         split: the folds.
         fitted_on: first orientations that the final layers are fitted on.
     """
-    rows = features[:, :fitted_on]
-    strength = variants.best_strength(rows.mean(axis=1), labels, split, lambda *_: None)
+    features = rows.values
+    some = Rows(features[:, :fitted_on], rows.perturbed)
+    chosen = invariance.choose(some, labels, split, lambda *_: None)
     found = np.empty(features.shape[:2])
-    fitted = variants.heads([rows] * len(split), labels, split, strength)
+    fitted = invariance.heads([some] * len(split), labels, split, chosen)
     for head, (_, hold) in zip(fitted, split, strict=True):
         found[hold] = head.log_odds(features[hold].reshape(-1, features.shape[2])).reshape(
             len(hold), -1
@@ -236,10 +238,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     for side in options.sides:
         log.say(f"{side} px")
         shape = Shape(side, max(WIDTHS), pooled=True)
-        features, cost = extract(settings, model, trained.found.train, shape, log)
+        rows, cost = extract(settings, model, trained.found.train, shape, log)
         for stages, width in WIDTHS.items():
             name = f"int8-{side}px-{stages}stage" + "s" * (stages > 1)
-            networks[name] = _judged(features[:, :, :width], cost, split, judge)
+            networks[name] = _judged(rows.select(np.arange(width)), cost, split, judge)
     return {
         "model_version": trained.card.model_version,
         "photographs": len(prepared.labels),
@@ -249,10 +251,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _judged(
-    features: np.ndarray, cost: float, split: Sequence[Fold], judge: Judge
-) -> dict[str, Any]:
-    four, eight = (out_of_fold(features, judge.labels, split, count) for count in (4, 8))
+def _judged(rows: Rows, cost: float, split: Sequence[Fold], judge: Judge) -> dict[str, Any]:
+    four, eight = (out_of_fold(rows, judge.labels, split, count) for count in (4, 8))
     reference = four[:, :4].mean(axis=1)
     found: dict[str, Any] = {}
     for count in COUNTS:

@@ -22,6 +22,7 @@ from training.evaluation.served import Served
 from training.evaluation.stress import robustness
 from training.evaluation.trained import TrainedModel
 from training.intervals import share
+from training.perturbations import opened
 from training.settings import TrainingSettings
 
 ORIENTATIONS: Final = tuple(Image.Transpose)
@@ -64,5 +65,5 @@ def orientation_flips(served: Served, photographs: Sequence[Photograph]) -> Inte
 
 
 def _turned(photographs: Sequence[Photograph], way: Image.Transpose | None) -> list[Image.Image]:
-    pictures = [robustness.opened(photo) for photo in photographs]
+    pictures = [opened(photo) for photo in photographs]
     return pictures if way is None else [picture.transpose(way) for picture in pictures]

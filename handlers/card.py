@@ -157,6 +157,8 @@ class MeasuredVariant:
     """The limit that it misses."""
     strength: float | None = None
     """Inverse regularisation strength of its final layer."""
+    invariance: float | None = None
+    """Weight of the penalty on what perturbed photographs change in its features."""
     test: TestScores | None = None
     """Scores on the test folder, read after all choices."""
 

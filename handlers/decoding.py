@@ -32,6 +32,9 @@ SIDE: Final = 224
 BAND: Final = 1_000_000
 """Pixels that are composited on white at a time."""
 
+COARSE: Final = 16
+"""Pixels per side of the copy that tells in which order a picture is scaled."""
+
 _TRANSPOSED: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -148,8 +151,36 @@ def framed_view(picture: Image.Image, box: Box, side: int = SIDE) -> Image.Image
         box: whose square is wanted.
         side: pixels per side of the result.
     """
-    square = box.square(picture.size)
-    return to_srgb(picture.resize((side, side), Image.Resampling.BILINEAR, box=square))
+    return to_srgb(_scaled(picture, box.square(picture.size), side))
+
+
+def _scaled(
+    picture: Image.Image, square: tuple[float, float, float, float], side: int
+) -> Image.Image:
+    """Scale a square part so that a transposed picture gives the transposed result.
+
+    Pillow scales along the rows, rounds, and then scales along the columns. The picture itself
+    tells which of its sides count as rows, so that the order does not depend on the camera.
+    """
+    shape, method = (side, side), Image.Resampling.BILINEAR
+    if picture.size == shape or not _varies_down(picture, square):
+        return picture.resize(shape, method, box=square)
+    left, top, right, bottom = square
+    width = picture.width
+    rows = picture.resize((width, side), method, box=(0, top, width, bottom))
+    return rows.resize(shape, method, box=(left, 0, right, side))
+
+
+def _varies_down(picture: Image.Image, square: tuple[float, float, float, float]) -> bool:
+    """Whether brightness changes more from top to bottom than from left to right."""
+    shape, method = (COARSE, COARSE), Image.Resampling.BOX
+    # The gap lets Pillow skip most of the work on a large picture.
+    small = picture.resize(shape, method, box=square, reducing_gap=COARSE).convert("L")
+    places = range(1 - COARSE, COARSE, 2)
+    values = small.tobytes()
+    across = sum(place * sum(values[i::COARSE]) for i, place in enumerate(places))
+    down = sum(place * sum(values[i * COARSE : (i + 1) * COARSE]) for i, place in enumerate(places))
+    return abs(down) > abs(across)
 
 
 def _load(

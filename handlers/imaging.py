@@ -41,7 +41,8 @@ STD: Final = (0.229, 0.224, 0.225)
 PREPROCESSING: Final[dict[str, object]] = {
     "orientation": "EXIF orientation applied",
     "decode": f"JPEG at 1/2, 1/4 or 1/8 by DCT scaling, both sides from {DRAFT} px up",
-    "resize": f"short side to {SIDE} px, Pillow BILINEAR (antialiased)",
+    "resize": f"short side to {SIDE} px, Pillow BILINEAR (antialiased), first along the side on "
+    "which brightness changes more",
     "crop": f"centre, {SIDE} x {SIDE} px",
     "colour": "sRGB, by the file's profile; alpha on white; 16-bit to 8-bit by its high byte",
     "mean": list(MEAN),

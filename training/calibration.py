@@ -1,4 +1,4 @@
-"""Temperature, threshold and uncertainty band, fitted on out-of-fold predictions.
+"""Shift, temperature, threshold and uncertainty band, fitted on out-of-fold predictions.
 
 Both classes have the same weight, so a probability assumes as many cancers as benign lesions. For
 a lower prevalence it is converted with Bayes' rule (``evaluation`` gives PPV and NPV at 2 %).
@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 
@@ -19,6 +20,8 @@ from handlers.card import Interval, OperatingPoint
 from training.intervals import RESAMPLES
 from training.settings import Aims
 
+UNPENALISED: Final = 1e4
+"""Inverse regularisation strength that leaves the optimum where it is, and finite."""
 PREVALENCE: Final = 0.5
 """Prevalence of cancer that probabilities assume."""
 
@@ -45,6 +48,26 @@ def calibrate(log_odds: np.ndarray, labels: np.ndarray, aims: Aims) -> Calibrati
     threshold = threshold_for(probabilities[labels == 1], aims.sensitivity)
     low, high = band_of(probabilities, labels, aims)
     return Calibration(temperature, threshold, (min(low, threshold), max(high, threshold)))
+
+
+def shift(log_odds: np.ndarray, labels: np.ndarray) -> float:
+    """Return what is to be added to log-odds for Platt scaling (Platt 1999) without a constant.
+
+    A final layer knows the cancers that it was fitted on, and gives others too little. Platt
+    scaling has a slope and a constant; with this in the layer's bias, the slope is left, which is
+    the temperature.
+
+    Args:
+        log_odds: of photographs that the model was not fitted on, shape (n,).
+        labels: 0 or 1, shape (n,).
+
+    Returns:
+        0 where log-odds do not rise with the label, so that there is nothing to scale.
+    """
+    model = LogisticRegression(C=UNPENALISED, class_weight="balanced")
+    model.fit(log_odds[:, None], labels)
+    slope, constant = float(model.coef_[0, 0]), float(model.intercept_[0])
+    return constant / slope if slope > 0 else 0.0
 
 
 def band_of(probabilities: np.ndarray, labels: np.ndarray, aims: Aims) -> tuple[float, float]:

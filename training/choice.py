@@ -10,6 +10,7 @@ import numpy as np
 from handlers.card import Estimate, Interval, MeasuredVariant, Variants
 from handlers.variants import PORTABLE
 from training.calibration import Calibration
+from training.invariance import Regularisation
 from training.scores import auroc_change, evaluate
 
 
@@ -21,7 +22,7 @@ class Candidate:
     """Out-of-fold, shape (n,)."""
     calibration: Calibration
     forward_ms: float
-    strength: float | None
+    regularisation: Regularisation | None
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ def choose(
             forward_ms=round(one.forward_ms, 2),
             accepted=not misses,
             why_not="; ".join(misses),
-            strength=one.strength,
+            strength=None if one.regularisation is None else one.regularisation.strength,
+            invariance=None if one.regularisation is None else one.regularisation.invariance,
         )
     accepted = [name for name in measured if measured[name].accepted and name != PORTABLE.name]
     accepted.sort(key=lambda name: measured[name].forward_ms)

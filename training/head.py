@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from scipy.linalg import cholesky, solve_triangular
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
@@ -49,7 +49,7 @@ class Head:
     bias: float
 
     def log_odds(self, features: np.ndarray) -> np.ndarray:
-        """Compute uncalibrated log-odds of cancer of features of shape (n, width), shape (n,)."""
+        """Compute uncalibrated log-odds of cancer of features of shape (..., width)."""
         return np.asarray(features.astype(np.float64) @ self.weights + self.bias)
 
     def layer(self) -> nn.Linear:
@@ -68,27 +68,38 @@ class Choice:
     """Augmentation, strength and log loss on held-out photographs, for each combination."""
 
 
-def fit(views: np.ndarray, labels: np.ndarray, strength: float) -> Head:
+def fit(
+    views: np.ndarray, labels: np.ndarray, strength: float, penalty: np.ndarray | None = None
+) -> Head:
     """Fit at one regularisation strength.
 
     Args:
-        views: shape (n, v, 512); a photograph counts once, each of its views a v-th.
+        views: shape (n, v, width); a photograph counts once, each of its views a v-th.
         labels: shape (n,), 0 or 1.
         strength: one of ``STRENGTHS``.
+        penalty: matrix P of shape (width, width): ``w @ P @ w`` is added to the squared length of
+            the weights on the standardised features, w being those on the unscaled ones.
     """
     count, views_each, width = views.shape
     rows = views.reshape(count * views_each, width)
     repeated = np.repeat(labels, views_each)
-    model: Pipeline = make_pipeline(
-        StandardScaler(), LogisticRegression(C=strength, max_iter=5000, tol=1e-5)
-    )
+    scaler, regression = StandardScaler(), LogisticRegression(C=strength, max_iter=5000, tol=1e-5)
     weights = compute_sample_weight("balanced", repeated) / views_each
     # Small matrices: a second BLAS thread costs ten times what it saves on a busy machine.
     with threadpool_limits(1, user_api="blas"):
-        model.fit(rows, repeated, logisticregression__sample_weight=weights)
-    scaler, regression = model[0], model[1]
+        standardised = scaler.fit_transform(rows)
+        if penalty is None:
+            regression.fit(standardised, repeated, weights)
+            coefficients = regression.coef_[0].astype(np.float64)
+        else:
+            # With I + P = R'R, the weights R w have the plain penalty of scikit-learn.
+            own = penalty / np.outer(scaler.scale_, scaler.scale_)
+            root = cholesky(np.eye(width) + own)
+            turned = solve_triangular(root, standardised.T, trans="T").T
+            regression.fit(turned.astype(rows.dtype), repeated, weights)
+            coefficients = solve_triangular(root, regression.coef_[0].astype(np.float64))
     # The standardisation is folded into the weights: the layer takes unscaled features.
-    folded = regression.coef_[0].astype(np.float64) / scaler.scale_
+    folded = coefficients / scaler.scale_
     bias = float(regression.intercept_[0] - folded @ scaler.mean_)
     return Head(folded, bias)
 

@@ -25,11 +25,12 @@ from training.conversion import spread
 from training.cross_fit import Fitted, OutOfSample
 from training.dataset import Progress
 from training.files import write_json
+from training.invariance import Regularisation
 from training.recipes import Prepared, Recipe
 from training.scores import evaluate
 from training.settings import TrainingSettings
 from training.variant_features import Extractor, backend_of, key_of
-from training.variants import FineTuned, FittedTo, Part
+from training.variants import FittedTo, Part
 
 TIMED: Final = 15
 """Photographs on which the variants are timed."""
@@ -149,25 +150,22 @@ def fit(
         folder, portable.model, wanted, train, settings.cache
     )
     fits: dict[str, FittedTo] = {}
-    strengths: dict[str, float | None] = {}
+    regularised: dict[str, Regularisation | None] = {}
     for key, extractor in extractors.items():
-        features = extractor.extract(train, log.progress)
         alike = [variant for variant in wanted if key_of(variant) == key]
         tuned = portable.fitted.tuned
-        networks = None
+        whole = Part.extract(extractor, train, settings, log.progress, tuned)
+        without: list[Part] = []
         if tuned is not None:
-            networks = FineTuned(
-                Part(features, tuned),
-                variants.parts_without(
-                    portable.without, alike, train, recipe.folds, settings.cache, log.progress
-                ),
+            without = variants.parts_without(
+                portable.without, alike, train, recipe.folds, settings, log.progress
             )
-        found, strength = variants.fit(
-            alike, features, prepared.labels, recipe.folds, settings.aims, log.progress, networks
+        found, regularisation = variants.fit(
+            alike, whole, prepared.labels, recipe.folds, settings.aims, log.progress, without
         )
         for fitted in found:
             fits[fitted.variant.name] = fitted
-            strengths[fitted.variant.name] = strength
+            regularised[fitted.variant.name] = regularisation
             write_json(path_of(folder, fitted.variant), to_json(fitted.document))
     seconds = _timed(prepared, portable, list(fits.values()), settings, log)
     candidates = {
@@ -177,7 +175,7 @@ def fit(
     }
     for name, fitted in fits.items():
         candidates[name] = Candidate(
-            fitted.unseen.log_odds, fitted.calibration, 1000 * seconds[name], strengths[name]
+            fitted.unseen.log_odds, fitted.calibration, 1000 * seconds[name], regularised[name]
         )
     limits = Limits(settings.auroc_margin, 1000 * settings.forward_budget * seconds[PLAIN])
     chosen = choose(candidates, prepared.labels, limits, lacking | missing, settings.seed)

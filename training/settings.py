@@ -100,6 +100,10 @@ class TrainingSettings(PathSettings):
     """Serving variants that are fitted, separated by commas; plain TorchScript always is. By
     default the recipe ``all`` fits those with one stage, because its final layer has only that."""
 
+    perturbed: int = Field(default=400, ge=0)
+    """Photographs of the train folder whose features are computed again after each perturbation,
+    so that the serving variants' final layer can be fitted to react less to it; 0: none."""
+
     auroc_margin: float = Field(default=0.005, gt=0, lt=1, allow_inf_nan=False)
     """AUROC that a serving variant may lose against the best one: the lower end of the paired 95 %
     interval must be above minus this."""

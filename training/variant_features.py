@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import inspect
 import json
 from collections.abc import Sequence
 from contextlib import closing
@@ -20,10 +22,14 @@ from handlers.drift import STATISTICS
 from handlers.imaging import PREPROCESSING, decode, preprocess
 from handlers.orientations import FLIPS, canonical
 from handlers.variants import NUMERICS, Variant
-from training import conversion
+from training import artefacts, conversion, perturbations
 from training.cache import Cache
+from training.conversion import spread
 from training.dataset import Photograph, Progress
+from training.invariance import Perturbed
 from training.parallel import map_ordered
+from training.perturbations import PERTURBATIONS, perturbed
+from training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -81,9 +87,66 @@ class Extractor:
         pooled, statistics = zip(*found, strict=True)
         return VariantFeatures(np.stack(pooled), np.stack(statistics))
 
+    def perturb(
+        self,
+        photographs: Sequence[Photograph],
+        features: VariantFeatures,
+        settings: TrainingSettings,
+        progress: Progress,
+    ) -> Perturbed | None:
+        """Compute the features of some photographs again after each perturbation.
+
+        Args:
+            photographs: the train folder.
+            features: its features.
+            settings: how many are perturbed, and the seed.
+            progress: told of each photograph.
+
+        Returns:
+            None if none are to be perturbed.
+        """
+        chosen = spread(photographs, settings.perturbed)
+        if not chosen:
+            return None
+        digests = {photo.digest: place for place, photo in enumerate(photographs)}
+        places = np.asarray([digests[photo.digest] for photo in chosen])
+        found = []
+        with closing(
+            map_ordered(functools.partial(self._changed, settings.seed), chosen)
+        ) as records:
+            for number, (after,) in enumerate(records, 1):
+                found.append(after)
+                progress("perturbed", number, len(chosen))
+        return Perturbed(places, features.orientations[places, 0], np.stack(found))
+
     def turned(self, picture: torch.Tensor, count: int) -> torch.Tensor:
         """Return ``count`` orientations of a picture (c, h, h), shape (count, c, h, h)."""
         return canonical(picture).turned(picture, count)
+
+    def _changed(self, seed: int, photograph: Photograph) -> tuple[np.ndarray, ...]:
+        name = f"perturbed/{_perturbations()}-{seed}/{photograph.digest}"
+        return self._records.get(name, lambda: (self._compute_changed(seed, photograph),))
+
+    def _compute_changed(self, seed: int, photograph: Photograph) -> np.ndarray:
+        """Features after each perturbation, shape (k, width)."""
+        pictures = []
+        for name, change in PERTURBATIONS.items():
+            inputs = preprocess(perturbed(photograph, change, name, seed), self._side).inputs
+            pictures.append(self.turned(inputs, 1))
+        every = torch.cat(pictures)
+        backend = self._ready.get()
+        try:
+            with torch.inference_mode():
+                pooled = [backend.run(batch) for batch in self._batches(every)]
+        finally:
+            self._ready.put(backend)
+        return np.asarray(torch.cat(pooled)[: len(every)].flatten(1).numpy())
+
+    def _batches(self, inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Split into batches as large as the network was compiled for, the last one filled up."""
+        missing = -len(inputs) % self._count
+        filled = torch.cat([inputs, inputs[:1].expand(missing, -1, -1, -1)])
+        return filled.reshape(-1, self._count, *inputs.shape[1:]).unbind()
 
     def _record(self, photograph: Photograph) -> tuple[np.ndarray, ...]:
         return self._records.get(photograph.digest, lambda: self._compute(photograph))
@@ -98,6 +161,13 @@ class Extractor:
             self._ready.put(backend)
         statistics = [image.statistics[name] for name in STATISTICS]
         return pooled.flatten(1).numpy(), np.asarray(statistics, dtype=np.float32)
+
+
+@functools.cache
+def _perturbations() -> str:
+    """Digest of the code that perturbs a photograph."""
+    code = "".join(map(inspect.getsource, (perturbations, artefacts)))
+    return hashlib.sha256(code.encode()).hexdigest()[:16]
 
 
 def prepare(

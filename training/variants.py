@@ -10,28 +10,21 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
-from scipy.special import expit
-from sklearn.metrics import log_loss
-from sklearn.utils.class_weight import compute_sample_weight
 
 from handlers.reference import Reference
 from handlers.variants import FittedVariant, Variant
-from training import baseline, calibration, export, head, variant_features
+from training import baseline, calibration, export, invariance, variant_features
 from training.calibration import Calibration
 from training.cross_fit import Fitted, OutOfSample
 from training.dataset import Photograph, Progress
 from training.folds import Fold
-from training.head import STRENGTHS, Head
-from training.parallel import workers
-from training.settings import Aims
+from training.head import Head
+from training.invariance import Perturbed, Regularisation, Rows
+from training.settings import Aims, TrainingSettings
 from training.tuned import Tuned
-from training.variant_features import VariantFeatures
-
-TRIED: Final = STRENGTHS[:4]
-"""Regularisation strengths that are compared."""
+from training.variant_features import Extractor, VariantFeatures
 
 
 @dataclass(frozen=True)
@@ -41,12 +34,38 @@ class Part:
     features: VariantFeatures
     """Of all photographs, also of those that the network was fitted without."""
     tuned: Tuned | None = None
+    perturbed: Perturbed | None = None
+
+    @classmethod
+    def extract(
+        cls,
+        extractor: Extractor,
+        photographs: Sequence[Photograph],
+        settings: TrainingSettings,
+        progress: Progress,
+        tuned: Tuned | None = None,
+    ) -> Part:
+        """Compute the features of a network.
+
+        Args:
+            extractor: of the network.
+            photographs: the train folder.
+            settings: say how many photographs are perturbed.
+            progress: told of each photograph.
+            tuned: what of the network is fine-tuned.
+        """
+        features = extractor.extract(photographs, progress)
+        part = cls(features, tuned)
+        if not part.rows.columns:
+            return part
+        perturbed = extractor.perturb(photographs, features, settings, progress)
+        return cls(features, tuned, perturbed)
 
     @property
-    def rows(self) -> np.ndarray:
-        """Return the features that get a new final layer, shape (n, orientations, width)."""
-        rows = self.features.orientations
-        return rows if self.tuned is None else rows[:, :, self.tuned.others(rows.shape[2])]
+    def rows(self) -> Rows:
+        """Return the features that get a new final layer."""
+        rows = Rows(self.features.orientations, self.perturbed)
+        return rows if self.tuned is None else rows.select(self.tuned.others(rows.columns))
 
     def combined(self, own: Head | None) -> Head:
         """Return the final layer on all features; ``own`` is that on :attr:`rows`."""
@@ -54,15 +73,6 @@ class Part:
             return self.tuned.combined(own, self.features.orientations.shape[2])
         assert own is not None
         return own
-
-
-@dataclass(frozen=True)
-class FineTuned:
-    """A fine-tuned network, and those that were fitted without each fold's held-out photographs."""
-
-    whole: Part
-    parts: Sequence[Part]
-    """One for each fold."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,7 @@ def parts_without(
     variants: Sequence[Variant],
     photographs: Sequence[Photograph],
     folds: Sequence[Fold],
-    cache: Path,
+    settings: TrainingSettings,
     progress: Progress,
 ) -> list[Part]:
     """Compute features by the networks that were fine-tuned without each fold's photographs.
@@ -94,7 +104,7 @@ def parts_without(
         variants: of equal numerics, side and stages, which can run here.
         photographs: the train folder.
         folds: of the models.
-        cache: folder of all caches.
+        settings: name the cache.
         progress: told of each photograph.
     """
     parts = []
@@ -102,98 +112,58 @@ def parts_without(
         model = export.scripted(export.split(one.backbone, one.head))
         some = [photographs[place] for place in learn]
         with tempfile.TemporaryDirectory(prefix="lesionlens-") as folder:
-            extractors, _ = variant_features.prepare(Path(folder), model, variants, some, cache)
+            extractors, _ = variant_features.prepare(
+                Path(folder), model, variants, some, settings.cache
+            )
             (extractor,) = extractors.values()
-            parts.append(Part(extractor.extract(photographs, progress), one.tuned))
+            parts.append(Part.extract(extractor, photographs, settings, progress, one.tuned))
     return parts
 
 
 def fit(
     variants: Sequence[Variant],
-    features: VariantFeatures,
+    whole: Part,
     labels: np.ndarray,
     folds: Sequence[Fold],
     aims: Aims,
     progress: Progress,
-    fine_tuned: FineTuned | None = None,
-) -> tuple[list[FittedTo], float | None]:
+    without: Sequence[Part] = (),
+) -> tuple[list[FittedTo], Regularisation | None]:
     """Fit the variants of one extractor.
 
     The final layer is fitted on every orientation, each weighing its share of the photograph, so
-    variants that average fewer of them share it. The regularisation is chosen by the log loss of
-    out-of-fold predictions.
+    variants that average fewer of them share it. The regularisation is chosen by
+    :func:`training.invariance.choose`.
 
     Args:
         variants: of equal numerics, side and stages.
-        features: of the train folder.
+        whole: features of the train folder.
         labels: 0 or 1, shape (n,).
         folds: from :func:`training.folds.grouped`.
         aims: of threshold and band.
         progress: told of each fit.
-        fine_tuned: the networks, where more than the final layer was fitted.
+        without: features by the network that was fitted without each fold's photographs, where
+            more than the final layer was fitted.
 
     Returns:
         The variants, and the regularisation; None where the final layer was fitted before.
     """
-    whole = Part(features) if fine_tuned is None else fine_tuned.whole
-    parts = [whole] * len(folds) if fine_tuned is None else fine_tuned.parts
+    parts = without or [whole] * len(folds)
     rows = whole.rows
-    strength: float | None = None
+    chosen: Regularisation | None = None
     last: Head | None = None
     own: Sequence[Head | None] = [None] * len(folds)
-    if rows.shape[2]:
-        strength = best_strength(rows.mean(axis=1), labels, folds, progress)
-        own = heads([part.rows for part in parts], labels, folds, strength)
-        last = head.fit(rows, labels, strength)
+    if rows.columns:
+        chosen = invariance.choose(rows, labels, folds, progress)
+        own = invariance.heads([part.rows for part in parts], labels, folds, chosen)
+        last = rows.fit(labels, np.arange(len(labels)), chosen)
     final = whole.combined(last)
-    without = [
+    fitted = [
         (fold, part, part.combined(one)) for fold, part, one in zip(folds, parts, own, strict=True)
     ]
-    found = [_calibrated(variant, features, labels, without, final, aims) for variant in variants]
-    return found, strength
-
-
-def best_strength(
-    means: np.ndarray, labels: np.ndarray, folds: Sequence[Fold], progress: Progress
-) -> float:
-    """Choose the regularisation with the least log loss of out-of-fold predictions.
-
-    Args:
-        means: features averaged over the orientations, shape (n, width).
-        labels: 0 or 1, shape (n,).
-        folds: from :func:`training.folds.grouped`.
-        progress: told of each fit.
-    """
-    weights = compute_sample_weight("balanced", labels)
-    losses: list[float] = []
-    for strength in TRIED:
-        log_odds = np.empty(len(labels))
-        fitted = heads([means[:, None]] * len(folds), labels, folds, strength)
-        for number, (one, (_, hold)) in enumerate(zip(fitted, folds, strict=True), 1):
-            log_odds[hold] = one.log_odds(means[hold])
-            progress("fits", len(losses) * len(folds) + number, len(TRIED) * len(folds))
-        losses.append(log_loss(labels, expit(log_odds), sample_weight=weights))
-    return TRIED[int(np.argmin(losses))]
-
-
-def heads(
-    rows: Sequence[np.ndarray], labels: np.ndarray, folds: Sequence[Fold], strength: float
-) -> list[Head]:
-    """Fit a final layer without each fold's held-out photographs.
-
-    Args:
-        rows: for each fold, features of all photographs in each orientation, shape
-            (n, orientations, width).
-        labels: 0 or 1, shape (n,).
-        folds: from :func:`training.folds.grouped`.
-        strength: of the regularisation.
-    """
-
-    def fit_fold(own: np.ndarray, fold: Fold) -> Head:
-        return head.fit(own[fold[0]], labels[fold[0]], strength)
-
-    with workers() as pool:
-        return list(pool.map(fit_fold, rows, folds))
+    features = whole.features
+    found = [_calibrated(variant, features, labels, fitted, final, aims) for variant in variants]
+    return found, chosen
 
 
 def _calibrated(
@@ -209,6 +179,8 @@ def _calibrated(
         rows = part.features.mean(variant)
         log_odds[hold] = fitted.log_odds(rows[hold])
         distance[hold] = Reference.fit(rows[learn]).distance(rows[hold])
+    shift = calibration.shift(log_odds, labels)
+    log_odds, final = log_odds + shift, Head(final.weights, final.bias + shift)
     calibrated = calibration.calibrate(log_odds, labels, aims)
     probability = calibrated.probabilities(log_odds)
     rows = features.mean(variant)

@@ -61,6 +61,7 @@ def result_of(root: Path, name: str) -> dict[str, Any]:
             ),
             "0.123",
         ),
+        ("invariance", ("label_flips", "dark corners", "unseen", "value"), "12.3%"),
         (
             "orientations",
             ("networks", "int8-224px-2stages", "ways", "2", "passes"),

@@ -51,6 +51,7 @@ def train(folder: Path, variant: str, **variables: str) -> str:
         # The other backends are tried in tests/handlers and tests/training.
         "LESIONLENS_BACKENDS": "openvino-fp32",
         "LESIONLENS_VARIANTS": variant,
+        "LESIONLENS_PERTURBED": "8",
         # A training with its record is in tests/training; the record takes as long as a small one.
         "LESIONLENS_TRACKING": "",
     }

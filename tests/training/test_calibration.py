@@ -9,6 +9,7 @@ from training.calibration import (
     Calibration,
     band_of,
     calibrate,
+    shift,
     threshold_for,
     threshold_interval,
 )
@@ -32,6 +33,23 @@ def sample(
     labels = rng.permutation((np.arange(count) < prevalence * count).astype(np.int64))
     log_odds = rng.normal(2.0 * (labels - 0.5), np.sqrt(2.0), count)
     return log_odds * distortion, labels
+
+
+@pytest.mark.parametrize("distortion", [0.25, 1.0, 3.0])
+@pytest.mark.parametrize("prevalence", [0.1, 0.5])
+def test_a_known_shift_is_undone_however_rare_cancer_is(
+    distortion: float, prevalence: float
+) -> None:
+    log_odds, labels = sample(0, 20_000, distortion, prevalence)
+
+    assert shift(log_odds - 0.8, labels) == pytest.approx(0.8, abs=0.1 * distortion)
+
+
+@pytest.mark.parametrize("slope", [0.0, -1.0])
+def test_log_odds_that_do_not_rise_with_the_label_are_not_shifted(slope: float) -> None:
+    labels = np.arange(40) % 2
+
+    assert shift(slope * labels + 0.3, labels) == 0
 
 
 @pytest.mark.parametrize("distortion", [0.25, 1.0, 3.0])

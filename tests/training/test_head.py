@@ -40,22 +40,27 @@ def sigmoid(values: np.ndarray) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(-values)))
 
 
+@pytest.mark.parametrize("penalised", [False, True])
 @pytest.mark.parametrize("strength", [1e-3, 1e-2, 0.3])
 def test_the_fit_is_where_the_gradient_of_the_balanced_loss_vanishes(
-    data: tuple[np.ndarray, np.ndarray], strength: float
+    data: tuple[np.ndarray, np.ndarray], strength: float, penalised: bool
 ) -> None:
     views, labels = data
-    fitted = head.fit(views, labels, strength)
+    moved = np.random.default_rng(3).normal(size=(8, 20)) * views.std(axis=(0, 1))
+    penalty = moved.T @ moved if penalised else np.zeros((20, 20))
+    fitted = head.fit(views, labels, strength, penalty if penalised else None)
 
     rows = views.reshape(-1, 20).astype(np.float64)
     repeated = np.repeat(labels, VIEWS)
     mean, deviation = rows.mean(axis=0), rows.std(axis=0)
-    # |w|^2 / 2 + C * sum of weighted log losses, w being the weights of standardised features;
+    # (|w|^2 + v P v) / 2 + C * sum of weighted log losses, w being the weights of standardised
+    # features and v those of unscaled ones;
     # a class weighs as much as the other, and all together as many as there are photographs.
     weights = np.where(repeated == 1, 60 / repeated.sum(), 60 / (1 - repeated).sum())
     residual = weights * (sigmoid(fitted.log_odds(rows)) - repeated)
     standardised = (rows - mean) / deviation
     gradient = fitted.weights * deviation + strength * standardised.T @ residual
+    gradient += (penalty @ fitted.weights) / deviation
     scale = strength * np.abs(standardised).T @ np.abs(residual)
     assert (np.abs(gradient) < 2e-3 * scale).all()
     assert abs(residual.sum()) < 2e-3 * np.abs(residual).sum()

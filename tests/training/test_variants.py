@@ -28,11 +28,15 @@ from training.evaluation.explanations.randomisation import (
 )
 from training.evaluation.explanations.subjects import Explained
 from training.folds import grouped
+from training.perturbations import PERTURBATIONS, perturbed
 from training.settings import TrainingSettings
-from training.variant_features import Extractor, key_of
+from training.variant_features import Extractor, VariantFeatures, key_of
+from training.variants import Part
 
 pytestmark = pytest.mark.slow
 
+PERTURBED = 5
+"""Photographs that are perturbed."""
 ONE, TWO = "int8-224px-2stages-1orientation", "int8-224px-2stages-2orientations"
 
 
@@ -46,7 +50,8 @@ def fitted(
         patch.setattr(conversion, "QUANTISED_ON", 8)
         own = small_settings(tmp_path_factory.mktemp("variants"))
         limits = {"auroc_margin": 0.9, "forward_budget": 1000.0}
-        settings = own.model_copy(update={"variants": (ONE, TWO), **limits})
+        changes = {"variants": (ONE, TWO), "perturbed": PERTURBED, **limits}
+        settings = own.model_copy(update=changes)
         log = RunLog()
         pipeline.train(settings, log)
         archive.pack(settings, log)
@@ -137,6 +142,7 @@ def test_second_training_reads_features_and_quantised_network_from_the_cache(
     monkeypatch.setattr(conversion, "QUANTISED_ON", 8)
     monkeypatch.setattr(conversion, "_quantised", never)
     monkeypatch.setattr(Extractor, "_compute", never)
+    monkeypatch.setattr(Extractor, "_compute_changed", never)
     settings = fitted.model_copy(update={"build": tmp_path / "build"})
 
     pipeline.train(settings, RunLog())
@@ -159,19 +165,53 @@ def test_final_layer_is_fitted_without_the_held_out_photographs(
     folds = grouped(labels, np.arange(len(labels)), 3, 0)
 
     def log_odds(changed: np.ndarray) -> np.ndarray:
-        found, _ = variants.fit(both, changed, labels, folds, fitted.aims, silent)
-        return found[1].unseen.log_odds
+        whole = Part(replace(features, orientations=changed))
+        found, _ = variants.fit(both, whole, labels, folds, fitted.aims, silent)
+        # Up to the shift, which all photographs have a part in.
+        return np.diff(found[1].unseen.log_odds[hold])
 
-    before = log_odds(features)
     hold = folds[0][1]
+    before = log_odds(features.orientations)
     other = features.orientations.copy()
     learn = np.setdiff1d(np.arange(len(labels)), hold)
     other[learn] += np.random.default_rng(0).normal(0, 1, other[learn].shape).astype(np.float32)
-    after = log_odds(replace(features, orientations=other))
 
-    assert not np.allclose(before[hold], after[hold])
-    assert before.shape == (len(labels),)
     assert np.isfinite(before).all()
+    assert not np.allclose(before, log_odds(other))
+
+
+def test_perturbed_photographs_have_the_features_that_they_would_be_served_with(
+    fitted: TrainingSettings, unpacked_variants: Path, found: Dataset, silent: Progress
+) -> None:
+    both = [Variant.named(one) for one in (ONE, TWO)]
+    model = load_torchscript(fitted.model_folder)
+    extractor = Extractor(fitted.model_folder, model, both, fitted.cache)
+    features = extractor.extract(found.train, silent)
+    one = Classifier.load(unpacked_variants, "", 1, ONE)
+
+    result = extractor.perturb(found.train, features, fitted, silent)
+
+    assert result is not None
+    assert result.after.shape == (PERTURBED, len(PERTURBATIONS), features.orientations.shape[2])
+    np.testing.assert_array_equal(result.before, features.orientations[result.places, 0])
+    photograph = found.train[result.places[0]]
+    pictures = [
+        perturbed(photograph, change, name, fitted.seed) for name, change in PERTURBATIONS.items()
+    ]
+    served_ones = list(one.classify(map(one.preprocess, pictures)))
+    own = np.concatenate([each.forward.features for each in served_ones])
+    np.testing.assert_allclose(own, result.after[0], rtol=1e-3, atol=1e-4)
+
+
+def test_no_photograph_is_perturbed_where_none_is_asked_for(
+    fitted: TrainingSettings, found: Dataset, silent: Progress
+) -> None:
+    model = load_torchscript(fitted.model_folder)
+    extractor = Extractor(fitted.model_folder, model, [Variant.named(ONE)], fitted.cache)
+    none = VariantFeatures(np.zeros((0, 1, 768), np.float32), np.zeros((0, 6), np.float32))
+    settings = fitted.model_copy(update={"perturbed": 0})
+
+    assert extractor.perturb(found.train, none, settings, silent) is None
 
 
 def test_without_nncf_a_model_is_trained_all_the_same(

@@ -19,6 +19,7 @@ from handlers.variants import PORTABLE, Variant, fitted
 from training import conversion, pipeline, recipes, variants
 from training.answers import Answers
 from training.backbone import Backbone
+from training.calibration import shift
 from training.console import RunLog
 from training.dataset import Dataset, Photograph, Progress
 from training.evaluation.explanations.randomisation import Frozen, network_of, rank_correlation
@@ -28,10 +29,11 @@ from training.finetune import Layer4Recipe
 from training.folds import grouped
 from training.head import Choice, Head, HeadRecipe
 from training.optimise import Plan
+from training.perturbations import PERTURBATIONS
 from training.settings import Aims, TrainingSettings
 from training.tuned import Tuned
 from training.variant_features import VariantFeatures
-from training.variants import FineTuned, Part
+from training.variants import Part
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +50,9 @@ def layer4(
     """Settings of a training of ``layer4`` with a variant that cost may not exclude."""
     own = small_settings(tmp_path_factory.mktemp("layer4"))
     limits = {"auroc_margin": 0.9, "forward_budget": 1000.0}
-    settings = own.model_copy(update={"finetune": "layer4", "variants": (TUNED.name,), **limits})
+    settings = own.model_copy(
+        update={"finetune": "layer4", "variants": (TUNED.name,), "perturbed": 3, **limits}
+    )
     with pytest.MonkeyPatch.context() as patch:
         short = partial(Layer4Recipe, plan=Plan(epochs=1, rate=1e-4))
         patch.setattr(recipes, "Layer4Recipe", short)
@@ -146,11 +150,9 @@ def test_out_of_fold_scores_are_those_of_networks_that_never_saw_the_photograph(
         told[learn] = labels[learn] - 0.5
         parts.append(part(rng, told))
 
-    (found,), strength = variants.fit(
-        [TUNED], whole.features, labels, folds, AIMS, silent, FineTuned(whole, parts)
-    )
+    (found,), chosen = variants.fit([TUNED], whole, labels, folds, AIMS, silent, parts)
 
-    assert strength is not None
+    assert chosen is not None
     assert roc_auc_score(labels, found.unseen.log_odds) < 0.75
     assert roc_auc_score(labels, found.head.log_odds(whole.features.mean(TUNED))) > 0.95
     # The frozen features' layer is not fitted on the fine-tuned ones.
@@ -163,16 +165,18 @@ def test_wholly_fine_tuned_network_keeps_its_final_layer(silent: Progress) -> No
     folds = grouped(labels, np.arange(COUNT), 3, 0)
     own = replace(part(rng, labels - 0.5), tuned=Tuned(Head(np.arange(12.0), 3.0), 0, frozen=False))
 
-    (found,), strength = variants.fit(
-        [TUNED], own.features, labels, folds, AIMS, silent, FineTuned(own, [own] * 3)
-    )
+    (found,), chosen = variants.fit([TUNED], own, labels, folds, AIMS, silent, [own] * 3)
 
-    assert strength is None
+    assert chosen is None
     np.testing.assert_array_equal(found.head.weights, np.arange(12.0))
-    assert found.head.bias == 3.0
+    # Platt scaling moves the bias, and nothing else.
+    assert found.head.bias == pytest.approx(
+        3.0 + shift(own.features.mean(TUNED).astype(float) @ np.arange(12.0) + 3, labels)
+    )
 
 
 def test_fold_is_converted_without_its_held_out_photographs(
+    small_settings: Callable[[Path], TrainingSettings],
     found: Dataset,
     network: Backbone,
     learned: Features,
@@ -195,7 +199,11 @@ def test_fold_is_converted_without_its_held_out_photographs(
     monkeypatch.setattr(conversion, "convert", recording)
     upright = Variant.named("float32-224px-1stage-1orientation")
 
-    parts = variants.parts_without(models, [upright], some, folds, tmp_path, silent)
+    settings = small_settings(tmp_path).model_copy(update={"cache": tmp_path, "perturbed": 2})
+    parts = variants.parts_without(models, [upright], some, folds, settings, silent)
 
     assert seen == [list(some[2:]), list(some[:4])]
     assert [one.features.orientations.shape for one in parts] == [(6, 1, 512)] * 2
+    assert [one.rows.perturbed.after.shape for one in parts if one.rows.perturbed] == [
+        (2, len(PERTURBATIONS), 512)
+    ] * 2

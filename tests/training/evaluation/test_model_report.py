@@ -13,7 +13,7 @@ from tests.training.runs import quiet
 from training import finetune
 from training.evaluation import learning_curve, model_report
 from training.evaluation.stress import review
-from training.evaluation.stress.perturbations import PERTURBATIONS
+from training.evaluation.stress.robustness import CHANGES
 from training.evaluation.stress.unsuitable import DRAWN, SPOILT
 from training.evaluation.trained import NothingToReportError
 from training.settings import TrainingSettings
@@ -86,8 +86,8 @@ def test_scores_and_leaks_are_those_of_the_training(
 def test_every_disturbance_and_the_cover_are_measured(document: dict[str, Any]) -> None:
     stress = document["stress"]
 
-    assert list(stress) == ["unchanged", *PERTURBATIONS]
-    for name in PERTURBATIONS:
+    assert list(stress) == ["unchanged", *CHANGES]
+    for name in CHANGES:
         change = stress[name]["auroc"]["value"] - stress["unchanged"]["auroc"]["value"]
         assert stress[name]["change"]["value"] == pytest.approx(change, abs=2e-4)
         assert 0 <= stress[name]["label_flips"]["value"] <= 1

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Final
-from zlib import crc32
 
 import numpy as np
 from PIL import Image
 
-from handlers.colours import to_srgb
-from handlers.imaging import decode
 from handlers.prediction import Decision
 from training.dataset import Photograph, Progress, labels
 from training.evaluation.served import Served, probabilities
+from training.evaluation.stress.colour_spaces import SPACES, in_space
 from training.evaluation.stress.documents import Robustness, Stressed
-from training.evaluation.stress.perturbations import (
+from training.intervals import share
+from training.perturbations import (
     PERTURBATIONS,
     Change,
     cover_mask,
     covered,
-    square,
+    opened,
+    perturbed,
 )
-from training.intervals import share
 from training.scores import auroc_change, auroc_interval
 
+CHANGES: Final[dict[str, Change]] = {
+    **PERTURBATIONS,
+    **{f"{space} file": in_space(space) for space in SPACES},
+}
+"""Changes by name that must not change a label."""
 ACCEPTED: Final = (0.35, 0.65)
 """AUROC that is accepted with the lesion covered: chance, with a tolerance."""
 
@@ -41,7 +45,7 @@ def measure(
         progress: called with (what, done, total).
     """
     truth = labels(photographs)
-    total = len(PERTURBATIONS) + 2
+    total = len(CHANGES) + 2
 
     def ask(change: Change | None, name: str, done: int) -> list[Decision]:
         decisions = served.decide(changed(photographs, change, name, seed))
@@ -52,7 +56,7 @@ def measure(
     stress: dict[str, Stressed] = {
         "unchanged": {"auroc": auroc_interval(probabilities(before), truth, seed)}
     }
-    for done, (name, change) in enumerate(PERTURBATIONS.items(), 2):
+    for done, (name, change) in enumerate(CHANGES.items(), 2):
         after = ask(change, name, done)
         flips = np.asarray([a.label != b.label for a, b in zip(before, after, strict=True)])
         stress[name] = {
@@ -75,11 +79,6 @@ def measure(
     }
 
 
-def opened(photo: Photograph) -> Image.Image:
-    """Open the centre square of a photograph, RGB of 300 x 300 pixels."""
-    return square(to_srgb(decode(photo.path.read_bytes())))
-
-
 def changed(
     photographs: Sequence[Photograph], change: Change | None, name: str, seed: int
 ) -> Iterator[Image.Image]:
@@ -92,7 +91,4 @@ def changed(
         seed: of the numbers.
     """
     for photo in photographs:
-        # Seeded by content, so that a photograph's perturbation does not depend on the
-        # other files.
-        rng = np.random.default_rng((seed, crc32(name.encode()), int(photo.digest[:8], 16)))
-        yield opened(photo) if change is None else change(opened(photo), rng)
+        yield opened(photo) if change is None else perturbed(photo, change, name, seed)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from training.evaluation.stress.perturbations import SIDE
+from training.perturbations import SIDE
 
 TWICE: Final = 2 * SIDE
 """Pixels per side at which Pillow draws: it does not smooth, scaling down does."""

@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from handlers.quality import LUMA
 from training.evaluation.stress import scenes
-from training.evaluation.stress.perturbations import SIDE, Change
 from training.evaluation.stress.scenes import TWICE, clouds, colours, photographed, picture_of
+from training.perturbations import SIDE, Change
 
 _SCENES: Final = (
     scenes.landscape,

@@ -11,8 +11,8 @@ from scipy import ndimage
 from handlers.drift import image_statistics
 from handlers.quality import LUMA
 from training.evaluation.stress import unsuitable
-from training.evaluation.stress.perturbations import SIDE
 from training.evaluation.stress.unsuitable import DRAWN, SPOILT
+from training.perturbations import SIDE
 from training.synthetic import MALIGNANT, draw
 
 pytestmark = pytest.mark.slow

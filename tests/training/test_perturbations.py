@@ -10,7 +10,8 @@ from PIL import Image
 from handlers.drift import image_statistics
 from handlers.quality import LUMA
 from handlers.segmentation import rough_mask
-from training.evaluation.stress.perturbations import (
+from training.evaluation.stress.robustness import CHANGES
+from training.perturbations import (
     COVER,
     FEATHER,
     PERTURBATIONS,
@@ -63,12 +64,12 @@ def disc(radius: float, colour: tuple[int, int, int] = (90, 50, 40)) -> Image.Im
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
-def test_the_perturbations_are_those_of_the_report() -> None:
-    assert list(PERTURBATIONS) == [
-        *("hair", "ruler", "ink", "dark corners", "colour cast", "blur"),
-        *("JPEG quality 30", "rotation", "crop"),
+def test_the_stress_test_has_the_perturbations_and_the_colour_spaces() -> None:
+    assert list(CHANGES) == [
+        *PERTURBATIONS,
         *("Display P3 file", "Adobe RGB file", "ProPhoto RGB file"),
     ]
+    assert len(PERTURBATIONS) == 9
 
 
 def test_a_square_is_the_centre_of_a_photograph() -> None:
@@ -145,9 +146,7 @@ def test_hairs_lie_over_the_lesion_too() -> None:
 def test_ink_is_seen_on_any_picture(
     outline: NDArray[np.bool_] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "training.evaluation.stress.perturbations.rough_mask", lambda picture: outline
-    )
+    monkeypatch.setattr("training.perturbations.rough_mask", lambda picture: outline)
     for seed in SEEDS:
         assert 0.0005 < touched("ink", disc(0.0), seed).mean() < 0.06, seed
 
@@ -293,7 +292,7 @@ def test_a_picture_with_nothing_on_it_is_covered_by_the_disc_alone() -> None:
 def test_a_lesion_that_fills_the_circle_is_covered_from_the_corners(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    filled = "training.evaluation.stress.perturbations.rough_mask"
+    filled = "training.perturbations.rough_mask"
     monkeypatch.setattr(filled, lambda picture: RADIUS <= 1.0)
     after = luma(covered(disc(1.0), np.random.default_rng(0)))
 

@@ -1,0 +1,163 @@
+"""Fit a final layer that reacts less to changes that must not matter.
+
+Some photographs of the train folder are perturbed (hairs, rulers, blur and others), and their
+features computed again. The directions in which features move are penalised, by as much as they
+move: the within-photograph covariance joins the ridge penalty of the logistic regression. It is
+the regularised form of within-class covariance normalisation (Hatch et al. 2006), and of the
+penalty on tangents of Simard et al. 1992. No label takes part in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.special import expit
+from sklearn.metrics import log_loss
+from sklearn.utils.class_weight import compute_sample_weight
+
+from training import head
+from training.dataset import Progress
+from training.folds import Fold
+from training.head import STRENGTHS, Head
+from training.parallel import workers
+
+TRIED: Final = STRENGTHS[:4]
+"""Regularisation strengths that are compared."""
+WEIGHTS: Final = (0.0, 3.0, 10.0, 30.0)
+"""Weights of the within-photograph covariance that are compared."""
+
+
+@dataclass(frozen=True)
+class Perturbed:
+    """Features of m photographs before and after each of k changes."""
+
+    places: np.ndarray
+    """Indices of the photographs in the train folder, shape (m,)."""
+    before: np.ndarray
+    """float32 of shape (m, width), in the canonical orientation."""
+    after: np.ndarray
+    """float32 of shape (m, k, width), in the canonical orientation of the changed picture."""
+
+    def covariance(self, learn: np.ndarray) -> np.ndarray:
+        """Mean product of the features' changes, shape (width, width).
+
+        Args:
+            learn: indices in the train folder of the photographs that may be used, shape (l,).
+        """
+        some = np.isin(self.places, learn)
+        moved = (self.after[some] - self.before[some, None]).reshape(-1, self.before.shape[1])
+        return np.asarray(moved.T @ moved, dtype=np.float64) / max(len(moved), 1)
+
+    def select(self, columns: np.ndarray) -> Perturbed:
+        """Keep some features only, by their indices of shape (w,)."""
+        return Perturbed(self.places, self.before[:, columns], self.after[:, :, columns])
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Features that a final layer is fitted on."""
+
+    values: np.ndarray
+    """Shape (n, orientations, width)."""
+    perturbed: Perturbed | None = None
+
+    @property
+    def columns(self) -> int:
+        """How many features there are."""
+        return int(self.values.shape[2])
+
+    def select(self, columns: np.ndarray) -> Rows:
+        """Keep some features only, by their indices of shape (w,)."""
+        perturbed = None if self.perturbed is None else self.perturbed.select(columns)
+        return Rows(self.values[:, :, columns], perturbed)
+
+    def fit(self, labels: np.ndarray, learn: np.ndarray, chosen: Regularisation) -> Head:
+        """Fit to some of the photographs.
+
+        Args:
+            labels: 0 or 1, shape (n,).
+            learn: indices of the photographs that may be used, shape (l,).
+            chosen: the regularisation.
+        """
+        penalty = None
+        if self.perturbed is not None and chosen.invariance:
+            penalty = chosen.invariance * self.perturbed.covariance(learn)
+        return head.fit(self.values[learn], labels[learn], chosen.strength, penalty)
+
+
+@dataclass(frozen=True)
+class Regularisation:
+    """How strongly the weights of a final layer are penalised."""
+
+    strength: float
+    """Inverse strength of the ridge penalty: scikit-learn's C per photograph."""
+    invariance: float = 0.0
+    """Weight of the within-photograph covariance in the penalty."""
+
+
+def choose(
+    rows: Rows, labels: np.ndarray, folds: Sequence[Fold], progress: Progress
+) -> Regularisation:
+    """Choose the regularisation with the least log loss of out-of-fold predictions.
+
+    Where photographs were perturbed, it is the mean of the log loss of photographs as they are and
+    of the perturbed ones.
+
+    Args:
+        rows: features; they are averaged over the orientations.
+        labels: 0 or 1, shape (n,).
+        folds: from :func:`training.folds.grouped`.
+        progress: told of each fit.
+    """
+    means = Rows(rows.values.mean(axis=1, keepdims=True), rows.perturbed)
+    weights = WEIGHTS if rows.perturbed is not None else WEIGHTS[:1]
+    tried = [Regularisation(strength, weight) for weight in weights for strength in TRIED]
+    losses: list[float] = []
+    for one in tried:
+        fitted = heads([means] * len(folds), labels, folds, one)
+        losses.append(_loss(means, labels, folds, fitted))
+        progress("fits", len(losses), len(tried))
+    return tried[int(np.argmin(losses))]
+
+
+def heads(
+    rows: Sequence[Rows], labels: np.ndarray, folds: Sequence[Fold], chosen: Regularisation
+) -> list[Head]:
+    """Fit a final layer without each fold's held-out photographs.
+
+    Args:
+        rows: for each fold, features of all photographs.
+        labels: 0 or 1, shape (n,).
+        folds: from :func:`training.folds.grouped`.
+        chosen: the regularisation.
+    """
+
+    def fit_fold(own: Rows, fold: Fold) -> Head:
+        return own.fit(labels, fold[0], chosen)
+
+    with workers() as pool:
+        return list(pool.map(fit_fold, rows, folds))
+
+
+def _loss(means: Rows, labels: np.ndarray, folds: Sequence[Fold], fitted: Sequence[Head]) -> float:
+    log_odds, weights = np.empty(len(labels)), compute_sample_weight("balanced", labels)
+    for one, (_, hold) in zip(fitted, folds, strict=True):
+        log_odds[hold] = one.log_odds(means.values[hold, 0])
+    loss = float(log_loss(labels, expit(log_odds), sample_weight=weights))
+    if means.perturbed is None:
+        return loss
+    places, after = means.perturbed.places, means.perturbed.after
+    changed = np.empty(after.shape[:2])
+    for one, (_, hold) in zip(fitted, folds, strict=True):
+        own = np.isin(places, hold)
+        changed[own] = one.log_odds(after[own])
+    kinds = after.shape[1]
+    other = log_loss(
+        np.repeat(labels[places], kinds),
+        expit(changed.ravel()),
+        sample_weight=np.repeat(weights[places], kinds),
+    )
+    return (loss + float(other)) / 2
