@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from handlers.explainers.captum_methods import SEED, InterpretableModel, Lime, seeded
 from handlers.explainers.pixels import blurred
-from handlers.explainers.superpixels import superpixels
+from handlers.explainers.superpixels import GRID, superpixels
 from handlers.explainers.task import Attribution, AttributionTask
 
 AT_ONCE: Final = 8
@@ -24,18 +24,76 @@ PENALTY: Final = 1.0
 """Penalty of the ridge regression; from the authors' code as well."""
 
 
-def lime(task: AttributionTask) -> Attribution:
+def cut(inputs: torch.Tensor, grid: int = GRID) -> np.ndarray:
+    """Cut a photograph into superpixels.
+
+    Args:
+        inputs: shape (1, 3, side, side).
+        grid: superpixels on each side at the start; some are merged on the way.
+
+    Returns:
+        int64 of shape (side / 4, side / 4): the superpixel of each cell of 4 x 4 pixels, from 0.
+    """
+    return superpixels(functional.avg_pool2d(inputs, CELL)[0].numpy(), grid)
+
+
+def sylvester(features: int) -> np.ndarray:
+    """Return the Hadamard matrix whose order is the next power of two (Sylvester 1867).
+
+    Args:
+        features: the order is at least this number.
+
+    Returns:
+        bool of shape (order, order): False stands for 1 and True for -1; the first row is of ones.
+    """
+    order = 1 << (features - 1).bit_length()
+    numbers = np.arange(order)
+    return np.asarray(np.bitwise_count(numbers[:, None] & numbers) % 2 == 1)
+
+
+def balanced(features: int, hadamard: Callable[[int], np.ndarray] = sylvester) -> torch.Tensor:
+    """Choose which features each sample contains; every pair of columns is orthogonal.
+
+    A folded Hadamard matrix (Plackett and Burman 1946) instead of fair coins: each feature is
+    in half of the samples and, of those, together with each other feature in half, so that an
+    interaction of two features is attributed to neither. Between two random orders of the columns,
+    maps of 49 superpixels correlate at 0.7; with as many samples by coins, at 0.45 (three
+    photographs).
+
+    Args:
+        features: their number.
+        hadamard: makes the matrix, like :func:`sylvester`.
+
+    Returns:
+        0 or 1, int64 of shape (n, features), where n is twice the order of the matrix.
+    """
+    negative = hadamard(features)
+    # In random order, or interactions of neighbours would be attributed to a neighbour.
+    columns = np.random.default_rng(SEED).permutation(len(negative))[:features]
+    there = negative[:, columns].astype(np.int64)
+    return torch.from_numpy(np.concatenate([1 - there, there]))
+
+
+def lime(
+    task: AttributionTask,
+    pieces_of: Callable[[torch.Tensor], np.ndarray] = cut,
+    design: Callable[[int], torch.Tensor] = balanced,
+) -> Attribution:
     """LIME (Ribeiro et al. 2016) over about 49 superpixels, signed; grid of 56 x 56 cells.
 
     Cost: 128 passes forward of the served network, in the photograph's first orientation. Meaning:
     the weight of each superpixel in a linear model of the target's logit when half of the
     superpixels are blurred, that is, how much the logit falls on average when the details of this
     one are removed. The value is constant within a superpixel.
+
+    Args:
+        task: of the photograph.
+        pieces_of: makes superpixels of the inputs, like :func:`cut`.
+        design: chooses the samples for a number of superpixels, like :func:`balanced`.
     """
-    small = functional.avg_pool2d(task.inputs, CELL)[0]
-    pieces = superpixels(small.numpy())
+    pieces = pieces_of(task.inputs)
     mask = torch.from_numpy(pieces.repeat(CELL, axis=0).repeat(CELL, axis=1))
-    samples = balanced(int(pieces.max()) + 1)
+    samples = design(int(pieces.max()) + 1)
 
     def one_by_one(_: torch.Tensor, **__: Any) -> Iterator[torch.Tensor]:
         yield from samples.split(1)
@@ -55,25 +113,6 @@ def lime(task: AttributionTask) -> Attribution:
             return_input_shape=False,
         )
     return Attribution(weights.numpy().astype(np.float32)[pieces], len(samples))
-
-
-def balanced(features: int) -> torch.Tensor:
-    """Choose which features each sample contains; every pair of columns is orthogonal.
-
-    A folded Hadamard matrix (Plackett and Burman 1946) instead of fair coins: each feature is
-    in half of the samples and, of those, together with each other feature in half, so that an
-    interaction of two features is attributed to neither. Between two random orders of the columns,
-    maps of 49 superpixels correlate at 0.7; with as many samples by coins, at 0.45 (three
-    photographs).
-
-    Returns:
-        0 or 1, int64 of shape (n, features), where n is between two and four times the features.
-    """
-    order = 1 << (features - 1).bit_length()
-    # In random order, or interactions of neighbours would be attributed to a neighbour.
-    columns = np.random.default_rng(SEED).permutation(order)[:features]
-    there = np.bitwise_count(np.arange(order)[:, None] & columns).astype(np.int64) % 2
-    return torch.from_numpy(np.concatenate([1 - there, there]))
 
 
 class Ridge(InterpretableModel):  # type: ignore[misc]

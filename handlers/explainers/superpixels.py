@@ -14,7 +14,7 @@ ROUNDS: Final = 10
 """Rounds of k-means; Achanta et al. found 10 enough for most pictures."""
 
 
-def superpixels(picture: np.ndarray) -> np.ndarray:
+def superpixels(picture: np.ndarray, grid: int = GRID) -> np.ndarray:
     """SLIC (Achanta et al. 2012): k-means over colour and position, then connected segments only.
 
     In the model's own colours instead of CIELAB, and every pixel is compared with every centre,
@@ -22,6 +22,7 @@ def superpixels(picture: np.ndarray) -> np.ndarray:
 
     Args:
         picture: the model's input at any size, shape (3, h, w).
+        grid: segments on each side at the start.
 
     Returns:
         int64 of shape (h, w): the piece of each pixel, numbered from 0 without gaps.
@@ -29,10 +30,10 @@ def superpixels(picture: np.ndarray) -> np.ndarray:
     _, height, width = picture.shape
     rows, columns = np.indices((height, width))
     # Positions in units of colour, so that one Euclidean distance measures both.
-    places = np.stack([rows, columns]) * (COMPACTNESS * GRID / max(height, width))
+    places = np.stack([rows, columns]) * (COMPACTNESS * grid / max(height, width))
     points = np.concatenate([picture, places]).reshape(5, -1).T.astype(np.float64)
-    pieces = (rows * GRID // height * GRID + columns * GRID // width).ravel()
-    centres = np.zeros((GRID**2, 5))
+    pieces = (rows * grid // height * grid + columns * grid // width).ravel()
+    centres = np.zeros((grid**2, 5))
     for _ in range(ROUNDS):
         members = np.bincount(pieces, minlength=len(centres))[:, None]
         sums = np.stack([np.bincount(pieces, axis, len(centres)) for axis in points.T], axis=1)

@@ -151,3 +151,23 @@ def test_table_changes_with_its_result(
     inside[path[-1]] = 0.123
 
     assert shows in table(name, document)
+
+
+def test_the_table_of_candidates_shows_what_was_measured(root: Path) -> None:
+    measured = {"value": 0.5, "low": 0.4, "high": 0.6}
+    one = {"difference": measured, "apart": True}
+    both = {"deletion": one, "insertion": one | {"apart": False}}
+    against = {name: both for name in ("random", "edges", "centre", "grad_cam", "lime")}
+    candidate = {
+        "steps": 72.0,
+        "deletion": measured | {"value": 0.123},
+        "insertion": measured,
+        "against": against,
+    }
+    document = result_of(root, "explanations") | {"candidates": {"lime_36": candidate}}
+
+    line = table("explanations-candidates", document).splitlines()[-1]
+
+    assert line.startswith("| `lime_36` | 72 | 0.123 (0.400 to 0.600) | 0.500 (")
+    assert "| random, edges, centre | none | +0.500 (+0.400 to +0.600) |" in line
+    assert table("explanations-candidates", document | {"candidates": {}}) == "\n"

@@ -1,6 +1,7 @@
 """Test LIME: superpixel weights of a linear model, fitted in closed form."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,18 +12,11 @@ from sklearn import linear_model
 from torch.utils.data import DataLoader, TensorDataset
 
 from handlers.explainers import lime as module
-from handlers.explainers import superpixels as cutting
-from handlers.explainers.lime import Ridge, balanced, lime
+from handlers.explainers.lime import Ridge, balanced, cut, lime
 from handlers.explainers.pixels import blurred
-from handlers.explainers.superpixels import superpixels
 from handlers.explainers.task import AttributionTask
 from tests.handlers.explainers.known import Linear, ask
 from training.export import SplitResNet
-
-
-def pieces_of(inputs: torch.Tensor) -> np.ndarray:
-    small = torch.nn.functional.avg_pool2d(inputs, 4)
-    return superpixels(small[0].numpy())
 
 
 def rows(count: int, features: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -71,7 +65,7 @@ def test_linear_model_gets_the_effect_of_blurring_each_superpixel(
 ) -> None:
     monkeypatch.setattr(module, "PENALTY", 1e-6)
     model = Linear()
-    pieces = pieces_of(picture)
+    pieces = cut(picture)
     part = (model.weights * (picture - blurred(picture))[0]).sum(dim=0).numpy()
     cells = part.reshape(28, 4, 28, 4).sum(axis=(1, 3))
     wanted = np.bincount(pieces.ravel(), cells.ravel())
@@ -86,7 +80,7 @@ def test_linear_model_gets_the_effect_of_blurring_each_superpixel(
 def test_penalty_shrinks_weights_and_keeps_their_order(picture: torch.Tensor) -> None:
     model = Linear()
     part = (model.weights * (picture - blurred(picture))[0]).sum(dim=0).numpy()
-    pieces = pieces_of(picture)
+    pieces = cut(picture)
     wanted = np.bincount(pieces.ravel(), part.reshape(28, 4, 28, 4).sum(axis=(1, 3)).ravel())
 
     found = lime(ask(model, picture)).values
@@ -96,11 +90,11 @@ def test_penalty_shrinks_weights_and_keeps_their_order(picture: torch.Tensor) ->
 
 
 def test_equals_captum_with_scikit_learn_on_the_eager_model(
-    why_cancer: AttributionTask, eager: SplitResNet, monkeypatch: pytest.MonkeyPatch
+    why_cancer: AttributionTask, eager: SplitResNet
 ) -> None:
-    monkeypatch.setattr(cutting, "GRID", 2)
+    four = partial(cut, grid=2)
     inputs = why_cancer.inputs
-    pieces = torch.from_numpy(pieces_of(inputs))
+    pieces = torch.from_numpy(four(inputs))
     mask = pieces.repeat_interleave(4, 0).repeat_interleave(4, 1)[None, None]
 
     def similarity(_: object, __: object, there: torch.Tensor, **___: object) -> float:
@@ -117,7 +111,7 @@ def test_equals_captum_with_scikit_learn_on_the_eager_model(
         inputs, blurred(inputs), target=1, feature_mask=mask, n_samples=8, perturbations_per_eval=8
     )
 
-    found = lime(why_cancer)
+    found = lime(why_cancer, four)
 
     assert found.steps == 8
     assert len(np.unique(found.values)) == 4

@@ -16,7 +16,7 @@ from handlers.explainers.task import Attribution, AttributionTask
 from tests.documents import check
 from tests.training.runs import quiet
 from training.evaluation import explanation_report
-from training.evaluation.explanations import cost, curves, examples
+from training.evaluation.explanations import candidates, cost, curves, examples
 from training.evaluation.explanations import document as document_of
 from training.evaluation.explanations.controls import CONTROLS
 from training.evaluation.explanations.faithfulness import PERTURBED
@@ -28,6 +28,8 @@ TIMED = 3
 """Maps by which a method is warmed up and timed."""
 QUICK = ("grad_cam", "saliency")
 """The others take minutes; they have separate tests."""
+TRIED = ("grad_cam_8",)
+"""Candidates, for the same reason."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,6 +37,8 @@ def _few() -> Iterator[None]:
     # Not patch.delitem, which puts methods back at the end: their order is part of the API.
     quick = {name: METHODS[name] for name in QUICK}
     with mock.patch.dict(METHODS, quick, clear=True), pytest.MonkeyPatch.context() as patch:
+        tried = {name: candidates.CANDIDATES[name] for name in TRIED}
+        patch.setattr(candidates, "CANDIDATES", tried)
         patch.setattr(integrated_gradients, "MOST", integrated_gradients.FIRST)
         patch.setattr(cost, "PHOTOGRAPHS", 1)
         for module in (curves, document_of):
@@ -167,6 +171,18 @@ def test_differences_are_those_of_the_means(document: dict[str, Any]) -> None:
                 ours = document["methods"][method][name]["value"]
                 theirs = document["controls"][control][name]["value"]
                 assert one["difference"]["value"] == pytest.approx(ours - theirs, abs=2e-4)
+
+
+def test_candidates_are_compared_with_controls_and_methods(document: dict[str, Any]) -> None:
+    assert list(document["candidates"]) == list(TRIED)
+    (found,) = document["candidates"].values()
+    assert found["steps"] == 8
+    assert list(found["against"]) == [*CONTROLS, "grad_cam"]
+    for name, both in found["against"].items():
+        for curve, one in both.items():
+            theirs = {**document["methods"], **document["controls"]}[name][curve]["value"]
+            difference = found[curve]["value"] - theirs
+            assert one["difference"]["value"] == pytest.approx(difference, abs=2e-4)
 
 
 def test_baselines_are_compared_on_completeness_too(document: dict[str, Any]) -> None:

@@ -12,10 +12,12 @@ from handlers.explainers.methods import METHODS
 from training import intervals
 from training.card import TrainedCard
 from training.evaluation.explanations import randomisation, verdict
+from training.evaluation.explanations.candidates import REFERENCES
 from training.evaluation.explanations.controls import CONTROLS
 from training.evaluation.explanations.curves import MEASURES, SHARES, Curves
 from training.evaluation.explanations.documents import (
     Areas,
+    CandidateMeasured,
     ExplanationReport,
     Located,
     Measured,
@@ -51,6 +53,7 @@ def document(
         "plain_forward_milliseconds": measured.cost["plain_forward_milliseconds"],
         "methods": methods,
         "controls": {name: _of_any(name, measured, seed) for name in CONTROLS},
+        "candidates": _candidates(measured, seed),
         "area": {place: _area(found) for place, found in measured.located.items()},
         "beats": beats,
         "planted": {"accuracy": round(measured.accuracy, 4), "photographs": measured.held_out},
@@ -89,6 +92,21 @@ def _method(name: str, measured: StudyResult, seed: int) -> MethodMeasured:
         "completeness": None if missed is None else intervals.middle_and_tail(missed),
         "randomisation": _randomisation(measured.randomised[name], seed),
         "cost": measured.cost["methods"][name],
+    }
+
+
+def _candidates(measured: StudyResult, seed: int) -> dict[str, CandidateMeasured]:
+    """Compare each candidate with every control and with methods of the service."""
+    drawn = measured.candidate_curves
+    others = (*CONTROLS, *(name for name in REFERENCES if name in METHODS))
+    against = verdict.beats(drawn | measured.curves, tuple(drawn), others, seed)
+    return {
+        name: {
+            **_areas(found, seed),
+            "steps": float(np.median(measured.candidate_steps[name])),
+            "against": against[name],
+        }
+        for name, found in drawn.items()
     }
 
 

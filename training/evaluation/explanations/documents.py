@@ -89,10 +89,10 @@ class BaselineMeasured(Areas):
 
 
 class Against(TypedDict):
-    """A method compared with a control on one curve."""
+    """A method compared with a control, or with another method, on one curve."""
 
     difference: Interval
-    """Paired, method minus control."""
+    """Paired by photograph, this one minus the other."""
     apart: bool
     """Whether the method is the better and the intervals do not overlap."""
 
@@ -115,6 +115,15 @@ class Planted(TypedDict):
     photographs: int
 
 
+class CandidateMeasured(Areas):
+    """Measurements of a candidate: a method that the service does not offer."""
+
+    steps: float
+    """Forward passes of one map, median."""
+    against: dict[str, dict[str, Against]]
+    """Comparisons by control or method of the service, and curve."""
+
+
 Beats = dict[str, dict[str, dict[str, Against]]]
 """Comparisons by method, control and curve."""
 
@@ -135,6 +144,7 @@ class ExplanationReport(TypedDict):
     plain_forward_milliseconds: float
     methods: dict[str, MethodMeasured]
     controls: dict[str, Measured]
+    candidates: dict[str, CandidateMeasured]
     area: dict[str, float | None]
     """Mean share of the picture that is outlined."""
     beats: Beats

@@ -18,6 +18,7 @@ from training.cache import Arrays
 from training.console import RunLog
 from training.dataset import Dataset
 from training.evaluation.explanations import (
+    candidates,
     cost,
     faithfulness,
     localisation,
@@ -43,6 +44,9 @@ class StudyResult:
 
     curves: dict[str, Curves]
     """Curves of methods and controls."""
+    candidate_curves: dict[str, Curves]
+    candidate_steps: Columns
+    """Forward passes of each map."""
     incompleteness: dict[str, np.ndarray]
     """Relative convergence delta of complete methods."""
     located: dict[str, LocalisationScores]
@@ -92,7 +96,7 @@ class Study:
         """
         step = self.log.step
         with step("curves"):
-            drawn, incomplete = self._curves()
+            drawn, incomplete, candidate_curves, candidate_steps = self._curves()
         with step("outlines"):
             located, accuracy, held_out = self._outlines(masks)
         with step("repeat"):
@@ -104,6 +108,8 @@ class Study:
             spent = cost.measure(self.explained, few, self.log.progress)
         return StudyResult(
             drawn,
+            candidate_curves,
+            candidate_steps,
             incomplete,
             located,
             accuracy,
@@ -116,8 +122,8 @@ class Study:
             spent,
         )
 
-    def _curves(self) -> tuple[dict[str, Curves], Columns]:
-        rows, missed = [], []
+    def _curves(self) -> tuple[dict[str, Curves], Columns, dict[str, Curves], Columns]:
+        rows, missed, further, steps = [], [], [], []
         for subject in self._subjects(self.settings.explain_photographs, "curves"):
             replacing = Replacing(self.explained, subject)
             found = {name: self.explained.attribution(subject, name) for name in METHODS}
@@ -125,7 +131,18 @@ class Study:
             rows.append({name: replacing.curves(name, values) for name, values in maps.items()})
             complete = [name for name, one in found.items() if one.convergence_delta is not None]
             missed.append({name: incompleteness(found[name]) for name in complete})
-        return _stacked(rows), _columns(missed)
+            tried = {
+                name: candidates.attribution(self.explained, subject, name)
+                for name in candidates.CANDIDATES
+            }
+            further.append(
+                {
+                    name: replacing.curves(f"{candidates.digest()}-{name}", one.values)
+                    for name, one in tried.items()
+                }
+            )
+            steps.append({name: one.steps for name, one in tried.items()})
+        return _stacked(rows), _columns(missed), _stacked(further), _columns(steps)
 
     def _outlines(
         self, masks: Mapping[str, Path]

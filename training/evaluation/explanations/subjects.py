@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ from handlers.network import load_torchscript
 from handlers.variants import PORTABLE
 from training.cache import Arrays, Cache
 from training.dataset import Photograph
+
+Task = TypeVar("Task", bound=AttributionTask)
 
 NO_DELTA: Final = np.nan
 """Cached value for a method without a convergence delta."""
@@ -118,8 +120,8 @@ class Explained:
     def attributed(
         self,
         name: str,
-        explain: Callable[[AttributionTask], Attribution],
-        ask: Callable[[], AttributionTask],
+        explain: Callable[[Task], Attribution],
+        ask: Callable[[], Task],
     ) -> Attribution:
         """Return an attribution, computed once.
 

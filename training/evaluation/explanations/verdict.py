@@ -26,12 +26,12 @@ def beats(
     controls: Sequence[str],
     seed: int,
 ) -> Beats:
-    """Compare each method with each control.
+    """Compare each method with each control, or with any other maps.
 
     Args:
         drawn: curves on the same photographs, by method and control.
         methods: names.
-        controls: names.
+        controls: names of what they are compared with.
         seed: of the resampling.
     """
     return {

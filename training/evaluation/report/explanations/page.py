@@ -58,6 +58,7 @@ def html(document: Document, examples: Sequence[Example], plots: Mapping[str, by
         document,
         side_by_side=tables.side_by_side(document),
         differences=tables.differences(document),
+        candidate_differences=tables.candidates(document),
         tables=tables.of(document),
         plots={name: data_uri(data) for name, data in plots.items()},
         bars={signed: data_uri(_bar(signed)) for signed in (True, False)},

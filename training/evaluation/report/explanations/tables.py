@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from training.evaluation.explanations.verdict import BETTER
@@ -157,25 +158,48 @@ def of(document: Document) -> dict[str, Table]:
 
 def differences(document: Document) -> Grid:
     """Compare each method's AUC with each control's."""
-    controls = tuple(document["controls"])
+    return _differences(
+        "AUC of the method minus that of the control",
+        document["beats"],
+        tuple(document["controls"]),
+        partial(methods.beats, document),
+    )
+
+
+def candidates(document: Document) -> Grid:
+    """Compare each candidate's AUC with each control's and with methods of the service."""
+    against = {name: found["against"] for name, found in document["candidates"].items()}
+    others = next((tuple(found) for found in against.values()), ())
+    return _differences(
+        "AUC of the candidate minus that of the other",
+        against,
+        others,
+        lambda name, other, measure: bool(against[name][other][measure]["apart"]),
+    )
+
+
+def _differences(
+    caption: str,
+    against: Document,
+    others: Sequence[str],
+    beats: Callable[[str, str, str], bool],
+) -> Grid:
     rows = tuple(
         Row(
-            title(method),
+            title(name),
             tuple(
                 Cell.of_difference(
-                    document["beats"][method][control][measure]["difference"],
-                    BEATS if methods.beats(document, method, control, measure) else "",
+                    found[other][measure]["difference"],
+                    BEATS if beats(name, other, measure) else "",
                 )
                 for measure in BETTER
-                for control in controls
+                for other in others
             ),
         )
-        for method in document["methods"]
+        for name, found in against.items()
     )
-    columns = tuple(
-        (f"{measure}, against", tuple(title(name) for name in controls)) for measure in BETTER
-    )
-    return Grid("AUC of the method minus that of the control", columns, (("", rows),))
+    columns = tuple((f"{measure}, against", tuple(map(title, others))) for measure in BETTER)
+    return Grid(caption, columns, (("", rows),))
 
 
 def _baselines(baselines: Document) -> Table:

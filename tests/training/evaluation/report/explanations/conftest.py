@@ -87,10 +87,20 @@ def control(name: str) -> dict[str, Any]:
     }
 
 
+def candidate(name: str) -> dict[str, Any]:
+    deletion, insertion, *_ = MEASURED[name]
+    return {
+        "deletion": interval(deletion, WIDTH),
+        "insertion": interval(insertion, WIDTH),
+        "steps": 72.0,
+        "against": {other: compared(name, other) for other in (*CONTROLS, "grad_cam", "lime")},
+    }
+
+
 def compared(name: str, other: str) -> dict[str, Any]:
     found = {}
     for at, measure in enumerate(("deletion", "insertion")):
-        value = MEASURED[name][at] - CONTROLS[other][at]
+        value = MEASURED[name][at] - (CONTROLS | MEASURED)[other][at]
         found[measure] = {"difference": interval(value, 0.015), "apart": abs(value) > 1.8 * WIDTH}
     return found
 
@@ -126,6 +136,7 @@ def document() -> dict[str, Any]:
         "forward_milliseconds": 26.4,
         "methods": {name: method(name) for name in MEASURED},
         "controls": {name: control(name) for name in CONTROLS},
+        "candidates": {"lime_36": candidate("occlusion")},
         "area": {"real": 0.231, "synthetic": 0.182, "artefact": 0.027},
         "beats": {name: {other: compared(name, other) for other in CONTROLS} for name in MEASURED},
         "planted": {"accuracy": 0.988, "photographs": 36},

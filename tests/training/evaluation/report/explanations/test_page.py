@@ -119,7 +119,7 @@ def test_the_table_scrolls_in_itself_and_has_headers_of_all_kinds(written: Write
     page = Page(html)
 
     regions = [one for one in page.every("div") if str(one.get("class", "")).startswith("scroll")]
-    assert len(regions) == len(page.every("table")) == 7
+    assert len(regions) == len(page.every("table")) == 8
     assert all(one["aria-label"] and one["tabindex"] == "0" for one in regions)
     main = Page(re.findall(r"<table class=\"grid\">.*?</table>", html, re.DOTALL)[0])
     scopes = [one.get("scope") for one in main.every("th")]

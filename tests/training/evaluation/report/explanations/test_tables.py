@@ -92,6 +92,20 @@ def test_differences_mark_what_is_beaten(document: dict[str, Any]) -> None:
     assert first.cells[0].below == f"{MINUS}0.165 to {MINUS}0.138"
 
 
+def test_candidates_are_compared_with_controls_and_methods(document: dict[str, Any]) -> None:
+    grid = tables.candidates(document)
+    (row,) = grid.rows[0][1]
+
+    assert grid.columns[1] == (
+        "insertion, against",
+        ("random map", "edge detector", "centred Gaussian", "Grad-CAM", "LIME"),
+    )
+    assert row.head == "lime 36"
+    assert row.cells[4].value == f"{MINUS}0.060\N{NO-BREAK SPACE}\N{CHECK MARK}"
+    assert row.cells[8].value == f"{MINUS}0.033"
+    assert tables.candidates(document | {"candidates": {}}).rows == (("", ()),)
+
+
 def test_baselines_of_integrated_gradients(document: dict[str, Any]) -> None:
     table = tables.of(document)["baselines"]
 
