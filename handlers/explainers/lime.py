@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from handlers.explainers.captum_methods import SEED, InterpretableModel, Lime, seeded
+from handlers.explainers.hadamard import paley
 from handlers.explainers.pixels import blurred
 from handlers.explainers.superpixels import GRID, superpixels
 from handlers.explainers.task import Attribution, AttributionTask
@@ -37,37 +38,20 @@ def cut(inputs: torch.Tensor, grid: int = GRID) -> np.ndarray:
     return superpixels(functional.avg_pool2d(inputs, CELL)[0].numpy(), grid)
 
 
-def sylvester(features: int) -> np.ndarray:
-    """Return the Hadamard matrix whose order is the next power of two (Sylvester 1867).
-
-    Args:
-        features: the order is at least this number.
-
-    Returns:
-        bool of shape (order, order): False stands for 1 and True for -1; the first row is of ones.
-    """
-    order = 1 << (features - 1).bit_length()
-    numbers = np.arange(order)
-    return np.asarray(np.bitwise_count(numbers[:, None] & numbers) % 2 == 1)
-
-
-def balanced(features: int, hadamard: Callable[[int], np.ndarray] = sylvester) -> torch.Tensor:
+def balanced(features: int) -> torch.Tensor:
     """Choose which features each sample contains; every pair of columns is orthogonal.
 
     A folded Hadamard matrix (Plackett and Burman 1946) instead of fair coins: each feature is
     in half of the samples and, of those, together with each other feature in half, so that an
-    interaction of two features is attributed to neither. Between two random orders of the columns,
-    maps of 49 superpixels correlate at 0.7; with as many samples by coins, at 0.45 (three
-    photographs).
+    interaction of two features is attributed to neither.
 
     Args:
         features: their number.
-        hadamard: makes the matrix, like :func:`sylvester`.
 
     Returns:
         0 or 1, int64 of shape (n, features), where n is twice the order of the matrix.
     """
-    negative = hadamard(features)
+    negative = paley(features)
     # In random order, or interactions of neighbours would be attributed to a neighbour.
     columns = np.random.default_rng(SEED).permutation(len(negative))[:features]
     there = negative[:, columns].astype(np.int64)
@@ -75,13 +59,11 @@ def balanced(features: int, hadamard: Callable[[int], np.ndarray] = sylvester) -
 
 
 def lime(
-    task: AttributionTask,
-    pieces_of: Callable[[torch.Tensor], np.ndarray] = cut,
-    design: Callable[[int], torch.Tensor] = balanced,
+    task: AttributionTask, pieces_of: Callable[[torch.Tensor], np.ndarray] = cut
 ) -> Attribution:
-    """LIME (Ribeiro et al. 2016) over about 49 superpixels, signed; grid of 56 x 56 cells.
+    """LIME (Ribeiro et al. 2016) over about 36 superpixels, signed; grid of 56 x 56 cells.
 
-    Cost: 128 passes forward of the served network, in the photograph's first orientation. Meaning:
+    Cost: 72 passes forward of the served network, in the photograph's first orientation. Meaning:
     the weight of each superpixel in a linear model of the target's logit when half of the
     superpixels are blurred, that is, how much the logit falls on average when the details of this
     one are removed. The value is constant within a superpixel.
@@ -89,11 +71,10 @@ def lime(
     Args:
         task: of the photograph.
         pieces_of: makes superpixels of the inputs, like :func:`cut`.
-        design: chooses the samples for a number of superpixels, like :func:`balanced`.
     """
     pieces = pieces_of(task.inputs)
     mask = torch.from_numpy(pieces.repeat(CELL, axis=0).repeat(CELL, axis=1))
-    samples = design(int(pieces.max()) + 1)
+    samples = balanced(int(pieces.max()) + 1)
 
     def one_by_one(_: torch.Tensor, **__: Any) -> Iterator[torch.Tensor]:
         yield from samples.split(1)

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-GRID: Final = 7
+GRID: Final = 6
 """Segments on each side at the start; some are merged on the way."""
 COMPACTNESS: Final = 0.5
 """Weight of a distance of one segment width against one standard deviation of colour."""

@@ -164,10 +164,10 @@ def test_the_table_of_candidates_shows_what_was_measured(root: Path) -> None:
         "insertion": measured,
         "against": against,
     }
-    document = result_of(root, "explanations") | {"candidates": {"lime_36": candidate}}
+    document = result_of(root, "explanations") | {"candidates": {"lime_49": candidate}}
 
     line = table("explanations-candidates", document).splitlines()[-1]
 
-    assert line.startswith("| `lime_36` | 72 | 0.123 (0.400 to 0.600) | 0.500 (")
+    assert line.startswith("| `lime_49` | 72 | 0.123 (0.400 to 0.600) | 0.500 (")
     assert "| random, edges, centre | none | +0.500 (+0.400 to +0.600) |" in line
     assert table("explanations-candidates", document | {"candidates": {}}) == "\n"

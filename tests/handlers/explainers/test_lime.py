@@ -12,6 +12,7 @@ from sklearn import linear_model
 from torch.utils.data import DataLoader, TensorDataset
 
 from handlers.explainers import lime as module
+from handlers.explainers.hadamard import paley
 from handlers.explainers.lime import Ridge, balanced, cut, lime
 from handlers.explainers.pixels import blurred
 from handlers.explainers.task import AttributionTask
@@ -40,7 +41,17 @@ def test_ridge_equals_scikit_learn() -> None:
     np.testing.assert_allclose(found(there).numpy(), wanted.predict(there.numpy()), atol=1e-4)
 
 
-@pytest.mark.parametrize(("features", "count"), [(1, 2), (20, 64), (49, 128), (64, 128), (65, 256)])
+@pytest.mark.parametrize(
+    ("features", "order"), [(1, 1), (2, 2), (11, 12), (28, 28), (36, 36), (37, 40), (49, 56)]
+)
+def test_columns_of_a_paley_matrix_are_orthogonal(features: int, order: int) -> None:
+    signs = 1 - 2 * paley(features).astype(int)
+
+    assert np.array_equal(signs.T @ signs, order * np.eye(order))
+    assert (signs[0] == 1).all()
+
+
+@pytest.mark.parametrize(("features", "count"), [(1, 2), (20, 40), (36, 72), (37, 80), (64, 128)])
 def test_pairs_of_superpixels_are_balanced_in_the_samples(features: int, count: int) -> None:
     there = balanced(features)
 
@@ -53,7 +64,7 @@ def test_pairs_of_superpixels_are_balanced_in_the_samples(features: int, count: 
 
 
 def test_interaction_of_two_superpixels_is_not_attributed_to_others() -> None:
-    signs = 2 * balanced(49) - 1
+    signs = 2 * balanced(36) - 1
 
     both = signs[:, 3] * signs[:, 17]
 

@@ -14,11 +14,11 @@ import torch
 
 from handlers import segmentation
 from handlers.explainers.grad_cam import grad_cam
-from handlers.explainers.lime import balanced, cut, lime
+from handlers.explainers.lime import cut, lime
 from handlers.explainers.methods import DEFAULT, Method
 from handlers.explainers.task import Attribution, AttributionTask
 from handlers.orientations import FLIPS, Orientation
-from training.evaluation.explanations import hadamard, outline, rise
+from training.evaluation.explanations import outline, rise
 from training.evaluation.explanations.subjects import Explained, Subject
 
 REFERENCES: Final = (DEFAULT, "lime")
@@ -50,17 +50,12 @@ def grad_cam_8(task: CandidateTask) -> Attribution:
     return replace(found, steps=2 * len(FLIPS))
 
 
-few = partial(balanced, hadamard=hadamard.paley)
-"""Design of LIME with no more samples than the number of superpixels needs."""
-
 CANDIDATES: Final[Mapping[str, Callable[[CandidateTask], Attribution]]] = {
     "rise": rise.rise,
     "lime_outline": partial(lime, pieces_of=outline.outlined),
-    "lime_36": partial(lime, pieces_of=partial(cut, grid=6), design=few),
-    "lime_96": partial(lime, pieces_of=partial(outline.at_most, most=48), design=few),
+    "lime_49": partial(lime, pieces_of=partial(cut, grid=7)),
     "grad_cam_8": grad_cam_8,
 }
-"""``lime_36`` takes at most 72 passes, ``lime_96`` at most 96; ``lime`` takes 128."""
 FORWARDS: Final = Method(lime, slow=True, gradients=False)
 """What a candidate runs: the served network, forwards only."""
 
@@ -90,6 +85,6 @@ def digest() -> str:
     candidate does not discard their results.
     """
     found = hashlib.sha256(Path(__file__).read_bytes())
-    for module in (hadamard, outline, rise, segmentation):
+    for module in (outline, rise, segmentation):
         found.update(Path(getfile(module)).read_bytes())
     return found.hexdigest()[:8]

@@ -30,20 +30,6 @@ def outlined(inputs: torch.Tensor) -> np.ndarray:
     return split(pieces, _lesion(mask[::CELL, ::CELL]), int(pieces.max()) + 1)
 
 
-def at_most(inputs: torch.Tensor, most: int) -> np.ndarray:
-    """Cut a photograph into superpixels like LIME, and merge the smallest ones.
-
-    Args:
-        inputs: shape (1, 3, side, side).
-        most: number of superpixels.
-
-    Returns:
-        int64 of shape (side / 4, side / 4), like :func:`outlined`.
-    """
-    pieces = cut(inputs)
-    return split(pieces, np.zeros(pieces.shape, dtype=bool), most)
-
-
 def split(pieces: np.ndarray, inside: np.ndarray, most: int) -> np.ndarray:
     """Cut superpixels along an outline, and merge the smallest parts until few enough are left.
 

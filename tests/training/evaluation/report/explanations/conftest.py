@@ -136,7 +136,7 @@ def document() -> dict[str, Any]:
         "forward_milliseconds": 26.4,
         "methods": {name: method(name) for name in MEASURED},
         "controls": {name: control(name) for name in CONTROLS},
-        "candidates": {"lime_36": candidate("occlusion")},
+        "candidates": {"lime_49": candidate("occlusion")},
         "area": {"real": 0.231, "synthetic": 0.182, "artefact": 0.027},
         "beats": {name: {other: compared(name, other) for other in CONTROLS} for name in MEASURED},
         "planted": {"accuracy": 0.988, "photographs": 36},

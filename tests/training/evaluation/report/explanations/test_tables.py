@@ -100,7 +100,7 @@ def test_candidates_are_compared_with_controls_and_methods(document: dict[str, A
         "insertion, against",
         ("random map", "edge detector", "centred Gaussian", "Grad-CAM", "LIME"),
     )
-    assert row.head == "lime 36"
+    assert row.head == "lime 49"
     assert row.cells[4].value == f"{MINUS}0.060\N{NO-BREAK SPACE}\N{CHECK MARK}"
     assert row.cells[8].value == f"{MINUS}0.033"
     assert tables.candidates(document | {"candidates": {}}).rows == (("", ()),)

@@ -1,4 +1,4 @@
-"""Hadamard matrices of orders that are no power of two, for designs with fewer samples."""
+"""Hadamard matrices: designs in which every pair of factors is balanced."""
 
 from __future__ import annotations
 
