@@ -76,8 +76,11 @@ BENCHMARKS: Final = {
         "peers.comparison", "other servers of the same model compared (25 minutes)", SERVED
     ),
     "receipts": Benchmark("receipts", "answers with and without a receipt (2 minutes)", SERVED),
+    "recipes": Benchmark(
+        "reports report --recipes", "recipes compared over several seeds (an hour)", ("model",)
+    ),
     "report": Benchmark(
-        "reports report", "scores of the trained model, from its report", ("model",)
+        "reports report", "scores of the trained model, from its report (8 minutes)", ("model",)
     ),
     "request": Benchmark("request", "parts of one request, and the overhead of the front", SERVED),
     "score": Benchmark(

@@ -1,6 +1,7 @@
-"""``make benchmark NAME=report`` and ``NAME=explanations``: keep the numbers of the reports.
+"""``make benchmark NAME=report``, ``NAME=recipes``, ``NAME=explanations``: numbers of the reports.
 
-Without file names, pictures and curves.
+Without file names, pictures and curves. The comparison of the recipes takes most of an hour, and
+does not depend on the trained model: it is a measurement of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any, Final
 
 NUMBERS: Final = {"report": "metrics.json", "explain-report": "explanations.json"}
 """Steps of ``python -m training`` that write a report, and the files of its numbers."""
+RECIPES: Final = ("made", "data", "recipes", "comparison", "machine")
+"""What the comparison of the recipes has of the report."""
 
 
 def measured(step: str, reports: Path) -> dict[str, Any]:
@@ -32,12 +35,20 @@ def measured(step: str, reports: Path) -> dict[str, Any]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the choice of a report."""
     parser.add_argument("step", choices=NUMBERS)
+    parser.add_argument("--recipes", action="store_true", help="the comparison of the recipes only")
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Make a report of the trained model, with the existing cache and model."""
     with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch:
         variables = {"LESIONLENS_REPORTS": scratch, "LESIONLENS_TRACKING": ""}
+        if not options.recipes:
+            variables["LESIONLENS_REPORT_RECIPES"] = "head"
         command = [sys.executable, "-m", "training", options.step]
         subprocess.run(command, env=os.environ | variables, check=True)
-        return measured(options.step, Path(scratch))
+        found = measured(options.step, Path(scratch))
+    if options.recipes:
+        return {name: found[name] for name in RECIPES}
+    for name in ("recipes", "comparison"):
+        found.pop(name, None)
+    return found

@@ -44,7 +44,7 @@ def result_of(root: Path, name: str) -> dict[str, Any]:
         ),
         ("report-scores", ("scores", "test", "auprc", "value"), "0.123"),
         (
-            "report-recipes",
+            "recipes",
             ("recipes", "head", "test", "auroc", 0),
             "0.740 ± ",
         ),
