@@ -185,7 +185,7 @@ benchmark: $(INSTALLED) ## Make the measurement NAME=... and store its result; w
 	@$(RUN) -m benchmarks $(NAME)
 	@$(if $(NAME),$(RUN) -m docs.tables)
 
-bench: $(ARCHIVE) ## Compare with other servers of the same model (25 minutes), or ONLY="kserve litserve"; continues if interrupted
+bench: $(ARCHIVE) ## Compare with other servers of the same model (20 minutes), or ONLY="kserve litserve"; continues if interrupted
 	@$(RUN) -m benchmarks peers $(if $(ONLY),--only $(ONLY))
 	@$(RUN) -m docs.tables
 

@@ -106,11 +106,15 @@ class Classifier:
     def _chosen(cls, folder: Path, backend: str, threads: int, variant: str) -> Classifier:
         card = read(folder / "card.json", Card)
         model = load_torchscript(folder)
+        # Also where another variant is served: an archive without it cannot run on every processor.
+        baseline = read(folder / "baseline.json", Baseline)
         for name in [variant] if variant else card.variants.order:
             wanted = Variant.named(name)
             if wanted == PORTABLE:
                 break
             if backend and backend not in NUMERICS[wanted.numerics]:
+                if variant:
+                    logger.warning("variant %s does not run on the backend %s", name, backend)
                 continue
             if not variant and wanted.numerics == "int8" and not backends.has_native_int8():
                 logger.warning("variant %s: this processor has no int8 arithmetic", name)
@@ -119,7 +123,6 @@ class Classifier:
                 return cls._of_variant(folder, card, model, wanted, (backend, threads))
             except UnavailableError as error:
                 logger.warning("variant %s cannot run here: %s", name, error)
-        baseline = read(folder / "baseline.json", Baseline)
         if backend and backend not in NUMERICS["float32"]:
             logger.warning("no variant of this archive runs on %s, using %s", backend, PLAIN)
             backend = PLAIN

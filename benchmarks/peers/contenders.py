@@ -61,7 +61,35 @@ class Contender:
         return self.predict if verb == "predict" else self.explain
 
 
-def _ours(programs: Path, archive: Path, scratch: Path, runtime: str = "torchserve") -> Started:
+def of_one_orientation(archive: Path) -> Variant:
+    """Return the variant that an archive serves by default, but of one orientation.
+
+    Args:
+        archive: unpacked.
+
+    Raises:
+        LookupError: the archive does not have it.
+    """
+    default = _default(archive)
+    if default.orientations <= 1:
+        return default
+    variant = replace(default, orientations=1)
+    fitted(archive, variant)
+    return variant
+
+
+def _default(archive: Path) -> Variant:
+    card = json.loads((archive / "card.json").read_text(encoding="utf-8"))
+    return Variant.named((card.get("variants", {}).get("order") or [PORTABLE.name])[0])
+
+
+def _ours(
+    programs: Path,
+    archive: Path,
+    scratch: Path,
+    runtime: str,
+    variant: Callable[[Path], Variant] | None = None,
+) -> Started:
     del programs
     ports = free_ports()
     variables = {f"LESIONLENS_{name.upper()}": str(port) for name, port in ports.items()}
@@ -70,6 +98,8 @@ def _ours(programs: Path, archive: Path, scratch: Path, runtime: str = "torchser
         "LESIONLENS_LOGS": str(scratch),
         "LESIONLENS_RUNTIME": runtime,
     }
+    if variant is not None:
+        variables["LESIONLENS_VARIANT"] = variant(archive).name
     return Started([sys.executable, "-m", "serving"], ports["inference_port"], variables)
 
 
@@ -175,6 +205,18 @@ def _with_openvino(peer: Contender, **model: str) -> Contender:
     )
 
 
+def _both(name: str, title: str, runtime: str) -> tuple[Contender, Contender]:
+    """Make two rows of this project: its default, and the network run once, as the peers run it."""
+    default = Contender(name, title, (), partial(_ours, runtime=runtime))
+    single = replace(
+        default,
+        name=f"{name}-1orientation",
+        title=f"{title}, one orientation",
+        start=partial(_ours, runtime=runtime, variant=of_one_orientation),
+    )
+    return default, single
+
+
 _KSERVE: Final = Contender(
     "kserve", "KServe ModelServer", ("kserve",), partial(_script, name="kserve_server.py")
 )
@@ -196,13 +238,8 @@ _MLSERVER: Final = Contender(
     body=_v2,
 )
 CONTENDERS: Final = (
-    Contender(OURS, "this project", (), _ours),
-    Contender(
-        f"{OURS}-kserve",
-        "this project, KServe's model server",
-        (),
-        partial(_ours, runtime="kserve"),
-    ),
+    *_both(OURS, "this project", "torchserve"),
+    *_both(f"{OURS}-kserve", "this project, KServe's model server", "kserve"),
     Contender(
         "torchserve",
         "TorchServe, stock handler",
@@ -232,8 +269,7 @@ def unpacked(archive: Path, folder: Path) -> Path:
 
 def _served_network(archive: Path) -> dict[str, object]:
     """Describe what this project serves by default, for the peers: OpenVINO's file and the head."""
-    card = json.loads((archive / "card.json").read_text(encoding="utf-8"))
-    variant = Variant.named((card.get("variants", {}).get("order") or [PORTABLE.name])[0])
+    variant = _default(archive)
     if variant == PORTABLE:
         layer = dict(load_torchscript(archive).head.named_parameters())
         weight, bias = (layer[name].detach() for name in ("2.weight", "2.bias"))

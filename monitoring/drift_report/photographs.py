@@ -53,9 +53,18 @@ class Sample:
 
 
 def model_of(archive: Path, variant: str = "") -> Classifier:
-    """Load the model of a ``.mar``; raises ReportError."""
+    """Load the model of a ``.mar``: of a variant, or of that which this environment serves.
+
+    Raises:
+        ReportError: the archive or ``LESIONLENS_VARIANT`` cannot be used.
+    """
     try:
-        return model.load(archive, threads.cores(), HandlerSettings(variant=variant))
+        settings = HandlerSettings.from_environment()
+    except ValueError as error:
+        raise ReportError(str(error)) from error
+    try:
+        asked = HandlerSettings(variant=variant or settings.variant)
+        return model.load(archive, threads.cores(), asked)
     except ScoreError as error:
         raise ReportError(str(error)) from error
 

@@ -69,6 +69,20 @@ def test_throughput_is_compared_with_the_faster_network_of_a_peer() -> None:
     assert "| Slow |  |  | no answer |" in table("peers-throughput", found)
 
 
+def test_one_orientation_has_its_own_row_and_ratio() -> None:
+    found = document()
+    assert "orientation" not in table("peers-throughput", found)
+    found["servers"][f"{OURS}-1orientation"] = server("Ours, one orientation", 6.0, 120.0)
+
+    text = table("peers-throughput", found)
+
+    assert len({line.count("|") for line in text.splitlines()}) == 1
+    assert "| this project / the faster | one orientation / the faster |" in text
+    assert "| Ours, one orientation |  | 120.0 | 0.50 | 1.00 |" in text
+    assert "| Slow | 20.0 |  | 3.00 | 6.00 |" in text
+    assert "| Ours, one orientation | 6.0 (0.50) |" in table("peers-servers", found)
+
+
 def test_other_tables_have_every_row() -> None:
     assert "| quick (chosen) | 8.0 | 2.50 times | 10.0 | 10.0 |" in table("peers-limit", document())
     resources = table("peers-resources", document()).replace(" 1 ", " ")

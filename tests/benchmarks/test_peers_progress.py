@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.peers.comparison import result
-from benchmarks.peers.contenders import CONTENDERS, OURS
+from benchmarks.peers.contenders import CONTENDERS, OURS, of_one_orientation
 from benchmarks.peers.progress import Progress, Row
+from handlers.card import OperatingPoint
+from handlers.documents import to_json
+from handlers.drift import FEATURES, Baseline
+from handlers.reference import Reference
+from handlers.variants import FittedVariant, Variant, path_of
 from loadtests.closed_loop import Burst
 
 
@@ -63,3 +70,43 @@ def test_each_python_server_has_a_row_with_the_network_that_this_project_serves(
         )
         assert other.environment == name
         assert (other.packages, other.body) == (plain.packages, plain.body)
+
+
+@pytest.mark.parametrize(
+    ("default", "served"),
+    [
+        ("int8-224px-2stages-2orientations", "int8-224px-2stages-1orientation"),
+        ("int8-320px-1stage-4orientations", "int8-320px-1stage-1orientation"),
+        ("float32-224px-1stage-upright", "float32-224px-1stage-upright"),
+    ],
+)
+def test_this_project_has_rows_of_the_variant_that_runs_the_network_once(
+    tmp_path: Path, default: str, served: str
+) -> None:
+    folder = tmp_path / "archive"
+    document = path_of(folder, Variant.named(served))
+    document.parent.mkdir(parents=True)
+    (folder / "card.json").write_text(json.dumps({"variants": {"order": [default]}}))
+    values = np.random.default_rng(0).random((40, 8)).astype(np.float32)
+    columns = {name: values[:, place] for place, name in enumerate(FEATURES)}
+    point = OperatingPoint(1.0, 0.5, (0.4, 0.6))
+    reference = Baseline.fit(columns, {}, Reference.fit(values))
+    document.write_text(json.dumps(to_json(FittedVariant([0.5] * 8, 0.1, point, reference))))
+
+    for runtime in ("", "-kserve"):
+        plain, single = (
+            next(one for one in CONTENDERS if one.name == f"{OURS}{runtime}{end}")
+            for end in ("", "-1orientation")
+        )
+        assert "LESIONLENS_VARIANT" not in plain.start(tmp_path, folder, tmp_path).environment
+        variables = single.start(tmp_path, folder, tmp_path).environment
+        assert variables["LESIONLENS_VARIANT"] == served
+        assert variables["LESIONLENS_RUNTIME"] == (runtime.removeprefix("-") or "torchserve")
+
+
+def test_archive_without_the_variant_of_one_orientation_is_refused(tmp_path: Path) -> None:
+    card = {"variants": {"order": ["int8-224px-2stages-2orientations"]}}
+    (tmp_path / "card.json").write_text(json.dumps(card))
+
+    with pytest.raises(LookupError, match="no serving variant int8-224px-2stages-1orientation"):
+        of_one_orientation(tmp_path)

@@ -14,7 +14,6 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from handlers.variants import PORTABLE
 from k8s.images.__main__ import version
 from k8s.images.build import build
 from k8s.images.settings import ImageSettings
@@ -25,7 +24,7 @@ from serving.settings import ServingSettings, free_ports
 from tests.conftest import program
 from tests.e2e.browser import chromium
 from tests.e2e.containers import Container, Template, templates
-from tests.e2e.environment import REAL, ROOT, SHARED, made_once, train
+from tests.e2e.environment import FORCED, REAL, ROOT, SERVED, SHARED, made_once, train
 from tests.e2e.kept_back import kept_back
 from tests.e2e.pages import Page, running
 
@@ -91,8 +90,8 @@ def _train(folder: Path) -> None:
         variables["LESIONLENS_DATA"] = str(kept_back(SHARED / "lesions", folder / "photographs"))
     else:
         variables |= {"LESIONLENS_SYNTHETIC_TRAIN": "60", "LESIONLENS_SYNTHETIC_TEST": "50"}
-    # Other variants are served in test_variant.py.
-    said = train(folder, PORTABLE.name, **variables)
+    # A variant of another archive is served in test_variant.py.
+    said = train(folder, SERVED.name, **variables)
     (folder / "said.txt").write_text(said)
 
 
@@ -205,7 +204,7 @@ def start_container(
     def make(component: str, arguments: tuple[str, ...] = (), **changes: Any) -> Container:
         # With other tests running, an explanation takes longer than a pod allows.
         patience = {"LESIONLENS_EXPLAIN_SECONDS": "60", "LESIONLENS_ANSWER_SECONDS": "150"}
-        given = {"models": release, "variables": patience, **changes}
+        given = {"models": release, "variables": patience | FORCED, **changes}
         return Container(serving_image, images, components[component], arguments=arguments, **given)
 
     return make

@@ -8,12 +8,23 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
 import pytest
+
+from handlers.variants import PORTABLE, Variant
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"
 REAL = (SHARED / "lesions").is_dir() and (SHARED / "weights").is_dir()
+
+FORCED: Final = {
+    name: text for name in ("LESIONLENS_VARIANT",) if (text := os.environ.get(name, "").strip())
+}
+"""The serving variant that `LESIONLENS_VARIANT=... make test` forces, for servers in processes
+that get none of a user's other settings."""
+SERVED: Final = Variant.named(FORCED.get("LESIONLENS_VARIANT", PORTABLE.name))
+"""Variant that the trained archive has and its servers run."""
 
 
 def without_settings(environment: Mapping[str, str]) -> dict[str, str]:

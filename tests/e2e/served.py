@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Trained
-from tests.e2e.environment import ROOT, without_settings
+from tests.e2e.environment import FORCED, ROOT, without_settings
 
 
 def serve(
@@ -23,7 +23,7 @@ def serve(
     return subprocess.Popen(
         [sys.executable, "-m", "serving"],
         cwd=ROOT,
-        env=without_settings(os.environ) | variables | more,
+        env=without_settings(os.environ) | FORCED | variables | more,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -15,6 +15,7 @@ from kserve import InferenceRESTClient, RESTConfig
 from PIL import Image
 
 from serving.local import LocalServer
+from tests.e2e.environment import SERVED
 from tests.e2e.requests_of import (
     EXPLAIN,
     PREDICT,
@@ -80,10 +81,10 @@ def test_kserve_client_predicts(
 
 
 @pytest.mark.parametrize(
-    ("method", "shape"), [("grad_cam", [7, 7]), ("integrated_gradients", [28, 28])]
+    ("method", "side"), [("grad_cam", 7 * SERVED.stages), ("integrated_gradients", 28)]
 )
 def test_kserve_client_explains(
-    server: LocalServer, photographs: list[bytes], method: str, shape: list[int]
+    server: LocalServer, photographs: list[bytes], method: str, side: int
 ) -> None:
     body = instances(*photographs[:2], method=method)
     answer = with_kserve(lambda c: c.explain(server.inference, "melanoma", body))
@@ -92,9 +93,9 @@ def test_kserve_client_explains(
         assert set(explanation) == EXPLANATION
         assert explanation["method"] == method
         assert explanation["target"] == "cancer"
-        assert explanation["attribution"]["shape"] == shape
+        assert explanation["attribution"]["shape"] == [side, side]
         values = np.asarray(explanation["attribution"]["values"])
-        assert list(values.shape) == shape
+        assert values.shape == (side, side)
         assert explanation["scale"] == pytest.approx(np.abs(values).max(), rel=1e-5)
         assert (explanation["convergence_delta"] is None) == (method == "grad_cam")
         assert explanation["lesion_mass"] is None or 0 <= explanation["lesion_mass"] <= 1

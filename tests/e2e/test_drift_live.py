@@ -23,7 +23,6 @@ import pytest
 from handlers.classifier import Classifier
 from handlers.drift import FEATURES, Baseline, image_statistics
 from handlers.imaging import centre_view, decode
-from handlers.variants import PORTABLE
 from monitoring import threshold_file
 from monitoring.dashboards import files as dashboards
 from monitoring.drift_report.__main__ import main as drift_report
@@ -34,7 +33,7 @@ from monitoring.settings import LocalSettings
 from serving.local import LocalServer
 from serving.settings import free_ports
 from tests.e2e.conftest import Trained
-from tests.e2e.environment import REAL, train
+from tests.e2e.environment import REAL, SERVED, train
 from tests.e2e.requests_of import EXPLAIN, instances
 from tests.e2e.watching import (
     OF_GROUPS,
@@ -119,7 +118,7 @@ def case(
 def drawn(folder: Path) -> Case:
     counts = {"train": 240, "test": 10, "first": PHOTOGRAPHS // 2, "second": PHOTOGRAPHS // 2}
     draw_set(folder / "photographs", per_class=counts)
-    train(folder, PORTABLE.name, LESIONLENS_DATA=str(folder / "photographs"))
+    train(folder, SERVED.name, LESIONLENS_DATA=str(folder / "photographs"))
     return Case(
         folder / "store",
         folder / "build" / "model",
@@ -216,7 +215,7 @@ def test_two_replicas_count_what_one_process_counts(story: Story) -> None:
 
 
 def test_index_equals_that_computed_without_a_server(story: Story) -> None:
-    baseline: Baseline = Classifier.load(story.case.model).baseline
+    baseline: Baseline = Classifier.load(story.case.model, variant=SERVED.name).baseline
     views = [centre_view(decode(photograph)) for photograph in story.case.first]
     statistics = [image_statistics(view) for view in views]
     limits = threshold_file.load().windows

@@ -173,6 +173,22 @@ def test_rejects_invalid_input_with_a_fix(
     assert not reports.exists()
 
 
+def test_folders_are_compared_by_the_variant_that_is_served(
+    folders: Path,
+    reports: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    absent = "float32-224px-2stages-1orientation"
+    for variant, says in ((absent, f"no serving variant {absent}"), ("x", "LESIONLENS_VARIANT=")):
+        monkeypatch.setenv("LESIONLENS_VARIANT", variant)
+
+        assert main([str(folders / "reference"), str(folders / "alike")]) == 2
+
+        assert says in capsys.readouterr().err
+    assert not reports.exists()
+
+
 def test_missing_archive_error_names_make_archive(
     folders: Path,
     tmp_path: Path,

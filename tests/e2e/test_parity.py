@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,7 +15,9 @@ from PIL import Image, ImageOps
 from torchvision.models import resnet18
 from torchvision.transforms import v2
 
-from handlers.variants import PLAIN
+from handlers.card import Card
+from handlers.documents import read
+from handlers.variants import PLAIN, PORTABLE
 from serving.local import LocalServer
 from tests.e2e.conftest import Trained
 from tests.e2e.requests_of import PREDICT, RAW_PREDICT, instances
@@ -35,10 +36,11 @@ PIL_FIRST = v2.Compose([v2.Resize(224, antialias=True), v2.CenterCrop(224), *TRA
 
 @pytest.fixture(scope="module")
 def client(start: Callable[..., LocalServer]) -> Iterator[httpx.Client]:
-    """Client of a server with the plain backend: a backend that the training found close
-    enough on this processor may answer a little differently."""
+    """Client of a server with plain TorchScript, which is torchvision's network: a backend that
+    the training found close enough on this processor may answer a little differently."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LESIONLENS_BACKEND", PLAIN)
+        patch.setenv("LESIONLENS_VARIANT", PORTABLE.name)
         with (
             start() as server,
             httpx.Client(base_url=server.inference, timeout=120) as connected,
@@ -50,7 +52,7 @@ def client(start: Callable[..., LocalServer]) -> Iterator[httpx.Client]:
 def eager(trained: Trained) -> Callable[[list[bytes]], np.ndarray]:
     """P(cancer) of photographs from an eager torchvision ResNet-18."""
     folder = trained.build / "model"
-    card = json.loads((folder / "card.json").read_text())
+    temperature = read(folder / "card.json", Card).operating_point(PORTABLE.name).temperature
     exported = torch.jit.load(folder / "model.pt").state_dict()
     network = resnet18(weights=None, num_classes=2).eval()
     # The export's order of layers is torchvision's: conv1 ... layer4, then the final layer.
@@ -62,7 +64,7 @@ def eager(trained: Trained) -> Callable[[list[bytes]], np.ndarray]:
         inputs = [PIL_FIRST(Image.open(io.BytesIO(data)).convert("RGB")) for data in files]
         with torch.inference_mode():
             logits = torch.cat([network(part) for part in torch.stack(inputs).split(10)])
-        scaled = logits.double() / card["temperature"]
+        scaled = logits.double() / temperature
         return np.asarray(torch.softmax(scaled, dim=1)[:, 1].numpy())
 
     return run

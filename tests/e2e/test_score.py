@@ -30,7 +30,7 @@ def rows(
         (folder / f"{place:02d}.jpg").write_bytes(data)
     output = folder.parent / "scores.parquet"
     archive = trained.store / "melanoma.mar"
-    job = Job(str(folder), output, archive, Options(HandlerSettings()), workers=1)
+    job = Job(str(folder), output, archive, Options(HandlerSettings.from_environment()), workers=1)
 
     assert run(job, quiet()).unreadable == 2
 

@@ -238,6 +238,26 @@ def test_variant_that_the_archive_lacks_is_an_error_that_names_those_it_has(arch
         Classifier.load(archive, "", 1, INT8.name)
 
 
+def test_named_variant_that_the_named_backend_does_not_run_is_replaced_with_a_warning(
+    archive: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        classifier = Classifier.load(archive, PLAIN, 1, INT8.name)
+
+    assert classifier.variant == PORTABLE
+    assert f"variant {INT8.name} does not run on the backend {PLAIN}" in caplog.text
+
+
+def test_archive_that_could_not_fall_back_to_plain_torchscript_is_refused(
+    archive: Path, tmp_path: Path
+) -> None:
+    lacking = shutil.copytree(archive, tmp_path / "lacking")
+    (lacking / "baseline.json").unlink()
+
+    with pytest.raises(ArchiveError, match=r"baseline\.json"):
+        Classifier.load(lacking, "", 1, FOUR.name)
+
+
 def test_plain_torchscript_can_be_asked_for(archive: Path) -> None:
     classifier = Classifier.load(archive, "", 1, PORTABLE.name)
 
