@@ -11,7 +11,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+TRAININGS: Final = {"head": ("from_nothing", "with_cache"), "layer4": ("layer4",)}
+"""Names of the measurements, by recipe."""
 
 
 def run(folder: Path, finetune: str = "head") -> dict[str, Any]:
@@ -33,20 +36,21 @@ def run(folder: Path, finetune: str = "head") -> dict[str, Any]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the choice of a single measurement."""
-    parser.add_argument("--only-layer4", action="store_true", help="repeat only this measurement")
+    """Add the choice of one recipe."""
+    parser.add_argument("--only", choices=TRAININGS, help="repeat the measurements of this recipe")
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Measure three trainings, or one again."""
+    """Measure three trainings, or those of one recipe again."""
+    result: dict[str, Any] = {}
+    if options.only:
+        result = json.loads(options.output.read_text())
     with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch:
-        if options.only_layer4:
-            result: dict[str, Any] = json.loads(options.output.read_text())
-        else:
-            names = ("from_nothing", "with_cache")
-            result = {name: run(Path(scratch) / "head") for name in names}
-        result["layer4"] = run(Path(scratch) / "layer4", "layer4")
-    for name in ("from_nothing", "with_cache", "layer4"):
-        each = result[name]
+        for recipe, names in TRAININGS.items():
+            if options.only in (None, recipe):
+                result |= {name: run(Path(scratch) / recipe, recipe) for name in names}
+    for name, each in result.items():
+        if name == "machine":
+            continue
         print(f"{name} {each['wall_seconds']} s, {each['cpu_seconds']} s of work of all cores")
     return result
