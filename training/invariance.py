@@ -26,6 +26,8 @@ from training.parallel import workers
 
 TRIED: Final = STRENGTHS[:4]
 """Regularisation strengths that are compared."""
+FIRST: Final = TRIED[2]
+"""The one with which the weight of the covariance is chosen."""
 WEIGHTS: Final = (0.0, 3.0, 10.0, 30.0)
 """Weights of the within-photograph covariance that are compared."""
 
@@ -104,7 +106,7 @@ def choose(
     """Choose the regularisation with the least log loss of out-of-fold predictions.
 
     Where photographs were perturbed, it is the mean of the log loss of photographs as they are and
-    of the perturbed ones.
+    of the perturbed ones. First the weight of the covariance is chosen, then the strength.
 
     Args:
         rows: features; they are averaged over the orientations.
@@ -114,13 +116,18 @@ def choose(
     """
     means = Rows(rows.values.mean(axis=1, keepdims=True), rows.perturbed)
     weights = WEIGHTS if rows.perturbed is not None else WEIGHTS[:1]
-    tried = [Regularisation(strength, weight) for weight in weights for strength in TRIED]
-    losses: list[float] = []
-    for one in tried:
-        fitted = heads([means] * len(folds), labels, folds, one)
-        losses.append(_loss(means, labels, folds, fitted))
-        progress("fits", len(losses), len(tried))
-    return tried[int(np.argmin(losses))]
+    losses: dict[Regularisation, float] = {}
+
+    def best(tried: Sequence[Regularisation]) -> Regularisation:
+        for one in tried:
+            if one not in losses:
+                fitted = heads([means] * len(folds), labels, folds, one)
+                losses[one] = _loss(means, labels, folds, fitted)
+                progress("fits", len(losses), len(weights) + len(TRIED) - 1)
+        return min(tried, key=losses.__getitem__)
+
+    start = best([Regularisation(FIRST, weight) for weight in weights])
+    return best([Regularisation(strength, start.invariance) for strength in TRIED])
 
 
 def heads(
