@@ -9,11 +9,13 @@ from handlers.card import MeasuredVariant
 from handlers.variants import PORTABLE
 from training.calibration import calibrate
 from training.choice import Candidate, Limits, choose
+from training.invariance import Regularisation
 from training.settings import Aims
 
 AIMS = Aims(sensitivity=0.95, alpha_malignant=0.025, alpha_benign=0.1)
 LIMITS = Limits(margin=0.005, budget_ms=20.0)
 COUNT = 1000
+FITTED = Regularisation(0.01, 3.0)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def candidate(labels: np.ndarray, noise: float, forward_ms: float, seed: int = 1
     """A variant whose log-odds are those of one underlying score with noise."""
     score = np.random.default_rng(0).normal(2.0 * labels - 1.0, 1.2)
     log_odds = score + np.random.default_rng(seed).normal(0, 1, len(labels)) * noise
-    return Candidate(log_odds, calibrate(log_odds, labels, AIMS), forward_ms, 0.01)
+    return Candidate(log_odds, calibrate(log_odds, labels, AIMS), forward_ms, FITTED)
 
 
 def measured(labels: np.ndarray, **candidates: Candidate) -> dict[str, MeasuredVariant]:
@@ -45,6 +47,8 @@ def test_cheapest_of_equals_comes_first_and_plain_torchscript_last(labels: np.nd
     assert found.order == ["cheap", "dear", PORTABLE.name]
     assert found.lacking == {"absent": "no package"}
     assert set(found.measured) == set(candidates)
+    cheap = found.measured["cheap"]
+    assert (cheap.strength, cheap.invariance) == (FITTED.strength, FITTED.invariance)
 
 
 def test_variant_that_ranks_worse_is_not_accepted(labels: np.ndarray) -> None:
