@@ -64,7 +64,7 @@ BENCHMARKS: Final = {
     ),
     "orientations": Benchmark(
         "orientations",
-        "fixed and adaptive numbers of orientations, out-of-fold (15 minutes)",
+        "fixed and adaptive numbers of orientations, out-of-fold (3 minutes)",
         ("model",),
     ),
     "page": Benchmark(
