@@ -80,7 +80,7 @@ BENCHMARKS: Final = {
         "reports report --recipes", "recipes compared over several seeds (an hour)", ("model",)
     ),
     "report": Benchmark(
-        "reports report", "scores of the trained model, from its report (8 minutes)", ("model",)
+        "reports report", "scores of the trained model, from its report (2 minutes)", ("model",)
     ),
     "request": Benchmark("request", "parts of one request, and the overhead of the front", SERVED),
     "score": Benchmark(

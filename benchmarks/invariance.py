@@ -57,13 +57,7 @@ class Judge:
             Log-odds of each photograph in each orientation, shape (n, orientations), and of each
             perturbed one, shape (m, k).
         """
-        clean, changed = np.empty(rows.values.shape[:2]), np.empty(asked.after.shape[:2])
-        fitted = invariance.heads([rows] * len(self._split), self.labels, self._split, chosen)
-        for head, (_, hold) in zip(fitted, self._split, strict=True):
-            clean[hold] = head.log_odds(rows.values[hold])
-            own = np.isin(asked.places, hold)
-            changed[own] = head.log_odds(asked.after[own])
-        return clean, changed
+        return invariance.out_of_fold(rows, self.labels, self._split, chosen, asked)
 
     def averaged(self, clean: np.ndarray) -> np.ndarray:
         """Average the orientations that are served, shape (n,)."""

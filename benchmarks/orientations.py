@@ -133,9 +133,7 @@ def out_of_fold(
     found = np.empty(features.shape[:2])
     fitted = invariance.heads([some] * len(split), labels, split, chosen)
     for head, (_, hold) in zip(fitted, split, strict=True):
-        found[hold] = head.log_odds(features[hold].reshape(-1, features.shape[2])).reshape(
-            len(hold), -1
-        )
+        found[hold] = head.log_odds(features[hold])
     return found
 
 

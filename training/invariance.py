@@ -121,8 +121,7 @@ def choose(
     def best(tried: Sequence[Regularisation]) -> Regularisation:
         for one in tried:
             if one not in losses:
-                fitted = heads([means] * len(folds), labels, folds, one)
-                losses[one] = _loss(means, labels, folds, fitted)
+                losses[one] = _loss(means, labels, folds, one)
                 progress("fits", len(losses), len(weights) + len(TRIED) - 1)
         return min(tried, key=losses.__getitem__)
 
@@ -149,19 +148,44 @@ def heads(
         return list(pool.map(fit_fold, rows, folds))
 
 
-def _loss(means: Rows, labels: np.ndarray, folds: Sequence[Fold], fitted: Sequence[Head]) -> float:
-    log_odds, weights = np.empty(len(labels)), compute_sample_weight("balanced", labels)
-    for one, (_, hold) in zip(fitted, folds, strict=True):
-        log_odds[hold] = one.log_odds(means.values[hold, 0])
-    loss = float(log_loss(labels, expit(log_odds), sample_weight=weights))
+def out_of_fold(
+    rows: Rows,
+    labels: np.ndarray,
+    folds: Sequence[Fold],
+    chosen: Regularisation,
+    asked: Perturbed | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute log-odds by final layers that were fitted without the photographs.
+
+    Args:
+        rows: what is fitted on.
+        labels: 0 or 1, shape (n,).
+        folds: from :func:`training.folds.grouped`.
+        chosen: the regularisation.
+        asked: perturbed photographs whose log-odds are wanted too.
+
+    Returns:
+        Log-odds of each photograph in each orientation, shape (n, orientations), and of each
+        perturbed one, shape (m, k); without any, shape (0, 0).
+    """
+    clean = np.empty(rows.values.shape[:2])
+    changed = np.empty((0, 0) if asked is None else asked.after.shape[:2])
+    fitted = heads([rows] * len(folds), labels, folds, chosen)
+    for final, (_, hold) in zip(fitted, folds, strict=True):
+        clean[hold] = final.log_odds(rows.values[hold])
+        if asked is not None:
+            own = np.isin(asked.places, hold)
+            changed[own] = final.log_odds(asked.after[own])
+    return clean, changed
+
+
+def _loss(means: Rows, labels: np.ndarray, folds: Sequence[Fold], chosen: Regularisation) -> float:
+    weights = compute_sample_weight("balanced", labels)
+    clean, changed = out_of_fold(means, labels, folds, chosen, means.perturbed)
+    loss = float(log_loss(labels, expit(clean[:, 0]), sample_weight=weights))
     if means.perturbed is None:
         return loss
-    places, after = means.perturbed.places, means.perturbed.after
-    changed = np.empty(after.shape[:2])
-    for one, (_, hold) in zip(fitted, folds, strict=True):
-        own = np.isin(places, hold)
-        changed[own] = one.log_odds(after[own])
-    kinds = after.shape[1]
+    places, kinds = means.perturbed.places, changed.shape[1]
     other = log_loss(
         np.repeat(labels[places], kinds),
         expit(changed.ravel()),

@@ -6,8 +6,8 @@ import functools
 import hashlib
 import inspect
 import json
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -134,13 +134,19 @@ class Extractor:
             inputs = preprocess(perturbed(photograph, change, name, seed), self._side).inputs
             pictures.append(self.turned(inputs, 1))
         every = torch.cat(pictures)
+        with self._backend() as backend:
+            pooled = [backend.run(batch) for batch in self._batches(every)]
+        return np.asarray(torch.cat(pooled)[: len(every)].flatten(1).numpy())
+
+    @contextmanager
+    def _backend(self) -> Iterator[Backend]:
+        """Take one of the backends, for inference."""
         backend = self._ready.get()
         try:
             with torch.inference_mode():
-                pooled = [backend.run(batch) for batch in self._batches(every)]
+                yield backend
         finally:
             self._ready.put(backend)
-        return np.asarray(torch.cat(pooled)[: len(every)].flatten(1).numpy())
 
     def _batches(self, inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Split into batches as large as the network was compiled for, the last one filled up."""
@@ -153,12 +159,8 @@ class Extractor:
 
     def _compute(self, photograph: Photograph) -> tuple[np.ndarray, np.ndarray]:
         image = preprocess(decode(photograph.path.read_bytes()), self._side)
-        backend = self._ready.get()
-        try:
-            with torch.inference_mode():
-                pooled = backend.run(self.turned(image.inputs, self._count))
-        finally:
-            self._ready.put(backend)
+        with self._backend() as backend:
+            pooled = backend.run(self.turned(image.inputs, self._count))
         statistics = [image.statistics[name] for name in STATISTICS]
         return pooled.flatten(1).numpy(), np.asarray(statistics, dtype=np.float32)
 
