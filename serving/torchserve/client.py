@@ -53,6 +53,7 @@ class TorchServeClient:
         self._session: aiohttp.ClientSession | None = None
         self._repeating = asyncio.Lock()
         self._waiting: set[asyncio.Timeout] = set()
+        self._doubtful: set[asyncio.Timeout] = set()
         self.ready = False
         """Set by the health monitor."""
         self.why_not_ready = "TorchServe is starting"
@@ -107,14 +108,23 @@ class TorchServeClient:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise OSError(f"TorchServe's metrics: {type(error).__name__}") from None
 
-    def repeat_all(self) -> None:
-        """Retry every request in flight, as if its worker had died, once a worker is ready.
+    def worker_died(self) -> None:
+        """Remember the requests in flight, which :meth:`repeat_lost` may have to send again.
 
-        Needed when all workers were killed at once: TorchServe may then not answer at all.
+        TorchServe never answers a request that it passed to a worker between that worker's death
+        and the moment it noticed the death.
+        """
+        self._doubtful |= self._waiting
+
+    def repeat_lost(self) -> None:
+        """Send the remembered requests that are still unanswered again.
+
+        To be called while all workers are idle: any request that TorchServe still had in its queue
+        would be with one of them.
         """
         now = asyncio.get_running_loop().time()
-        while self._waiting:
-            self._waiting.pop().reschedule(now)
+        while self._doubtful:
+            self._doubtful.pop().reschedule(now)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -152,6 +162,7 @@ class TorchServeClient:
             raise _WorkerDiedError from error
         finally:
             self._waiting.discard(waiting)
+            self._doubtful.discard(waiting)
         if reply.status == 200 or HANDLER in reply.headers:
             self.last_answer = time.monotonic()
             retry_after = reply.headers.get("Retry-After", "")

@@ -37,6 +37,8 @@ and longer between restarts, and a slow start takes its time to fail."""
 UNSTARTED_SECONDS: Final = 15.0
 """Seconds that TorchServe may answer without starting a worker; it goes on without a model that it
 could not register."""
+IDLE_POLLS: Final = 3
+"""Polls in a row that must find all workers idle until requests count as lost."""
 
 
 class FrontendError(RuntimeEndedError):
@@ -75,6 +77,10 @@ class HealthMonitor:
     _described_at: float = field(default_factory=time.monotonic)
     _probe: asyncio.Task[str] | None = None
     _probe_failure: str = ""
+    _listed: set[int] = field(default_factory=set)
+    """Process ids of all workers at the last poll."""
+    _idle_polls: int = 0
+    """Polls in a row that found all ready workers idle."""
     _session: aiohttp.ClientSession | None = None
 
     async def run(self) -> None:
@@ -105,13 +111,12 @@ class HealthMonitor:
                 f"TorchServe ended by itself (status {self.process.status}): "
                 f"{self.process.last_error}"
             )
-        ready, why = await self._described()
+        listed, ready, why = await self._described()
         hung = {pid: reason for pid in ready if (reason := self.heartbeats.why_hung(pid))}
         for pid, reason in hung.items():
             if self.process.kill_worker(pid):
                 self.report(f"killed worker {pid}: {reason}")
-        if hung and not ready - set(hung):
-            self.client.repeat_all()
+        self._repeat_lost(listed, ready - set(hung))
         if ready - set(hung) != self.ready_workers:
             self.ready_workers = frozenset(ready - set(hung))
             alive = self.process.workers()
@@ -157,8 +162,8 @@ class HealthMonitor:
             if reply.status != 202:
                 raise StartError(f"TorchServe refused {count} workers (status {reply.status})")
 
-    async def _described(self) -> tuple[set[int], str]:
-        """Return the process ids of the ready workers, and why there is none."""
+    async def _described(self) -> tuple[set[int], set[int], str]:
+        """Return the process ids of all workers and of the ready ones, and why none is ready."""
         assert self._session is not None
         try:
             async with self._session.get(f"{self.management}/models/melanoma") as reply:
@@ -167,12 +172,30 @@ class HealthMonitor:
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             silent = time.monotonic() - self._described_at
             if self.started and silent < STALE_SECONDS:
-                return set(self.ready_workers), ""
-            return set(), f"TorchServe does not answer ({type(error).__name__})"
+                return self._listed, set(self.ready_workers), ""
+            return self._listed, set(), f"TorchServe does not answer ({type(error).__name__})"
         self._described_at = time.monotonic()
         self._answering_at = self._answering_at or self._described_at
-        found = {int(worker["pid"]) for worker in workers if worker["status"] == "READY"}
-        return found, "" if found else "no worker has loaded the model"
+        listed = {int(worker["pid"]): worker["status"] for worker in workers}
+        ready = {pid for pid, status in listed.items() if status == "READY"}
+        return set(listed), ready, "" if ready else "no worker has loaded the model"
+
+    def _repeat_lost(self, listed: set[int], ready: set[int]) -> None:
+        """Have the client send requests again that were lost with a worker.
+
+        Args:
+            listed: process ids of all workers, as TorchServe lists them: a worker that dies as soon
+                as it is ready is never seen ready.
+            ready: process ids of the ready ones.
+        """
+        if self._listed - listed:
+            self.client.worker_died()
+            self._idle_polls = 0
+        self._listed = listed
+        idle = bool(ready) and not any(map(self.heartbeats.is_busy, ready))
+        self._idle_polls = self._idle_polls + 1 if idle else 0
+        if self._idle_polls == IDLE_POLLS:
+            self.client.repeat_lost()
 
     def _check_starts(self) -> None:
         """Count workers that ended before they were ready; raises StartError after too many."""

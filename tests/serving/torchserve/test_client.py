@@ -141,7 +141,7 @@ def test_retries_are_sequential(folder: Path) -> None:
     assert repeated == first
 
 
-def test_retries_all_requests_when_all_workers_were_killed(folder: Path) -> None:
+def test_retries_requests_that_were_lost_with_a_worker(folder: Path) -> None:
     registry, posts = CollectorRegistry(), 0
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -160,7 +160,8 @@ def test_retries_all_requests_when_all_workers_were_killed(folder: Path) -> None
                 asked = [asyncio.create_task(client.answer(REQUEST)) for _ in range(3)]
                 while posts < 3:
                     await asyncio.sleep(0.005)
-                client.repeat_all()
+                client.worker_died()
+                client.repeat_lost()
                 client.ready = False  # as the health monitor says in the same turn
                 await asyncio.sleep(0.2)
                 assert posts == 3  # TorchServe would lose what comes before a worker is ready

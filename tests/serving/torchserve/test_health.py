@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +17,7 @@ from serving.heartbeats import PREFIX as HEARTBEAT
 from serving.heartbeats import Heartbeats
 from serving.torchserve import health
 from serving.torchserve.client import TorchServeClient
-from serving.torchserve.health import FAILING_SECONDS, UNSTARTED_SECONDS, HealthMonitor
+from serving.torchserve.health import FAILING_SECONDS, IDLE_POLLS, UNSTARTED_SECONDS, HealthMonitor
 from serving.torchserve.process import TorchServeProcess
 from serving.torchserve.starts import PREFIX, WorkerStarts
 
@@ -60,15 +62,24 @@ class Watched:
         self.monitor._described = self._described  # type: ignore[method-assign]
         self.monitor._ask = lambda: None  # type: ignore[method-assign]
 
-    async def _described(self) -> tuple[set[int], str]:
+    async def _described(self) -> tuple[set[int], set[int], str]:
         self.monitor._answering_at = self.monitor._answering_at or self.clock.now
-        return set(self.ready), "" if self.ready else "no worker has loaded the model"
+        return (
+            set(self.process.alive),
+            set(self.ready),
+            "" if self.ready else "no worker has loaded the model",
+        )
 
     def start(self, pid: int, words: str | None = None) -> None:
         """Simulate the start of a worker; with an error, it has ended already."""
         (self.folder / f"{PREFIX}{pid}").write_text(words or "")
         if words is None:
             self.process.alive.add(pid)
+
+    def beat(self, pid: int, *, busy: bool) -> None:
+        """Write a worker's heartbeat file; a busy one promises progress within a minute."""
+        now = time.monotonic()
+        (self.folder / f"{HEARTBEAT}{pid}").write_text(f"{now} {now + 60 if busy else 0}")
 
     def poll(self, seconds: float = 0.5) -> None:
         """Advance the clock, then poll."""
@@ -138,6 +149,28 @@ def test_workers_killed_by_requests_do_not_count_as_start_failures(watched: Watc
         watched.poll(FAILING_SECONDS)
 
     assert watched.monitor.deaths == 0
+
+
+def test_requests_that_died_with_a_worker_are_repeated_once_the_workers_are_idle(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    for name in ("worker_died", "repeat_lost"):
+        monkeypatch.setattr(watched.monitor.client, name, partial(calls.append, name))
+    watched.ready, watched.process.alive = {1, 2}, {1, 2}
+    watched.poll()
+    watched.ready, watched.process.alive = {2}, {2}
+    watched.beat(2, busy=True)
+    for _ in range(2 * IDLE_POLLS):
+        watched.poll()
+    assert calls == ["worker_died"]
+
+    watched.beat(2, busy=False)
+    for _ in range(IDLE_POLLS - 1):
+        watched.poll()
+    assert calls == ["worker_died"]
+    watched.poll()
+    assert calls == ["worker_died", "repeat_lost"]
 
 
 def test_gives_up_torchserve_without_workers(watched: Watched) -> None:
