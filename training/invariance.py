@@ -10,7 +10,7 @@ penalty on tangents of Simard et al. 1992. No label takes part in it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -42,6 +42,8 @@ class Perturbed:
     """float32 of shape (m, width), in the canonical orientation."""
     after: np.ndarray
     """float32 of shape (m, k, width), in the canonical orientation of the changed picture."""
+    _covariances: dict[bytes, np.ndarray] = field(default_factory=dict, init=False, repr=False)
+    """Of the sets of photographs asked for: each fold's is needed for every regularisation."""
 
     def covariance(self, learn: np.ndarray) -> np.ndarray:
         """Mean product of the features' changes, shape (width, width).
@@ -50,8 +52,11 @@ class Perturbed:
             learn: indices in the train folder of the photographs that may be used, shape (l,).
         """
         some = np.isin(self.places, learn)
-        moved = (self.after[some] - self.before[some, None]).reshape(-1, self.before.shape[1])
-        return np.asarray(moved.T @ moved, dtype=np.float64) / max(len(moved), 1)
+        key = some.tobytes()
+        if key not in self._covariances:
+            moved = (self.after[some] - self.before[some, None]).reshape(-1, self.before.shape[1])
+            self._covariances[key] = (moved.T @ moved).astype(np.float64) / max(len(moved), 1)
+        return self._covariances[key]
 
     def select(self, columns: np.ndarray) -> Perturbed:
         """Keep some features only, by their indices of shape (w,)."""
