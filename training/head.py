@@ -8,9 +8,9 @@ are chosen by cross-validation that keeps near-duplicates together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
@@ -27,6 +27,7 @@ from training.backbone import Backbone
 from training.dataset import Progress
 from training.features import Features
 from training.folds import Fold
+from training.parallel import workers
 
 STRENGTHS: Final = tuple(float(c) for c in np.logspace(-3, -0.5, 6))
 """Inverse regularisation strengths to try: scikit-learn's C per photograph, for any number of
@@ -139,10 +140,23 @@ def _loss_held_out(
     views: np.ndarray, labels: np.ndarray, strength: float, folds: Sequence[Fold]
 ) -> float:
     log_odds = np.empty(len(labels))
-    for learn, hold in folds:
-        log_odds[hold] = fit(views[learn], labels[learn], strength).log_odds(views[hold, 0])
+    fitted = of_folds(lambda fold: fit(views[fold[0]], labels[fold[0]], strength), folds)
+    for own, (_, hold) in zip(fitted, folds, strict=True):
+        log_odds[hold] = own.log_odds(views[hold, 0])
     weights = compute_sample_weight("balanced", labels)
     return float(log_loss(labels, expit(log_odds), sample_weight=weights))
+
+
+def of_folds(fit_one: Callable[..., Head], *folds: Iterable[Any]) -> list[Head]:
+    """Fit a final layer for each fold, on every core.
+
+    Args:
+        fit_one: called with one item of each of ``folds``.
+        folds: of equal length.
+    """
+    # Around all fits: the first to leave its own limit would lift it for the others.
+    with threadpool_limits(1, user_api="blas"), workers() as pool:
+        return list(pool.map(fit_one, *folds))
 
 
 @dataclass(frozen=True)

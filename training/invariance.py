@@ -22,7 +22,6 @@ from training import head
 from training.dataset import Progress
 from training.folds import Fold
 from training.head import STRENGTHS, Head
-from training.parallel import workers
 
 TRIED: Final = STRENGTHS[:4]
 """Regularisation strengths that are compared."""
@@ -149,8 +148,7 @@ def heads(
     def fit_fold(own: Rows, fold: Fold) -> Head:
         return own.fit(labels, fold[0], chosen)
 
-    with workers() as pool:
-        return list(pool.map(fit_fold, rows, folds))
+    return head.of_folds(fit_fold, rows, folds)
 
 
 def out_of_fold(
