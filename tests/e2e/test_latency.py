@@ -19,8 +19,10 @@ from serving.local import LocalServer
 from tests.e2e.conftest import Trained
 from tests.e2e.environment import ROOT, without_settings
 
-MEDIAN = 0.5
-QUANTILES = (MEDIAN, 0.95)
+QUANTILES = (0.5, 0.95)
+ATTEMPTS = 3
+"""A client that waits for a core, while other tests run, measures more than the server did: in one
+run that may decide the slowest two of 40 requests. A wrong metric disagrees in every run."""
 
 
 @pytest.mark.parametrize(("user", "verb"), [("PredictUser", "predict"), ("ExplainUser", "explain")])
@@ -32,21 +34,33 @@ def test_histogram_agrees_with_locust_within_one_bucket(
     tmp_path: Path,
 ) -> None:
     photographs = Path(trained.summary["example"]).parents[1]
+    for _ in range(ATTEMPTS):
+        gaps = compared(user, verb, server, photographs, tmp_path)
+        if max(gaps.values()) <= 1:
+            break
+
+    assert max(gaps.values()) <= 1, gaps
+
+
+def compared(
+    user: str, verb: str, server: LocalServer, photographs: Path, folder: Path
+) -> dict[float, int]:
+    """Difference in buckets between the client's and the server's quantiles, by quantile."""
     before = cumulative(server, verb)
-    (seen,) = locust(user, server, photographs, tmp_path)
+    (seen,) = locust(user, server, photographs, folder)
     after = cumulative(server, verb)
     edges = {edge: count - before.get(edge, 0) for edge, count in after.items()}
 
     assert (seen["name"], seen["num_failures"]) == (verb, 0)
     assert seen["num_requests"] == edges[float("inf")] >= 20
     times = [float(time) for time, count in seen["response_times"].items() for _ in range(count)]
-    for share in QUANTILES:
-        milliseconds = float(np.quantile(times, share, method="inverted_cdf"))
-        ours, theirs = quantile(edges, share), bucket(milliseconds / 1000)
-        assert ours <= theirs + 1, (share, milliseconds, edges)
-        # A client that waits for a core, while other tests run, measures more than the server did:
-        # that is common enough to decide the slowest two of 40 requests.
-        assert share > MEDIAN or ours >= theirs - 1, (share, milliseconds, edges)
+    quantiles = {
+        share: float(np.quantile(times, share, method="inverted_cdf")) for share in QUANTILES
+    }
+    return {
+        share: abs(quantile(edges, share) - bucket(milliseconds / 1000))
+        for share, milliseconds in quantiles.items()
+    }
 
 
 def locust(user: str, server: LocalServer, photographs: Path, folder: Path) -> list[dict[str, Any]]:
