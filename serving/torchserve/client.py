@@ -111,8 +111,8 @@ class TorchServeClient:
     def worker_died(self) -> None:
         """Remember the requests in flight, which :meth:`repeat_lost` may have to send again.
 
-        TorchServe never answers a request that it passed to a worker between that worker's death
-        and the moment it noticed the death.
+        TorchServe never answers a request that it took from its queue just before it noticed that
+        the worker had died.
         """
         self._doubtful |= self._waiting
 
