@@ -2,8 +2,9 @@
 
 Run by path (``worker.sh``), not imported: of this project only the archive's modules are on a
 worker's path. The file ``lesionlens-start-<pid>`` in the folder for temporary files is empty while
-a worker starts. Then it holds why the worker ended, in a line: an exception, or what `faulthandler`
-writes at a fatal signal. At SIGUSR1 it gets the current traceback of the worker.
+a worker starts. Then it holds why the worker ended, in a line: an exception (the last one that was
+logged, if the worker was killed), or what `faulthandler` writes at a fatal signal. At SIGUSR1 it
+gets the current traceback of the worker.
 
 Nothing is written once the worker answers requests: an exception may then quote one.
 """
@@ -60,17 +61,24 @@ class ErrorFile:
         """
         if self._answers_requests():
             return
-        said = self._logged if isinstance(error, SystemExit) and self._logged else words(error)
-        self._file.seek(0)
-        self._file.truncate()
-        self._file.write(said)
-        self._file.flush()
+        self._record(
+            self._logged if isinstance(error, SystemExit) and self._logged else words(error)
+        )
 
     def _keep(self, error: BaseException) -> None:
         if self._answers_requests():
             self._logged = ""
         elif not (self._logged and _LOAD_FAILED.match(str(error))):
             self._logged = words(error)
+            # At once: TorchServe kills a worker that answers that its model failed to load, often
+            # before it ends by itself.
+            self._record(self._logged)
+
+    def _record(self, text: str) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+        self._file.write(text)
+        self._file.flush()
 
     def _answers_requests(self) -> bool:
         return self._heartbeat.exists()

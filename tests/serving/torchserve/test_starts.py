@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Timer
+from typing import Final
 
 import pytest
 
@@ -35,6 +36,10 @@ except Exception:
 sys.exit(1)
 """
 """How TorchServe's worker ends when the model does not load."""
+KILLED: Final = LOGGED.replace(
+    "sys.exit(1)", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+)
+"""The same where TorchServe kills it first."""
 HANGS = """\
 import time
 
@@ -73,6 +78,7 @@ def start(tmp_path: Path) -> Start:
         ("import os\n\nos.abort()", "model_service_worker.py line 3 in <module>"),
         ("import os; os._exit(3)", ""),
         (LOGGED, "RuntimeError: no such layer"),
+        (KILLED, "RuntimeError: no such layer"),
         (
             "try:\n    import no_such\nexcept ImportError:\n    raise ValueError('no handler')",
             "ValueError: no handler (first: ModuleNotFoundError: No module named 'no_such')",
