@@ -11,13 +11,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
+from unittest import mock
 
 import httpx
 import numpy as np
@@ -27,8 +26,8 @@ from benchmarks.client import Body, client_of, p50, p95, timed, timed_together
 from handlers.variants import PORTABLE
 from loadtests.photographs import bodies
 from loadtests.settings import LoadSettings
-from serving.local import MODEL, LocalServer
-from serving.settings import ServingSettings, free_ports
+from serving.local import MODEL, temporary_server
+from serving.settings import ServingSettings
 
 REQUESTS: Final = 300
 """Predictions of one client, for each variant."""
@@ -57,10 +56,9 @@ def measure(_options: argparse.Namespace) -> dict[str, Any]:
     served = {name: {VARIANT: name} for name in names}
     served[f"{fastest}, one thread"] = {VARIANT: fastest, "LESIONLENS_THREADS": "1"}
     photographs = bodies(LoadSettings())
-    with tempfile.TemporaryDirectory(prefix="lesionlens-") as scratch, ExitStack() as stack:
+    with ExitStack() as stack:
         addresses = {
-            name: stack.enter_context(_serving(variables, Path(scratch) / name))
-            for name, variables in served.items()
+            name: stack.enter_context(_serving(variables)) for name, variables in served.items()
         }
         clients = {
             name: stack.enter_context(client_of(address)) for name, address in addresses.items()
@@ -95,18 +93,10 @@ def measure(_options: argparse.Namespace) -> dict[str, Any]:
 
 
 @contextmanager
-def _serving(variables: Mapping[str, str], logs: Path) -> Iterator[str]:
+def _serving(variables: Mapping[str, str]) -> Iterator[str]:
     """Serve with these variables besides this process's own; yields the inference address."""
-    before = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        settings = ServingSettings(logs=logs).model_copy(update=free_ports())
-        with LocalServer(settings) as server:
-            server.wait_ready(settings.workers)
-            yield server.inference
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    with mock.patch.dict(os.environ, variables), temporary_server(keyed=False) as server:
+        yield server.inference
 
 
 def _alone(
